@@ -1,0 +1,154 @@
+import * as v from 'valibot'
+import type { Container, ContainerExit } from '../engine/engine.js'
+import { deferred } from '../deferred.js'
+import { SandboxError } from '../errors.js'
+import { Exchange } from './exchange.js'
+import type { Frame, Request } from './protocol.js'
+import {
+  Done,
+  encodeFrame,
+  FrameReader,
+  Hello,
+  Kind,
+  MAX_REQUEST_BYTES,
+  PROTOCOL_VERSION,
+} from './protocol.js'
+
+const PING_INTERVAL_MS = 20_000
+const SILENCE_MS = 60_000
+
+/**
+ * The host's end of one agent: many exchanges side by side over the container's streams.
+ *
+ * It trusts nothing that comes: a frame that is too long, that cannot be read, or that breaks the
+ * credit removes the container. Whatever ends the streams settles every exchange as lost.
+ */
+export class Channel {
+  readonly name: string
+  /** Settles when the container is gone. */
+  readonly exited: Promise<ContainerExit>
+  readonly #container: Container
+  readonly #exchanges = new Map<number, Exchange>()
+  readonly #reader = new FrameReader()
+  readonly #hello = deferred<v.InferOutput<typeof Hello>>()
+  readonly #pinger: NodeJS.Timeout
+  #nextId = 1
+  #heardAt = Date.now()
+  #lost: ContainerExit | undefined
+  #fault: string | undefined
+
+  private constructor(container: Container) {
+    this.#container = container
+    this.name = container.name
+    this.exited = container.exited.then((exit) => this.#lose(exit))
+    this.#pinger = setInterval(() => this.#ping(), PING_INTERVAL_MS).unref()
+    container.stdin.on('error', () => {}) // the end of stdout tells
+    container.stdout.on('error', () => {})
+    container.stdout.on('data', (chunk: Buffer) => this.#receive(chunk))
+  }
+
+  /** Waits for the agent's first word; removes the container where there is none in time. */
+  static async open(container: Container, signal: AbortSignal): Promise<Channel> {
+    const channel = new Channel(container)
+    const aborted = deferred<never>()
+    const abort = () => aborted.reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      if (signal.aborted) abort()
+      const died = channel.exited.then((exit) => {
+        const said = channel.#fault ?? exit.stderr.trim()
+        throw agentFailed(container.name, said || `it exited with code ${exit.exitCode ?? 'unknown'}`)
+      })
+      const hello = await Promise.race([channel.#hello.promise, aborted.promise, died])
+      if (hello.version !== PROTOCOL_VERSION) {
+        const versions = `the agent speaks version ${hello.version}, this host ${PROTOCOL_VERSION}`
+        throw agentFailed(container.name, versions)
+      }
+      return channel
+    } catch (error) {
+      await channel.remove().catch(() => {})
+      throw error
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  /** Starts a request. The exchange settles by the agent's answer, or as lost. */
+  open(request: Request, onData: (stream: number, bytes: Buffer) => void): Exchange {
+    const payload = Buffer.from(JSON.stringify(request))
+    if (payload.length > MAX_REQUEST_BYTES) {
+      throw new SandboxError(
+        'SANDBOX_INVALID_OPTION',
+        `the request is ${payload.length} bytes long, at most ${MAX_REQUEST_BYTES} are sent`,
+        { suggestion: 'Write large inputs with writeFile() or give them as stdin' },
+      )
+    }
+    const id = this.#nextId++
+    const exchange = new Exchange(onData, (kind, ...parts) => this.#send(kind, id, ...parts))
+    if (this.#lost) {
+      exchange.lose(this.#lost)
+      return exchange
+    }
+    this.#exchanges.set(id, exchange)
+    this.#send(Kind.request, id, payload)
+    return exchange
+  }
+
+  /** Removes the container; every exchange is lost. */
+  async remove(): Promise<void> {
+    clearInterval(this.#pinger)
+    await this.#container.remove()
+  }
+
+  #send(kind: number, id: number, ...parts: Uint8Array[]): void {
+    if (this.#container.stdin.writable) this.#container.stdin.write(encodeFrame(kind, id, ...parts))
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#heardAt = Date.now()
+    if (this.#fault !== undefined) return
+    try {
+      for (const frame of this.#reader.read(chunk)) this.#take(frame)
+    } catch (error) {
+      this.#fault = `it broke the protocol: ${error instanceof Error ? error.message : String(error)}`
+      void this.remove().catch(() => {})
+    }
+  }
+
+  #take({ kind, id, payload }: Frame): void {
+    if (kind === Kind.hello) return this.#hello.resolve(v.parse(Hello, parseJson(payload)))
+    if (kind === Kind.ping) return
+    const exchange = this.#exchanges.get(id)
+    if (!exchange) throw new RangeError(`a frame for request ${id}, which is not open`)
+    if (kind === Kind.data) exchange.takeData(payload)
+    else if (kind === Kind.credit) exchange.takeCredit(payload)
+    else if (kind === Kind.done) {
+      this.#exchanges.delete(id)
+      exchange.finish(v.parse(Done, parseJson(payload)))
+    } else throw new RangeError(`a frame of kind ${kind}`)
+  }
+
+  #ping(): void {
+    if (Date.now() - this.#heardAt < SILENCE_MS) return this.#send(Kind.ping, 0)
+    this.#fault ??= `it has said nothing for ${SILENCE_MS} ms`
+    void this.remove().catch(() => {})
+  }
+
+  #lose(exit: ContainerExit): ContainerExit {
+    clearInterval(this.#pinger)
+    this.#lost = exit
+    for (const exchange of this.#exchanges.values()) exchange.lose(exit)
+    this.#exchanges.clear()
+    return exit
+  }
+}
+
+function parseJson(payload: Buffer): unknown {
+  return JSON.parse(payload.toString())
+}
+
+function agentFailed(name: string, why: string): SandboxError {
+  return new SandboxError('SANDBOX_AGENT_FAILED', `the agent in ${name} did not come up: ${why}`, {
+    suggestion: 'The image must have the language on its PATH',
+  })
+}

@@ -1,0 +1,109 @@
+import type { ContainerExit } from '../engine/engine.js'
+import { deferred } from '../deferred.js'
+import type { Done } from './protocol.js'
+import { CHUNK_BYTES, Kind, Stream, WINDOW_BYTES } from './protocol.js'
+
+/** How an exchange ended: the agent's answer, or the container's end. */
+export type Outcome = { done: Done } | { lost: ContainerExit }
+
+type Send = (kind: number, ...parts: Uint8Array[]) => void
+
+/** One request and its streams, with credit both ways. Made by a `Channel`. */
+export class Exchange {
+  /** Settles once; never rejects. */
+  readonly outcome: Promise<Outcome>
+  readonly #settle: (outcome: Outcome) => void
+  readonly #onData: (stream: number, bytes: Buffer) => void
+  readonly #send: Send
+  /** What the agent may still send, by stream. */
+  readonly #allowed = new Map([
+    [Stream.stdout as number, WINDOW_BYTES],
+    [Stream.stderr as number, WINDOW_BYTES],
+  ])
+  readonly #unpaid = new Map<number, number>()
+  #budget = WINDOW_BYTES
+  #over = false
+  #wakeWriter: (() => void) | undefined
+
+  constructor(onData: (stream: number, bytes: Buffer) => void, send: Send) {
+    const { promise, resolve } = deferred<Outcome>()
+    this.outcome = promise
+    this.#settle = resolve
+    this.#onData = onData
+    this.#send = send
+  }
+
+  /** Sends to the program's stdin, as fast as it reads. Resolves early when the program is over. */
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length && !this.#over;) {
+      if (this.#budget === 0) {
+        await new Promise<void>((resolve) => {
+          this.#wakeWriter = resolve
+        })
+        continue
+      }
+      const part = bytes.subarray(at, at + Math.min(CHUNK_BYTES, this.#budget))
+      this.#budget -= part.length
+      at += part.length
+      this.#send(Kind.data, Uint8Array.of(Stream.stdin), part)
+    }
+  }
+
+  /** The program's stdin is over. */
+  end(): void {
+    if (!this.#over) this.#send(Kind.eof)
+  }
+
+  /** Signals the program and what descends from it. */
+  signal(number: number): void {
+    if (!this.#over) this.#send(Kind.signal, Uint8Array.of(number))
+  }
+
+  /** So many bytes of a stream were dealt with: the agent may send as many more. */
+  consumed(stream: number, bytes: number): void {
+    const unpaid = (this.#unpaid.get(stream) ?? 0) + bytes
+    // Paid in large coins: a short run costs no credit frame at all.
+    const isDue = unpaid >= WINDOW_BYTES / 2
+    this.#unpaid.set(stream, isDue ? 0 : unpaid)
+    if (!isDue || this.#over) return
+    this.#allowed.set(stream, (this.#allowed.get(stream) ?? 0) + unpaid)
+    const amount = Buffer.alloc(5)
+    amount[0] = stream
+    amount.writeUInt32BE(unpaid, 1)
+    this.#send(Kind.credit, amount)
+  }
+
+  takeData(payload: Buffer): void {
+    const stream = payload.readUInt8(0)
+    const bytes = payload.subarray(1)
+    const allowed = (this.#allowed.get(stream) ?? 0) - bytes.length
+    if (allowed < 0) throw new RangeError(`data past the credit of stream ${stream}`)
+    this.#allowed.set(stream, allowed)
+    this.#onData(stream, bytes)
+  }
+
+  takeCredit(payload: Buffer): void {
+    this.#budget += payload.readUInt32BE(1)
+    if (this.#budget > WINDOW_BYTES) throw new RangeError('more credit than was used')
+    this.#wake()
+  }
+
+  finish(done: Done): void {
+    this.#end({ done })
+  }
+
+  lose(lost: ContainerExit): void {
+    this.#end({ lost })
+  }
+
+  #end(outcome: Outcome): void {
+    this.#over = true
+    this.#wake()
+    this.#settle(outcome)
+  }
+
+  #wake(): void {
+    this.#wakeWriter?.()
+    this.#wakeWriter = undefined
+  }
+}

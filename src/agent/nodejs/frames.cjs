@@ -1,0 +1,67 @@
+// hono-sandbox's agent for Node: the container's first program, told what to do on its stdin.
+//
+// Frames and limits are described in protocol.md. The standard library only; root with KILL,
+// SETUID and SETGID so that the programs, which are nobody, can reach neither it nor its streams.
+// Where it is not root itself, nothing is dropped and the rest works the same.
+
+'use strict'
+
+const childProcess = require('node:child_process')
+const fs = require('node:fs')
+const net = require('node:net')
+const os = require('node:os')
+const path = require('node:path')
+
+const VERSION = 1
+const [HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING] = [1, 2, 3, 4, 5, 6, 7, 8]
+const [STDIN, STDOUT, STDERR] = [0, 1, 2]
+const HEADER_SIZE = 9
+const CHUNK = 65536
+const WINDOW = 4 * CHUNK
+const TAIL_LIMIT = 16 * CHUNK
+const MAX_FRAME = 16 * 1024 * 1024
+const SILENCE_MS = 90_000
+
+const [RUNNER, WORKSPACE = '/workspace'] = process.argv.slice(1)
+
+function send(kind, id, payload) {
+  const frame = Buffer.allocUnsafe(HEADER_SIZE + payload.length)
+  frame[0] = kind
+  frame.writeUInt32BE(id, 1)
+  frame.writeUInt32BE(payload.length, 5)
+  payload.copy(frame, HEADER_SIZE)
+  writeAll(1, frame)
+}
+
+function sendData(id, channel, data) {
+  send(DATA, id, Buffer.concat([Buffer.of(channel), data]))
+}
+
+function sendCredit(id, amount) {
+  const payload = Buffer.of(STDIN, 0, 0, 0, 0)
+  payload.writeUInt32BE(amount, 1)
+  send(CREDIT, id, payload)
+}
+
+function writeAll(fd, data) {
+  for (let sent = 0; sent < data.length;) {
+    try {
+      sent += fs.writeSync(fd, data, sent)
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error
+    }
+  }
+}
+
+/** What is there now; `null` where there is nothing yet, empty at the end. */
+function readNow(fd, size) {
+  const chunk = Buffer.allocUnsafe(size)
+  try {
+    return chunk.subarray(0, fs.readSync(fd, chunk))
+  } catch (error) {
+    if (error.code === 'EAGAIN') return null
+    throw error
+  }
+}
+
+const json = (value) => Buffer.from(JSON.stringify(value))

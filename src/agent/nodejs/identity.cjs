@@ -1,0 +1,84 @@
+// Who we are, and who the programs are
+
+const NOBODY = 65534
+const isRoot = process.getuid() === 0
+if (isRoot) process.setgroups([])
+const asProgram = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
+
+/** One file operation with nobody's rights, no more than the programs have. */
+function asNobody(action) {
+  if (!isRoot) return action()
+  process.setegid(NOBODY)
+  process.seteuid(NOBODY)
+  try {
+    return action()
+  } finally {
+    process.seteuid(0)
+    process.setegid(0)
+  }
+}
+
+/** When memory is short the program goes before the agent: it inherits what is set around its start. */
+function asFirstVictim(action) {
+  const set = (score) => {
+    try {
+      fs.writeFileSync('/proc/self/oom_score_adj', score)
+    } catch {
+      // not ours to set here: the kernel takes the largest, which is seldom the agent
+    }
+  }
+  set('1000')
+  try {
+    return action()
+  } finally {
+    set('0')
+  }
+}
+
+const COUNTERS = {
+  oom: ['oom_kill', '/sys/fs/cgroup/memory.events', '/sys/fs/cgroup/memory/memory.oom_control'],
+  pids: ['max', '/sys/fs/cgroup/pids.events', '/sys/fs/cgroup/pids/pids.events'],
+}
+
+function counter([name, ...files]) {
+  for (const file of files) {
+    try {
+      const line = fs.readFileSync(file, 'utf8').split('\n').find((each) => each.startsWith(`${name} `))
+      return line ? Number(line.split(' ')[1]) : 0
+    } catch {
+      continue
+    }
+  }
+  return 0
+}
+
+const counts = new Map(Object.entries(COUNTERS).map(([cause, where]) => [cause, counter(where)]))
+
+/** What the kernel refused a program, if that is why it failed. */
+function findCause() {
+  let found = null
+  for (const [cause, where] of Object.entries(COUNTERS)) {
+    const count = counter(where)
+    if (count > counts.get(cause)) found ??= cause
+    counts.set(cause, count)
+  }
+  return found ?? (isFull(WORKSPACE) || isFull('/tmp') ? 'disk' : null)
+}
+
+function isFull(folder) {
+  try {
+    return fs.statfsSync(folder).bavail === 0
+  } catch {
+    return false
+  }
+}
+
+/** CPU time of the children that have ended, in milliseconds, to the kernel's tick of 10. */
+function childrenCpuMs() {
+  try {
+    const fields = fs.readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')
+    return (Number(fields[13]) + Number(fields[14])) * 10
+  } catch {
+    return 0
+  }
+}

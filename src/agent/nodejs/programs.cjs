@@ -1,0 +1,183 @@
+// A child with three pipes, and what moves the bytes in them
+
+/**
+ * Three pipes, by way of named ones that are unlinked at once: Node's own `pipe` is a socket, on
+ * which a program cannot open /dev/stdout. An image without mkfifo gets the sockets.
+ */
+function openPipes() {
+  const base = path.join(os.tmpdir(), `.hono-sandbox-${process.hrtime.bigint()}-`)
+  const names = ['in', 'out', 'err'].map((name) => base + name)
+  const fds = []
+  const open = (name, flags) => fds[fds.push(fs.openSync(name, flags)) - 1]
+  const { O_RDONLY, O_RDWR, O_WRONLY, O_NONBLOCK } = fs.constants
+  try {
+    childProcess.execFileSync('mkfifo', ['-m', '666', ...names], { ...asProgram, stdio: 'ignore' })
+    const keeper = fs.openSync(names[0], O_RDWR | O_NONBLOCK) // a reader's open waits for a writer
+    const stdin = open(names[0], O_RDONLY)
+    const ours = [open(names[0], O_WRONLY | O_NONBLOCK)]
+    fs.closeSync(keeper)
+    ours.push(...names.slice(1).map((name) => open(name, O_RDONLY | O_NONBLOCK)))
+    return { ours, theirs: [stdin, ...names.slice(1).map((name) => open(name, O_WRONLY))] }
+  } catch {
+    fds.forEach((fd) => fs.closeSync(fd))
+    return { ours: [], theirs: ['pipe', 'pipe', 'pipe'] }
+  } finally {
+    asNobody(() => names.forEach((name) => fs.rmSync(name, { force: true })))
+  }
+}
+
+function spawnProgram([name, ...args], { cwd, env, extra = [] }) {
+  const { ours, theirs } = spareNow.pipes ?? openPipes()
+  spareNow.pipes = null
+  try {
+    const stdio = [...theirs, ...extra]
+    const options = { cwd, env, stdio, detached: true, ...asProgram }
+    const child = asFirstVictim(() => childProcess.spawn(name, args, options))
+    const [stdin, stdout, stderr] = ours
+    child.pipes = {
+      stdin: child.stdin ?? new net.Socket({ fd: stdin, readable: false, writable: true }),
+      stdout: child.stdout ?? new net.Socket({ fd: stdout, readable: true, writable: false }),
+      stderr: child.stderr ?? new net.Socket({ fd: stderr, readable: true, writable: false }),
+    }
+    for (const pipe of Object.values(child.pipes)) pipe.on('error', () => {}).pause()
+    return child
+  } finally {
+    for (const fd of theirs) if (fd !== 'pipe') fs.closeSync(fd)
+  }
+}
+
+class Program {
+  constructor(id, child) {
+    this.id = id
+    this.child = child
+    this.exit = null
+    this.cpuMs = childrenCpuMs()
+    this.inlet = new Inlet(id, child.pipes.stdin)
+    this.outlets = [new Outlet(id, STDOUT, child.pipes.stdout), new Outlet(id, STDERR, child.pipes.stderr)]
+    child.once('exit', (code, signal) => this.exited(code, signal))
+  }
+
+  data(data) {
+    this.inlet.data(data)
+  }
+
+  eof() {
+    this.inlet.socket.end()
+  }
+
+  credit(channel, amount) {
+    this.outlets[channel - 1].grant(amount)
+    this.finish()
+  }
+
+  signal(number) {
+    if (this.exit === null && this.child.pid) killTree(this.child.pid, number)
+  }
+
+  exited(exitCode, signal, cause = exitCode === 0 ? null : findCause()) {
+    const usage = { cpuMs: childrenCpuMs() - this.cpuMs }
+    this.exit = { exitCode, signal, cause, usage }
+    this.inlet.socket.destroy()
+    for (const outlet of this.outlets) outlet.last()
+    this.finish()
+  }
+
+  /** It could not be started: what a shell would say, and a shell's exit code. */
+  refuse(error, what) {
+    this.outlets[STDERR - 1].queue.push(Buffer.from(`${what}: ${error.message}\n`))
+    if (error.code === 'EAGAIN') this.exited(null, null, 'pids')
+    else this.exited(error.code === 'ENOENT' ? 127 : 126, null)
+  }
+
+  finish() {
+    if (this.exit && this.outlets.every((outlet) => outlet.over)) done(this.id, this.exit)
+  }
+}
+
+/** The program's group and whatever descends from it, also in other sessions. */
+function killTree(root, number) {
+  const parents = new Map()
+  for (const name of fs.readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      const fields = fs.readFileSync(`/proc/${name}/stat`, 'latin1').split(') ').at(-1).split(' ')
+      parents.set(Number(name), Number(fields[1]))
+    } catch {
+      continue
+    }
+  }
+  const found = new Set([root])
+  for (let size = 0; size < found.size;) {
+    size = found.size
+    for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid)
+  }
+  for (const target of [-root, ...found]) {
+    try {
+      process.kill(target, number)
+    } catch {
+      continue
+    }
+  }
+}
+
+/** A pipe of the program on its way to the host, as far as the host's credit goes. */
+class Outlet {
+  constructor(id, channel, socket) {
+    Object.assign(this, { id, channel, socket, budget: WINDOW, queue: [], over: false, ended: false })
+    socket.on('data', (data) => {
+      this.queue.push(data)
+      this.pump()
+    })
+    socket.resume()
+  }
+
+  grant(amount) {
+    this.budget += amount
+    this.pump()
+  }
+
+  pump() {
+    while (this.queue.length > 0 && this.budget > 0) {
+      const data = this.queue[0].subarray(0, Math.min(CHUNK, this.budget))
+      this.budget -= data.length
+      sendData(this.id, this.channel, data)
+      if (data.length === this.queue[0].length) this.queue.shift()
+      else this.queue[0] = this.queue[0].subarray(data.length)
+    }
+    this.over = this.ended && this.queue.length === 0
+    if (this.ended) return
+    if (this.queue.length > 0) this.socket.pause()
+    else this.socket.resume()
+  }
+
+  /** The program is over: what is in the pipe now still counts, what a child adds does not. */
+  last() {
+    const fd = this.socket._handle?.fd ?? -1
+    this.socket.pause()
+    this.socket.removeAllListeners('data')
+    const held = this.socket.read()
+    if (held) this.queue.push(held)
+    for (let size = 0; fd >= 0 && size < TAIL_LIMIT;) {
+      const data = readNow(fd, CHUNK)
+      if (!data?.length) break
+      this.queue.push(data)
+      size += data.length
+    }
+    this.socket.destroy()
+    this.ended = true
+    this.pump()
+  }
+}
+
+/** What the host sends to the program's stdin; credit goes back as the program reads. */
+class Inlet {
+  constructor(id, socket) {
+    this.id = id
+    this.socket = socket
+  }
+
+  data(data) {
+    // Where nobody reads any more the write fails at once, and the host may go on.
+    this.socket.write(data, () => jobs.has(this.id) && sendCredit(this.id, data.length))
+  }
+}

@@ -1,0 +1,44 @@
+// A process of the user's, warm, that waits for its code on descriptor 3. A source of its own.
+
+'use strict'
+{
+  const fs = require('node:fs')
+  const Module = require('node:module')
+  const path = require('node:path')
+
+  void [process.stdout, process.stderr, console.log] // made at first use: now rather than in the run
+
+  const text = fs.readFileSync(3, 'utf8')
+  if (text === '') process.exit(0)
+  fs.closeSync(3)
+  const { code, cwd, env, args } = JSON.parse(text)
+
+  const write = (file) => {
+    fs.writeFileSync(file, code, { flag: 'wx' })
+    process.once('exit', () => fs.rmSync(file, { force: true }))
+    return file
+  }
+  const place = (folder) => {
+    try {
+      return write(path.join(folder, 'main.js'))
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+      return write(path.join(folder, `main-${process.pid}.js`))
+    }
+  }
+
+  try {
+    process.chdir(cwd)
+    for (const name of Object.keys(process.env)) delete process.env[name]
+    Object.assign(process.env, env)
+    process.execArgv = []
+    process.argv = [process.execPath, place(cwd), ...args]
+    for (const name of ['require', 'module', 'exports', '__filename', '__dirname']) {
+      delete globalThis[name]
+    }
+    process.nextTick(Module.runMain)
+  } catch (error) {
+    console.error(`${error.name}: ${error.message}`)
+    process.exit(1)
+  }
+}

@@ -1,0 +1,103 @@
+import * as v from 'valibot'
+
+/** The version both ends speak. The host refuses an agent of another one. */
+export const PROTOCOL_VERSION = 1
+
+/** What a frame is. The numbers are in `protocol.md`. */
+export const Kind = {
+  hello: 1,
+  request: 2,
+  data: 3,
+  eof: 4,
+  credit: 5,
+  signal: 6,
+  done: 7,
+  ping: 8,
+} as const
+
+/** The streams inside one request. */
+export const Stream = { stdin: 0, stdout: 1, stderr: 2 } as const
+
+const HEADER_BYTES = 9
+/** Data travels in pieces of at most this. */
+export const CHUNK_BYTES = 64 * 1024
+/** How much may be on its way in one stream before the other end gives credit for more. */
+export const WINDOW_BYTES = 256 * 1024
+/** A longer frame from an agent is a forgery or a fault; its container ends. */
+const MAX_AGENT_FRAME_BYTES = CHUNK_BYTES + 1
+/** A longer request is refused before it is sent. */
+export const MAX_REQUEST_BYTES = 16 * 1024 * 1024
+
+/** One frame: a kind, the request it belongs to, bytes. */
+export interface Frame {
+  kind: number
+  id: number
+  payload: Buffer
+}
+
+/** The bytes of one frame. */
+export function encodeFrame(kind: number, id: number, ...parts: Uint8Array[]): Buffer {
+  const header = Buffer.allocUnsafe(HEADER_BYTES)
+  header[0] = kind
+  header.writeUInt32BE(id, 1)
+  header.writeUInt32BE(
+    parts.reduce((sum, part) => sum + part.length, 0),
+    5,
+  )
+  return Buffer.concat([header, ...parts])
+}
+
+/** Cuts what an agent sends into frames, and throws at the first that cannot be one. */
+export class FrameReader {
+  #rest: Buffer = Buffer.alloc(0)
+
+  read(chunk: Buffer): Frame[] {
+    const frames: Frame[] = []
+    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    while (bytes.length >= HEADER_BYTES) {
+      const length = bytes.readUInt32BE(5)
+      if (length > MAX_AGENT_FRAME_BYTES) throw new RangeError(`a frame of ${length} bytes`)
+      const end = HEADER_BYTES + length
+      if (bytes.length < end) break
+      frames.push({
+        kind: bytes.readUInt8(0),
+        id: bytes.readUInt32BE(1),
+        payload: bytes.subarray(HEADER_BYTES, end),
+      })
+      bytes = bytes.subarray(end)
+    }
+    this.#rest = bytes
+    return frames
+  }
+}
+
+const Count = v.pipe(v.number(), v.minValue(0))
+
+/** An agent's first word. */
+export const Hello = v.object({
+  version: v.number(),
+  language: v.pipe(v.string(), v.maxLength(100)),
+})
+
+/** An agent's last word on a request. */
+export const Done = v.object({
+  exitCode: v.nullish(v.pipe(v.number(), v.integer())),
+  signal: v.nullish(v.pipe(v.string(), v.maxLength(20))),
+  cause: v.nullish(v.picklist(['oom', 'pids', 'disk'])),
+  usage: v.nullish(v.object({ cpuMs: Count, maxRssBytes: v.nullish(Count) })),
+  error: v.nullish(
+    v.object({ code: v.pipe(v.string(), v.maxLength(40)), message: v.pipe(v.string(), v.maxLength(9000)) }),
+  ),
+})
+export type Done = v.InferOutput<typeof Done>
+
+interface Surroundings {
+  cwd: string | undefined
+  env: Readonly<Record<string, string>> | undefined
+}
+
+/** What a host may ask for. */
+export type Request =
+  | ({ op: 'run'; code: string; args: readonly string[] | undefined } & Surroundings)
+  | ({ op: 'exec'; argv: readonly string[] } & Surroundings)
+  | { op: 'read' | 'write' | 'list'; path: string }

@@ -1,0 +1,46 @@
+"""hono-sandbox's agent for Python: PID 1 of the container, told what to do on its stdin.
+
+Frames and limits are described in protocol.md. The standard library only; root with KILL, SETUID
+and SETGID so that the programs, which are nobody, can reach neither it nor its streams. Where it
+is not root itself, nothing is dropped and the rest works the same.
+"""
+
+import errno
+import gc
+import io
+import json
+import os
+import select
+import signal
+import stat
+import struct
+import sys
+import time
+import traceback
+
+VERSION = 1
+HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING = range(1, 9)
+STDIN, STDOUT, STDERR = range(3)
+HEADER = struct.Struct('>BII')
+CHUNK = 65536
+WINDOW = 4 * CHUNK
+TAIL_LIMIT = 16 * CHUNK
+MAX_FRAME = 16 * 1024 * 1024
+SILENCE_S = 90
+
+NOBODY = 65534
+WORKSPACE = sys.argv[1] if len(sys.argv) > 1 else '/workspace'
+COUNTERS = {
+    'oom': ('oom_kill', '/sys/fs/cgroup/memory.events', '/sys/fs/cgroup/memory/memory.oom_control'),
+    'pids': ('max', '/sys/fs/cgroup/pids.events', '/sys/fs/cgroup/pids/pids.events'),
+}
+
+
+def as_json(value):
+    return json.dumps(value, separators=(',', ':')).encode()
+
+
+def write_all(fd, data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,78 @@
+# Who we are, and who the programs are
+
+is_root = os.getuid() == 0
+if is_root:
+    os.setgroups([])
+
+
+def find_prctl():
+    """The function, found once: a child has no time to load ctypes."""
+    try:
+        import _ctypes
+
+        function = _ctypes.dlsym(_ctypes.dlopen(None, 0), 'prctl')
+        return lambda *arguments: _ctypes.call_function(function, arguments)
+    except Exception:
+        return lambda *_: None  # no ctypes: /dev/stdout stays closed to programs, the rest works
+
+
+prctl = find_prctl()
+PR_SET_DUMPABLE = 4
+
+
+def become_nobody():
+    """For good, in a child. Afterwards it may open its own /proc/self again (/dev/stdout is there)."""
+    if not is_root:
+        return
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def be_first_victim():
+    """When memory is short, the program goes before the agent."""
+    try:
+        fd = os.open('/proc/self/oom_score_adj', os.O_WRONLY)
+        os.write(fd, b'1000')
+        os.close(fd)
+    except OSError:
+        pass
+
+
+def as_nobody(action):
+    """One file operation with nobody's rights, no more than the programs have."""
+    if not is_root:
+        return action()
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        return action()
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def signal_name(number):
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return 'SIG%d' % number  # a real-time signal
+
+
+def counter(cause):
+    name, *files = COUNTERS[cause]
+    for file in files:
+        try:
+            with open(file) as lines:
+                return next((int(line.split()[1]) for line in lines if line.split()[0] == name), 0)
+        except OSError:
+            continue
+    return 0
+
+
+def is_full(folder):
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False

@@ -1,0 +1,201 @@
+class Program:
+    """A child with three pipes. `Outlet` and `Inlet` move what is in them."""
+
+    def __init__(self, agent, pid, stdin, stdout, stderr):
+        self.agent, self.pid, self.id, self.exit = agent, pid, 0, None
+        self.fds = (stdin, stdout, stderr)
+
+    def serve(self, id):
+        self.id = id
+        stdin, stdout, stderr = self.fds
+        self.inlet = Inlet(self, stdin)
+        self.outlets = [Outlet(self, STDOUT, stdout), Outlet(self, STDERR, stderr)]
+
+    def data(self, data):
+        self.inlet.data(data)
+
+    def eof(self):
+        self.inlet.eof()
+
+    def credit(self, channel, amount):
+        self.outlets[channel - 1].grant(amount)
+        self.finish()
+
+    def signal(self, number):
+        if self.exit is None:
+            kill_tree(self.pid, number)
+
+    def exited(self, status, usage):
+        self.exit = self.agent.verdict(status, usage)
+        self.inlet.close()
+        for outlet in self.outlets:
+            outlet.last()
+        self.finish()
+
+    def finish(self):
+        if self.exit is not None and all(outlet.over for outlet in self.outlets):
+            self.agent.done(self.id, self.exit)
+
+
+def kill_tree(root, number):
+    """The program's group and whatever descends from it, also in other sessions."""
+    parents = {}
+    for name in os.listdir('/proc'):
+        if name.isdigit():
+            try:
+                with open('/proc/%s/stat' % name, 'rb') as file:
+                    parents[int(name)] = int(file.read().rpartition(b')')[2].split()[1])
+            except OSError:
+                continue
+    found = {root}
+    while True:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        if not more:
+            break
+        found |= more
+    for target in [-root, *found]:
+        try:
+            os.kill(target, number)
+        except OSError:
+            continue
+
+
+class Outlet:
+    """A pipe of the program on its way to the host, as far as the host's credit goes."""
+
+    def __init__(self, program, channel, fd):
+        self.agent, self.id, self.channel, self.fd = program.agent, program.id, channel, fd
+        self.budget, self.tail, self.over = WINDOW, None, False
+        os.set_blocking(fd, False)
+        self.agent.watch(fd, select.EPOLLIN, self.pump)
+
+    def grant(self, amount):
+        if self.budget == 0 and self.fd >= 0:
+            self.agent.watch(self.fd, select.EPOLLIN, self.pump)
+        self.budget += amount
+        self.send_tail()
+
+    def pump(self):
+        data = self.read(min(CHUNK, self.budget))
+        if data:
+            self.send(data)
+            if self.budget == 0:
+                self.agent.unwatch(self.fd)
+        elif data == b'':
+            self.close()
+
+    def read(self, size):
+        try:
+            return os.read(self.fd, size)
+        except BlockingIOError:
+            return None
+
+    def send(self, data):
+        self.budget -= len(data)
+        self.agent.send(DATA, self.id, bytes([self.channel]) + data)
+
+    def last(self):
+        """The program is over: what is in the pipe now still counts, what a child adds does not."""
+        tail = bytearray()
+        while self.fd >= 0 and len(tail) < TAIL_LIMIT:
+            data = self.read(CHUNK)
+            if not data:
+                break
+            tail += data
+        self.close()
+        self.tail = tail
+        self.send_tail()
+
+    def send_tail(self):
+        while self.tail and self.budget:
+            size = min(CHUNK, self.budget)
+            self.send(bytes(self.tail[:size]))
+            del self.tail[:size]
+        self.over = self.tail is not None and not self.tail
+
+    def close(self):
+        if self.fd >= 0:
+            self.agent.unwatch(self.fd)
+            os.close(self.fd)
+            self.fd = -1
+
+
+class Inlet:
+    """What the host sends to the program's stdin; credit goes back as the program reads."""
+
+    def __init__(self, program, fd):
+        self.agent, self.id, self.fd = program.agent, program.id, fd
+        self.buffer, self.ended = bytearray(), False
+        os.set_blocking(fd, False)
+
+    def data(self, data):
+        if self.fd < 0:
+            return self.agent.credit(self.id, len(data))  # nobody reads: let the host go on
+        if len(self.buffer) + len(data) > WINDOW:
+            raise ValueError('the host sent more than its credit')
+        if not self.buffer:
+            self.agent.watch(self.fd, select.EPOLLOUT, self.pump)
+        self.buffer += data
+        self.pump()
+
+    def eof(self):
+        self.ended = True
+        if not self.buffer:
+            self.close()
+
+    def pump(self):
+        try:
+            size = os.write(self.fd, self.buffer)
+        except BlockingIOError:
+            return
+        except OSError:  # the program has closed its stdin
+            size = len(self.buffer)
+            self.close()
+        del self.buffer[:size]
+        self.agent.credit(self.id, size)
+        if not self.buffer and self.fd >= 0:
+            self.agent.unwatch(self.fd)
+            if self.ended:
+                self.close()
+
+    def close(self):
+        if self.fd >= 0:
+            self.agent.unwatch(self.fd)
+            os.close(self.fd)
+            self.fd = -1
+
+
+class Waiting:
+    """What the spare does until it gets its code."""
+
+    def __init__(self, fd):
+        self.keep = fd
+
+    def __call__(self):
+        rehearse()
+        with os.fdopen(3, 'rb') as pipe:
+            text = pipe.read()
+        if not text:
+            os._exit(0)
+        return json.loads(text)
+
+
+class Executing:
+    """What a child does that becomes another program."""
+
+    keep = -1
+
+    def __init__(self, argv, settings):
+        self.argv, self.settings = argv, settings
+
+    def __call__(self):
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(ignored, signal.SIG_DFL)
+        name, env = self.argv[0], {**os.environ, **self.settings['env']}
+        try:
+            os.chdir(self.settings['cwd'])
+            os.execvpe(name, self.argv, env)
+        except OSError as error:
+            where = self.settings['cwd'] if error.filename == self.settings['cwd'] else name
+            os.write(2, ('%s: %s\n' % (where, error.strerror)).encode())
+            os._exit(127 if error.errno == errno.ENOENT else 126)

@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { createDockerEngine } from '../engine/docker.js'
+import { SandboxError } from '../errors.js'
+import type { SetupContext } from './context.js'
+import { debianMachine, mayInstall } from './debian.js'
+import { setup } from './setup.js'
+
+const USAGE = `Usage: hono-sandbox setup [--from-packages]
+
+Finds a container engine, or installs and starts one (root on Debian or Ubuntu),
+and gets the base images. Running it again is safe, and quick.
+
+  --from-packages  build the images from distribution packages, ask no registry
+  --help           show this
+  --version        show the version
+
+DOCKER_HOST names another engine, SANDBOX_BASE_PYTHON_IMAGE and
+SANDBOX_BASE_NODEJS_IMAGE name other images.
+`
+
+const say = (line: string) => console.log(line)
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: string[]): Promise<number> {
+  const parsed = parse(args)
+  if (parsed?.values.help) {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  if (parsed?.values.version) {
+    say(packageVersion())
+    return 0
+  }
+  if (parsed?.positionals.join(' ') !== 'setup') {
+    process.stderr.write(USAGE)
+    return 2
+  }
+  return runSetup(parsed.values['from-packages'] ? 'packages' : 'registry')
+}
+
+function parse(args: string[]) {
+  const flag = { type: 'boolean' } as const
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: { 'from-packages': flag, help: { ...flag, short: 'h' }, version: flag },
+    })
+  } catch {
+    // An option that we do not know is answered like a command that we do not know.
+    return undefined
+  }
+}
+
+async function runSetup(source: SetupContext['source']): Promise<number> {
+  const interrupted = new AbortController()
+  // `on`, not `once`: npm passes on the signal that the terminal has sent us already, and the
+  // second one must not end us while the temporary folder is being removed.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () =>
+      interrupted.abort(new SandboxError('SANDBOX_SETUP_FAILED', `stopped by ${name}`)),
+    )
+  }
+  const { signal } = interrupted
+  try {
+    const engine = createDockerEngine()
+    try {
+      const machine = (await mayInstall()) ? debianMachine({ engine, say, signal }) : undefined
+      await setup({ engine, env: process.env, source, machine, signal, say })
+    } finally {
+      engine.close()
+    }
+    return 0
+  } catch (error) {
+    if (!(error instanceof SandboxError)) throw error
+    console.error(`error: ${error.message}`)
+    return 1
+  }
+}
+
+function packageVersion(): string {
+  // By name: the compiled file lies one folder deeper than the source.
+  const path = fileURLToPath(import.meta.resolve('hono-sandbox/package.json'))
+  const { version }: { version: string } = JSON.parse(readFileSync(path, 'utf8'))
+  return version
+}

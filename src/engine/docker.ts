@@ -1,0 +1,268 @@
+import { createInterface } from 'node:readline'
+import { Duplex } from 'node:stream'
+import type { Readable } from 'node:stream'
+import Docker from 'dockerode'
+import * as v from 'valibot'
+import { deferred } from '../deferred.js'
+import { SandboxError } from '../errors.js'
+import { DockerContainer } from './docker-container.js'
+import { DockerEvents } from './docker-events.js'
+import { createBody } from './docker-spec.js'
+import type { Container, Engine, LaunchSpec, PullOptions } from './engine.js'
+import { OWNER_LABEL } from './engine.js'
+
+/** Every call that is not a stream answers within this, or has failed. */
+const CALL_MS = 15_000
+/** A container created this long ago and not started never will be: its server is gone. */
+const STRAY_AGE_S = 60
+
+/** Where a Docker engine is. */
+export interface DockerEngineOptions {
+  /**
+   * `unix:///path`, `tcp://host:port`, `npipe://...` or `ssh://user@host`.
+   *
+   * @default the environment's `DOCKER_HOST`, else `unix:///var/run/docker.sock`
+   */
+  address?: string
+}
+
+/**
+ * The engine port on Docker, through its HTTP API. This is the only file that knows dockerode.
+ *
+ * @example
+ * ```ts
+ * import { createDockerEngine } from 'hono-sandbox'
+ *
+ * const engine = createDockerEngine()
+ * console.log(engine.address)
+ * engine.close()
+ * ```
+ */
+export function createDockerEngine(options: DockerEngineOptions = {}): Engine {
+  return new DockerEngine(options.address ?? process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock')
+}
+
+class DockerEngine implements Engine {
+  readonly #docker: Docker
+  readonly #events: DockerEvents
+
+  constructor(readonly address: string) {
+    this.#docker = new Docker(connectionOf(address))
+    this.#events = new DockerEvents((signal) =>
+      this.#docker.getEvents({
+        abortSignal: signal,
+        filters: { type: ['container'], event: ['oom', 'die'], label: [OWNER_LABEL] },
+      }),
+    )
+  }
+
+  async runtimes(): Promise<readonly string[]> {
+    const info = await this.#call('list runtimes', () => this.#docker.info())
+    const { Runtimes } = v.parse(v.object({ Runtimes: v.record(v.string(), v.unknown()) }), info)
+    // Full names such as io.containerd.runc.v2 are aliases of the short ones.
+    return Object.keys(Runtimes).filter((name) => !name.includes('.'))
+  }
+
+  async hasImage(image: string): Promise<boolean> {
+    try {
+      await this.#call(`inspect ${image}`, () => this.#docker.getImage(image).inspect())
+      return true
+    } catch (error) {
+      if (statusOf(error) === 404) return false
+      throw error
+    }
+  }
+
+  async pull(image: string, { onProgress, signal }: PullOptions = {}): Promise<void> {
+    const named = /[:@][^/]*$/.test(image) ? image : `${image}:latest`
+    try {
+      // A pull has no deadline of its own: its caller sees the progress and decides.
+      const stream = await this.#docker.pull(named, signal ? { abortSignal: signal } : {})
+      await followProgress(stream, onProgress)
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason
+      throw this.#failed(`pull ${named}`, error)
+    }
+  }
+
+  async importImage(image: string, tar: Readable): Promise<void> {
+    const [repo, tag = 'latest'] = image.split(':')
+    try {
+      await followProgress(await this.#docker.importImage(tar, { repo, tag }))
+    } catch (error) {
+      throw this.#failed(`import ${image}`, error)
+    }
+  }
+
+  async launch(spec: LaunchSpec, signal?: AbortSignal): Promise<Container> {
+    // Not aborted half-way: the engine might create it after all, and nobody would know.
+    const created = await this.#create(spec)
+    try {
+      signal?.throwIfAborted()
+      const stream = await this.#call(
+        `attach to ${spec.name}`,
+        (abortSignal) =>
+          created.attach({
+            stream: true,
+            hijack: true,
+            stdin: true,
+            stdout: true,
+            stderr: true,
+            abortSignal,
+          }),
+        signal,
+      )
+      if (!(stream instanceof Duplex)) throw new TypeError('the engine did not give a stream')
+      const ended = this.#events.watch(created.id)
+      const container = new DockerContainer(spec.name, stream, ended, () => this.#remove(created))
+      await this.#call(`start ${spec.name}`, (abortSignal) => created.start({ abortSignal }), signal)
+      return container
+    } catch (error) {
+      this.#events.forget(created.id)
+      await this.#remove(created).catch(() => {})
+      throw error
+    }
+  }
+
+  async sweep(): Promise<number> {
+    const found = await this.#call('list containers', (abortSignal) =>
+      this.#docker.listContainers({
+        all: true,
+        filters: { label: [OWNER_LABEL], status: ['created', 'exited', 'dead'] },
+        abortSignal,
+      }),
+    )
+    const strays = found.filter(({ Created }) => Date.now() / 1000 - Created > STRAY_AGE_S)
+    await Promise.all(strays.map(({ Id }) => this.#remove(this.#docker.getContainer(Id))))
+    return strays.length
+  }
+
+  close(): void {
+    this.#events.close()
+  }
+
+  async #create(spec: LaunchSpec): Promise<Docker.Container> {
+    const create = () =>
+      this.#call(`create ${spec.name}`, (abortSignal) =>
+        this.#docker.createContainer({ ...createBody(spec), abortSignal }),
+      )
+    try {
+      return await create()
+    } catch (error) {
+      if (statusOf(error) === 404) throw imageMissing(spec.image, error)
+      if (statusOf(error) !== 409) throw error
+      await this.#removeLeftover(spec)
+      return create()
+    }
+  }
+
+  /** The name is taken: by a leftover of ours, or by somebody whom we must not touch. */
+  async #removeLeftover(spec: LaunchSpec): Promise<void> {
+    const leftover = this.#docker.getContainer(spec.name)
+    const { Config } = await this.#call(`inspect ${spec.name}`, (abortSignal) =>
+      leftover.inspect({ abortSignal }),
+    )
+    if (Config.Labels[OWNER_LABEL] !== spec.labels[OWNER_LABEL]) {
+      throw new SandboxError('SANDBOX_ENGINE_FAILED', `the name ${spec.name} belongs to another owner`)
+    }
+    await this.#remove(leftover)
+  }
+
+  async #remove(container: Docker.Container): Promise<void> {
+    const what = `remove ${container.id}`
+    try {
+      await this.#call(what, (abortSignal) => container.remove({ force: true, v: true, abortSignal }))
+    } catch (error) {
+      const status = statusOf(error)
+      if (status === 404) return
+      if (status !== 409) throw error
+      // The engine is removing it already.
+      await this.#call(what, (abortSignal) =>
+        container.wait({ condition: 'removed', abortSignal }),
+      ).catch((waited: unknown) => {
+        if (statusOf(waited) !== 404) throw waited
+      })
+    }
+  }
+
+  /** One call with a deadline: without it some never settle when the engine goes away. */
+  async #call<T>(
+    what: string,
+    call: (signal: AbortSignal) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const deadline = AbortSignal.timeout(CALL_MS)
+    const either = signal ? AbortSignal.any([deadline, signal]) : deadline
+    const over = deferred<never>()
+    const abort = () => over.reject(either.reason)
+    either.addEventListener('abort', abort, { once: true })
+    try {
+      return await Promise.race([call(either), over.promise])
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason
+      throw this.#failed(what, error)
+    } finally {
+      either.removeEventListener('abort', abort)
+    }
+  }
+
+  #failed(what: string, error: unknown): SandboxError {
+    const message = error instanceof Error ? error.message : String(error)
+    if (statusOf(error) !== undefined) {
+      return new SandboxError('SANDBOX_ENGINE_FAILED', `the engine refused to ${what}: ${message}`, {
+        cause: error,
+      })
+    }
+    return new SandboxError(
+      'SANDBOX_ENGINE_UNAVAILABLE',
+      `no container engine answers at ${this.address} (to ${what}: ${message})`,
+      {
+        cause: error,
+        suggestion: 'Start Docker, run `npx hono-sandbox setup`, or set DOCKER_HOST',
+      },
+    )
+  }
+}
+
+function connectionOf(address: string): Docker.DockerOptions {
+  const path = /^(?:unix|npipe):\/\/(.*)$/.exec(address)?.[1]
+  if (path !== undefined) return { socketPath: path }
+  // dockerode itself reads every other form, and DOCKER_CERT_PATH, from the environment.
+  if (address === process.env.DOCKER_HOST) return {}
+  const url = new URL(address.includes('//') ? address : `tcp://${address}`)
+  return { host: url.hostname, port: url.port }
+}
+
+/** The HTTP status the engine answered with, also where the error was wrapped. */
+function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined
+  if ('statusCode' in error && typeof error.statusCode === 'number') return error.statusCode
+  return statusOf(error.cause)
+}
+
+function imageMissing(image: string, cause: unknown): SandboxError {
+  return new SandboxError('SANDBOX_IMAGE_MISSING', `the engine has no image ${image}`, {
+    cause,
+    suggestion: 'Run `npx hono-sandbox setup`, or pull it',
+  })
+}
+
+const ProgressLine = v.object({
+  id: v.optional(v.string()),
+  status: v.optional(v.string()),
+  progress: v.optional(v.string()),
+  error: v.optional(v.string()),
+})
+
+/** Reads a pull's or an import's report; a failure comes in its lines, not as a status. */
+async function followProgress(
+  stream: NodeJS.ReadableStream,
+  onProgress: (line: string) => void = () => {},
+): Promise<void> {
+  for await (const line of createInterface({ input: stream })) {
+    if (line === '') continue
+    const report = v.parse(ProgressLine, JSON.parse(line))
+    if (report.error !== undefined) throw Object.assign(new Error(report.error), { statusCode: 500 })
+    onProgress([report.id, report.status, report.progress].filter(Boolean).join(' '))
+  }
+}

@@ -1,0 +1,90 @@
+import * as v from 'valibot'
+import { SandboxError } from './errors.js'
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+const Milliseconds = v.pipe(v.number(), v.minValue(0), v.maxValue(LONGEST_TIMER_MS))
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const Positive = v.pipe(v.number(), v.integer(), v.minValue(1))
+const WithoutNul = v.pipe(v.string(), v.excludes('\0', 'a string without NUL'))
+const Variable = v.pipe(WithoutNul, v.regex(/^[^=]+$/, "a name without '='"))
+
+/** A path inside the sandbox. */
+export const Path = v.pipe(WithoutNul, v.minLength(1))
+
+/** A shell command, or a program and its arguments. */
+export const ExecCommand = v.union([
+  Path,
+  v.pipe(v.array(WithoutNul), v.minLength(1, 'a program and its arguments')),
+])
+
+/** What `exec` and `runCode` take. */
+export const CallOptions = v.strictObject({
+  args: v.optional(v.array(WithoutNul)),
+  cwd: v.optional(Path),
+  env: v.optional(v.record(Variable, WithoutNul)),
+  stdin: v.optional(v.union([v.string(), v.instance(Uint8Array)])),
+  timeoutMs: v.optional(Milliseconds),
+  signal: v.optional(v.instance(AbortSignal)),
+  maxOutputBytes: v.optional(Positive),
+})
+
+/** What `readFile` takes. */
+export const ReadOptions = v.strictObject({ maxBytes: v.optional(Count) })
+
+/** What `acquire` takes. */
+export const AcquireCall = v.strictObject({
+  timeoutMs: v.optional(Milliseconds),
+  signal: v.optional(v.instance(AbortSignal)),
+})
+
+/** What a language of a pool takes. */
+export const LanguageSettings = v.strictObject({
+  size: v.optional(Count),
+  max: v.optional(Positive),
+  image: v.optional(Path),
+})
+
+/** What a pool takes; `engine` is checked by its own type. */
+export const PoolSettings = v.strictObject({
+  languages: v.optional(
+    v.strictObject({ python: v.optional(LanguageSettings), nodejs: v.optional(LanguageSettings) }),
+  ),
+  engine: v.optional(v.custom<object>((value) => typeof value === 'object', 'an Engine')),
+  runtime: v.optional(Path),
+  memory: v.optional(v.string()),
+  cpus: v.optional(v.pipe(v.number(), v.minValue(0.01))),
+  pids: v.optional(v.pipe(v.number(), v.integer(), v.minValue(16))),
+  openFiles: v.optional(v.pipe(v.number(), v.integer(), v.minValue(64))),
+  workspaceSize: v.optional(v.string()),
+  tmpSize: v.optional(v.string()),
+  shmSize: v.optional(v.string()),
+  network: v.optional(Path),
+  seccompProfile: v.optional(Path),
+  maxWaiting: v.optional(Count),
+  leaseTtlMs: v.optional(Milliseconds),
+  launchConcurrency: v.optional(Positive),
+})
+
+/**
+ * Checks options and names what is wrong.
+ *
+ * @throws SandboxError `SANDBOX_INVALID_OPTION`, with the option's name and what was expected. The
+ * value is not repeated: it may be a program, or a secret.
+ */
+export function check<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  input: unknown,
+  where: string,
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, input, { abortEarly: true })
+  if (result.success) return result.output
+  const [issue] = result.issues
+  const path = v.getDotPath(issue)
+  const what = path === null ? where : `${where}: ${path}`
+  const expected =
+    issue.kind === 'schema' && issue.expected === 'never'
+      ? 'is not an option'
+      : `is not valid, expected ${issue.expected ?? issue.message}`
+  throw new SandboxError('SANDBOX_INVALID_OPTION', `${what} ${expected}`)
+}

@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto'
+import { EventEmitter } from 'node:events'
+import pLimit from 'p-limit'
+import type { Channel } from './agent/channel.js'
+import { createDockerEngine } from './engine/docker.js'
+import type { Engine } from './engine/engine.js'
+import { SandboxError } from './errors.js'
+import type { Language } from './languages.js'
+import { isLanguage } from './languages.js'
+import { Launcher } from './launcher.js'
+import { AcquireCall, check, LanguageSettings } from './options.js'
+import type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool.js'
+import { Pool } from './pool.js'
+import { Sandbox } from './sandbox.js'
+import type { SandboxPoolOptions, Settings } from './settings.js'
+import { readSettings } from './settings.js'
+
+/** One language of a pool at one moment. */
+export interface LanguageStats extends PoolStats {
+  /** `undefined` until the engine has answered once. */
+  runtime: string | undefined
+  image: string
+}
+
+/** Something that happened in a pool. */
+export type SandboxPoolEvent = PoolEvent & { language: Language }
+
+/** The events by name: `launched`, `launchFailed`, `acquired`, `ended`, `crashed`, `removed`, ... */
+export type SandboxPoolEvents = Record<PoolEvent['type'], [event: SandboxPoolEvent]>
+
+/**
+ * Warm containers of every language, ready before the first request. One a server; `initSandboxes`
+ * keeps it for you.
+ *
+ * @example
+ * ```ts
+ * import { SandboxPool } from 'hono-sandbox'
+ *
+ * const pool = new SandboxPool({ languages: { python: { size: 1 } } })
+ * console.log(await pool.start())
+ * await pool.close()
+ * ```
+ */
+export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements AsyncDisposable {
+  readonly #settings: Settings
+  readonly #engine: Engine
+  readonly #launcher: Launcher
+  readonly #pools = new Map<Language, Pool<Channel>>()
+
+  /** @throws SandboxError `SANDBOX_INVALID_OPTION`, also for a `SANDBOX_*` variable. */
+  constructor(options: SandboxPoolOptions = {}) {
+    super()
+    this.#settings = readSettings(options)
+    this.#engine = options.engine ?? createDockerEngine()
+    // Ends every name and is the owner's label: two servers on one engine do not meet.
+    const owner = randomBytes(4).toString('hex')
+    this.#launcher = new Launcher(this.#engine, this.#settings, owner)
+    const limit = pLimit(this.#settings.launchConcurrency)
+    for (const [language, { size, max }] of this.#settings.languages) {
+      const pool = new Pool({
+        language,
+        size,
+        max,
+        maxWaiting: this.#settings.maxWaiting,
+        leaseTtlMs: this.#settings.leaseTtlMs,
+        suffix: owner,
+        launch: (name, signal) => limit(() => this.#launcher.launch(language, name, signal)),
+        onEvent: (event) => this.emit(event.type, { ...event, language }),
+      })
+      this.#pools.set(language, pool)
+    }
+  }
+
+  /**
+   * Fills the pool. A container that fails is in the report, with its cause, and is tried again in
+   * the background.
+   *
+   * @throws SandboxError `SANDBOX_RUNTIME_MISSING` where the runtime asked for is not there, or where
+   * `NODE_ENV` is `production` and neither gVisor nor an explicit choice is.
+   */
+  async start(): Promise<Partial<Record<Language, StartReport>>> {
+    await this.#launcher.chooseRuntime().catch((error: unknown) => {
+      if (error instanceof SandboxError && error.code === 'SANDBOX_RUNTIME_MISSING') throw error
+      // Any other error comes back from each launch, with its place in the report.
+    })
+    void this.#engine.sweep().catch(() => {})
+    const pools = [...this.#pools]
+    const reports = await Promise.all(pools.map(([, pool]) => pool.start()))
+    return Object.fromEntries(pools.map(([language], at) => [language, reports[at]]))
+  }
+
+  /**
+   * Leases a container of the language.
+   *
+   * @throws SandboxError `SANDBOX_UNKNOWN_LANGUAGE`, `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`,
+   * `SANDBOX_ACQUIRE_ABORTED`, `SANDBOX_CLOSED`; or why there can be none.
+   */
+  async acquire(language: string, options: AcquireOptions = {}): Promise<Sandbox> {
+    const pool = this.#poolOf(language)
+    const lease = await pool.acquire(check(AcquireCall, options, 'acquire'))
+    return new Sandbox(lease, { language, runtime: this.#launcher.runtime ?? 'unknown' })
+  }
+
+  /** Every language as it stands. */
+  stats(): Partial<Record<Language, LanguageStats>> {
+    const runtime = this.#launcher.runtime
+    return Object.fromEntries(
+      [...this.#pools].map(([language, pool]) => [
+        language,
+        { ...pool.stats(), runtime, image: this.#launcher.imageOf(language) },
+      ]),
+    )
+  }
+
+  /** Whether a container of this name can serve: for people, not for requests. */
+  isRunning(name: string): boolean {
+    return [...this.#pools.values()].some((pool) => pool.isRunning(name))
+  }
+
+  /**
+   * Changes how many containers of a language are kept warm, and the cap.
+   *
+   * @throws SandboxError `SANDBOX_UNKNOWN_LANGUAGE`, `SANDBOX_INVALID_OPTION`.
+   */
+  resize(language: string, size: number, max = Math.max(1, size * 2)): void {
+    check(LanguageSettings, { size, max }, 'resize')
+    this.#poolOf(language).resize(size, max)
+  }
+
+  /**
+   * Refuses new callers, waits up to `deadlineMs` (10 seconds by default) for leases to end, removes
+   * every container. Idempotent.
+   */
+  async close(options: { deadlineMs?: number } = {}): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.close(options)))
+    this.#engine.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #poolOf(language: string): Pool<Channel> {
+    const pool = isLanguage(language) ? this.#pools.get(language) : undefined
+    if (pool) return pool
+    throw new SandboxError(
+      'SANDBOX_UNKNOWN_LANGUAGE',
+      `there is no sandbox for this language, only for ${[...this.#pools.keys()].join(', ')}`,
+    )
+  }
+}

@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { parseBytes } from './bytes.js'
+import type { Engine, LaunchSpec } from './engine/engine.js'
+import { readEnvironment } from './env.js'
+import type { SandboxEnvironment } from './env.js'
+import { SandboxError } from './errors.js'
+import type { Language } from './languages.js'
+import { LANGUAGES } from './languages.js'
+import { check, PoolSettings } from './options.js'
+
+/** One language of a pool. */
+export interface LanguageOptions {
+  /**
+   * How many containers are kept warm.
+   *
+   * @default SANDBOX_POOL_SIZE, else 2
+   */
+  size?: number
+  /**
+   * How many may live at once, launching and dying ones included.
+   *
+   * @default twice the size
+   */
+  max?: number
+  /**
+   * The image. Any with the language's interpreter on its PATH will do.
+   *
+   * @default SANDBOX_BASE_PYTHON_IMAGE or SANDBOX_BASE_NODEJS_IMAGE, else `python:3.13-slim` and
+   * `node:24-slim`, else what `hono-sandbox setup` built
+   */
+  image?: string
+}
+
+/** What a pool is made with. Every field may be left out. */
+export interface SandboxPoolOptions {
+  /**
+   * The languages, each a pool of its own.
+   *
+   * @default both, `{ python: {}, nodejs: {} }`
+   */
+  languages?: Partial<Record<Language, LanguageOptions>>
+  /**
+   * The container engine.
+   *
+   * @default `createDockerEngine()`
+   */
+  engine?: Engine
+  /**
+   * The OCI runtime. `auto` is gVisor's `runsc` where the engine has it, else `runc` with a warning,
+   * else, in production, an error.
+   *
+   * @default SANDBOX_RUNTIME, else 'auto'
+   */
+  runtime?: string
+  /**
+   * Memory of a container, `b`, `k`, `m` or `g`. Its tmpfs counts too; there is no swap.
+   *
+   * @default SANDBOX_MAX_MEMORY, else '256m'
+   */
+  memory?: string
+  /**
+   * CPUs of a container.
+   *
+   * @default 1
+   */
+  cpus?: number
+  /**
+   * Processes and threads of a container.
+   *
+   * @default 128
+   */
+  pids?: number
+  /**
+   * Open files of a process.
+   *
+   * @default 1024
+   */
+  openFiles?: number
+  /**
+   * Size of the tmpfs on /workspace.
+   *
+   * @default '64m'
+   */
+  workspaceSize?: string
+  /**
+   * Size of the tmpfs on /tmp.
+   *
+   * @default '32m'
+   */
+  tmpSize?: string
+  /**
+   * Size of /dev/shm.
+   *
+   * @default '16m'
+   */
+  shmSize?: string
+  /**
+   * The engine's network the containers join. `none` has no interface but loopback.
+   *
+   * @default 'none'
+   */
+  network?: string
+  /**
+   * A file with a seccomp profile, in place of the engine's own.
+   *
+   * @default SANDBOX_SECCOMP_PROFILE where SANDBOX_ENABLE_SECCOMP is true, else the engine's own
+   */
+  seccompProfile?: string
+  /**
+   * How many callers may wait in line, for each language.
+   *
+   * @default 100
+   */
+  maxWaiting?: number
+  /**
+   * How long a lease may be held, in milliseconds.
+   *
+   * @default 300_000
+   */
+  leaseTtlMs?: number
+  /**
+   * How many containers are launched side by side.
+   *
+   * @default the number of CPUs, at least 2
+   */
+  launchConcurrency?: number
+}
+
+type Limits = Omit<LaunchSpec, 'name' | 'image' | 'command' | 'runtime' | 'labels' | 'reaper'>
+
+/** What a pool works with: every default filled in, every value checked. */
+export interface Settings {
+  languages: ReadonlyMap<Language, { size: number; max: number; images: readonly string[] }>
+  runtime: string
+  limits: Limits
+  maxWaiting: number
+  leaseTtlMs: number
+  launchConcurrency: number
+}
+
+const DEFAULT_SIZE = 2
+
+/**
+ * Merges options, variables and defaults.
+ *
+ * @throws SandboxError `SANDBOX_INVALID_OPTION`
+ */
+export function readSettings(options: SandboxPoolOptions, env = readEnvironment()): Settings {
+  const given = check(PoolSettings, options, 'SandboxPool')
+  const memory = given.memory ?? env.SANDBOX_MAX_MEMORY ?? '256m'
+  const profile = given.seccompProfile ?? profileOf(env)
+  return {
+    languages: readLanguages(options.languages ?? { python: {}, nodejs: {} }, env),
+    runtime: given.runtime ?? env.SANDBOX_RUNTIME ?? 'auto',
+    limits: {
+      network: given.network ?? 'none',
+      memoryBytes: parseBytes(given.memory ? 'memory' : 'SANDBOX_MAX_MEMORY', memory),
+      cpus: given.cpus ?? 1,
+      pids: given.pids ?? 128,
+      openFiles: given.openFiles ?? 1024,
+      workspaceBytes: parseBytes('workspaceSize', given.workspaceSize ?? '64m'),
+      tmpBytes: parseBytes('tmpSize', given.tmpSize ?? '32m'),
+      shmBytes: parseBytes('shmSize', given.shmSize ?? '16m'),
+      ...(profile !== undefined && { seccompProfile: readProfile(profile) }),
+    },
+    maxWaiting: given.maxWaiting ?? 100,
+    leaseTtlMs: given.leaseTtlMs ?? 300_000,
+    launchConcurrency: given.launchConcurrency ?? Math.max(2, availableParallelism()),
+  }
+}
+
+function readLanguages(
+  languages: Partial<Record<Language, LanguageOptions>>,
+  env: SandboxEnvironment,
+): Settings['languages'] {
+  const settings = new Map<Language, { size: number; max: number; images: readonly string[] }>()
+  for (const language of ['python', 'nodejs'] as const) {
+    const options = languages[language]
+    if (!options) continue
+    const { images, imageVariable } = LANGUAGES[language]
+    const named = options.image ?? env[imageVariable]
+    const size = options.size ?? env.SANDBOX_POOL_SIZE ?? DEFAULT_SIZE
+    const max = options.max ?? Math.max(1, size * 2)
+    if (max < size) {
+      throw new SandboxError(
+        'SANDBOX_INVALID_OPTION',
+        `languages.${language}: max is ${max}, less than the size ${size}`,
+      )
+    }
+    settings.set(language, { size, max, images: named === undefined ? images : [named] })
+  }
+  return settings
+}
+
+function profileOf(env: SandboxEnvironment): string | undefined {
+  if (!env.SANDBOX_ENABLE_SECCOMP) return undefined
+  if (env.SANDBOX_SECCOMP_PROFILE) return env.SANDBOX_SECCOMP_PROFILE
+  return undefined // the engine's own profile is on already
+}
+
+function readProfile(path: string): string {
+  try {
+    const text = readFileSync(path, 'utf8')
+    JSON.parse(text)
+    return text
+  } catch (cause) {
+    throw new SandboxError(
+      'SANDBOX_INVALID_OPTION',
+      `the seccomp profile ${JSON.stringify(path)} is not a file with JSON`,
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,80 @@
+import { SandboxError } from './errors.js'
+import type { Language } from './languages.js'
+import type { StartReport } from './pool.js'
+import { SandboxPool } from './sandbox-pool.js'
+import type { SandboxPoolOptions } from './settings.js'
+
+let current: { pool: SandboxPool; started: Promise<Partial<Record<Language, StartReport>>> } | undefined
+
+/**
+ * Makes and fills the process's one pool, once, when the server starts. A second call gives the
+ * first one's report.
+ *
+ * @returns how many containers came up, a language: `{ python: { ready, total, errors }, ... }`
+ * @throws SandboxError `SANDBOX_INVALID_OPTION`, `SANDBOX_RUNTIME_MISSING`. A container that fails
+ * is no reason to throw: it is in the report, and tried again.
+ *
+ * @example
+ * ```ts
+ * import { closeSandboxes, initSandboxes } from 'hono-sandbox'
+ *
+ * const report = await initSandboxes({ languages: { python: { size: 1 } } })
+ * console.log(report.python)
+ * await closeSandboxes()
+ * ```
+ */
+export async function initSandboxes(
+  options: SandboxPoolOptions = {},
+): Promise<Partial<Record<Language, StartReport>>> {
+  if (!current) {
+    const pool = new SandboxPool(options)
+    current = { pool, started: pool.start() }
+  }
+  const { pool, started } = current
+  try {
+    return await started
+  } catch (error) {
+    if (current?.pool === pool) current = undefined
+    await pool.close()
+    throw error
+  }
+}
+
+/**
+ * The process's pool.
+ *
+ * @throws SandboxError `SANDBOX_NOT_INITIALIZED` before `initSandboxes()` and after `closeSandboxes()`.
+ *
+ * @example
+ * ```ts
+ * import { closeSandboxes, getSandboxes, initSandboxes } from 'hono-sandbox'
+ *
+ * await initSandboxes({ languages: { nodejs: { size: 1 } } })
+ * console.log(getSandboxes().stats().nodejs?.idle)
+ * await closeSandboxes()
+ * ```
+ */
+export function getSandboxes(): SandboxPool {
+  if (current) return current.pool
+  throw new SandboxError('SANDBOX_NOT_INITIALIZED', 'there is no pool in this process', {
+    suggestion: 'Call initSandboxes() when the server starts',
+  })
+}
+
+/**
+ * Closes the process's pool: no new lease, running ones get until `deadlineMs` (10 seconds by
+ * default), then every container is removed. Does nothing where there is none.
+ *
+ * @example
+ * ```ts
+ * import { closeSandboxes } from 'hono-sandbox'
+ *
+ * await closeSandboxes({ deadlineMs: 5000 })
+ * ```
+ */
+export async function closeSandboxes(options: { deadlineMs?: number } = {}): Promise<void> {
+  const closing = current
+  if (!closing) return
+  await closing.pool.close(options)
+  if (current === closing) current = undefined
+}

@@ -1,0 +1,57 @@
+/** How one waiter waits. */
+interface WaiterOptions {
+  timeoutMs: number
+  signal: AbortSignal | undefined
+  onTimeout: () => Error
+  onAbort: (reason: unknown) => Error
+}
+
+interface Waiter<T> {
+  resolve: (value: T) => void
+  reject: (error: Error) => void
+}
+
+/**
+ * A first-in, first-out line. Each waiter is settled exactly once, by whichever comes first of its
+ * turn, its timeout and its abort; the others then find it gone, and no timer or listener stays.
+ */
+export class Waiters<T> {
+  readonly #line = new Set<Waiter<T>>()
+
+  get size(): number {
+    return this.#line.size
+  }
+
+  add({ timeoutMs, signal, onTimeout, onAbort }: WaiterOptions): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const leave = () => {
+        this.#line.delete(waiter)
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', abort)
+      }
+      const waiter: Waiter<T> = {
+        resolve: (value) => {
+          leave()
+          resolve(value)
+        },
+        reject: (error) => {
+          leave()
+          reject(error)
+        },
+      }
+      const abort = () => waiter.reject(onAbort(signal?.reason))
+      const timer = setTimeout(() => waiter.reject(onTimeout()), timeoutMs)
+      signal?.addEventListener('abort', abort, { once: true })
+      this.#line.add(waiter)
+    })
+  }
+
+  settleFirst(value: T): void {
+    const [first] = this.#line
+    first?.resolve(value)
+  }
+
+  rejectAll(error: () => Error): void {
+    for (const waiter of this.#line) waiter.reject(error())
+  }
+}

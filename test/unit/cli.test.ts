@@ -1,0 +1,260 @@
+import type { Readable } from 'node:stream'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { lastLines, run } from '../../src/cli/command.js'
+import type { Machine, SetupContext } from '../../src/cli/context.js'
+import { isDebianLike } from '../../src/cli/debian.js'
+import { withRunsc } from '../../src/cli/dockerd.js'
+import { acceptedImages, BASE_IMAGES } from '../../src/cli/images.js'
+import { setup } from '../../src/cli/setup.js'
+import type { Engine, PullOptions } from '../../src/engine/engine.js'
+import { SandboxError } from '../../src/errors.js'
+
+const REGISTRY = ['python:3.13-slim', 'node:24-slim']
+const LOCAL = ['hono-sandbox/python:bookworm', 'hono-sandbox/nodejs:24']
+
+type FakeEngine = Engine & { images: Set<string>; pulled: string[] }
+
+function fakeEngine(overrides: Partial<Engine> = {}, images: readonly string[] = []): FakeEngine {
+  const unused = () => Promise.reject(new Error('not part of set-up'))
+  const engine: FakeEngine = {
+    address: 'unix:///fake.sock',
+    images: new Set(images),
+    pulled: [],
+    runtimes: () => Promise.resolve(['runc', 'runsc']),
+    hasImage: (image) => Promise.resolve(engine.images.has(image)),
+    pull: (image) => {
+      engine.pulled.push(image)
+      engine.images.add(image)
+      return Promise.resolve()
+    },
+    importImage: (_image: string, _tar: Readable) => unused(),
+    launch: unused,
+    sweep: unused,
+    close: () => undefined,
+    ...overrides,
+  }
+  return engine
+}
+
+function fakeMachine(engine: FakeEngine): Machine & { built: string[] } {
+  const built: string[] = []
+  return {
+    built,
+    startEngine: async (answers) => {
+      while (!(await answers()));
+    },
+    buildImage: (image) => {
+      built.push(image.local)
+      engine.images.add(image.local)
+      return Promise.resolve()
+    },
+  }
+}
+
+function contextOf(engine: Engine, overrides: Partial<SetupContext> = {}) {
+  const lines: string[] = []
+  const context: SetupContext = {
+    engine,
+    env: {},
+    source: 'registry',
+    machine: undefined,
+    signal: new AbortController().signal,
+    say: (line) => lines.push(line),
+    ...overrides,
+  }
+  return { context, lines }
+}
+
+const unavailable = () =>
+  Promise.reject(new SandboxError('SANDBOX_ENGINE_UNAVAILABLE', 'connect ENOENT'))
+const noRegistry = () => Promise.reject(new SandboxError('SANDBOX_ENGINE_FAILED', 'no such host'))
+
+describe('setup', () => {
+  afterEach(() => vi.useRealTimers())
+
+  it('only looks where all is there', async () => {
+    const engine = fakeEngine({ pull: noRegistry }, ['python:3.13-slim', 'hono-sandbox/nodejs:24'])
+    const { context, lines } = contextOf(engine)
+    await setup(context)
+    expect(lines).toEqual([
+      'engine   unix:///fake.sock (runc, runsc)',
+      'python   python:3.13-slim is here',
+      'nodejs   hono-sandbox/nodejs:24 is here',
+    ])
+  })
+
+  it('pulls what is missing, and builds nothing', async () => {
+    const engine = fakeEngine()
+    const machine = fakeMachine(engine)
+    await setup(contextOf(engine, { machine }).context)
+    expect(engine.pulled).toEqual(REGISTRY)
+    expect(machine.built).toEqual([])
+  })
+
+  it('builds where no registry answers', async () => {
+    const engine = fakeEngine({ pull: noRegistry })
+    const machine = fakeMachine(engine)
+    await setup(contextOf(engine, { machine }).context)
+    expect(machine.built).toEqual(LOCAL)
+  })
+
+  it('asks no registry when told so', async () => {
+    const engine = fakeEngine()
+    const machine = fakeMachine(engine)
+    await setup(contextOf(engine, { machine, source: 'packages' }).context)
+    expect(engine.pulled).toEqual([])
+    expect(machine.built).toEqual(LOCAL)
+  })
+
+  it('names both attempts when both fail', async () => {
+    const { context } = contextOf(fakeEngine({ pull: noRegistry }))
+    await expect(setup(context)).rejects.toMatchObject({
+      code: 'SANDBOX_SETUP_FAILED',
+      message: expect.stringMatching(
+        /pulling python:3\.13-slim: no such host\nbuilding hono-sandbox\/python:bookworm: only root/,
+      ),
+    })
+  })
+
+  it('never builds an image that the operator has named', async () => {
+    const engine = fakeEngine({ pull: noRegistry }, LOCAL)
+    const machine = fakeMachine(engine)
+    const env = { SANDBOX_BASE_NODEJS_IMAGE: 'ours/node:1' }
+    await expect(setup(contextOf(engine, { env, machine }).context)).rejects.toThrow(
+      'SANDBOX_BASE_NODEJS_IMAGE names ours/node:1',
+    )
+    expect(machine.built).toEqual([])
+  })
+
+  it('gives up on a pull that makes no progress, and not on one that does', async () => {
+    vi.useFakeTimers()
+    const pull = (_image: string, { onProgress, signal }: PullOptions = {}) =>
+      new Promise<void>((_resolve, reject) => {
+        setTimeout(() => onProgress?.('half'), 15_000)
+        signal?.addEventListener('abort', () => reject(new Error('aborted')))
+      })
+    const engine = fakeEngine({ pull })
+    const machine = fakeMachine(engine)
+    const done = setup(contextOf(engine, { machine }).context)
+    await vi.advanceTimersByTimeAsync(34_000)
+    expect(machine.built).toEqual([])
+    await vi.advanceTimersByTimeAsync(40_000)
+    await done
+    expect(machine.built).toEqual(LOCAL)
+  })
+
+  it('starts an engine where none answers', async () => {
+    const engine = fakeEngine({}, LOCAL)
+    const runtimes = vi.fn(() => engine.runtimes()).mockImplementationOnce(unavailable)
+    const machine = fakeMachine(engine)
+    const { context, lines } = contextOf({ ...engine, runtimes }, { machine })
+    await setup(context)
+    expect(lines[0]).toBe('engine   none answers at unix:///fake.sock')
+  })
+
+  it('says what to do where it may not start one', async () => {
+    const engine = fakeEngine({ runtimes: unavailable })
+    await expect(setup(contextOf(engine).context)).rejects.toMatchObject({
+      code: 'SANDBOX_SETUP_FAILED',
+      message: expect.stringMatching(/unix:\/\/\/fake\.sock.*\nstart Docker.*\nas root on Debian/),
+    })
+    const machine = fakeMachine(engine)
+    const { context } = contextOf(engine, { machine, env: { DOCKER_HOST: 'unix:///fake.sock' } })
+    await expect(setup(context)).rejects.toThrow('DOCKER_HOST names that address')
+  })
+
+  it('says how to get gVisor where the engine has none', async () => {
+    const engine = fakeEngine({ runtimes: () => Promise.resolve(['runc']) }, LOCAL)
+    const { context, lines } = contextOf(engine)
+    await setup(context)
+    expect(lines[1]).toMatch(/^gvisor {3}not registered/)
+  })
+
+  it('fails with the reason it was stopped for', async () => {
+    const reason = new SandboxError('SANDBOX_SETUP_FAILED', 'stopped by SIGINT')
+    const { context } = contextOf(fakeEngine(), { signal: AbortSignal.abort(reason) })
+    await expect(setup(context)).rejects.toBe(reason)
+  })
+})
+
+describe('acceptedImages', () => {
+  const [python] = BASE_IMAGES
+
+  it('is the named image alone, else the registry image before the local one', () => {
+    if (!python) throw new Error('unreachable')
+    expect(acceptedImages(python, {})).toEqual(['python:3.13-slim', 'hono-sandbox/python:bookworm'])
+    expect(acceptedImages(python, { SANDBOX_BASE_PYTHON_IMAGE: '' })).toHaveLength(2)
+    expect(acceptedImages(python, { SANDBOX_BASE_PYTHON_IMAGE: 'a:1' })).toEqual(['a:1'])
+  })
+})
+
+describe('withRunsc', () => {
+  it('adds gVisor and keeps the rest', () => {
+    const text = '{"debug":true,"runtimes":{"kata":{"path":"/kata"}}}'
+    expect(JSON.parse(withRunsc(text, '/usr/bin/runsc') ?? '')).toEqual({
+      debug: true,
+      runtimes: {
+        kata: { path: '/kata' },
+        runsc: { path: '/usr/bin/runsc', runtimeArgs: ['--platform=ptrace', '--network=none'] },
+      },
+    })
+  })
+
+  it('starts from an empty or missing file', () => {
+    expect(withRunsc('', '/runsc')).toContain('"path": "/runsc"')
+  })
+
+  it('leaves a runsc that is registered alone', () => {
+    expect(withRunsc('{"runtimes":{"runsc":{"path":"/opt/runsc"}}}', '/runsc')).toBeUndefined()
+  })
+
+  it.each(['{', '[]', '"runsc"', '{"runtimes":[]}'])('refuses %s', (text) => {
+    expect(() => withRunsc(text, '/runsc')).toThrow()
+  })
+})
+
+describe('isDebianLike', () => {
+  it.each([
+    ['ID=debian\n', true],
+    ['NAME="Ubuntu"\nID=ubuntu\nID_LIKE=debian\n', true],
+    ['ID=linuxmint\nID_LIKE="ubuntu debian"\n', true],
+    ['ID="rhel"\nID_LIKE="fedora"\n', false],
+    ['VARIANT_ID=debian\n', false],
+    ['', false],
+  ])('%j: %s', (text, expected) => {
+    expect(isDebianLike(text)).toBe(expected)
+  })
+})
+
+describe('run', () => {
+  const { signal } = new AbortController()
+
+  it('gives the last lines of what failed', async () => {
+    const failing = run('sh', ['-c', 'seq 100; echo no >&2; exit 3'], { signal })
+    await expect(failing).rejects.toMatchObject({
+      code: 'SANDBOX_SETUP_FAILED',
+      message: expect.stringMatching(/^sh -c failed: ended with exit code 3\n82\n[^]*\nno$/),
+    })
+  })
+
+  it('says so when there is no such program', async () => {
+    await expect(run('no-such-program', [], { signal })).rejects.toThrow(/ENOENT/)
+  })
+
+  it('ends the whole process group when it is told to stop', async () => {
+    const stop = new AbortController()
+    const reason = new SandboxError('SANDBOX_SETUP_FAILED', 'stopped')
+    // The grandchild holds the pipe: only its end lets `run` return.
+    const running = run('sh', ['-c', 'sleep 60 & wait'], { signal: stop.signal })
+    stop.abort(reason)
+    await expect(running).rejects.toBe(reason)
+  })
+})
+
+describe('lastLines', () => {
+  it('is at most twenty', () => {
+    expect(
+      lastLines(`${Array.from({ length: 30 }, (_, at) => at).join('\n')}\n`).split('\n'),
+    ).toEqual(Array.from({ length: 20 }, (_, at) => String(at + 10)))
+  })
+})
