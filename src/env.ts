@@ -1,7 +1,11 @@
 import * as v from 'valibot'
 import { SandboxError } from './errors.js'
 
-const Count = v.pipe(v.string(), v.regex(/^[1-9]\d*$/, 'a whole number above 0'), v.transform(Number))
+const Count = v.pipe(
+  v.string(),
+  v.regex(/^[1-9]\d*$/, 'a whole number above 0'),
+  v.transform(Number),
+)
 const Flag = v.pipe(
   v.string(),
   v.toLowerCase(),

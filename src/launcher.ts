@@ -98,12 +98,17 @@ function automatic(listed: readonly string[]): string {
   if (listed.includes(GVISOR)) return GVISOR
   const suggestion = `Install gVisor, or set SANDBOX_RUNTIME=${PLAIN} if its isolation is enough for you`
   if (process.env.NODE_ENV === 'production') {
-    throw new SandboxError('SANDBOX_RUNTIME_MISSING', 'the engine has no gVisor (runsc)', { suggestion })
+    throw new SandboxError('SANDBOX_RUNTIME_MISSING', 'the engine has no gVisor (runsc)', {
+      suggestion,
+    })
   }
-  process.emitWarning(`the engine has no gVisor (runsc), sandboxes run under ${PLAIN}. ${suggestion}`, {
-    type: 'SandboxWarning',
-    code: 'SANDBOX_RUNTIME_MISSING',
-  })
+  process.emitWarning(
+    `the engine has no gVisor (runsc), sandboxes run under ${PLAIN}. ${suggestion}`,
+    {
+      type: 'SandboxWarning',
+      code: 'SANDBOX_RUNTIME_MISSING',
+    },
+  )
   return PLAIN
 }
 

@@ -123,7 +123,9 @@ export class Pool<T extends Pooled> {
    * @throws SandboxError `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_ACQUIRE_ABORTED`,
    * `SANDBOX_CLOSED`; and at once, why there is none, where nothing is alive and launches fail.
    */
-  async acquire({ timeoutMs = ACQUIRE_TIMEOUT_MS, signal }: AcquireOptions = {}): Promise<Lease<T>> {
+  async acquire({ timeoutMs = ACQUIRE_TIMEOUT_MS, signal }: AcquireOptions = {}): Promise<
+    Lease<T>
+  > {
     if (this.#isClosed) throw this.#closedError()
     if (signal?.aborted) throw this.#abortedError(signal.reason)
     const [idle] = this.#idle
@@ -135,13 +137,19 @@ export class Pool<T extends Pooled> {
     const hopeless = this.#hopeless()
     if (hopeless) throw hopeless
     if (this.#waiters.size >= this.#options.maxWaiting) {
-      throw this.#unavailable('SANDBOX_QUEUE_FULL', `${this.#waiters.size} callers are waiting already`)
+      throw this.#unavailable(
+        'SANDBOX_QUEUE_FULL',
+        `${this.#waiters.size} callers are waiting already`,
+      )
     }
     const waiting = this.#waiters.add({
       timeoutMs,
       signal,
       onTimeout: () =>
-        this.#unavailable('SANDBOX_ACQUIRE_TIMEOUT', `no container came free within ${timeoutMs} ms`),
+        this.#unavailable(
+          'SANDBOX_ACQUIRE_TIMEOUT',
+          `no container came free within ${timeoutMs} ms`,
+        ),
       onAbort: (reason) => this.#abortedError(reason),
     })
     this.#refill()
@@ -275,7 +283,13 @@ export class Pool<T extends Pooled> {
     const released = lease.isUsed || this.#isClosed || isSurplus ? 'recreated' : 'returned'
     if (released === 'returned') this.#idle.add(container)
     else this.#recycle(container)
-    this.#tell({ type: 'ended', name: container.name, how: lease.ended ?? 'released', released, heldMs })
+    this.#tell({
+      type: 'ended',
+      name: container.name,
+      how: lease.ended ?? 'released',
+      released,
+      heldMs,
+    })
     this.#refill()
     return released
   }
@@ -332,10 +346,14 @@ export class Pool<T extends Pooled> {
     const isLasting = lastError?.code === 'SANDBOX_IMAGE_MISSING' || failures >= HOPELESS_AFTER
     const isAlive = this.#idle.size + this.#leases.size > 0
     if (isAlive || !lastError || !isLasting) return undefined
-    return new SandboxError(lastError.code, `there is no ${this.#options.language} sandbox: ${lastError.message}`, {
-      cause: lastError,
-      retryAfterMs: this.#backoff.delayMs,
-    })
+    return new SandboxError(
+      lastError.code,
+      `there is no ${this.#options.language} sandbox: ${lastError.message}`,
+      {
+        cause: lastError,
+        retryAfterMs: this.#backoff.delayMs,
+      },
+    )
   }
 
   #unavailable(code: 'SANDBOX_QUEUE_FULL' | 'SANDBOX_ACQUIRE_TIMEOUT', why: string): SandboxError {

@@ -7,7 +7,15 @@ import type { Lease, LeaseEnd } from './lease.js'
 import { BoundedOutput } from './output.js'
 
 /** Why a program was ended, where it did not end by itself. */
-export type KilledBy = 'timeout' | 'oom' | 'pids' | 'output' | 'disk' | 'abort' | 'shutdown' | 'crash'
+export type KilledBy =
+  | 'timeout'
+  | 'oom'
+  | 'pids'
+  | 'output'
+  | 'disk'
+  | 'abort'
+  | 'shutdown'
+  | 'crash'
 
 /** What a program used. */
 export interface Usage {

@@ -89,7 +89,10 @@ export class Sandbox implements AsyncDisposable {
    *
    * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
    */
-  async exec(command: string | readonly string[], options: ProgramOptions = {}): Promise<ExecResult> {
+  async exec(
+    command: string | readonly string[],
+    options: ProgramOptions = {},
+  ): Promise<ExecResult> {
     const checked = check(ExecCommand, command, 'exec')
     const { args: _, ...program } = check(CallOptions, options, 'exec')
     const argv = typeof checked === 'string' ? ['/bin/sh', '-c', checked] : checked
@@ -151,7 +154,11 @@ export class Sandbox implements AsyncDisposable {
     return Buffer.concat(chunks)
   }
 
-  #openFile(op: 'read' | 'write' | 'list', path: string, onData: (bytes: Buffer) => void): Exchange {
+  #openFile(
+    op: 'read' | 'write' | 'list',
+    path: string,
+    onData: (bytes: Buffer) => void,
+  ): Exchange {
     const checked = check(Path, path, 'path')
     return this.#use().container.open({ op, path: checked }, (_, bytes) => onData(bytes))
   }

@@ -4,7 +4,9 @@ import type { StartReport } from './pool.js'
 import { SandboxPool } from './sandbox-pool.js'
 import type { SandboxPoolOptions } from './settings.js'
 
-let current: { pool: SandboxPool; started: Promise<Partial<Record<Language, StartReport>>> } | undefined
+let current:
+  | { pool: SandboxPool; started: Promise<Partial<Record<Language, StartReport>>> }
+  | undefined
 
 /**
  * Makes and fills the process's one pool, once, when the server starts. A second call gives the

@@ -57,7 +57,10 @@ export class Channel {
       if (signal.aborted) abort()
       const died = channel.exited.then((exit) => {
         const said = channel.#fault ?? exit.stderr.trim()
-        throw agentFailed(container.name, said || `it exited with code ${exit.exitCode ?? 'unknown'}`)
+        throw agentFailed(
+          container.name,
+          said || `it exited with code ${exit.exitCode ?? 'unknown'}`,
+        )
       })
       const hello = await Promise.race([channel.#hello.promise, aborted.promise, died])
       if (hello.version !== PROTOCOL_VERSION) {

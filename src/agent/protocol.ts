@@ -86,7 +86,10 @@ export const Done = v.object({
   cause: v.nullish(v.picklist(['oom', 'pids', 'disk'])),
   usage: v.nullish(v.object({ cpuMs: Count, maxRssBytes: v.nullish(Count) })),
   error: v.nullish(
-    v.object({ code: v.pipe(v.string(), v.maxLength(40)), message: v.pipe(v.string(), v.maxLength(9000)) }),
+    v.object({
+      code: v.pipe(v.string(), v.maxLength(40)),
+      message: v.pipe(v.string(), v.maxLength(9000)),
+    }),
   ),
 })
 export type Done = v.InferOutput<typeof Done>

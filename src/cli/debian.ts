@@ -20,10 +20,9 @@ type Program = keyof typeof PACKAGES
 
 /** Whether an os-release file is that of Debian, Ubuntu or a child of theirs. */
 export function isDebianLike(osRelease: string): boolean {
-  const ids = [...osRelease.matchAll(/^(?:ID|ID_LIKE)=(.*)$/gm)].flatMap(([, value = '']) =>
-    value.replaceAll(/["']/g, '').split(' '),
-  )
-  return ids.includes('debian') || ids.includes('ubuntu')
+  const lines = [...osRelease.matchAll(/^(?:ID|ID_LIKE)=(.*)$/gm)]
+  const ids = new Set(lines.flatMap(([, value = '']) => value.replaceAll(/["']/g, '').split(' ')))
+  return ids.has('debian') || ids.has('ubuntu')
 }
 
 /** Whether this process may install things here: root, on Debian or Ubuntu. */

@@ -39,7 +39,9 @@ export interface DockerEngineOptions {
  * ```
  */
 export function createDockerEngine(options: DockerEngineOptions = {}): Engine {
-  return new DockerEngine(options.address ?? process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock')
+  return new DockerEngine(
+    options.address ?? process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock',
+  )
 }
 
 class DockerEngine implements Engine {
@@ -115,7 +117,11 @@ class DockerEngine implements Engine {
       if (!(stream instanceof Duplex)) throw new TypeError('the engine did not give a stream')
       const ended = this.#events.watch(created.id)
       const container = new DockerContainer(spec.name, stream, ended, () => this.#remove(created))
-      await this.#call(`start ${spec.name}`, (abortSignal) => created.start({ abortSignal }), signal)
+      await this.#call(
+        `start ${spec.name}`,
+        (abortSignal) => created.start({ abortSignal }),
+        signal,
+      )
       return container
     } catch (error) {
       this.#events.forget(created.id)
@@ -163,7 +169,10 @@ class DockerEngine implements Engine {
       leftover.inspect({ abortSignal }),
     )
     if (Config.Labels[OWNER_LABEL] !== spec.labels[OWNER_LABEL]) {
-      throw new SandboxError('SANDBOX_ENGINE_FAILED', `the name ${spec.name} belongs to another owner`)
+      throw new SandboxError(
+        'SANDBOX_ENGINE_FAILED',
+        `the name ${spec.name} belongs to another owner`,
+      )
     }
     await this.#remove(leftover)
   }
@@ -171,7 +180,9 @@ class DockerEngine implements Engine {
   async #remove(container: Docker.Container): Promise<void> {
     const what = `remove ${container.id}`
     try {
-      await this.#call(what, (abortSignal) => container.remove({ force: true, v: true, abortSignal }))
+      await this.#call(what, (abortSignal) =>
+        container.remove({ force: true, v: true, abortSignal }),
+      )
     } catch (error) {
       const status = statusOf(error)
       if (status === 404) return
@@ -209,9 +220,13 @@ class DockerEngine implements Engine {
   #failed(what: string, error: unknown): SandboxError {
     const message = error instanceof Error ? error.message : String(error)
     if (statusOf(error) !== undefined) {
-      return new SandboxError('SANDBOX_ENGINE_FAILED', `the engine refused to ${what}: ${message}`, {
-        cause: error,
-      })
+      return new SandboxError(
+        'SANDBOX_ENGINE_FAILED',
+        `the engine refused to ${what}: ${message}`,
+        {
+          cause: error,
+        },
+      )
     }
     return new SandboxError(
       'SANDBOX_ENGINE_UNAVAILABLE',
@@ -262,7 +277,8 @@ async function followProgress(
   for await (const line of createInterface({ input: stream })) {
     if (line === '') continue
     const report = v.parse(ProgressLine, JSON.parse(line))
-    if (report.error !== undefined) throw Object.assign(new Error(report.error), { statusCode: 500 })
+    if (report.error !== undefined)
+      throw Object.assign(new Error(report.error), { statusCode: 500 })
     onProgress([report.id, report.status, report.progress].filter(Boolean).join(' '))
   }
 }

@@ -9,7 +9,11 @@ let heard = Date.now()
 /** The process that has started already and waits for its code, and pipes for the next program. */
 function prepareSpare() {
   if (!spareNow.child) {
-    const child = spawnProgram([process.execPath, '-e', RUNNER], { cwd: '/', env: environ, extra: ['pipe'] })
+    const child = spawnProgram([process.execPath, '-e', RUNNER], {
+      cwd: '/',
+      env: environ,
+      extra: ['pipe'],
+    })
     child.stdio[3].on('error', () => {}) // somebody inside killed it: its exit tells
     child.once('error', () => dropSpare(child)).once('exit', () => dropSpare(child))
     spareNow.child = child
@@ -37,7 +41,9 @@ const requests = {
   },
   exec(id, request) {
     const settings = settingsOf(request)
-    const missing = asNobody(() => !fs.statSync(settings.cwd, { throwIfNoEntry: false })?.isDirectory())
+    const missing = asNobody(
+      () => !fs.statSync(settings.cwd, { throwIfNoEntry: false })?.isDirectory(),
+    )
     start(id, spawnProgram(request.argv, settings), missing ? settings.cwd : request.argv[0])
   },
   read: (id, { path: name }) => give(id, readingFile(id, name)),
@@ -100,7 +106,10 @@ function receive(data) {
 
 // The host is gone, or has not even pinged though its socket is still there
 setInterval(() => Date.now() - heard > SILENCE_MS && process.exit(0), SILENCE_MS / 3)
-process.stdin.on('data', receive).on('end', () => process.exit(0)).on('error', () => process.exit(0))
+process.stdin
+  .on('data', receive)
+  .on('end', () => process.exit(0))
+  .on('error', () => process.exit(0))
 
 linkNodeModules()
 prepareSpare()

@@ -97,7 +97,11 @@ function readingListing(id, name) {
 function entryLine(folder, name) {
   const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false })
   if (!stat) return [] // it went while we looked
-  const kinds = { file: stat.isFile(), directory: stat.isDirectory(), symlink: stat.isSymbolicLink() }
+  const kinds = {
+    file: stat.isFile(),
+    directory: stat.isDirectory(),
+    symlink: stat.isSymbolicLink(),
+  }
   const type = Object.keys(kinds).find((kind) => kinds[kind]) ?? 'other'
   return [JSON.stringify({ name, type, size: stat.size, mtimeMs: Math.floor(stat.mtimeMs) })]
 }

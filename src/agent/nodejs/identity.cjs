@@ -43,7 +43,10 @@ const COUNTERS = {
 function counter([name, ...files]) {
   for (const file of files) {
     try {
-      const line = fs.readFileSync(file, 'utf8').split('\n').find((each) => each.startsWith(`${name} `))
+      const line = fs
+        .readFileSync(file, 'utf8')
+        .split('\n')
+        .find((each) => each.startsWith(`${name} `))
       return line ? Number(line.split(' ')[1]) : 0
     } catch {
       continue

@@ -53,7 +53,10 @@ class Program {
     this.exit = null
     this.cpuMs = childrenCpuMs()
     this.inlet = new Inlet(id, child.pipes.stdin)
-    this.outlets = [new Outlet(id, STDOUT, child.pipes.stdout), new Outlet(id, STDERR, child.pipes.stderr)]
+    this.outlets = [
+      new Outlet(id, STDOUT, child.pipes.stdout),
+      new Outlet(id, STDERR, child.pipes.stderr),
+    ]
     child.once('exit', (code, signal) => this.exited(code, signal))
   }
 
@@ -123,7 +126,15 @@ function killTree(root, number) {
 /** A pipe of the program on its way to the host, as far as the host's credit goes. */
 class Outlet {
   constructor(id, channel, socket) {
-    Object.assign(this, { id, channel, socket, budget: WINDOW, queue: [], over: false, ended: false })
+    Object.assign(this, {
+      id,
+      channel,
+      socket,
+      budget: WINDOW,
+      queue: [],
+      over: false,
+      ended: false,
+    })
     socket.on('data', (data) => {
       this.queue.push(data)
       this.pump()

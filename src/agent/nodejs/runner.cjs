@@ -6,7 +6,9 @@
   const Module = require('node:module')
   const path = require('node:path')
 
-  void [process.stdout, process.stderr, console.log] // made at first use: now rather than in the run
+  // Made now rather than in the run, and blocking: Node keeps what a full pipe does not take in
+  // memory, where a kill or process.exit() loses it.
+  for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true)
 
   const text = fs.readFileSync(3, 'utf8')
   if (text === '') process.exit(0)

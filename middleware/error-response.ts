@@ -1,0 +1,67 @@
+import type { Context, TypedResponse } from 'hono'
+import type { SandboxError, SandboxErrorCode } from '../src/errors.js'
+
+/** The JSON body of every error the middleware answers with. */
+export interface SandboxErrorBody {
+  error: { code: SandboxErrorCode; message: string }
+}
+
+type Status = 400 | 500 | 501 | 503
+
+const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
+  SANDBOX_ACQUIRE_ABORTED: 503,
+  SANDBOX_ACQUIRE_TIMEOUT: 503,
+  SANDBOX_AGENT_FAILED: 503,
+  SANDBOX_CLOSED: 503,
+  SANDBOX_ENGINE_FAILED: 503,
+  SANDBOX_ENGINE_UNAVAILABLE: 503,
+  SANDBOX_FILE_FAILED: 500,
+  SANDBOX_IMAGE_MISSING: 503,
+  SANDBOX_INVALID_OPTION: 500,
+  SANDBOX_LEASE_ENDED: 503,
+  SANDBOX_NOT_INITIALIZED: 503,
+  SANDBOX_QUEUE_FULL: 503,
+  SANDBOX_RUNTIME_MISSING: 503,
+  SANDBOX_SETUP_FAILED: 500,
+  SANDBOX_UNKNOWN_LANGUAGE: 400,
+  SANDBOX_UPGRADE_UNSUPPORTED: 501,
+}
+
+/** What a client is told where the message is about the operator's machine. */
+const FOR_OPERATORS: ReadonlySet<SandboxErrorCode> = new Set([
+  'SANDBOX_AGENT_FAILED',
+  'SANDBOX_ENGINE_FAILED',
+  'SANDBOX_ENGINE_UNAVAILABLE',
+  'SANDBOX_IMAGE_MISSING',
+  'SANDBOX_NOT_INITIALIZED',
+  'SANDBOX_RUNTIME_MISSING',
+])
+
+/**
+ * Makes an HTTP answer of a `SandboxError`: 503 with `Retry-After` where a later try may succeed,
+ * 400 for an unknown language, and `{ error: { code, message } }`. The message never names the
+ * engine's address or an image.
+ *
+ * @example
+ * ```ts
+ * import { Hono } from 'hono'
+ * import { SandboxError } from 'hono-sandbox'
+ * import { errorResponse } from 'hono-sandbox/middleware'
+ *
+ * const app = new Hono()
+ * app.onError((error, c) => {
+ *   if (error instanceof SandboxError) return errorResponse(c, error)
+ *   return c.text('Internal Server Error', 500)
+ * })
+ * ```
+ */
+export function errorResponse(
+  c: Context,
+  { code, message, retryAfterMs }: SandboxError,
+): Response & TypedResponse<SandboxErrorBody, Status, 'json'> {
+  if (retryAfterMs !== undefined) {
+    c.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
+  }
+  const said = FOR_OPERATORS.has(code) ? 'no sandbox can be started at the moment' : message
+  return c.json({ error: { code, message: said } }, STATUS[code])
+}

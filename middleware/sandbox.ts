@@ -1,0 +1,142 @@
+import type { Context, MiddlewareHandler, TypedResponse } from 'hono'
+import { matchedRoutes } from 'hono/route'
+import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
+import { SandboxError } from '../src/errors.js'
+import type { Sandbox } from '../src/sandbox.js'
+import type { SandboxPool } from '../src/sandbox-pool.js'
+import { getSandboxes } from '../src/singleton.js'
+import type { SandboxErrorBody } from './error-response.js'
+import { errorResponse } from './error-response.js'
+import type { ResponseEnd } from './response-end.js'
+import { onBodyEnd, onClose, outgoingOf } from './response-end.js'
+
+/** What the middleware puts into the context: `new Hono<SandboxEnv>()` for the statement style. */
+export interface SandboxEnv {
+  Variables: {
+    /** The container this request holds. */
+    sandbox: Sandbox
+  }
+}
+
+/** What the middleware takes. */
+export interface SandboxOptions {
+  /**
+   * The language, or how to tell it from the request. Validate the body before this middleware: a
+   * client that leaves while a large body is unread is not noticed.
+   *
+   * @default 'python'
+   */
+  language?: string | ((c: Context) => string | Promise<string>)
+  /**
+   * The pool.
+   *
+   * @default the one of `initSandboxes()`
+   */
+  pool?: SandboxPool
+  /**
+   * How long a request may wait for a container, in milliseconds.
+   *
+   * @default 10_000
+   */
+  acquireTimeoutMs?: number
+  /** Answers in place of the middleware when there is no container to be had. */
+  onUnavailable?: (error: SandboxError, c: Context) => Response | Promise<Response>
+}
+
+type Refusal = Response & TypedResponse<SandboxErrorBody, 400 | 500 | 501 | 503, 'json'>
+
+/**
+ * Leases a container before the handler runs, as `c.get('sandbox')`, and ends the lease when the
+ * response is over: when its last byte is sent, the client is gone, or the handler threw.
+ *
+ * Where there is none it answers itself: 503 with `Retry-After` when the line is full or the wait too
+ * long, 503 while the pool closes, 400 for an unknown language, 501 for a WebSocket upgrade. A path
+ * that no handler answers takes no lease; a second mount reuses the first one's.
+ *
+ * @example
+ * ```ts
+ * import { Hono } from 'hono'
+ * import { sandbox } from 'hono-sandbox/middleware'
+ *
+ * const app = new Hono()
+ *   .use('/run', sandbox({ language: 'python' }))
+ *   .post('/run', async (c) => c.json(await c.get('sandbox').runCode(await c.req.text())))
+ * ```
+ */
+export const sandbox = (
+  options: SandboxOptions = {},
+): MiddlewareHandler<SandboxEnv, string, {}, Refusal> => {
+  const { language = 'python', acquireTimeoutMs, onUnavailable } = options
+
+  return async function sandboxMiddleware(c, next) {
+    if (holdsSandbox(c) || !hasHandler(c)) return next()
+    const outgoing = outgoingOf(c)
+    const gone = new AbortController()
+    let lease: Sandbox | undefined
+    const end = (how: ResponseEnd) => {
+      gone.abort(clientGone())
+      lease?.release(how)
+    }
+    if (outgoing) onClose(outgoing, end)
+    else onAbort(c, end)
+    try {
+      if (!outgoing && isUpgrade(c)) throw upgradeUnsupported()
+      const pool = options.pool ?? getSandboxes()
+      const wanted = typeof language === 'string' ? language : await language(c)
+      lease = await pool.acquire(wanted, { timeoutMs: acquireTimeoutMs, signal: gone.signal })
+    } catch (error) {
+      if (!(error instanceof SandboxError)) throw error
+      if (!onUnavailable) return errorResponse(c, error)
+      // The app's own answer has a shape of its own, which only the app can type.
+      c.res = await onUnavailable(error, c)
+      return
+    }
+    c.set('sandbox', lease)
+    try {
+      await next()
+    } catch (error) {
+      end('failed')
+      throw error
+    }
+    if (c.error) end('failed')
+    else if (!outgoing) onBodyEnd(c, end)
+  }
+}
+
+/** A middleware mounted twice finds the lease of its first run. */
+function holdsSandbox(c: Context<SandboxEnv>): boolean {
+  const held: Sandbox | undefined = c.get('sandbox')
+  return held !== undefined
+}
+
+/** Whether anything after this answers: a scanner's 404s must not drain the pool. */
+function hasHandler(c: Context): boolean {
+  const later = matchedRoutes(c).slice(c.req.routeIndex + 1)
+  return later.some(({ method, handler }) => {
+    return method !== 'ALL' || !isMiddleware(findTargetHandler(handler))
+  })
+}
+
+/** Only without a socket: the property costs node-server a Request and an AbortController. */
+function onAbort(c: Context, end: (how: ResponseEnd) => void): void {
+  const { signal } = c.req.raw
+  if (signal.aborted) end('aborted')
+  else signal.addEventListener('abort', () => end('aborted'), { once: true })
+}
+
+function isUpgrade(c: Context): boolean {
+  return c.req.header('upgrade')?.toLowerCase() === 'websocket'
+}
+
+function clientGone(): Error {
+  // Hono's own reason is a string; thrown as such it would pass by onError.
+  return new DOMException('the client is gone', 'AbortError')
+}
+
+function upgradeUnsupported(): SandboxError {
+  return new SandboxError(
+    'SANDBOX_UPGRADE_UNSUPPORTED',
+    'the middleware cannot hold a sandbox for a WebSocket, which opens when the request is over',
+    { suggestion: 'Acquire one from the pool in onOpen, release it in onClose' },
+  )
+}
