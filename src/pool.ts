@@ -1,4 +1,5 @@
 import { Backoff } from './backoff.js'
+import type { SandboxErrorCode } from './errors.js'
 import { SandboxError } from './errors.js'
 import type { LeaseEnd, Released } from './lease.js'
 import { Lease } from './lease.js'
@@ -76,6 +77,12 @@ export type PoolEvent =
 const ACQUIRE_TIMEOUT_MS = 10_000
 /** After so many failures in a row with nothing alive, a new caller is told instead of queued. */
 const HOPELESS_AFTER = 3
+/** Causes that the next try will not find gone. */
+const LASTING: ReadonlySet<SandboxErrorCode | undefined> = new Set([
+  'SANDBOX_ENGINE_UNAVAILABLE',
+  'SANDBOX_IMAGE_MISSING',
+  'SANDBOX_RUNTIME_MISSING',
+])
 const HOLD_WEIGHT = 0.2
 const HOLD_GUESS_MS = 1000
 
@@ -343,7 +350,7 @@ export class Pool<T extends Pooled> {
   /** Why waiting makes no sense, if so. */
   #hopeless(): SandboxError | undefined {
     const { lastError, failures } = this.#backoff
-    const isLasting = lastError?.code === 'SANDBOX_IMAGE_MISSING' || failures >= HOPELESS_AFTER
+    const isLasting = failures >= HOPELESS_AFTER || LASTING.has(lastError?.code)
     const isAlive = this.#idle.size + this.#leases.size > 0
     if (isAlive || !lastError || !isLasting) return undefined
     return new SandboxError(

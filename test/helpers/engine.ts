@@ -1,0 +1,76 @@
+import Docker from 'dockerode'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
+import type { Language, Sandbox, SandboxPoolOptions } from 'hono-sandbox'
+import { createDockerEngine, SandboxPool } from 'hono-sandbox'
+
+/** The engine as the tests see it, past the library. Reads `DOCKER_HOST`. */
+export const docker = new Docker()
+
+/** The runtimes to test under: those of the two that the engine lists. */
+export const runtimes = await listRuntimes()
+export const languages: readonly Language[] = ['python', 'nodejs']
+/** Every pair, for `describe.each`. */
+export const places = runtimes.flatMap((runtime) =>
+  languages.map((language) => ({ runtime, language })),
+)
+
+export const OWNER = 'hono-sandbox.owner'
+
+async function listRuntimes(): Promise<readonly string[]> {
+  const engine = createDockerEngine()
+  const listed = await engine.runtimes()
+  engine.close()
+  return ['runc', 'runsc'].filter((runtime) => listed.includes(runtime))
+}
+
+/** A pool for a block of tests: started before them, closed after them. */
+export function usePool(options: SandboxPoolOptions): () => SandboxPool {
+  let pool: SandboxPool | undefined
+  beforeAll(async () => {
+    pool = await startPool(options)
+  })
+  afterAll(() => pool?.close({ deadlineMs: 0 }))
+  return () => {
+    if (!pool) throw new Error('the pool is there in tests only')
+    return pool
+  }
+}
+
+/** A pool that has come up whole; its owner closes it. */
+export async function startPool(options: SandboxPoolOptions): Promise<SandboxPool> {
+  const pool = new SandboxPool(options)
+  const report = await pool.start()
+  const errors = Object.values(report).flatMap((language) => language.errors)
+  if (errors.length === 0) return pool
+  await pool.close({ deadlineMs: 0 })
+  throw new AggregateError(errors, errors.map(({ message }) => message).join('\n'))
+}
+
+/** A pool for one test, closed after it. */
+export async function poolOfTest(options: SandboxPoolOptions): Promise<SandboxPool> {
+  const pool = await startPool(options)
+  onTestFinished(() => pool.close({ deadlineMs: 0 }))
+  return pool
+}
+
+/** A lease for one test, ended after it. */
+export async function leaseOfTest(pool: SandboxPool, language: Language): Promise<Sandbox> {
+  const sandbox = await pool.acquire(language, { timeoutMs: 60_000 })
+  onTestFinished(() => void sandbox.release())
+  return sandbox
+}
+
+/** Names end with their pool's owner. */
+export function ownerOf(name: string): string {
+  return name.split('_').at(-1) ?? ''
+}
+
+/** What the engine has of an owner, whatever its state. */
+export async function containersOf(owner: string): Promise<string[]> {
+  const found = await docker.listContainers({
+    all: true,
+    filters: { label: [`${OWNER}=${owner}`] },
+    abortSignal: AbortSignal.timeout(15_000),
+  })
+  return found.flatMap(({ Names }) => Names.map((name) => name.slice(1)))
+}
