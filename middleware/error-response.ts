@@ -38,9 +38,9 @@ const FOR_OPERATORS: ReadonlySet<SandboxErrorCode> = new Set([
 ])
 
 /**
- * Makes an HTTP answer of a `SandboxError`: 503 with `Retry-After` where a later try may succeed,
- * 400 for an unknown language, and `{ error: { code, message } }`. The message never names the
- * engine's address or an image.
+ * Makes an HTTP answer of a `SandboxError`: 503, with `Retry-After` where the pool can tell when;
+ * 400 for an unknown language; `{ error: { code, message } }`. The message never names the engine's
+ * address or an image.
  *
  * @example
  * ```ts

@@ -10,6 +10,8 @@ import type { Settings } from './settings.js'
 const FIRST_WORD_MS = 30_000
 const GVISOR = 'runsc'
 const PLAIN = 'runc'
+/** Tasks of the host behind one of gVisor's programs: its own threads count against the limit. */
+const GVISOR_TASKS = 4
 
 /** Makes warm containers: chooses runtime and image, starts the agent, waits for its first word. */
 export class Launcher {
@@ -61,7 +63,9 @@ export class Launcher {
     const image = await this.#findImage(language)
     const { command, reaper } = LANGUAGES[language]
     const labels = { [OWNER_LABEL]: this.#owner, 'hono-sandbox.pool': language }
-    const spec = { ...this.#settings.limits, name, image, runtime, command, reaper, labels }
+    const { limits } = this.#settings
+    const pids = limits.pids * (runtime === GVISOR ? GVISOR_TASKS : 1)
+    const spec = { ...limits, pids, name, image, runtime, command, reaper, labels }
     try {
       const container = await this.#engine.launch(spec, signal)
       const firstWord = AbortSignal.timeout(FIRST_WORD_MS)

@@ -1,90 +1,24 @@
 import { Backoff } from './backoff.js'
-import type { SandboxErrorCode } from './errors.js'
-import { SandboxError } from './errors.js'
-import type { LeaseEnd, Released } from './lease.js'
+import type { SandboxError } from './errors.js'
+import type { Released } from './lease.js'
 import { Lease } from './lease.js'
 import { Names } from './names.js'
+import type {
+  AcquireOptions,
+  Pooled,
+  PoolEvent,
+  PoolOptions,
+  PoolStats,
+  StartReport,
+} from './pool-types.js'
+import { asSandboxError, Refusals } from './refusals.js'
 import { Waiters } from './waiters.js'
 
-/** What a pool holds: something with a life of its own that can be removed. */
-export interface Pooled {
-  readonly name: string
-  /** Settles when it is dead, however it died. */
-  readonly exited: Promise<unknown>
-  remove(): Promise<void>
-}
-
-/** How one pool is made. */
-export interface PoolOptions<T extends Pooled> {
-  language: string
-  /** Makes one, warm and ready for use. */
-  launch: (name: string, signal: AbortSignal) => Promise<T>
-  size: number
-  max: number
-  maxWaiting: number
-  leaseTtlMs: number
-  /** Ends every name: two servers on one engine must not collide. */
-  suffix: string
-  onEvent?: (event: PoolEvent) => void
-}
-
-/** A pool at one moment. */
-export interface PoolStats {
-  /** How many are kept warm. */
-  size: number
-  /** How many may live at once, launching and dying ones included. */
-  max: number
-  /** How many can serve: idle and leased. */
-  ready: number
-  idle: number
-  leased: number
-  starting: number
-  recycling: number
-  /** Callers in the queue. */
-  waiting: number
-  /** How long a lease is held, a moving average in milliseconds. */
-  holdMs: number
-  /** Why the latest launch failed; gone after one that worked. */
-  lastError: SandboxError | undefined
-}
-
-/** How far a pool came at its start. */
-export interface StartReport {
-  ready: number
-  total: number
-  /** One for each that failed; the pool keeps trying. */
-  errors: readonly SandboxError[]
-}
-
-/** What an acquire may be given. */
-export interface AcquireOptions {
-  /**
-   * How long to wait in the queue, in milliseconds.
-   *
-   * @default 10_000
-   */
-  timeoutMs?: number
-  /** Leaves the queue when it aborts. */
-  signal?: AbortSignal
-}
-
-/** Something that happened in a pool. `name` is the container's. */
-export type PoolEvent =
-  | { type: 'launched' | 'acquired' | 'crashed' | 'removed'; name: string }
-  | { type: 'ended'; name: string; how: LeaseEnd; released: Released; heldMs: number }
-  | { type: 'launchFailed' | 'removeFailed'; name: string; error: SandboxError }
-
 const ACQUIRE_TIMEOUT_MS = 10_000
-/** After so many failures in a row with nothing alive, a new caller is told instead of queued. */
-const HOPELESS_AFTER = 3
-/** Causes that the next try will not find gone. */
-const LASTING: ReadonlySet<SandboxErrorCode | undefined> = new Set([
-  'SANDBOX_ENGINE_UNAVAILABLE',
-  'SANDBOX_IMAGE_MISSING',
-  'SANDBOX_RUNTIME_MISSING',
-])
-const HOLD_WEIGHT = 0.2
+/** What a lease is taken to last until one has ended. */
 const HOLD_GUESS_MS = 1000
+/** The latest lease's share in the moving average. */
+const HOLD_WEIGHT = 0.2
 
 /**
  * Warm containers of one language. Knows neither Docker nor HTTP.
@@ -98,6 +32,7 @@ export class Pool<T extends Pooled> {
   #size: number
   #max: number
   readonly #names: Names
+  readonly #refusals: Refusals
   readonly #waiters = new Waiters<Lease<T>>()
   readonly #idle = new Set<T>()
   readonly #leases = new Map<T, Lease<T>>()
@@ -114,6 +49,7 @@ export class Pool<T extends Pooled> {
     this.#size = options.size
     this.#max = options.max
     this.#names = new Names(options.language, options.suffix)
+    this.#refusals = new Refusals(options.language)
   }
 
   /** Launches `size` containers and tells how many came up. Those that did not are tried again. */
@@ -133,8 +69,8 @@ export class Pool<T extends Pooled> {
   async acquire({ timeoutMs = ACQUIRE_TIMEOUT_MS, signal }: AcquireOptions = {}): Promise<
     Lease<T>
   > {
-    if (this.#isClosed) throw this.#closedError()
-    if (signal?.aborted) throw this.#abortedError(signal.reason)
+    if (this.#isClosed) throw this.#refusals.closed()
+    if (signal?.aborted) throw this.#refusals.aborted(signal.reason)
     const [idle] = this.#idle
     if (idle) {
       const lease = this.#lend(idle)
@@ -144,26 +80,20 @@ export class Pool<T extends Pooled> {
     const hopeless = this.#hopeless()
     if (hopeless) throw hopeless
     if (this.#waiters.size >= this.#options.maxWaiting) {
-      throw this.#unavailable(
-        'SANDBOX_QUEUE_FULL',
-        `${this.#waiters.size} callers are waiting already`,
-      )
+      throw this.#refusals.queueFull(this.#waiters.size, this.#retryAfterMs)
     }
     const waiting = this.#waiters.add({
       timeoutMs,
       signal,
       onTimeout: () =>
-        this.#unavailable(
-          'SANDBOX_ACQUIRE_TIMEOUT',
-          `no container came free within ${timeoutMs} ms`,
-        ),
-      onAbort: (reason) => this.#abortedError(reason),
+        this.#refusals.timedOut(timeoutMs, this.#retryAfterMs, this.#backoff.lastError),
+      onAbort: (reason) => this.#refusals.aborted(reason),
     })
     this.#refill()
     const lease = await waiting
     if (!signal?.aborted) return lease
     lease.end('released') // it won, and was aborted before it could know
-    throw this.#abortedError(signal.reason)
+    throw this.#refusals.aborted(signal.reason)
   }
 
   stats(): PoolStats {
@@ -266,7 +196,11 @@ export class Pool<T extends Pooled> {
     if (!lease && !wasIdle) return
     this.#tell({ type: 'crashed', name: container.name })
     if (lease) lease.end('crash')
-    else this.#recycle(container)
+    else {
+      // Nobody has touched it: one that dies as soon as it is idle must not be made without pause.
+      this.#backoff.failed(this.#refusals.diedIdle(container.name))
+      this.#recycle(container)
+    }
   }
 
   #lend(container: T): Lease<T> {
@@ -331,8 +265,8 @@ export class Pool<T extends Pooled> {
   }
 
   async #close(deadlineMs: number): Promise<void> {
-    this.#closing.abort(this.#closedError())
-    this.#waiters.rejectAll(() => this.#closedError())
+    this.#closing.abort(this.#refusals.closed())
+    this.#waiters.rejectAll(() => this.#refusals.closed())
     this.#backoff.stop()
     for (const container of this.#idle) {
       this.#idle.delete(container)
@@ -349,49 +283,21 @@ export class Pool<T extends Pooled> {
 
   /** Why waiting makes no sense, if so. */
   #hopeless(): SandboxError | undefined {
-    const { lastError, failures } = this.#backoff
-    const isLasting = failures >= HOPELESS_AFTER || LASTING.has(lastError?.code)
     const isAlive = this.#idle.size + this.#leases.size > 0
-    if (isAlive || !lastError || !isLasting) return undefined
-    return new SandboxError(
-      lastError.code,
-      `there is no ${this.#options.language} sandbox: ${lastError.message}`,
-      {
-        cause: lastError,
-        retryAfterMs: this.#backoff.delayMs,
-      },
-    )
+    return isAlive ? undefined : this.#refusals.hopeless(this.#backoff)
   }
 
-  #unavailable(code: 'SANDBOX_QUEUE_FULL' | 'SANDBOX_ACQUIRE_TIMEOUT', why: string): SandboxError {
-    const { lastError } = this.#backoff
+  /** When a place in line may be had, by how long leases have been held. */
+  get #retryAfterMs(): number {
     const turns = (this.#waiters.size + 1) / Math.max(1, this.#max)
-    return new SandboxError(code, `no ${this.#options.language} sandbox: ${why}`, {
-      cause: lastError,
-      retryAfterMs: Math.ceil(turns * (this.#holdMs || HOLD_GUESS_MS)),
-    })
+    return Math.ceil(turns * (this.#holdMs || HOLD_GUESS_MS))
   }
 
+  /** A listener that throws throws by itself: the pool's books are kept to the end. */
   #tell(event: PoolEvent): void {
-    this.#options.onEvent?.(event)
+    const { onEvent } = this.#options
+    if (onEvent) queueMicrotask(() => onEvent(event))
   }
-
-  #closedError(): SandboxError {
-    return new SandboxError('SANDBOX_CLOSED', `the ${this.#options.language} pool is closed`)
-  }
-
-  #abortedError(cause: unknown): SandboxError {
-    const message = `the wait for a ${this.#options.language} sandbox was aborted`
-    return new SandboxError('SANDBOX_ACQUIRE_ABORTED', message, { cause })
-  }
-}
-
-function asSandboxError(error: unknown, name: string): SandboxError {
-  if (error instanceof SandboxError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new SandboxError('SANDBOX_ENGINE_FAILED', `${name} failed: ${message}`, {
-    cause: error,
-  })
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

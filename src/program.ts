@@ -21,7 +21,7 @@ export type KilledBy =
 export interface Usage {
   /** CPU time in milliseconds, of it and the children it waited for. */
   cpuMs: number
-  /** The most memory it held at once; where the language's agent can tell. */
+  /** The most memory it held at once; Python only, Node's agent cannot tell. */
   maxRssBytes: number | undefined
 }
 

@@ -9,7 +9,7 @@ import type { Language } from './languages.js'
 import { isLanguage } from './languages.js'
 import { Launcher } from './launcher.js'
 import { AcquireCall, check, LanguageSettings } from './options.js'
-import type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool.js'
+import type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool-types.js'
 import { Pool } from './pool.js'
 import { Sandbox } from './sandbox.js'
 import type { SandboxPoolOptions, Settings } from './settings.js'
@@ -26,7 +26,9 @@ export interface LanguageStats extends PoolStats {
 export type SandboxPoolEvent = PoolEvent & { language: Language }
 
 /** The events by name: `launched`, `launchFailed`, `acquired`, `ended`, `crashed`, `removed`, ... */
-export type SandboxPoolEvents = Record<PoolEvent['type'], [event: SandboxPoolEvent]>
+export type SandboxPoolEvents = {
+  [Type in PoolEvent['type']]: [event: Extract<SandboxPoolEvent, { type: Type }>]
+}
 
 /**
  * Warm containers of every language, ready before the first request. One a server; `initSandboxes`
@@ -65,7 +67,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
         leaseTtlMs: this.#settings.leaseTtlMs,
         suffix: owner,
         launch: (name, signal) => limit(() => this.#launcher.launch(language, name, signal)),
-        onEvent: (event) => this.emit(event.type, { ...event, language }),
+        onEvent: (event) => this.#emit(language, event),
       })
       this.#pools.set(language, pool)
     }
@@ -138,6 +140,26 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** A case each, so that a listener's event has the type of its name. */
+  #emit(language: Language, event: PoolEvent): boolean {
+    switch (event.type) {
+      case 'launched':
+        return this.emit(event.type, { ...event, language })
+      case 'launchFailed':
+        return this.emit(event.type, { ...event, language })
+      case 'acquired':
+        return this.emit(event.type, { ...event, language })
+      case 'ended':
+        return this.emit(event.type, { ...event, language })
+      case 'crashed':
+        return this.emit(event.type, { ...event, language })
+      case 'removed':
+        return this.emit(event.type, { ...event, language })
+      case 'removeFailed':
+        return this.emit(event.type, { ...event, language })
+    }
   }
 
   #poolOf(language: string): Pool<Channel> {

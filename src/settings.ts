@@ -66,7 +66,8 @@ export interface SandboxPoolOptions {
    */
   cpus?: number
   /**
-   * Processes and threads of a container.
+   * Processes and threads of a container. Under gVisor, whose own threads count as well, the engine
+   * is given four times as many.
    *
    * @default 128
    */
@@ -96,7 +97,8 @@ export interface SandboxPoolOptions {
    */
   shmSize?: string
   /**
-   * The engine's network the containers join. `none` has no interface but loopback.
+   * The engine's network the containers join. `none` has no interface but loopback. A runtime that is
+   * registered with `--network=none`, as set-up registers gVisor, has none whatever this says.
    *
    * @default 'none'
    */
@@ -104,7 +106,7 @@ export interface SandboxPoolOptions {
   /**
    * A file with a seccomp profile, in place of the engine's own.
    *
-   * @default SANDBOX_SECCOMP_PROFILE where SANDBOX_ENABLE_SECCOMP is true, else the engine's own
+   * @default SANDBOX_SECCOMP_PROFILE unless SANDBOX_ENABLE_SECCOMP is false, else the engine's own
    */
   seccompProfile?: string
   /**
@@ -194,9 +196,8 @@ function readLanguages(
 }
 
 function profileOf(env: SandboxEnvironment): string | undefined {
-  if (!env.SANDBOX_ENABLE_SECCOMP) return undefined
-  if (env.SANDBOX_SECCOMP_PROFILE) return env.SANDBOX_SECCOMP_PROFILE
-  return undefined // the engine's own profile is on already
+  // Without a profile there is nothing to enable: the engine's own is on already.
+  return env.SANDBOX_ENABLE_SECCOMP === false ? undefined : env.SANDBOX_SECCOMP_PROFILE
 }
 
 function readProfile(path: string): string {

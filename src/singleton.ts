@@ -1,6 +1,6 @@
 import { SandboxError } from './errors.js'
 import type { Language } from './languages.js'
-import type { StartReport } from './pool.js'
+import type { StartReport } from './pool-types.js'
 import { SandboxPool } from './sandbox-pool.js'
 import type { SandboxPoolOptions } from './settings.js'
 

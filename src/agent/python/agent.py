@@ -5,7 +5,8 @@ class Agent:
         self.jobs = {}
         self.heard = time.monotonic()
         self.programs = {}
-        self.spare = None
+        self.spares = []
+        self.wanted_spares = 1
         self.inbox = bytearray()
         self.highest_fd = 2
         os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8')
@@ -37,9 +38,14 @@ class Agent:
             return job
         self.send(HELLO, 0, as_json({'version': VERSION, 'language': sys.version.split()[0]}))
         while True:
-            ready = self.epoll.poll(SILENCE_S)
+            is_short = len(self.spares) < self.wanted_spares
+            ready = self.epoll.poll(0 if is_short else SILENCE_S)
             if time.monotonic() - self.heard > SILENCE_S:
                 os._exit(0)  # the host has not even pinged: it is gone, though its socket is not
+            if is_short and not ready:  # a fork takes its time: whoever waits goes first
+                job = self.prepare_spare()
+                if job:
+                    return job
             for fd, _ in ready:
                 handler = self.handlers.get(fd)
                 job = handler and handler()
@@ -169,18 +175,20 @@ class Agent:
         os.close(take)
         if program is None:
             os.close(give)
+            self.wanted_spares = len(self.spares)  # until a run has ended
             return None
         program.give = give
-        self.programs[program.pid] = self.spare = program
+        self.programs[program.pid] = program
+        self.spares.append(program)
 
     def run(self, id, request):
-        if self.spare is None:
+        if not self.spares:
             job = self.prepare_spare()
             if job:
                 return job
-        program, self.spare = self.spare, None
-        if program is None:
+        if not self.spares:
             raise BlockingIOError(errno.EAGAIN, 'no process can be started')
+        program = self.spares.pop(0)
         self.start(id, program)
         try:
             write_all(program.give, as_json(self.settings(request, code=request['code'])))
@@ -218,17 +226,16 @@ class Agent:
             if pid == 0:
                 break
             program = self.programs.pop(pid, None)
-            if program is self.spare and program:
-                self.forget_spare()
+            if program in self.spares:
+                self.forget_spare(program)
             elif program:
+                self.wanted_spares = SPARES  # one lease, many runs: the next is ready meanwhile
                 program.exited(status, usage)
-        if self.spare is None:
-            return self.prepare_spare()
 
-    def forget_spare(self):
-        for fd in (*self.spare.fds, self.spare.give):
+    def forget_spare(self, spare):
+        for fd in (*spare.fds, spare.give):
             os.close(fd)
-        self.spare = None
+        self.spares.remove(spare)
 
     def verdict(self, status, usage):
         killer = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None

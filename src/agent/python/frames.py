@@ -27,6 +27,7 @@ WINDOW = 4 * CHUNK
 TAIL_LIMIT = 16 * CHUNK
 MAX_FRAME = 16 * 1024 * 1024
 SILENCE_S = 90
+SPARES = 2
 
 NOBODY = 65534
 WORKSPACE = sys.argv[1] if len(sys.argv) > 1 else '/workspace'

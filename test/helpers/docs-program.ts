@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { until } from './until.js'
+
+/** How a program ended, and what it had written. */
+export interface Ending {
+  exitCode: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** A program of the docs in a process of its own. */
+export class DocsProgram {
+  readonly ended: Promise<Ending>
+  readonly #child: ChildProcess
+  #stderr = ''
+
+  constructor(file: string, env: Readonly<Record<string, string>> = {}) {
+    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe']
+    const child = spawn(process.execPath, [file], { env: { ...process.env, ...env }, stdio })
+    this.#child = child
+    let stdout = ''
+    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()))
+    child.stderr.on('data', (text: Buffer) => (this.#stderr += text.toString()))
+    this.ended = new Promise((resolve) => {
+      child.once('close', (exitCode, signal) => {
+        resolve({ exitCode, signal, stdout, stderr: this.#stderr })
+      })
+    })
+  }
+
+  get isOver(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
+  /** Waits until it serves. */
+  async serving(port: number): Promise<void> {
+    await until(`port ${port} answers`, async () => {
+      if (this.isOver) throw new Error(`it ended before it served: ${this.#stderr}`)
+      return accepts(port)
+    })
+  }
+
+  end(signal: NodeJS.Signals): Promise<Ending> {
+    this.#child.kill(signal)
+    return this.ended
+  }
+}
+
+/** The program with its port changed, beside the first. */
+export function withPort(file: string, port: number): string {
+  const text = readFileSync(file, 'utf8')
+  const changed = text.replaceAll('port: 3000', `port: ${port}`)
+  if (changed === text) throw new Error(`${file} serves on another port than 3000`)
+  const copy = file.replace(/\.js$/, `-${port}.js`)
+  writeFileSync(copy, changed)
+  return copy
+}
+
+/** A port that nobody has at the moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0)
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('not a TCP port')
+  return address.port
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, 'localhost', () => settle(true)).on('error', () => settle(false))
+    const settle = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+  })
+}

@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import type { Block } from './docs.js'
+import { root } from './docs.js'
+
+const TSC = path.join(root, 'node_modules/.bin/tsc')
+const OPTIONS = {
+  target: 'ES2022',
+  lib: ['ES2023', 'ESNext.Disposable'],
+  module: 'NodeNext',
+  types: ['node'],
+  strict: true,
+  noUncheckedIndexedAccess: true,
+  verbatimModuleSyntax: true,
+  skipLibCheck: true,
+  outDir: 'out',
+  rootDir: '.',
+}
+
+/**
+ * A project beside which the library is installed, as built from the sources: blocks are compiled
+ * against its own `exports`, and run against its own files. It lies in `node_modules`, so that
+ * everything else is found as well.
+ */
+export class DocsProject {
+  readonly folder: string
+  readonly #names = new Map<Block, string>()
+
+  private constructor() {
+    const cache = path.join(root, 'node_modules/.cache')
+    mkdirSync(cache, { recursive: true })
+    this.folder = mkdtempSync(path.join(cache, 'hono-sandbox-docs-'))
+  }
+
+  /** Where the library is installed. */
+  get library(): string {
+    return path.join(this.folder, 'node_modules/hono-sandbox')
+  }
+
+  static async create(): Promise<DocsProject> {
+    const project = new DocsProject()
+    try {
+      await project.#install()
+      return project
+    } catch (error) {
+      project.remove()
+      throw error
+    }
+  }
+
+  /** Compiles the blocks, all at once. Gives what the compiler has to say: nothing, or errors. */
+  async compile(blocks: readonly Block[]): Promise<string> {
+    for (const block of blocks) {
+      const [file = '', line = '1'] = block.where.split(':')
+      const name = `${file.replaceAll(/[^\w]/g, '-')}-${line}`
+      this.#names.set(block, name)
+      // As far down as in its page, so that an error's line is the page's.
+      const text = '\n'.repeat(Number(line) - 1) + block.text
+      writeFileSync(path.join(this.folder, `${name}.ts`), `${text}\nexport {}\n`)
+    }
+    const files = [...this.#names.values()].map((name) => `${name}.ts`)
+    this.#write('tsconfig.json', { compilerOptions: OPTIONS, files })
+    return compiler(['-p', this.folder])
+  }
+
+  /** The program that a block was compiled to. */
+  programOf(block: Block): string {
+    return path.join(this.folder, 'out', `${this.#names.get(block)}.js`)
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  async #install(): Promise<void> {
+    mkdirSync(this.library, { recursive: true })
+    this.#write('package.json', { type: 'module' })
+    cpSync(path.join(root, 'package.json'), path.join(this.library, 'package.json'))
+    const dist = path.join(this.library, 'dist')
+    const config = path.join(root, 'tsconfig.build.json')
+    const errors = await compiler(['-p', config, '--outDir', dist])
+    if (errors) throw new Error(errors)
+    for (const language of ['python', 'nodejs']) {
+      const agent = path.join('src/agent', language)
+      cpSync(path.join(root, agent), path.join(dist, agent), { recursive: true })
+    }
+  }
+
+  #write(name: string, value: unknown): void {
+    writeFileSync(path.join(this.folder, name), JSON.stringify(value))
+  }
+}
+
+async function compiler(args: readonly string[]): Promise<string> {
+  try {
+    await promisify(execFile)(TSC, [...args, '--pretty', 'false'], { cwd: root })
+    return ''
+  } catch (error) {
+    if (error instanceof Error && 'stdout' in error && error.stdout !== '') {
+      return String(error.stdout)
+    }
+    throw error
+  }
+}

@@ -1,0 +1,134 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The repository's folder. */
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The pages that are tested. */
+export const PAGES = ['README.md', 'wrangler-free-README.md'] as const
+
+/** A fenced code block of a page, or an `@example` of a doc comment. */
+export interface Block {
+  /** `README.md:42`, for messages. */
+  where: string
+  language: string
+  text: string
+}
+
+/** A table of a page: its header's cells, and its rows'. */
+export interface Table {
+  header: readonly string[]
+  rows: readonly (readonly string[])[]
+}
+
+export function readText(name: string): string {
+  return readFileSync(path.join(root, name), 'utf8')
+}
+
+/** Every fenced block of a text, in order. */
+function blocksIn(text: string, name: string): Block[] {
+  const blocks: Block[] = []
+  let open: { at: number; language: string } | undefined
+  const lines = text.split('\n')
+  for (const [at, line] of lines.entries()) {
+    const fence = /^```(.*)$/.exec(line)?.[1]
+    if (fence === undefined) continue
+    if (open) {
+      const body = lines.slice(open.at + 1, at).join('\n')
+      blocks.push({ where: `${name}:${open.at + 2}`, language: open.language, text: body })
+      open = undefined
+    } else {
+      open = { at, language: fence }
+    }
+  }
+  if (open) throw new Error(`${name}:${open.at + 1}: a fence that nothing closes`)
+  return blocks
+}
+
+/** Every fenced block of a page, in order. */
+export function blocksOf(page: string): Block[] {
+  return blocksIn(readText(page), page)
+}
+
+/** Every block in the doc comments of the sources. */
+export function examplesInSources(): Block[] {
+  return sources().flatMap(({ name, text }) => {
+    // Nothing in place of the code: the numbers of the lines stay those of the file.
+    const comments = text.split('\n').map((line) => /^\s*\* ?(.*)$/.exec(line)?.[1] ?? '')
+    return blocksIn(comments.join('\n'), name)
+  })
+}
+
+/** What the doc comment of an exported value says. */
+export function commentOf(value: string): string {
+  const comment = new RegExp(
+    `/\\*\\*((?:(?!\\*/).)*)\\*/\nexport (?:async )?(?:function|class|const) ${value}\\b`,
+    's',
+  )
+  return find(comment, value)
+}
+
+/** The names of an interface's own fields. */
+export function fieldsOf(name: string): string[] {
+  const body = find(new RegExp(`interface ${name}\\b[^{]*\\{\n(.*?)\n\\}`, 's'), name)
+  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, field = '']) => field)
+}
+
+/** What stands in a union type: its literals, or those of one property of its members. */
+export function membersOf(name: string, property?: string): string[] {
+  const body = find(new RegExp(`type ${name} =\n((?: {2}.*\n)+)`), name)
+  const parts = property
+    ? [...body.matchAll(new RegExp(`\\b${property}: ([^;}]+)`, 'g'))].map(([, text]) => text)
+    : [body]
+  return [...parts.join('\n').matchAll(/'([^']+)'/g)].map(([, member = '']) => member)
+}
+
+function sources(): { name: string; text: string }[] {
+  const names = ['src', 'middleware'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => path.join(folder, name)),
+  )
+  return names.map((name) => ({ name, text: readText(name) }))
+}
+
+function find(pattern: RegExp, what: string): string {
+  for (const { text } of sources()) {
+    const found = pattern.exec(text)?.[1]
+    if (found !== undefined) return found
+  }
+  throw new Error(`${what} is in none of the sources`)
+}
+
+/** Every table of a text, in order. */
+function tablesIn(text: string): Table[] {
+  const groups: string[][] = [[]]
+  for (const line of text.split('\n')) {
+    if (line.startsWith('|')) groups.at(-1)?.push(line)
+    else groups.push([])
+  }
+  return groups
+    .filter((lines) => lines.length > 0)
+    .map((lines) => {
+      const [header = [], , ...rows] = lines.map(cellsOf)
+      return { header, rows }
+    })
+}
+
+/** The table that begins with this header. */
+export function tableOf(page: string, header: string): Table {
+  const found = tablesIn(readText(page)).find((table) => table.header[0] === header)
+  if (!found) throw new Error(`${page} has no table that begins with ${header}`)
+  return found
+}
+
+function cellsOf(line: string): string[] {
+  const cells = line.split('|').slice(1, -1)
+  return cells.map((cell) => cell.trim())
+}
+
+/** What is in a text between backquotes. */
+export function codesIn(text: string): string[] {
+  return [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
+}

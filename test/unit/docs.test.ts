@@ -1,0 +1,217 @@
+import { execFile } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import * as middleware from 'hono-sandbox/middleware'
+import * as library from 'hono-sandbox'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { blocksOf, commentOf, examplesInSources, PAGES, readText, root } from '../helpers/docs.js'
+import { DocsProject } from '../helpers/docs-project.js'
+import type { Command } from '../helpers/docs-shell.js'
+import { commandsIn, readCurl } from '../helpers/docs-shell.js'
+
+const MANIFEST: {
+  scripts: Record<string, string>
+  bin: Record<string, string>
+  devDependencies: Record<string, string>
+} = JSON.parse(readText('package.json'))
+
+const pages = PAGES.map((page) => ({ page, blocks: blocksOf(page) }))
+const all = pages.flatMap(({ blocks }) => blocks)
+const of = (language: string) => all.filter((block) => block.language === language)
+
+describe('every block', () => {
+  it('is in a language that a test knows', () => {
+    const known = ['ts', 'sh', 'json', 'text', 'ini', 'dockerfile']
+    for (const { where, language } of all) expect(known, where).toContain(language)
+    for (const language of known) expect(of(language), language).not.toEqual([])
+  })
+
+  it.each(pages)('of $page that is an answer follows what it answers', ({ blocks }) => {
+    for (const [at, { where, language }] of blocks.entries()) {
+      const before = blocks[at - 1]
+      if (language === 'json') expect(before?.text, where).toMatch(/^curl /)
+      if (language === 'text') expect(before?.language, where).toBe('ts')
+    }
+  })
+})
+
+describe('TypeScript', () => {
+  let project: DocsProject
+  beforeAll(async () => {
+    project = await DocsProject.create()
+  }, 60_000)
+  afterAll(() => project.remove())
+
+  it('of pages and doc comments compiles against the package', { timeout: 60_000 }, async () => {
+    const examples = examplesInSources()
+    for (const { where, language } of examples) expect(language, where).toBe('ts')
+    expect(await project.compile([...of('ts'), ...examples])).toBe('')
+  })
+
+  it('of server.mjs is plain JavaScript, as Node reads it', async () => {
+    const server = blocksOf('README.md').find(({ language }) => language === 'ts')
+    const file = path.join(project.folder, 'server.mjs')
+    writeFileSync(file, server?.text ?? '')
+    await promisify(execFile)(process.execPath, ['--check', file])
+  })
+
+  it('is an example of every value that the library exports', () => {
+    for (const name of [...Object.keys(library), ...Object.keys(middleware)]) {
+      expect(commentOf(name), name).toContain('@example')
+    }
+  })
+})
+
+describe('shell', () => {
+  const commands = of('sh').flatMap(({ where, text }) =>
+    commandsIn(text).map((command) => ({ where, command })),
+  )
+
+  it.each(commands)('$where: $command', ({ command }) => {
+    const [program = '', first = '', ...more] = command
+    const check = CHECKS[program === 'sudo' ? first : program]
+    expect(check, program).toBeDefined()
+    check?.(program === 'sudo' ? [first, ...more] : command)
+  })
+})
+
+const CHECKS: Readonly<Record<string, (command: Command) => void>> = {
+  curl: (command) => expect(readCurl(command).url.href).toMatch(/^http:\/\/localhost:3000\//),
+  npm: ([, verb = '', ...more]) => {
+    if (verb === 'ci') expect(existsSync(path.join(root, 'package-lock.json'))).toBe(true)
+    else if (verb === 'install') more.forEach(expectInstallable)
+    else expect(MANIFEST.scripts).toHaveProperty(verb === 'run' ? (more[0] ?? '') : verb)
+  },
+  npx: ([, name = '', verb = '', ...more]) => {
+    expect(MANIFEST.bin).toHaveProperty(name)
+    expect(more).toEqual([])
+    expect(readText('src/cli/main.ts')).toContain(`Usage: ${name} ${verb} `)
+  },
+  docker: ([, verb = '', ...words]) => {
+    const image = 'code-runner'
+    if (verb === 'build') return expect(words).toEqual(['--tag', image, '.'])
+    expect([verb, words.at(-1)]).toEqual(['run', image])
+    expect(optionsIn(words.slice(0, -1))).toMatchObject({
+      '--volume': '/var/run/docker.sock:/var/run/docker.sock',
+      '--group-add': '$(stat --format %g /var/run/docker.sock)',
+      '--publish': '3000:3000',
+      '--stop-timeout': expect.stringMatching(/^[2-9]\d$/),
+    })
+  },
+  systemctl: (command) => {
+    expect(command).toEqual(['systemctl', 'enable', '--now', 'code-runner.service'])
+    expect(readText('wrangler-free-README.md')).toContain(
+      '`/etc/systemd/system/code-runner.service`',
+    )
+  },
+  useradd: (command) => expect(command.at(-1)).toBe(unitOf('Service').get('User')),
+}
+
+function expectInstallable(name: string): void {
+  const names = ['hono-sandbox', ...Object.keys(MANIFEST.devDependencies)]
+  expect(names).toContain(name)
+}
+
+function optionsIn(words: Command): Record<string, string> {
+  const options = words.flatMap((word, at) => {
+    if (!word.startsWith('--')) return []
+    const next = words[at + 1] ?? ''
+    return [[word, next.startsWith('--') ? '' : next]]
+  })
+  return Object.fromEntries(options)
+}
+
+/** One section of the systemd unit. Of a key that comes twice the last value is given. */
+function unitOf(section: string): Map<string, string> {
+  const [, text = ''] = of('ini')[0]?.text.split(`[${section}]\n`) ?? []
+  const lines = text.split(/\n(?=\[)/)[0]?.split('\n') ?? []
+  return new Map(
+    lines
+      .filter((line) => line !== '')
+      .map((line) => {
+        const [, key = '', value = ''] = /^(\w+)=(.+)$/.exec(line) ?? []
+        return [key, value]
+      }),
+  )
+}
+
+/** Whether the build makes this file: it is that of a source which is part of the build. */
+function isBuilt(file: string): boolean {
+  const { include }: { include: string[] } = JSON.parse(readText('tsconfig.build.json'))
+  const [, source = ''] = /^dist\/(.+)\.js$/.exec(file) ?? []
+  return include.includes(source.split('/')[0] ?? '') && existsSync(path.join(root, `${source}.ts`))
+}
+
+describe('the systemd unit', () => {
+  const KEYS = {
+    Unit: ['After', 'Description', 'Wants'],
+    Service: [
+      'Environment',
+      'ExecStart',
+      'KillSignal',
+      'NoNewPrivileges',
+      'ProtectSystem',
+      'Restart',
+      'SupplementaryGroups',
+      'TimeoutStopSec',
+      'User',
+      'WorkingDirectory',
+    ],
+    Install: ['WantedBy'],
+  }
+
+  it('has sections and keys that systemd knows', () => {
+    for (const [section, keys] of Object.entries(KEYS)) {
+      expect([...unitOf(section).keys()].sort()).toEqual(keys)
+    }
+    const sections = of('ini')[0]?.text.match(/^\[\w+\]$/gm)
+    expect(sections).toEqual(Object.keys(KEYS).map((name) => `[${name}]`))
+    expect(of('ini')).toHaveLength(1)
+  })
+
+  it('starts what the build makes, and stops it later than it drains', () => {
+    const service = unitOf('Service')
+    const [node, file = ''] = service.get('ExecStart')?.split(' ') ?? []
+    expect(node).toBe('/usr/bin/node')
+    expect(isBuilt(file)).toBe(true)
+    expect(service.get('KillSignal')).toBe('SIGTERM')
+    const [, drainMs = ''] =
+      /DRAIN_MS = ([\d_]+)/.exec(readText('examples/code-runner/main.ts')) ?? []
+    const stopMs = Number(service.get('TimeoutStopSec')) * 1000
+    expect(stopMs).toBeGreaterThan(Number(drainMs.replaceAll('_', '')))
+  })
+})
+
+describe('the Dockerfile', () => {
+  const lines = of('dockerfile').flatMap(({ text }) => text.split('\n'))
+  const [instructions, copied]: [string[], string[]] = [[], []]
+  for (const line of lines) {
+    const [instruction = '', ...words] = line.split(' ')
+    instructions.push(instruction)
+    if (instruction === 'COPY') copied.push(...words.slice(0, -1))
+  }
+
+  it('has instructions that there are', () => {
+    for (const name of instructions) {
+      expect(['FROM', 'WORKDIR', 'COPY', 'RUN', 'ENV', 'USER', 'CMD']).toContain(name)
+    }
+    expect(instructions[0]).toBe('FROM')
+  })
+
+  it('copies all that its commands need', () => {
+    for (const name of copied) expect(existsSync(path.join(root, name)), name).toBe(true)
+    const { include }: { include: string[] } = JSON.parse(readText('tsconfig.build.json'))
+    const needed = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
+    expect(copied).toEqual(expect.arrayContaining([...needed, ...include]))
+  })
+
+  it('starts what the build makes, as set up for production after it', () => {
+    const run = lines.filter((line) => line.startsWith('RUN ')).map((line) => line.slice(4))
+    expect(run).toEqual(['npm ci', 'npm run build'])
+    expect(lines.indexOf('ENV NODE_ENV=production')).toBeGreaterThan(lines.indexOf('RUN npm ci'))
+    const command: string[] = JSON.parse(lines.at(-1)?.replace(/^CMD /, '') ?? '')
+    expect(command[0]).toBe('node')
+    expect(isBuilt(command[1] ?? '')).toBe(true)
+  })
+})
