@@ -10,7 +10,8 @@ const UNITS: Readonly<Record<string, number>> = { b: 1, k: 1024, m: 1024 ** 2, g
 export function parseBytes(name: string, size: string): number {
   const [, digits, unit = ''] = /^([1-9]\d*)([bkmg])$/i.exec(size) ?? []
   const factor = UNITS[unit.toLowerCase()]
-  if (digits !== undefined && factor !== undefined) return Number(digits) * factor
+  const bytes = Number(digits) * (factor ?? Number.NaN)
+  if (Number.isSafeInteger(bytes)) return bytes
   throw new SandboxError(
     'SANDBOX_INVALID_OPTION',
     `${name} is ${JSON.stringify(size)}, a size is a whole number and one of b, k, m, g`,

@@ -18,15 +18,20 @@ export const ExecCommand = v.union([
   v.pipe(v.array(WithoutNul), v.minLength(1, 'a program and its arguments')),
 ])
 
-/** What `exec` and `runCode` take. */
-export const CallOptions = v.strictObject({
-  args: v.optional(v.array(WithoutNul)),
+/** What `exec` takes. */
+export const ExecOptions = v.strictObject({
   cwd: v.optional(Path),
   env: v.optional(v.record(Variable, WithoutNul)),
   stdin: v.optional(v.union([v.string(), v.instance(Uint8Array)])),
   timeoutMs: v.optional(Milliseconds),
   signal: v.optional(v.instance(AbortSignal)),
   maxOutputBytes: v.optional(Positive),
+})
+
+/** What `runCode` takes. */
+export const RunOptions = v.strictObject({
+  ...ExecOptions.entries,
+  args: v.optional(v.array(WithoutNul)),
 })
 
 /** What `readFile` takes. */
@@ -80,11 +85,17 @@ export function check<const Schema extends v.GenericSchema>(
   const result = v.safeParse(schema, input, { abortEarly: true })
   if (result.success) return result.output
   const [issue] = result.issues
-  const path = v.getDotPath(issue)
-  const what = path === null ? where : `${where}: ${path}`
-  const expected =
-    issue.kind === 'schema' && issue.expected === 'never'
-      ? 'is not an option'
-      : `is not valid, expected ${issue.expected ?? issue.message}`
+  const isUnknown = issue.kind === 'schema' && issue.expected === 'never'
+  const keys = issue.path ?? []
+  // A record's name that is refused is a value as well: only where it stands is told.
+  const isName = !isUnknown && keys.at(-1)?.origin === 'key'
+  const path = (isName ? keys.slice(0, -1) : keys).map(({ key }) => String(key)).join('.')
+  const what = path === '' ? where : `${where}: ${path}`
+  const expected = isUnknown ? 'is not an option' : `is not valid, expected ${expectation(issue)}`
   throw new SandboxError('SANDBOX_INVALID_OPTION', `${what} ${expected}`)
+}
+
+/** What was expected: in our words, where the schema has some; valibot's own repeat the value. */
+function expectation({ message, expected }: v.BaseIssue<unknown>): string {
+  return message.startsWith('Invalid ') ? (expected ?? 'another value') : message
 }

@@ -54,8 +54,10 @@ export class Pool<T extends Pooled> {
 
   /** Launches `size` containers and tells how many came up. Those that did not are tried again. */
   async start(): Promise<StartReport> {
+    if (this.#isClosed) throw this.#refusals.closed()
     const total = this.#size
-    const launches = Array.from({ length: total - this.#live }, () => this.#launch())
+    const missing = Math.min(total, this.#max) - this.#live
+    const launches = Array.from({ length: missing }, () => this.#launch())
     const failures = (await Promise.all(launches)).filter((error) => error !== undefined)
     return { ready: this.#idle.size + this.#leases.size, total, errors: failures }
   }
@@ -72,7 +74,8 @@ export class Pool<T extends Pooled> {
     if (this.#isClosed) throw this.#refusals.closed()
     if (signal?.aborted) throw this.#refusals.aborted(signal.reason)
     const [idle] = this.#idle
-    if (idle) {
+    // One that came up this instant belongs to whoever waits already.
+    if (idle && this.#waiters.size === 0) {
       const lease = this.#lend(idle)
       this.#refill()
       return lease
@@ -137,7 +140,12 @@ export class Pool<T extends Pooled> {
   }
 
   get #live(): number {
-    return this.#starting + this.#idle.size + this.#leases.size + this.#recycling.size
+    return this.#staying + this.#recycling.size
+  }
+
+  /** All but those that are going already. */
+  get #staying(): number {
+    return this.#starting + this.#idle.size + this.#leases.size
   }
 
   /** Hands idle containers to waiters in line, then launches what is wanted and allowed. */
@@ -198,7 +206,10 @@ export class Pool<T extends Pooled> {
     if (lease) lease.end('crash')
     else {
       // Nobody has touched it: one that dies as soon as it is idle must not be made without pause.
-      this.#backoff.failed(this.#refusals.diedIdle(container.name))
+      // Those that die together, with their engine, are one failure.
+      if (!this.#backoff.isWaiting) {
+        this.#backoff.failed(this.#refusals.diedIdle(container.name))
+      }
       this.#recycle(container)
     }
   }
@@ -220,7 +231,7 @@ export class Pool<T extends Pooled> {
     const { container } = lease
     this.#leases.delete(container)
     this.#holdMs += (heldMs - this.#holdMs) * (this.#holdMs === 0 ? 1 : HOLD_WEIGHT)
-    const isSurplus = this.#idle.size >= this.#size && this.#waiters.size === 0
+    const isSurplus = this.#staying >= this.#max
     const released = lease.isUsed || this.#isClosed || isSurplus ? 'recreated' : 'returned'
     if (released === 'returned') this.#idle.add(container)
     else this.#recycle(container)
@@ -258,7 +269,8 @@ export class Pool<T extends Pooled> {
   #trim(): void {
     for (const container of this.#idle) {
       const isWanted = this.#idle.size <= this.#size + this.#waiters.size
-      if (isWanted && this.#live <= this.#max) return
+      // Those that are going already must not take the warm ones with them.
+      if (isWanted && this.#staying <= this.#max) return
       this.#idle.delete(container)
       this.#recycle(container)
     }
@@ -284,7 +296,9 @@ export class Pool<T extends Pooled> {
   /** Why waiting makes no sense, if so. */
   #hopeless(): SandboxError | undefined {
     const isAlive = this.#idle.size + this.#leases.size > 0
-    return isAlive ? undefined : this.#refusals.hopeless(this.#backoff)
+    // After the pause a caller is what tries again, where none are kept warm.
+    const isTrying = this.#starting > 0 || this.#backoff.isWaiting
+    return isAlive || !isTrying ? undefined : this.#refusals.hopeless(this.#backoff)
   }
 
   /** When a place in line may be had, by how long leases have been held. */

@@ -126,6 +126,10 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    */
   resize(language: string, size: number, max = Math.max(1, size * 2)): void {
     check(LanguageSettings, { size, max }, 'resize')
+    if (max < size) {
+      const message = `resize: max is ${max}, less than the size ${size}`
+      throw new SandboxError('SANDBOX_INVALID_OPTION', message)
+    }
     this.#poolOf(language).resize(size, max)
   }
 

@@ -5,7 +5,7 @@ import { SandboxError, SandboxFileError } from './errors.js'
 import type { FileEntry } from './files.js'
 import { readEntries } from './files.js'
 import type { Lease, LeaseEnd, Released } from './lease.js'
-import { CallOptions, check, ExecCommand, Path, ReadOptions } from './options.js'
+import { check, ExecCommand, ExecOptions, Path, ReadOptions, RunOptions } from './options.js'
 import type { ExecResult, ProgramOptions } from './program.js'
 import { runProgram } from './program.js'
 
@@ -73,7 +73,7 @@ export class Sandbox implements AsyncDisposable {
    * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
    */
   async runCode(code: string, options: RunCodeOptions = {}): Promise<ExecResult> {
-    const { args, ...program } = check(CallOptions, options, 'runCode')
+    const { args, ...program } = check(RunOptions, options, 'runCode')
     const { cwd, env } = program
     if (typeof code !== 'string') {
       throw new SandboxError('SANDBOX_INVALID_OPTION', 'runCode: the code is not a string')
@@ -94,7 +94,7 @@ export class Sandbox implements AsyncDisposable {
     options: ProgramOptions = {},
   ): Promise<ExecResult> {
     const checked = check(ExecCommand, command, 'exec')
-    const { args: _, ...program } = check(CallOptions, options, 'exec')
+    const program = check(ExecOptions, options, 'exec')
     const argv = typeof checked === 'string' ? ['/bin/sh', '-c', checked] : checked
     const { cwd, env } = program
     return runProgram(this.#use(), { op: 'exec', argv, cwd, env }, program)

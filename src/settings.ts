@@ -157,7 +157,7 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
     runtime: given.runtime ?? env.SANDBOX_RUNTIME ?? 'auto',
     limits: {
       network: given.network ?? 'none',
-      memoryBytes: parseBytes(given.memory ? 'memory' : 'SANDBOX_MAX_MEMORY', memory),
+      memoryBytes: parseBytes(given.memory === undefined ? 'SANDBOX_MAX_MEMORY' : 'memory', memory),
       cpus: given.cpus ?? 1,
       pids: given.pids ?? 128,
       openFiles: given.openFiles ?? 1024,

@@ -51,7 +51,7 @@ export class Channel {
   static async open(container: Container, signal: AbortSignal): Promise<Channel> {
     const channel = new Channel(container)
     const aborted = deferred<never>()
-    const abort = () => aborted.reject(signal.reason)
+    const abort = () => aborted.reject(lateOr(signal.reason, container.name))
     signal.addEventListener('abort', abort, { once: true })
     try {
       if (signal.aborted) abort()
@@ -126,8 +126,10 @@ export class Channel {
     if (kind === Kind.data) exchange.takeData(payload)
     else if (kind === Kind.credit) exchange.takeCredit(payload)
     else if (kind === Kind.done) {
+      // Parsed first: an exchange whose answer cannot be read must still be there to be lost.
+      const done = v.parse(Done, parseJson(payload))
       this.#exchanges.delete(id)
-      exchange.finish(v.parse(Done, parseJson(payload)))
+      exchange.finish(done)
     } else throw new RangeError(`a frame of kind ${kind}`)
   }
 
@@ -148,6 +150,12 @@ export class Channel {
 
 function parseJson(payload: Buffer): unknown {
   return JSON.parse(payload.toString())
+}
+
+/** A first word that did not come in time is the agent's failure, any other abort the caller's. */
+function lateOr(reason: unknown, name: string): unknown {
+  const isLate = reason instanceof DOMException && reason.name === 'TimeoutError'
+  return isLate ? agentFailed(name, 'it has not said a word in time') : reason
 }
 
 function agentFailed(name: string, why: string): SandboxError {

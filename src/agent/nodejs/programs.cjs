@@ -1,5 +1,7 @@
 // A child with three pipes, and what moves the bytes in them
 
+const MKFIFO = { ...asProgram, stdio: 'ignore', timeout: 2000 }
+
 /**
  * Three pipes, by way of named ones that are unlinked at once: Node's own `pipe` is a socket, on
  * which a program cannot open /dev/stdout. An image without mkfifo gets the sockets.
@@ -11,7 +13,7 @@ function openPipes() {
   const open = (name, flags) => fds[fds.push(fs.openSync(name, flags)) - 1]
   const { O_RDONLY, O_RDWR, O_WRONLY, O_NONBLOCK } = fs.constants
   try {
-    childProcess.execFileSync('mkfifo', ['-m', '666', ...names], { ...asProgram, stdio: 'ignore' })
+    childProcess.execFileSync('mkfifo', ['-m', '666', ...names], MKFIFO)
     const keeper = fs.openSync(names[0], O_RDWR | O_NONBLOCK) // a reader's open waits for a writer
     const stdin = open(names[0], O_RDONLY)
     const ours = [open(names[0], O_WRONLY | O_NONBLOCK)]
