@@ -121,7 +121,9 @@ class DockerEngine implements Engine {
         `start ${spec.name}`,
         (abortSignal) => created.start({ abortSignal }),
         signal,
-      )
+      ).catch((error: unknown) => {
+        throw statusOf(error) === 400 ? notStarted(spec, error) : error
+      })
       return container
     } catch (error) {
       this.#events.forget(created.id)
@@ -260,6 +262,16 @@ function imageMissing(image: string, cause: unknown): SandboxError {
     cause,
     suggestion: 'Run `npx hono-sandbox setup`, or pull it',
   })
+}
+
+/** What the runtime says where the image has no such program. */
+function notStarted(spec: LaunchSpec, cause: unknown): SandboxError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new SandboxError(
+    'SANDBOX_AGENT_FAILED',
+    `the agent in ${spec.name} did not start, ${spec.image} has no ${spec.command[0]}: ${why}`,
+    { cause, suggestion: 'The image must have the language on its PATH' },
+  )
 }
 
 const ProgressLine = v.object({

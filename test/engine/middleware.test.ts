@@ -155,7 +155,7 @@ describe('a lease ends with its response, on a socket', () => {
     const app = new Hono<SandboxEnv>()
     app.use(etag())
     app.get('/run', sandbox({ pool }), (c) =>
-      c.body(`${c.get('sandbox').language}`, 200, { ETag: '"a"' }),
+      c.body(c.get('sandbox').language, 200, { ETag: '"a"' }),
     )
     const url = `${await listen(app)}/run`
     const answer = await fetch(url, { headers: { 'if-none-match': '"a"' } })

@@ -140,7 +140,7 @@ function descendantsOf(root: number): number[] {
   const children = readdirSync('/proc').filter(
     (name) => /^\d+$/.test(name) && parentOf(name) === root,
   )
-  return children.flatMap((name) => [Number(name), ...descendantsOf(Number(name))])
+  return children.map(Number).flatMap((pid) => [pid].concat(descendantsOf(pid)))
 }
 
 function parentOf(pid: string): number {

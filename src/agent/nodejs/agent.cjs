@@ -44,7 +44,15 @@ const requests = {
     const missing = asNobody(
       () => !fs.statSync(settings.cwd, { throwIfNoEntry: false })?.isDirectory(),
     )
-    start(id, spawnProgram(request.argv, settings), missing ? settings.cwd : request.argv[0])
+    let child
+    try {
+      child = spawnProgram(request.argv, settings)
+    } catch (error) {
+      // E2BIG is thrown, ENOENT and its like are emitted.
+      sendData(id, STDERR, Buffer.from(`${request.argv[0]}: ${error.message}\n`).subarray(-CHUNK))
+      return send(DONE, id, json({ exitCode: 126, signal: null }))
+    }
+    start(id, child, missing ? settings.cwd : request.argv[0])
   },
   read: (id, { path: name }) => give(id, readingFile(id, name)),
   list: (id, { path: name }) => give(id, readingListing(id, name)),

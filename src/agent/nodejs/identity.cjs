@@ -68,9 +68,12 @@ function findCause() {
   return found ?? (isFull(WORKSPACE) || isFull('/tmp') ? 'disk' : null)
 }
 
+const NEARLY_FULL = 65536
+
 function isFull(folder) {
   try {
-    return fs.statfsSync(folder).bavail === 0
+    const { bavail, bsize } = fs.statfsSync(folder)
+    return bavail * bsize < NEARLY_FULL // the runner has removed main.js by now
   } catch {
     return false
   }

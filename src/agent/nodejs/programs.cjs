@@ -43,6 +43,9 @@ function spawnProgram([name, ...args], { cwd, env, extra = [] }) {
     }
     for (const pipe of Object.values(child.pipes)) pipe.on('error', () => {}).pause()
     return child
+  } catch (error) {
+    for (const fd of ours) fs.closeSync(fd)
+    throw error
   } finally {
     for (const fd of theirs) if (fd !== 'pipe') fs.closeSync(fd)
   }

@@ -10,6 +10,13 @@
   // memory, where a kill or process.exit() loses it.
   for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true)
 
+  // What `node -e` has as globals and a script has not: every module, by its name, and these.
+  const SCRIPTS_TOO = ['console', 'crypto', 'process']
+  const EVALS_OWN = [
+    ...['require', 'exports', '__filename', '__dirname'],
+    ...Module.builtinModules.filter((name) => !SCRIPTS_TOO.includes(name)),
+  ]
+
   const text = fs.readFileSync(3, 'utf8')
   if (text === '') process.exit(0)
   fs.closeSync(3)
@@ -35,10 +42,10 @@
     Object.assign(process.env, env)
     process.execArgv = []
     process.argv = [process.execPath, place(cwd), ...args]
-    for (const name of ['require', 'module', 'exports', '__filename', '__dirname']) {
-      delete globalThis[name]
-    }
-    process.nextTick(Module.runMain)
+    process.nextTick(() => {
+      for (const name of EVALS_OWN) delete globalThis[name]
+    })
+    process.nextTick(Module.runMain) // a tick of its own: no frame of ours in the user's stacks
   } catch (error) {
     console.error(`${error.name}: ${error.message}`)
     process.exit(1)

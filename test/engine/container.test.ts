@@ -1,0 +1,196 @@
+import * as v from 'valibot'
+import { describe, expect, it } from 'vitest'
+import { docker, leaseOfTest, OWNER, ownerOf, places, usePool } from '../helpers/engine.js'
+
+const CAPABILITIES = ['KILL', 'SETGID', 'SETUID']
+const CANARY = 'HONO_SANDBOX_TEST_CANARY'
+const MIB = 1024 * 1024
+const Added = v.object({ CapAdd: v.array(v.string()) })
+
+process.env[CANARY] = 'of the server'
+
+describe.each(places)('a $language container under $runtime', ({ runtime, language }) => {
+  const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
+  const lease = () => leaseOfTest(pool(), language)
+
+  it('is what was asked of the engine', async () => {
+    const { name } = await lease()
+    const { Config, HostConfig, Mounts } = await docker.getContainer(name).inspect()
+    expect(Config).toMatchObject({
+      User: '0:0',
+      Hostname: 'sandbox',
+      WorkingDir: '/workspace',
+      OpenStdin: true,
+      StdinOnce: true,
+      Tty: false,
+      Labels: { [OWNER]: ownerOf(name), 'hono-sandbox.pool': language },
+    })
+    expect(JSON.stringify(Config.Env)).not.toContain(CANARY)
+    expect(Mounts).toEqual([])
+    expect(HostConfig).toMatchObject({
+      Runtime: runtime,
+      AutoRemove: true,
+      Init: language === 'nodejs',
+      ReadonlyRootfs: true,
+      Privileged: false,
+      NetworkMode: 'none',
+      IpcMode: 'private',
+      PidMode: '',
+      Binds: null,
+      CapDrop: ['ALL'],
+      Memory: 256 * MIB,
+      MemorySwap: 256 * MIB,
+      NanoCpus: 1e9,
+      // gVisor's own threads count too.
+      PidsLimit: runtime === 'runsc' ? 512 : 128,
+      ShmSize: 16 * MIB,
+      LogConfig: { Type: 'none' },
+      Ulimits: [
+        { Name: 'nofile', Soft: 1024, Hard: 1024 },
+        { Name: 'core', Soft: 0, Hard: 0 },
+      ],
+    })
+    const { CapAdd } = v.parse(Added, HostConfig)
+    expect(CapAdd.map((name) => name.replace('CAP_', '')).sort()).toEqual(CAPABILITIES)
+    expect(HostConfig.SecurityOpt).toEqual(['no-new-privileges'])
+    expect(HostConfig.Tmpfs?.['/workspace']).toContain(`size=${64 * MIB}`)
+    expect(HostConfig.Tmpfs?.['/tmp']).toContain(`size=${32 * MIB}`)
+  })
+
+  it('runs its programs as nobody, without a capability', async () => {
+    const sandbox = await lease()
+    const code = {
+      python: 'print(open("/proc/self/status").read())',
+      nodejs: 'console.log(require("fs").readFileSync("/proc/self/status", "utf8"))',
+    }
+    const runs = [sandbox.exec('cat /proc/self/status'), sandbox.runCode(code[language])]
+    for (const { stdout } of await Promise.all(runs)) {
+      const status = fieldsOf(stdout)
+      for (const sort of ['CapEff', 'CapPrm', 'CapInh', 'CapAmb']) {
+        if (runtime === 'runc' || status.has(sort)) expect(Number(`0x${status.get(sort)}`)).toBe(0)
+      }
+      expect(status.get('Uid')).toMatch(/^65534(\s+65534){3}$/)
+      expect(status.get('Gid')).toMatch(/^65534(\s+65534){3}$/)
+      expect(['', '65534']).toContain(status.get('Groups') ?? '')
+      if (runtime !== 'runc') continue
+      expect(status.get('NoNewPrivs')).toBe('1')
+      expect(status.get('Seccomp')).toBe('2')
+    }
+    expect((await sandbox.exec('id -G')).stdout).toBe('65534\n')
+  })
+
+  it('has a root that nobody can write, and tmpfs of their sizes', async () => {
+    const sandbox = await lease()
+    const { stdout } = await sandbox.exec('cat /proc/mounts')
+    const mounts = stdout.split('\n').map((line) => line.split(' '))
+    const at = (place: string) => mounts.findLast((mount) => mount[1] === place)
+    expect(at('/')?.[3]?.split(',')).toContain('ro')
+    expect(at('/workspace')?.[2]).toBe('tmpfs')
+    expect(at('/tmp')?.[2]).toBe('tmpfs')
+    if (runtime === 'runc') {
+      expect(at('/workspace')?.[3]).toContain(`size=${64 * 1024}k`)
+      expect(at('/tmp')?.[3]).toContain(`size=${32 * 1024}k`)
+      expect(at('/dev/shm')?.[3]).toContain(`size=${16 * 1024}k`)
+    }
+    const folders = ['/', '/etc', '/usr', '/usr/local', '/var', '/root', '/opt', '/run', '/sys/fs']
+    const tries = folders.map((folder) => `(: > ${folder}/x) 2>&- && echo ${folder}`)
+    expect((await sandbox.exec(tries.join('; '))).stdout).toBe('')
+    const touched = await sandbox.exec(': > /workspace/x && : > /tmp/x && echo both')
+    expect(touched.stdout).toBe('both\n')
+  })
+
+  it('runs programs in /workspace and none in /tmp', async () => {
+    const sandbox = await lease()
+    const place = (folder: string) => `cp /bin/true ${folder}/yes && ${folder}/yes`
+    expect(await sandbox.exec(place('/workspace'))).toMatchObject({ exitCode: 0 })
+    // gVisor of 2022 leaves noexec out of account.
+    if (runtime === 'runc')
+      expect(await sandbox.exec(place('/tmp'))).toMatchObject({ exitCode: 126 })
+  })
+
+  it('has no network but loopback', async () => {
+    const sandbox = await lease()
+    const { stdout } = await sandbox.exec('cat /proc/net/dev; echo -- ; cat /proc/net/route')
+    const [devices = '', routes = ''] = stdout.split('--\n')
+    const names = [...devices.matchAll(/^\s*([^\s:|]+):/gm)].map(([, name]) => name)
+    expect(names.filter((name) => name !== 'lo')).toEqual([])
+    const destinations = routes
+      .split('\n')
+      .slice(1)
+      .filter((line) => line.trim() !== '')
+    expect(destinations).toEqual([])
+  })
+
+  it('has its limits inside as well', async () => {
+    const sandbox = await lease()
+    const { stdout } = await sandbox.exec('ulimit -n; ulimit -c; hostname || cat /etc/hostname')
+    expect(stdout.split('\n').slice(0, 3)).toEqual(['1024', '0', 'sandbox'])
+  })
+
+  it('knows no variable of the server', async () => {
+    const sandbox = await lease()
+    const code = {
+      python: 'import os\nprint(dict(os.environ))',
+      nodejs: 'console.log(process.env)',
+    }
+    const everywhere = 'env; cat /proc/*/environ /proc/*/cmdline | tr "\\0" "\\n"'
+    const runs = [sandbox.exec(everywhere), sandbox.runCode(code[language])]
+    for (const { stdout } of await Promise.all(runs)) {
+      expect(stdout).toContain('PATH')
+      expect(stdout).not.toContain(CANARY)
+      expect(stdout).not.toContain('of the server')
+    }
+  })
+
+  it('keeps its agent out of reach of the programs', async () => {
+    const sandbox = await lease()
+    // Whatever runs as root: PID 1, and the agent where the engine's init is before it.
+    const script = `
+      for p in /proc/[0-9]*; do
+        grep -q '^Uid:[[:space:]]*0' $p/status || continue
+        pid=\${p#/proc/}
+        echo "root $pid"
+        for s in TERM KILL STOP; do kill -$s $pid 2>/dev/null && echo "signalled $pid"; done
+        (: < $p/mem) 2>/dev/null && echo "opened $p/mem"
+        for f in $p/fd/*; do
+          (: < $f) 2>/dev/null && echo "read $f"
+          (: > $f) 2>/dev/null && echo "wrote $f"
+        done
+        (ls $p/cwd/ $p/root/) >/dev/null 2>&1 && echo "walked $p"
+      done`
+    // The programs' own pipes are in the agent's hands too, and there gVisor opens them.
+    const isOwn = (line: string) => runtime === 'runsc' && /fd\/([3-9]|\d\d+)$/.test(line)
+    const { stdout } = await sandbox.exec(script)
+    const lines = stdout.trim().split('\n')
+    expect(lines).toContain('root 1')
+    expect(lines.filter((line) => !line.startsWith('root ') && !isOwn(line))).toEqual([])
+    expect(await sandbox.exec('echo still here')).toMatchObject({ stdout: 'still here\n' })
+  })
+
+  it.runIf(language === 'python')('lets nobody trace or limit its agent', async () => {
+    const sandbox = await lease()
+    const { stdout, stderr } = await sandbox.runCode(`
+import ctypes, os, resource
+libc = ctypes.CDLL(None, use_errno=True)
+ATTACH, SEIZE, DETACH = 16, 0x4206, 17
+print('attach', libc.ptrace(ATTACH, 1, 0, 0), 'seize', libc.ptrace(SEIZE, 1, 0, 0))
+try:
+    resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))
+    print('limited')
+except OSError as error:
+    print('refused')
+try:
+    os.setuid(0)
+    print('root')
+except OSError:
+    print('nobody')
+`)
+    expect(stderr).toBe('')
+    expect(stdout).toBe('attach -1 seize -1\nrefused\nnobody\n')
+  })
+})
+
+function fieldsOf(status: string): Map<string, string> {
+  const lines = status.split('\n').map((line) => line.split(':'))
+  return new Map(lines.map(([name = '', value = '']) => [name, value.trim()]))
+}

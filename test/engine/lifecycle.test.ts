@@ -1,0 +1,182 @@
+import { execFileSync, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { createDockerEngine, SandboxPool } from 'hono-sandbox'
+import {
+  containersOf,
+  docker,
+  leaseOfTest,
+  OWNER,
+  ownerOf,
+  poolOfTest,
+  runtimes,
+} from '../helpers/engine.js'
+import { fakeDocker } from '../helpers/fake-docker.js'
+import { until, within } from '../helpers/until.js'
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+describe.each(runtimes)('a server under %s', (runtime) => {
+  beforeAll(() => {
+    const root = here('../../')
+    if (!existsSync(`${root}dist/src/index.js`))
+      execFileSync('npm', ['run', '-s', 'build'], { cwd: root })
+  })
+
+  /** A server in the middle of a request; the owner that its containers name. */
+  async function busyServer(when: 'settled' | 'launching'): Promise<[ChildProcess, string]> {
+    const server = spawn(process.execPath, [here('../helpers/server.mjs'), runtime, when], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void server.kill('SIGKILL'))
+    const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
+    const { value } = await within('the server is in a request', lines.next(), 45_000)
+    return [server, ownerOf(String(value))]
+  }
+
+  it('that is killed leaves no container', async () => {
+    const [server, owner] = await busyServer('settled')
+    expect(await containersOf(owner)).toHaveLength(4)
+    server.kill('SIGKILL')
+    await until('its containers are gone', async () => (await containersOf(owner)).length === 0)
+  })
+
+  it('that is killed while it launches leaves at most what never started', async () => {
+    const [server, owner] = await busyServer('launching')
+    server.kill('SIGKILL')
+    onTestFinished(async () => {
+      const left = await containersOf(owner)
+      // Refused where the engine is at it already.
+      await Promise.allSettled(
+        left.map((name) => docker.getContainer(name).remove({ force: true })),
+      )
+    })
+    await until('nothing of it runs', async () => {
+      const states = await Promise.all((await containersOf(owner)).map(stateOf))
+      return states.every((state) => state === 'created' || state === 'gone')
+    })
+  })
+})
+
+describe.each(runtimes)('a pool under %s', (runtime) => {
+  const one = { runtime, languages: { python: { size: 1 } } }
+
+  it('replaces an idle container that somebody removed', async () => {
+    const { pool, name } = await idleOne(runtime)
+    await docker.getContainer(name).remove({ force: true })
+    await until('it is missed', () => !pool.isRunning(name))
+    const sandbox = await leaseOfTest(pool, 'python')
+    expect(sandbox.name).not.toBe(name)
+    expect((await sandbox.runCode('print(42)')).stdout).toBe('42\n')
+  })
+
+  it('reports a leased one that somebody removed as crashed', async () => {
+    const pool = await poolOfTest(one)
+    const crashed: string[] = []
+    pool.on('crashed', ({ name }) => crashed.push(name))
+    const sandbox = await leaseOfTest(pool, 'python')
+    const running = sandbox.exec('echo before; sleep 300')
+    await sandbox.exec('true')
+    await docker.getContainer(sandbox.name).remove({ force: true })
+    const result = await within('the run is told', running)
+    expect(result).toMatchObject({ killedBy: 'crash', stdout: 'before\n', exitCode: null })
+    expect([sandbox.signal.reason, crashed]).toEqual(['crash', [sandbox.name]])
+    const next = await leaseOfTest(pool, 'python')
+    expect((await next.runCode('print(42)')).stdout).toBe('42\n')
+  })
+
+  it('that closes leaves nothing, and touches nothing of another', async () => {
+    const [ours, other] = await Promise.all([poolOfTest(one), idleOne(runtime)])
+    const held = await leaseOfTest(ours, 'python')
+    const running = held.exec('sleep 300')
+    await held.exec('true')
+    const taking = Promise.allSettled([ours.acquire('python')]) // a second is on its way
+    await ours.close({ deadlineMs: 0 })
+    expect(await running).toMatchObject({ killedBy: 'shutdown' })
+    expect(await taking).toMatchObject([{ reason: { code: 'SANDBOX_CLOSED' } }])
+    expect(await containersOf(ownerOf(held.name))).toEqual([])
+    await expect(ours.acquire('python')).rejects.toMatchObject({ code: 'SANDBOX_CLOSED' })
+    expect(ownerOf(other.name)).not.toBe(ownerOf(held.name))
+    expect(other.pool.isRunning(other.name)).toBe(true)
+    const sandbox = await leaseOfTest(other.pool, 'python')
+    expect(sandbox.name).toBe(other.name)
+    expect((await sandbox.runCode('print(42)')).stdout).toBe('42\n')
+  })
+
+  it('that is closed while it starts leaves nothing', async () => {
+    const owner = { name: '' }
+    const pool = new SandboxPool({ ...one, languages: { python: { size: 2 } } })
+    pool.on('launchFailed', ({ name }) => (owner.name = name))
+    pool.on('removed', ({ name }) => (owner.name = name))
+    const starting = pool.start()
+    const before = await containersNow()
+    await until('a container is there', async () => (await containersNow()).length > before.length)
+    await pool.close({ deadlineMs: 0 })
+    const report = await starting
+    for (const error of report.python?.errors ?? []) expect(error.code).toBe('SANDBOX_CLOSED')
+    if (owner.name) expect(await containersOf(ownerOf(owner.name))).toEqual([])
+  })
+
+  it('gives an untouched container back, as it was', async () => {
+    const pool = await poolOfTest(one)
+    const sandbox = await leaseOfTest(pool, 'python')
+    const before = (await docker.getContainer(sandbox.name).inspect()).Id
+    expect(sandbox.release()).toBe('returned')
+    expect((await docker.getContainer(sandbox.name).inspect()).Id).toBe(before)
+  })
+})
+
+describe('a sweep', () => {
+  it('removes what was never started and is older than a minute', async () => {
+    const now = Math.floor(Date.now() / 1000)
+    const listed = [
+      { Id: 'young', Created: now - 30 },
+      { Id: 'old', Created: now - 90 },
+    ]
+    const { address, calls } = await fakeDocker(listed)
+    const engine = createDockerEngine({ address })
+    expect(await engine.sweep()).toBe(1)
+    const [list = '', ...rest] = calls
+    const filters: unknown = JSON.parse(
+      new URL(list.slice(4), 'http://x').searchParams.get('filters') ?? '',
+    )
+    expect(filters).toEqual({ label: [OWNER], status: ['created', 'exited', 'dead'] })
+    expect(rest).toEqual([expect.stringMatching(/^DELETE \/containers\/old\?/)])
+  })
+
+  it('leaves the young and the living alone', async () => {
+    const { pool, name } = await idleOne('runc')
+    const Labels = { [OWNER]: `test-${randomBytes(4).toString('hex')}` }
+    const Image = 'hono-sandbox/python:bookworm'
+    const young = await docker.createContainer({ Image, Labels, Cmd: ['true'] })
+    onTestFinished(() => young.remove())
+    const engine = createDockerEngine()
+    await engine.sweep()
+    expect((await young.inspect()).State.Status).toBe('created')
+    expect(pool.isRunning(name)).toBe(true)
+  })
+})
+
+/** A pool with one idle container, and its name. */
+async function idleOne(runtime: string): Promise<{ pool: SandboxPool; name: string }> {
+  const pool = new SandboxPool({ runtime, languages: { python: { size: 1 } } })
+  onTestFinished(() => pool.close({ deadlineMs: 0 }))
+  let name = ''
+  pool.once('launched', (event) => (name = event.name))
+  expect((await pool.start()).python).toMatchObject({ ready: 1, errors: [] })
+  return { pool, name }
+}
+
+async function stateOf(name: string): Promise<string> {
+  const found = await docker.listContainers({ all: true, filters: { name: [name] } })
+  return found[0]?.State ?? 'gone'
+}
+
+async function containersNow(): Promise<string[]> {
+  const all = await docker.listContainers({ all: true, filters: { label: [OWNER] } })
+  return all.map(({ Id }) => Id)
+}
