@@ -128,7 +128,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-export function kill(pid: number): void {
+function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {

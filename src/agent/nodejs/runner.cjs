@@ -11,11 +11,9 @@
   for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true)
 
   // What `node -e` has as globals and a script has not: every module, by its name, and these.
-  const SCRIPTS_TOO = ['console', 'crypto', 'process']
-  const EVALS_OWN = [
-    ...['require', 'exports', '__filename', '__dirname'],
-    ...Module.builtinModules.filter((name) => !SCRIPTS_TOO.includes(name)),
-  ]
+  const scriptsToo = new Set(['console', 'crypto', 'process'])
+  const builtins = Module.builtinModules.filter((name) => !scriptsToo.has(name))
+  const evalsOwn = ['require', 'exports', '__filename', '__dirname', ...builtins]
 
   const text = fs.readFileSync(3, 'utf8')
   if (text === '') process.exit(0)
@@ -43,7 +41,7 @@
     process.execArgv = []
     process.argv = [process.execPath, place(cwd), ...args]
     process.nextTick(() => {
-      for (const name of EVALS_OWN) delete globalThis[name]
+      for (const name of evalsOwn) delete globalThis[name]
     })
     process.nextTick(Module.runMain) // a tick of its own: no frame of ours in the user's stacks
   } catch (error) {
