@@ -246,6 +246,12 @@ describe.each(runtimes)('modules of Node under %s', (runtime) => {
     expect(await sandbox.runCode(code)).toMatchObject({ stdout, stderr: '', exitCode: 0 })
   })
 
+  it('run in a folder that nobody may write to', async () => {
+    const sandbox = await leaseOfTest(pool(), 'nodejs')
+    const result = await sandbox.runCode('console.log(process.cwd())', { cwd: '/usr' })
+    expect(result).toMatchObject({ stdout: '/usr\n', exitCode: 0 })
+  })
+
   it('are not there before they are asked for, as in a script of its own', async () => {
     const sandbox = await leaseOfTest(pool(), 'nodejs')
     const code = 'console.log(Object.getOwnPropertyNames(globalThis).join())'

@@ -33,13 +33,22 @@
       return write(path.join(folder, `main-${process.pid}.js`))
     }
   }
+  const placeIn = (folder, home) => {
+    try {
+      return place(folder)
+    } catch (error) {
+      if (!['EROFS', 'EACCES'].includes(error.code)) throw error
+      return place(home) // a working directory that is not ours to write in
+    }
+  }
 
   try {
     process.chdir(cwd)
+    const file = placeIn(cwd, process.env.HOME)
     for (const name of Object.keys(process.env)) delete process.env[name]
     Object.assign(process.env, env)
     process.execArgv = []
-    process.argv = [process.execPath, place(cwd), ...args]
+    process.argv = [process.execPath, file, ...args]
     process.nextTick(() => {
       for (const name of evalsOwn) delete globalThis[name]
     })
