@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ExecResult, Language, Sandbox } from 'hono-sandbox'
+import { SandboxError } from 'hono-sandbox'
 import { docker, leaseOfTest, places, usePool } from '../helpers/engine.js'
 import { until, within } from '../helpers/until.js'
 
@@ -185,7 +186,7 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
         expect(next.exitCode).not.toBe(42)
         return next.exitCode === 0 && next.stdout === 'hello\n'
       })
-      await isWell(sandbox)
+      expect(await sandbox.exec('echo well')).toMatchObject({ stdout: 'well\n', exitCode: 0 })
     }))
 
   it('signals to all that there is', () =>
@@ -208,12 +209,16 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
     attack(async (sandbox) => {
       await sandbox.exec('kill -STOP -1')
       const result = await sandbox.runCode(hello[language], { timeoutMs: SHORT_MS })
-      expect(result).toMatchObject({ killedBy: 'timeout' })
-      // There may be more than one: each costs a run its time, and none of them serves twice.
-      const isServed = async () =>
-        (await sandbox.runCode(hello[language], { timeoutMs: SHORT_MS })).exitCode === 0
+      // Served, where the spare came to life after the signal.
+      expect([undefined, 'timeout']).toContain(result.killedBy)
+      // Each stopped one costs a run its time. Where the agent itself was kept waiting for longer
+      // than a kill may take, the engine has ended the container: an answer as well.
+      const isServed = () =>
+        sandbox.runCode(hello[language], { timeoutMs: 5000 }).then(
+          ({ exitCode }) => exitCode === 0,
+          (error: unknown) => error instanceof SandboxError && sandbox.signal.aborted,
+        )
       await until('a run is served', isServed)
-      await isWell(sandbox)
     }))
 
   it('variables and arguments that are too large for the kernel', () =>
