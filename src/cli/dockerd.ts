@@ -69,7 +69,9 @@ export async function startDockerd({ answers, say, signal }: StartOptions): Prom
   signal.throwIfAborted()
   if (await isDockerdAlive()) {
     say('engine   waiting for the dockerd that is running...')
-    return waitFor(answers, signal, () => undefined, 'See its log.')
+    const settled = async () => (await answers()) || !(await isDockerdAlive())
+    await waitFor(settled, signal, () => undefined, 'See its log.')
+    if (await answers()) return
   }
   if (existsSync('/run/systemd/system')) {
     say('engine   starting docker.service...')
@@ -139,8 +141,10 @@ async function clearStalePids(): Promise<void> {
 async function isAlive(pidFile: string, program: string): Promise<boolean> {
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''))
   if (!Number.isInteger(pid) || pid <= 0) return false
-  const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
-  return name.trim() === program
+  // `pid (name) state ...`: one that was killed and that nobody has waited for is Z, and dead.
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  const [, name, state] = /^\d+ \((.*)\) (\S)/s.exec(stat) ?? []
+  return name === program && state !== 'Z'
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
