@@ -27,19 +27,23 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_UPGRADE_UNSUPPORTED: 501,
 }
 
-/** What a client is told where the message is about the operator's machine. */
-const FOR_OPERATORS: ReadonlySet<SandboxErrorCode> = new Set([
-  'SANDBOX_AGENT_FAILED',
-  'SANDBOX_ENGINE_FAILED',
-  'SANDBOX_ENGINE_UNAVAILABLE',
-  'SANDBOX_IMAGE_MISSING',
-  'SANDBOX_NOT_INITIALIZED',
-  'SANDBOX_RUNTIME_MISSING',
-])
+const NOT_NOW = 'no sandbox can be started at the moment'
+
+/** What a client is told where the message is for the operator or the developer. */
+const FOR_CLIENTS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
+  SANDBOX_AGENT_FAILED: NOT_NOW,
+  SANDBOX_ENGINE_FAILED: NOT_NOW,
+  SANDBOX_ENGINE_UNAVAILABLE: NOT_NOW,
+  SANDBOX_IMAGE_MISSING: NOT_NOW,
+  SANDBOX_LEASE_ENDED: 'the sandbox of this request is gone',
+  SANDBOX_NOT_INITIALIZED: NOT_NOW,
+  SANDBOX_RUNTIME_MISSING: NOT_NOW,
+  SANDBOX_SETUP_FAILED: NOT_NOW,
+}
 
 /**
  * Makes an HTTP answer of a `SandboxError`: 503, with `Retry-After` where the pool can tell when;
- * 400 for an unknown language; `{ error: { code, message } }`. The message never names the engine's
+ * 400 for an unknown language, 501 for a WebSocket upgrade, 500 else; `{ error: { code, message } }`. The message never names the engine's
  * address or an image.
  *
  * @example
@@ -62,6 +66,5 @@ export function errorResponse(
   if (retryAfterMs !== undefined) {
     c.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
   }
-  const said = FOR_OPERATORS.has(code) ? 'no sandbox can be started at the moment' : message
-  return c.json({ error: { code, message: said } }, STATUS[code])
+  return c.json({ error: { code, message: FOR_CLIENTS[code] ?? message } }, STATUS[code])
 }

@@ -26,7 +26,7 @@ export interface SandboxOptions {
    *
    * @default 'python'
    */
-  language?: string | ((c: Context) => string | Promise<string>)
+  language?: string | ((c: Context) => string | undefined | Promise<string | undefined>)
   /**
    * The pool.
    *
@@ -83,7 +83,7 @@ export const sandbox = (
       if (!outgoing && isUpgrade(c)) throw upgradeUnsupported()
       const pool = options.pool ?? getSandboxes()
       const wanted = typeof language === 'string' ? language : await language(c)
-      lease = await pool.acquire(wanted, { timeoutMs: acquireTimeoutMs, signal: gone.signal })
+      lease = await pool.acquire(wanted ?? '', { timeoutMs: acquireTimeoutMs, signal: gone.signal })
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error
       if (!onUnavailable) return errorResponse(c, error)

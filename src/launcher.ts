@@ -1,4 +1,5 @@
 import { Channel } from './agent/channel.js'
+import { deadlineIn } from './deadline.js'
 import type { Engine } from './engine/engine.js'
 import { OWNER_LABEL } from './engine/engine.js'
 import { SandboxError } from './errors.js'
@@ -68,8 +69,8 @@ export class Launcher {
     const spec = { ...limits, pids, name, image, runtime, command, reaper, labels }
     try {
       const container = await this.#engine.launch(spec, signal)
-      const firstWord = AbortSignal.timeout(FIRST_WORD_MS)
-      return await Channel.open(container, AbortSignal.any([signal, firstWord]))
+      const firstWord = deadlineIn(FIRST_WORD_MS, signal)
+      return await Channel.open(container, firstWord.signal).finally(firstWord.clear)
     } catch (error) {
       // It was deleted, perhaps: the next launch looks again.
       if (isMissing(error)) this.#images.delete(language)

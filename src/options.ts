@@ -3,9 +3,21 @@ import { SandboxError } from './errors.js'
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-const Milliseconds = v.pipe(v.number(), v.minValue(0), v.maxValue(LONGEST_TIMER_MS))
-const Count = v.pipe(v.number(), v.integer(), v.minValue(0))
-const Positive = v.pipe(v.number(), v.integer(), v.minValue(1))
+const Milliseconds = v.pipe(
+  v.number('milliseconds'),
+  v.minValue(0, '0 ms or more'),
+  v.maxValue(LONGEST_TIMER_MS, `${LONGEST_TIMER_MS} ms or less`),
+)
+const Count = v.pipe(
+  v.number('a whole number'),
+  v.integer('a whole number'),
+  v.minValue(0, '0 or more'),
+)
+const Positive = v.pipe(
+  v.number('a whole number'),
+  v.integer('a whole number'),
+  v.minValue(1, '1 or more'),
+)
 const WithoutNul = v.pipe(v.string(), v.excludes('\0', 'a string without NUL'))
 const Variable = v.pipe(WithoutNul, v.regex(/^[^=]+$/, "a name without '='"))
 
@@ -18,11 +30,14 @@ export const ExecCommand = v.union([
   v.pipe(v.array(WithoutNul), v.minLength(1, 'a program and its arguments')),
 ])
 
+/** What a file or a program's stdin is made of. */
+export const Content = v.union([v.string(), v.instance(Uint8Array)], 'a string or bytes')
+
 /** What `exec` takes. */
 export const ExecOptions = v.strictObject({
   cwd: v.optional(Path),
   env: v.optional(v.record(Variable, WithoutNul)),
-  stdin: v.optional(v.union([v.string(), v.instance(Uint8Array)])),
+  stdin: v.optional(Content),
   timeoutMs: v.optional(Milliseconds),
   signal: v.optional(v.instance(AbortSignal)),
   maxOutputBytes: v.optional(Positive),
@@ -43,6 +58,9 @@ export const AcquireCall = v.strictObject({
   signal: v.optional(v.instance(AbortSignal)),
 })
 
+/** What `close` takes. */
+export const CloseCall = v.strictObject({ deadlineMs: v.optional(Milliseconds) })
+
 /** What a language of a pool takes. */
 export const LanguageSettings = v.strictObject({
   size: v.optional(Count),
@@ -58,7 +76,7 @@ export const PoolSettings = v.strictObject({
   engine: v.optional(v.custom<object>((value) => typeof value === 'object', 'an Engine')),
   runtime: v.optional(Path),
   memory: v.optional(v.string()),
-  cpus: v.optional(v.pipe(v.number(), v.minValue(0.01))),
+  cpus: v.optional(v.pipe(v.number(), v.finite('a number'), v.minValue(0.01, '0.01 or more'))),
   pids: v.optional(v.pipe(v.number(), v.integer(), v.minValue(16))),
   openFiles: v.optional(v.pipe(v.number(), v.integer(), v.minValue(64))),
   workspaceSize: v.optional(v.string()),

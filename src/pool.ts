@@ -109,7 +109,7 @@ export class Pool<T extends Pooled> {
       starting: this.#starting,
       recycling: this.#recycling.size,
       waiting: this.#waiters.size,
-      holdMs: this.#holdMs,
+      holdMs: Math.round(this.#holdMs),
       lastError: this.#backoff.lastError,
     }
   }
@@ -216,10 +216,10 @@ export class Pool<T extends Pooled> {
 
   #lend(container: T): Lease<T> {
     this.#idle.delete(container)
-    const since = Date.now()
+    const since = performance.now()
     const lease: Lease<T> = new Lease(container, () => {
       clearTimeout(ttl)
-      return this.#takeBack(lease, Date.now() - since)
+      return this.#takeBack(lease, performance.now() - since)
     })
     const ttl = setTimeout(() => lease.end('ttl'), this.#options.leaseTtlMs).unref()
     this.#leases.set(container, lease)

@@ -68,8 +68,8 @@ export interface ProgramOptions {
   /** Ends the program when it aborts; the result then says `killedBy: 'abort'`. */
   signal?: AbortSignal
   /**
-   * How much output is kept, stdout and stderr together, in bytes. One byte more ends the program
-   * with `killedBy: 'output'`; beginning and end are kept.
+   * How much output there may be, stdout and stderr together, in bytes. One byte more ends the
+   * program with `killedBy: 'output'`; the beginning and the end of each are kept.
    *
    * @default 1_048_576
    */
@@ -121,6 +121,8 @@ export async function runProgram(
     void feed(exchange, stdin)
     const outcome = await exchange.outcome
     const ended = describe(outcome, lease)
+    // One that was over before the kill came was not killed; its output was too much all the same.
+    if (ended.exitCode !== null && killedBy !== 'output') killedBy = undefined
     killedBy ??= ended.killedBy
     return {
       exitCode: ended.exitCode,

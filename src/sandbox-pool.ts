@@ -8,7 +8,7 @@ import { SandboxError } from './errors.js'
 import type { Language } from './languages.js'
 import { isLanguage } from './languages.js'
 import { Launcher } from './launcher.js'
-import { AcquireCall, check, LanguageSettings } from './options.js'
+import { AcquireCall, check, CloseCall, LanguageSettings } from './options.js'
 import type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool-types.js'
 import { Pool } from './pool.js'
 import { Sandbox } from './sandbox.js'
@@ -46,6 +46,7 @@ export type SandboxPoolEvents = {
 export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements AsyncDisposable {
   readonly #settings: Settings
   readonly #engine: Engine
+  readonly #letGo: () => void
   readonly #launcher: Launcher
   readonly #pools = new Map<Language, Pool<Channel>>()
 
@@ -54,6 +55,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     super()
     this.#settings = readSettings(options)
     this.#engine = options.engine ?? createDockerEngine()
+    // One that was given may serve another pool.
+    this.#letGo = options.engine ? () => {} : () => this.#engine.close()
     // Ends every name and is the owner's label: two servers on one engine do not meet.
     const owner = randomBytes(4).toString('hex')
     this.#launcher = new Launcher(this.#engine, this.#settings, owner)
@@ -138,8 +141,9 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * every container. Idempotent.
    */
   async close(options: { deadlineMs?: number } = {}): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.close(options)))
-    this.#engine.close()
+    const checked = check(CloseCall, options, 'close')
+    await Promise.all([...this.#pools.values()].map((pool) => pool.close(checked)))
+    this.#letGo()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,7 +5,15 @@ import { SandboxError, SandboxFileError } from './errors.js'
 import type { FileEntry } from './files.js'
 import { readEntries } from './files.js'
 import type { Lease, LeaseEnd, Released } from './lease.js'
-import { check, ExecCommand, ExecOptions, Path, ReadOptions, RunOptions } from './options.js'
+import {
+  check,
+  Content,
+  ExecCommand,
+  ExecOptions,
+  Path,
+  ReadOptions,
+  RunOptions,
+} from './options.js'
 import type { ExecResult, ProgramOptions } from './program.js'
 import { runProgram } from './program.js'
 
@@ -106,8 +114,8 @@ export class Sandbox implements AsyncDisposable {
    * @throws SandboxFileError with the system's `errno`: `ENOENT`, `EACCES`, `ENOSPC`, ...
    */
   async writeFile(path: string, content: string | Uint8Array): Promise<void> {
+    const bytes = Buffer.from(check(Content, content, 'writeFile: content'))
     const exchange = this.#openFile('write', path, () => {})
-    const bytes = Buffer.from(content)
     const written = exchange.write(bytes).then(() => exchange.end())
     await Promise.all([written, settled(exchange.outcome, path)])
   }
@@ -182,8 +190,17 @@ async function settled(outcome: Promise<Outcome>, path: string): Promise<void> {
   if (error) throw new SandboxFileError(error.code, path, error.message)
 }
 
+const AFTER_END: Readonly<Record<LeaseEnd, string>> = {
+  released: 'Finish with the sandbox before the response is over, or acquire one yourself',
+  aborted: 'The client is gone, nobody waits for this',
+  failed: 'The handler threw',
+  ttl: 'It was held for longer than leaseTtlMs',
+  crash: 'Look at killedBy of the result before: oom and crash may take the container with them',
+  closed: 'The pool was closed',
+}
+
 function leaseEnded(name: string, how: LeaseEnd): SandboxError {
   return new SandboxError('SANDBOX_LEASE_ENDED', `the lease of ${name} is over (${how})`, {
-    suggestion: 'Finish with the sandbox before the response is over, or acquire one yourself',
+    suggestion: AFTER_END[how],
   })
 }

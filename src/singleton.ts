@@ -34,11 +34,23 @@ export async function initSandboxes(
   }
   const { pool, started } = current
   try {
-    return await started
+    const report = await started
+    warnOfEmpty(report)
+    return report
   } catch (error) {
     if (current?.pool === pool) current = undefined
     await pool.close()
     throw error
+  }
+}
+
+/** A server that comes up without a single sandbox should not be silent about it. */
+function warnOfEmpty(report: Partial<Record<Language, StartReport>>): void {
+  for (const [language, { ready, errors }] of Object.entries(report)) {
+    const [error] = errors
+    if (ready > 0 || !error) continue
+    const message = `there is no ${language} sandbox yet, the pool keeps trying: ${error.message}`
+    process.emitWarning(message, { type: 'SandboxWarning', code: error.code })
   }
 }
 

@@ -42,7 +42,8 @@ export const app = new Hono()
   )
   .get('/healthz', (c) => {
     const stats = Object.entries(getSandboxes().stats())
-    const isHealthy = stats.every(([, { ready }]) => ready > 0)
+    // A pool that is only busy is healthy: its next containers are on their way.
+    const isHealthy = stats.every(([, { ready, lastError }]) => ready > 0 || !lastError)
     const languages = Object.fromEntries(
       stats.map(([language, { ready, idle, leased, waiting, runtime, image, lastError }]) => [
         language,
@@ -59,6 +60,8 @@ app.onError((error, c) => {
   if (error instanceof HTTPException && error.status === 400) {
     return c.json({ error: { code: 'BAD_REQUEST', message: 'the body is not valid JSON' } }, 400)
   }
+  // A client that left in the middle of its request is no error of ours.
+  if ('code' in error && error.code === 'ECONNRESET') return c.body(null, 400)
   console.error(error)
   return c.json({ error: { code: 'INTERNAL', message: 'Internal Server Error' } }, 500)
 })

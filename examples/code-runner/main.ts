@@ -3,19 +3,22 @@ import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from 'hono-
 import { app } from './app.js'
 
 const DRAIN_MS = 10_000
+const SAME_SIGNAL_MS = 1000
 
-const port = Number(process.env.PORT ?? 3000)
+const port = Number(process.env.PORT || 3000)
 if (!Number.isInteger(port) || port < 0 || port > 65_535) {
   fail(`PORT is ${JSON.stringify(process.env.PORT)}, a port is a number from 0 to 65535`)
 }
 
 let drain = async (): Promise<void> => closeSandboxes({ deadlineMs: 0 })
-let isDraining = false
+let drainingSince = 0
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    if (isDraining) process.exit(1) // asked twice
-    isDraining = true
+    const isRepeat = Date.now() - drainingSince < SAME_SIGNAL_MS
+    if (isRepeat) return // npm passes on what the terminal has sent us already
+    if (drainingSince > 0) process.exit(1) // asked again: at once, then
+    drainingSince = Date.now()
     console.log(`${signal}: draining`)
     void drain().finally(() => process.exit(0))
   })
@@ -24,8 +27,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 const report = await initSandboxes().catch((error: unknown) => {
   fail(error instanceof SandboxError ? error.message : error)
 })
-for (const { errors } of Object.values(report)) {
-  for (const error of errors) console.error(`warning: ${error.message}`)
+const failures = Object.values(report).flatMap(({ errors }) => errors)
+for (const message of new Set(failures.map((error) => error.message))) {
+  console.error(`warning: ${message}`)
 }
 
 const server = serve({ fetch: app.fetch, port }, (address) => {

@@ -31,9 +31,11 @@ export const runRequest = validator('json', (body, c) => {
 })
 
 function describe(issue: v.BaseIssue<unknown>): string {
-  const field = v.getDotPath(issue) ?? 'the body'
+  // The field alone: what stands inside it was sent, also as a name.
+  const [first] = issue.path ?? []
+  const field = first && String(first.key) in RunRequest.entries ? String(first.key) : 'the body'
+  if (issue.expected === 'never') return 'the body: has a field that this request does not have'
   if (issue.kind === 'validation') return `${field}: expected ${issue.message}`
   if (issue.received === 'undefined') return `${field}: is required`
-  if (issue.expected === 'never') return `${field.slice(0, 40)}: is not a field of this request`
   return `${field}: expected ${issue.expected}`
 }

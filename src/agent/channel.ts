@@ -33,7 +33,7 @@ export class Channel {
   readonly #hello = deferred<v.InferOutput<typeof Hello>>()
   readonly #pinger: NodeJS.Timeout
   #nextId = 1
-  #heardAt = Date.now()
+  #heardAt = performance.now()
   #lost: ContainerExit | undefined
   #fault: string | undefined
 
@@ -108,7 +108,7 @@ export class Channel {
   }
 
   #receive(chunk: Buffer): void {
-    this.#heardAt = Date.now()
+    this.#heardAt = performance.now()
     if (this.#fault !== undefined) return
     try {
       for (const frame of this.#reader.read(chunk)) this.#take(frame)
@@ -134,7 +134,7 @@ export class Channel {
   }
 
   #ping(): void {
-    if (Date.now() - this.#heardAt < SILENCE_MS) return this.#send(Kind.ping, 0)
+    if (performance.now() - this.#heardAt < SILENCE_MS) return this.#send(Kind.ping, 0)
     this.#fault ??= `it has said nothing for ${SILENCE_MS} ms`
     void this.remove().catch(() => {})
   }

@@ -16,9 +16,9 @@ export class Exchange {
   readonly #onData: (stream: number, bytes: Buffer) => void
   readonly #send: Send
   /** What the agent may still send, by stream. */
-  readonly #allowed = new Map([
-    [Stream.stdout as number, WINDOW_BYTES],
-    [Stream.stderr as number, WINDOW_BYTES],
+  readonly #allowed = new Map<number, number>([
+    [Stream.stdout, WINDOW_BYTES],
+    [Stream.stderr, WINDOW_BYTES],
   ])
   readonly #unpaid = new Map<number, number>()
   #budget = WINDOW_BYTES

@@ -10,6 +10,10 @@ export interface EngineExit {
 /** How long after a container's stream has ended its event may still come. */
 const GRACE_MS = 1000
 const RECONNECT_MS = 1000
+/** The exit code of a program that SIGKILL ended. */
+const SIGKILLED = 137
+/** The news that memory was the cause may come after the news of the end. */
+const OOM_GRACE_MS = 200
 
 const Event = v.object({
   Action: v.string(),
@@ -41,7 +45,8 @@ export class DockerEvents {
     this.#watched.set(id, watch)
     void this.#listen()
     return async () => {
-      if (this.#connection && watch.exitCode === undefined) await dying(watch)
+      const isKnown = watch.oom || (watch.exitCode ?? SIGKILLED) !== SIGKILLED
+      if (this.#connection && !isKnown) await dying(watch)
       this.#watched.delete(id)
       return { exitCode: watch.exitCode, oom: watch.oom }
     }
@@ -80,10 +85,15 @@ export class DockerEvents {
     const { Action, Actor } = event.output
     const watch = this.#watched.get(Actor.ID)
     if (!watch) return
-    if (Action === 'oom') watch.oom = true
+    if (Action === 'oom') {
+      watch.oom = true
+      if (watch.exitCode !== undefined) watch.onDie?.()
+    }
     if (Action === 'die') {
       watch.exitCode = Number(Actor.Attributes.exitCode)
-      watch.onDie?.()
+      const mayBeOom = watch.exitCode === SIGKILLED && !watch.oom
+      if (mayBeOom) setTimeout(() => watch.onDie?.(), OOM_GRACE_MS)
+      else watch.onDie?.()
     }
   }
 }

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream'
 import type { Readable } from 'node:stream'
 import Docker from 'dockerode'
 import * as v from 'valibot'
+import { deadlineIn } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
 import { DockerContainer } from './docker-container.js'
@@ -40,7 +41,7 @@ export interface DockerEngineOptions {
  */
 export function createDockerEngine(options: DockerEngineOptions = {}): Engine {
   return new DockerEngine(
-    options.address ?? process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock',
+    options.address || process.env.DOCKER_HOST || 'unix:///var/run/docker.sock',
   )
 }
 
@@ -99,6 +100,7 @@ class DockerEngine implements Engine {
   async launch(spec: LaunchSpec, signal?: AbortSignal): Promise<Container> {
     // Not aborted half-way: the engine might create it after all, and nobody would know.
     const created = await this.#create(spec)
+    let container: Container | undefined
     try {
       signal?.throwIfAborted()
       const stream = await this.#call(
@@ -116,7 +118,7 @@ class DockerEngine implements Engine {
       )
       if (!(stream instanceof Duplex)) throw new TypeError('the engine did not give a stream')
       const ended = this.#events.watch(created.id)
-      const container = new DockerContainer(spec.name, stream, ended, () => this.#remove(created))
+      container = new DockerContainer(spec.name, stream, ended, () => this.#remove(created))
       await this.#call(
         `start ${spec.name}`,
         (abortSignal) => created.start({ abortSignal }),
@@ -127,7 +129,8 @@ class DockerEngine implements Engine {
       return container
     } catch (error) {
       this.#events.forget(created.id)
-      await this.#remove(created).catch(() => {})
+      // The container's own removal lets go of the stream as well.
+      await (container?.remove() ?? this.#remove(created)).catch(() => {})
       throw error
     }
   }
@@ -204,18 +207,16 @@ class DockerEngine implements Engine {
     call: (signal: AbortSignal) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const deadline = AbortSignal.timeout(CALL_MS)
-    const either = signal ? AbortSignal.any([deadline, signal]) : deadline
+    const deadline = deadlineIn(CALL_MS, signal)
     const over = deferred<never>()
-    const abort = () => over.reject(either.reason)
-    either.addEventListener('abort', abort, { once: true })
+    deadline.signal.addEventListener('abort', () => over.reject(deadline.signal.reason))
     try {
-      return await Promise.race([call(either), over.promise])
+      return await Promise.race([call(deadline.signal), over.promise])
     } catch (error) {
       if (signal?.aborted) throw signal.reason
       throw this.#failed(what, error)
     } finally {
-      either.removeEventListener('abort', abort)
+      deadline.clear()
     }
   }
 
@@ -242,12 +243,17 @@ class DockerEngine implements Engine {
 }
 
 function connectionOf(address: string): Docker.DockerOptions {
-  const path = /^(?:unix|npipe):\/\/(.*)$/.exec(address)?.[1]
-  if (path !== undefined) return { socketPath: path }
-  // dockerode itself reads every other form, and DOCKER_CERT_PATH, from the environment.
+  // dockerode itself reads every form, and DOCKER_CERT_PATH, from the environment.
   if (address === process.env.DOCKER_HOST) return {}
-  const url = new URL(address.includes('//') ? address : `tcp://${address}`)
-  return { host: url.hostname, port: url.port }
+  const path = /^(?:unix|npipe):\/\/(.*)$/.exec(address)?.[1]
+  // `host` is named too: what the environment says of it would win.
+  if (path !== undefined) return { socketPath: path, host: undefined, protocol: 'http' }
+  const { protocol, hostname, port, username } = new URL(
+    address.includes('//') ? address : `tcp://${address}`,
+  )
+  if (protocol === 'ssh:') return { protocol: 'ssh', host: hostname, port: port || 22, username }
+  const isSecure = protocol === 'https:' || port === '2376'
+  return { protocol: isSecure ? 'https' : 'http', host: hostname, port: port || 2375 }
 }
 
 /** The HTTP status the engine answered with, also where the error was wrapped. */

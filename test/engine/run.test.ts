@@ -246,6 +246,18 @@ describe.each(runtimes)('modules of Node under %s', (runtime) => {
     expect(await sandbox.runCode(code)).toMatchObject({ stdout, stderr: '', exitCode: 0 })
   })
 
+  it.each([
+    'fs.readFileSync("/dev/stdin", "utf8")',
+    'fs.readFileSync(0, "utf8")',
+    'fs.readFileSync(fs.openSync("/dev/stdin"), "utf8")',
+    'await promisify(fs.readFile)("/dev/stdin", "utf8")',
+  ])('read the whole stdin by %s', async (expression) => {
+    const sandbox = await leaseOfTest(pool(), 'nodejs')
+    const imports = 'import fs from "node:fs"\nimport { promisify } from "node:util"'
+    const code = `${imports}\nconsole.log(${expression})`
+    expect(await sandbox.runCode(code, { stdin: 'ab' })).toMatchObject({ stdout: 'ab\n' })
+  })
+
   it('run in a folder that nobody may write to', async () => {
     const sandbox = await leaseOfTest(pool(), 'nodejs')
     const result = await sandbox.runCode('console.log(process.cwd())', { cwd: '/usr' })
@@ -266,5 +278,18 @@ describe.each(runtimes)('modules of Node under %s', (runtime) => {
     await sandbox.writeFile('helper.mjs', 'export const six = 6\n')
     const code = 'import { six } from "./helper.mjs"\nconsole.log(six * 7)'
     expect(await sandbox.runCode(code)).toMatchObject({ stdout: '42\n', stderr: '' })
+  })
+})
+
+describe.each(runtimes)('Python under %s', (runtime) => {
+  const pool = usePool({ runtime, languages: { python: { size: 1 } } })
+
+  it.each([
+    ['a byte order mark', '\uFEFFprint(1)', { stdout: '1\n', exitCode: 0 }],
+    ['an exit code that no integer holds', 'import sys\nsys.exit(2**70)', { exitCode: 255 }],
+    ['an exit code above a byte', 'import sys\nsys.exit(259)', { exitCode: 3 }],
+  ])('takes %s as python3 does', async (_, code, result) => {
+    const sandbox = await leaseOfTest(pool(), 'python')
+    expect(await sandbox.runCode(code)).toMatchObject(result)
   })
 })

@@ -170,8 +170,8 @@ describe('check', () => {
     expect(message({ env: { 'A=B': '' } })).toBe(
       "exec: env is not valid, expected a name without '='",
     )
-    expect(message({ timeoutMs: '5' })).toBe('exec: timeoutMs is not valid, expected number')
-    expect(message({ timeoutMs: -1 })).toBe('exec: timeoutMs is not valid, expected >=0')
+    expect(message({ timeoutMs: '5' })).toBe('exec: timeoutMs is not valid, expected milliseconds')
+    expect(message({ timeoutMs: -1 })).toBe('exec: timeoutMs is not valid, expected 0 ms or more')
   })
 
   it('names an option that is none', () => {

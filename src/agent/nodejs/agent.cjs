@@ -4,7 +4,7 @@ const SPARE_DELAY_MS = 10
 const environ = { ...process.env, HOME: WORKSPACE, LANG: 'C.UTF-8' }
 const jobs = new Map()
 const spareNow = { child: null, pipes: null }
-let heard = Date.now()
+let heard = performance.now()
 
 /** The process that has started already and waits for its code, and pipes for the next program. */
 function prepareSpare() {
@@ -41,15 +41,16 @@ const requests = {
   },
   exec(id, request) {
     const settings = settingsOf(request)
-    const missing = asNobody(
-      () => !fs.statSync(settings.cwd, { throwIfNoEntry: false })?.isDirectory(),
-    )
+    const [name] = request.argv
     let child
+    let missing
     try {
+      const stat = asNobody(() => fs.statSync(settings.cwd, { throwIfNoEntry: false }))
+      missing = !stat?.isDirectory()
       child = spawnProgram(request.argv, settings)
     } catch (error) {
-      // E2BIG is thrown, ENOENT and its like are emitted.
-      sendData(id, STDERR, Buffer.from(`${request.argv[0]}: ${error.message}\n`).subarray(-CHUNK))
+      // E2BIG and a folder that is closed to it are thrown, ENOENT and its like are emitted.
+      sendData(id, STDERR, Buffer.from(`${name}: ${error.message}\n`).subarray(-CHUNK))
       return send(DONE, id, json({ exitCode: 126, signal: null }))
     }
     start(id, child, missing ? settings.cwd : request.argv[0])
@@ -92,6 +93,7 @@ function frame(kind, id, payload) {
     else if (kind === SIGNAL) job?.signal(payload[0])
   } catch (error) {
     if (!error.code) throw error
+    jobs.get(id)?.close?.()
     done(id, { error: { code: error.code, message: error.message } })
   }
 }
@@ -99,7 +101,7 @@ function frame(kind, id, payload) {
 let inbox = Buffer.alloc(0)
 
 function receive(data) {
-  heard = Date.now()
+  heard = performance.now()
   inbox = inbox.length === 0 ? data : Buffer.concat([inbox, data])
   while (inbox.length >= HEADER_SIZE) {
     const length = inbox.readUInt32BE(5)
@@ -113,7 +115,7 @@ function receive(data) {
 }
 
 // The host is gone, or has not even pinged though its socket is still there
-setInterval(() => Date.now() - heard > SILENCE_MS && process.exit(0), SILENCE_MS / 3)
+setInterval(() => performance.now() - heard > SILENCE_MS && process.exit(0), SILENCE_MS / 3)
 process.stdin
   .on('data', receive)
   .on('end', () => process.exit(0))

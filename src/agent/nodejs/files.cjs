@@ -42,8 +42,12 @@ class Writing {
     sendCredit(this.id, data.length)
   }
 
-  eof() {
+  close() {
     fs.closeSync(this.fd)
+  }
+
+  eof() {
+    this.close()
     done(this.id, {})
   }
 

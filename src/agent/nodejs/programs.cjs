@@ -1,25 +1,34 @@
 // A child with three pipes, and what moves the bytes in them
 
-const MKFIFO = { ...asProgram, stdio: 'ignore', timeout: 2000 }
+// A program may have stopped it: only SIGKILL reaches one that is.
+const MKFIFO = { ...asProgram, stdio: 'ignore', timeout: 2000, killSignal: 'SIGKILL' }
 
 /**
  * Three pipes, by way of named ones that are unlinked at once: Node's own `pipe` is a socket, on
  * which a program cannot open /dev/stdout. An image without mkfifo gets the sockets.
+ *
+ * The names are in a folder of everybody's. They are opened as nobody, without following links and
+ * without waiting: what a program may put in their place opens nothing of ours and stops nobody.
  */
 function openPipes() {
-  const base = path.join(os.tmpdir(), `.hono-sandbox-${process.hrtime.bigint()}-`)
+  const base = path.join('/tmp', `.hono-sandbox-${process.hrtime.bigint()}-`)
   const names = ['in', 'out', 'err'].map((name) => base + name)
   const fds = []
-  const open = (name, flags) => fds[fds.push(fs.openSync(name, flags)) - 1]
-  const { O_RDONLY, O_RDWR, O_WRONLY, O_NONBLOCK } = fs.constants
+  const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants
+  const open = (name, flags) => {
+    const fd = asNobody(() => fs.openSync(name, flags | O_NONBLOCK | O_NOFOLLOW))
+    return fds[fds.push(fd) - 1]
+  }
   try {
-    childProcess.execFileSync('mkfifo', ['-m', '666', ...names], MKFIFO)
-    const keeper = fs.openSync(names[0], O_RDWR | O_NONBLOCK) // a reader's open waits for a writer
-    const stdin = open(names[0], O_RDONLY)
-    const ours = [open(names[0], O_WRONLY | O_NONBLOCK)]
-    fs.closeSync(keeper)
-    ours.push(...names.slice(1).map((name) => open(name, O_RDONLY | O_NONBLOCK)))
-    return { ours, theirs: [stdin, ...names.slice(1).map((name) => open(name, O_WRONLY))] }
+    childProcess.execFileSync('mkfifo', ['-m', '600', ...names], MKFIFO)
+    const [stdin, stdout, stderr] = names
+    // A reader first: a writer finds none otherwise. A child's three do wait, libuv sees to it.
+    const readers = [stdin, stdout, stderr].map((name) => open(name, O_RDONLY))
+    const writers = [stdin, stdout, stderr].map((name) => open(name, O_WRONLY))
+    return {
+      ours: [writers[0], readers[1], readers[2]],
+      theirs: [readers[0], writers[1], writers[2]],
+    }
   } catch {
     fds.forEach((fd) => fs.closeSync(fd))
     return { ours: [], theirs: ['pipe', 'pipe', 'pipe'] }

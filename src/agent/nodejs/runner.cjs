@@ -15,6 +15,22 @@
   const builtins = Module.builtinModules.filter((name) => !scriptsToo.has(name))
   const evalsOwn = ['require', 'exports', '__filename', '__dirname', ...builtins]
 
+  // Our stdin is a pipe with a name that is gone: to open it once more, as /dev/stdin, would wait for
+  // a writer when the input is over. The descriptor is there already.
+  const stdin = (file) => (file === '/dev/stdin' || file === '/proc/self/fd/0' ? 0 : file)
+  for (const name of ['readFileSync', 'readFile']) {
+    const read = fs[name]
+    fs[name] = (file, ...rest) => read(stdin(file), ...rest)
+  }
+  for (const [name, answer] of Object.entries({
+    openSync: () => 0,
+    open: (...rest) => process.nextTick(rest.at(-1), null, 0),
+  })) {
+    const open = fs[name]
+    fs[name] = (file, ...rest) => (stdin(file) === 0 ? answer(...rest) : open(file, ...rest))
+  }
+  Module.syncBuiltinESMExports()
+
   const text = fs.readFileSync(3, 'utf8')
   if (text === '') process.exit(0)
   fs.closeSync(3)

@@ -1,3 +1,6 @@
+REFUSALS = {errno.EAGAIN: 'pids', errno.ENOMEM: 'oom'}
+
+
 class Agent:
     def __init__(self):
         self.epoll = select.epoll()
@@ -6,6 +9,7 @@ class Agent:
         self.heard = time.monotonic()
         self.programs = {}
         self.spares = []
+        self.refusal = None
         self.wanted_spares = 1
         self.inbox = bytearray()
         self.highest_fd = 2
@@ -102,12 +106,13 @@ class Agent:
     def request(self, id, request):
         try:
             return self.requests[request['op']](id, request)
-        except BlockingIOError:  # no process, or no memory for one, is to be had
-            self.send(DONE, id, as_json({'exitCode': None, 'signal': None, 'cause': 'pids'}))
         except ValueError:  # a name that no system call takes
             self.fail(id, OSError(errno.EINVAL, os.strerror(errno.EINVAL)))
         except OSError as error:
-            self.fail(id, error)
+            cause = REFUSALS.get(error.errno) if request['op'] in ('run', 'exec') else None
+            if cause is None:
+                return self.fail(id, error)
+            self.send(DONE, id, as_json({'exitCode': None, 'signal': None, 'cause': cause}))
 
     # What goes out
 
@@ -168,8 +173,9 @@ class Agent:
         self.highest_fd = max(self.highest_fd, give)
         try:
             program, job = self.fork(Waiting(take))
-        except OSError:
+        except OSError as error:
             program, job = None, None  # no process to be had: the next run says so
+            self.refusal = error
         if job:
             return job
         os.close(take)
@@ -187,7 +193,7 @@ class Agent:
             if job:
                 return job
         if not self.spares:
-            raise BlockingIOError(errno.EAGAIN, 'no process can be started')
+            raise self.refusal
         program = self.spares.pop(0)
         self.start(id, program)
         try:

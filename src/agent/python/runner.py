@@ -33,7 +33,7 @@ except ValueError as error:
 
 
 def run_code(job):
-    code, file = job['code'], os.path.join(job['cwd'], 'main.py')
+    code, file = job['code'].removeprefix('\ufeff'), os.path.join(job['cwd'], 'main.py')
     os.environ.update(job['env'])
     sys.argv = [file, *job['args']]
     main = type(sys)('__main__')
@@ -65,7 +65,7 @@ def exit_status(code):
     if code is None:
         return 0
     if isinstance(code, int):
-        return code & 0xFF
+        return code & 0xFF if -(2**63) <= code < 2**63 else 255
     print(code, file=sys.stderr)
     return 1
 
