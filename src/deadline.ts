@@ -1,0 +1,26 @@
+/** A signal that aborts at a deadline, or with a parent, whichever comes first. */
+export interface Deadline {
+  signal: AbortSignal
+  /** Lets go of the timer and of the parent. */
+  clear: () => void
+}
+
+/**
+ * Makes one. `AbortSignal.any()` would do, but each leaves a trace in a parent that lives as long as
+ * the pool: 8 MB after 100,000 launches.
+ */
+export function deadlineIn(ms: number, parent?: AbortSignal): Deadline {
+  const controller = new AbortController()
+  const abort = () => controller.abort(parent?.reason)
+  const late = () => controller.abort(new DOMException(`no answer in ${ms} ms`, 'TimeoutError'))
+  const timer = setTimeout(late, ms)
+  if (parent?.aborted) abort()
+  else parent?.addEventListener('abort', abort, { once: true })
+  return {
+    signal: controller.signal,
+    clear: () => {
+      clearTimeout(timer)
+      parent?.removeEventListener('abort', abort)
+    },
+  }
+}
