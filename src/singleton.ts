@@ -4,9 +4,10 @@ import type { StartReport } from './pool-types.js'
 import { SandboxPool } from './sandbox-pool.js'
 import type { SandboxPoolOptions } from './settings.js'
 
-let current:
-  | { pool: SandboxPool; started: Promise<Partial<Record<Language, StartReport>>> }
-  | undefined
+type StartReports = Partial<Record<Language, StartReport>>
+
+let current: { pool: SandboxPool; started: Promise<StartReports> } | undefined
+let closing: Promise<void> | undefined
 
 /**
  * Makes and fills the process's one pool, once, when the server starts. A second call gives the
@@ -25,9 +26,8 @@ let current:
  * await closeSandboxes()
  * ```
  */
-export async function initSandboxes(
-  options: SandboxPoolOptions = {},
-): Promise<Partial<Record<Language, StartReport>>> {
+export async function initSandboxes(options: SandboxPoolOptions = {}): Promise<StartReports> {
+  if (closing) await closing.catch(() => {}) // its caller hears of a failure
   if (!current) {
     const pool = new SandboxPool(options)
     current = { pool, started: pool.start() }
@@ -45,7 +45,7 @@ export async function initSandboxes(
 }
 
 /** A server that comes up without a single sandbox should not be silent about it. */
-function warnOfEmpty(report: Partial<Record<Language, StartReport>>): void {
+function warnOfEmpty(report: StartReports): void {
   for (const [language, { ready, errors }] of Object.entries(report)) {
     const [error] = errors
     if (ready > 0 || !error) continue
@@ -87,8 +87,18 @@ export function getSandboxes(): SandboxPool {
  * ```
  */
 export async function closeSandboxes(options: { deadlineMs?: number } = {}): Promise<void> {
-  const closing = current
-  if (!closing) return
-  await closing.pool.close(options)
-  if (current === closing) current = undefined
+  const pool = current?.pool
+  if (!pool) return
+  // It stays the process's pool while it closes: requests are told that it is closed.
+  closing = finish(pool, options)
+  await closing
+}
+
+async function finish(pool: SandboxPool, options: { deadlineMs?: number }): Promise<void> {
+  try {
+    await pool.close(options)
+    if (current?.pool === pool) current = undefined
+  } finally {
+    closing = undefined
+  }
 }

@@ -1,0 +1,46 @@
+import { afterEach, expect, it } from 'vitest'
+import type { Engine } from '../../src/index.js'
+import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from '../../src/index.js'
+
+const away = () =>
+  Promise.reject(new SandboxError('SANDBOX_ENGINE_UNAVAILABLE', 'no engine in this test'))
+
+/** An engine that is not there: the process's pool comes up empty, and says so. */
+const engine: Engine = {
+  address: 'nowhere',
+  runtimes: away,
+  hasImage: away,
+  pull: away,
+  importImage: away,
+  launch: away,
+  sweep: away,
+  close: () => {},
+}
+const options = { engine, languages: { python: { size: 1 } } }
+
+afterEach(() => closeSandboxes())
+
+it('there is one pool a process', async () => {
+  expect(getSandboxes).toThrow(SandboxError)
+  const report = await initSandboxes(options)
+  expect(report).toMatchObject({ python: { ready: 0, total: 1 } })
+  const pool = getSandboxes()
+  await initSandboxes(options)
+  expect(getSandboxes()).toBe(pool)
+})
+
+it('a pool that is made while the last one closes is a new one', async () => {
+  await initSandboxes(options)
+  const last = getSandboxes()
+  const closed = closeSandboxes()
+  await expect(getSandboxes().acquire('python')).rejects.toMatchObject({ code: 'SANDBOX_CLOSED' })
+  await initSandboxes(options)
+  await closed
+  expect(getSandboxes()).not.toBe(last)
+})
+
+it('closing twice waits for the one close', async () => {
+  await initSandboxes(options)
+  await Promise.all([closeSandboxes(), closeSandboxes()])
+  expect(getSandboxes).toThrow(SandboxError)
+})
