@@ -8,6 +8,9 @@ export interface SandboxErrorBody {
 
 type Status = 400 | 500 | 501 | 503
 
+/** An error as a response, typed for `hc` clients. */
+export type ErrorResponse = Response & TypedResponse<SandboxErrorBody, Status, 'json'>
+
 const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_ACQUIRE_ABORTED: 503,
   SANDBOX_ACQUIRE_TIMEOUT: 503,
@@ -62,7 +65,7 @@ const FOR_CLIENTS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
 export function errorResponse(
   c: Context,
   { code, message, retryAfterMs }: SandboxError,
-): Response & TypedResponse<SandboxErrorBody, Status, 'json'> {
+): ErrorResponse {
   if (retryAfterMs !== undefined) {
     c.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
   }

@@ -1,11 +1,11 @@
-import type { Context, MiddlewareHandler, TypedResponse } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { SandboxError } from '../src/errors.js'
 import type { Sandbox } from '../src/sandbox.js'
 import type { SandboxPool } from '../src/sandbox-pool.js'
 import { getSandboxes } from '../src/singleton.js'
-import type { SandboxErrorBody } from './error-response.js'
+import type { ErrorResponse } from './error-response.js'
 import { errorResponse } from './error-response.js'
 import type { ResponseEnd } from './response-end.js'
 import { onBodyEnd, onClose, outgoingOf } from './response-end.js'
@@ -43,8 +43,6 @@ export interface SandboxOptions {
   onUnavailable?: (error: SandboxError, c: Context) => Response | Promise<Response>
 }
 
-type Refusal = Response & TypedResponse<SandboxErrorBody, 400 | 500 | 501 | 503, 'json'>
-
 /**
  * Leases a container before the handler runs, as `c.get('sandbox')`, and ends the lease when the
  * response is over: when its last byte is sent, the client is gone, or the handler threw.
@@ -65,7 +63,7 @@ type Refusal = Response & TypedResponse<SandboxErrorBody, 400 | 500 | 501 | 503,
  */
 export const sandbox = (
   options: SandboxOptions = {},
-): MiddlewareHandler<SandboxEnv, string, {}, Refusal> => {
+): MiddlewareHandler<SandboxEnv, string, {}, ErrorResponse> => {
   const { language = 'python', acquireTimeoutMs, onUnavailable } = options
 
   return async function sandboxMiddleware(c, next) {

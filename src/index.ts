@@ -11,6 +11,11 @@ export type { ExecResult, KilledBy, ProgramOptions, Usage } from './program.js'
 export { Sandbox } from './sandbox.js'
 export type { ReadFileOptions, RunCodeOptions } from './sandbox.js'
 export { SandboxPool } from './sandbox-pool.js'
-export type { LanguageStats, SandboxPoolEvent, SandboxPoolEvents } from './sandbox-pool.js'
+export type {
+  LanguageStats,
+  SandboxPoolEvent,
+  SandboxPoolEvents,
+  StartReports,
+} from './sandbox-pool.js'
 export type { LanguageOptions, SandboxPoolOptions } from './settings.js'
 export { closeSandboxes, getSandboxes, initSandboxes } from './singleton.js'

@@ -22,6 +22,9 @@ export interface LanguageStats extends PoolStats {
   image: string
 }
 
+/** How far each language came at the start. */
+export type StartReports = Partial<Record<Language, StartReport>>
+
 /** Something that happened in a pool. */
 export type SandboxPoolEvent = PoolEvent & { language: Language }
 
@@ -83,7 +86,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * @throws SandboxError `SANDBOX_RUNTIME_MISSING` where the runtime asked for is not there, or where
    * `NODE_ENV` is `production` and neither gVisor nor an explicit choice is.
    */
-  async start(): Promise<Partial<Record<Language, StartReport>>> {
+  async start(): Promise<StartReports> {
     await this.#launcher.chooseRuntime().catch((error: unknown) => {
       if (error instanceof SandboxError && error.code === 'SANDBOX_RUNTIME_MISSING') throw error
       // Any other error comes back from each launch, with its place in the report.

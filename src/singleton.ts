@@ -1,10 +1,7 @@
 import { SandboxError } from './errors.js'
-import type { Language } from './languages.js'
-import type { StartReport } from './pool-types.js'
 import { SandboxPool } from './sandbox-pool.js'
+import type { StartReports } from './sandbox-pool.js'
 import type { SandboxPoolOptions } from './settings.js'
-
-type StartReports = Partial<Record<Language, StartReport>>
 
 let current: { pool: SandboxPool; started: Promise<StartReports> } | undefined
 let closing: Promise<void> | undefined
