@@ -14,10 +14,23 @@ export function outgoingOf(c: Context): EventEmitter | undefined {
 }
 
 /**
+ * Calls `onEnd` once, when nobody can get the response any more: its socket is closed, or, where
+ * there is none, the request was aborted.
+ */
+export function onGone(c: Context, onEnd: (end: ResponseEnd) => void): void {
+  const outgoing = outgoingOf(c)
+  if (outgoing) return onClose(outgoing, onEnd)
+  // Only without a socket: the property costs node-server a Request and an AbortController.
+  const { signal } = c.req.raw
+  if (signal.aborted) onEnd('aborted')
+  else signal.addEventListener('abort', () => onEnd('aborted'), { once: true })
+}
+
+/**
  * Calls `onEnd` once, when the socket is done with the response. `close` is the one event that comes
  * in every case: a stream, a disconnect, HEAD, compression, a response somebody replaced.
  */
-export function onClose(outgoing: EventEmitter, onEnd: (end: ResponseEnd) => void): void {
+function onClose(outgoing: EventEmitter, onEnd: (end: ResponseEnd) => void): void {
   const isFinished = () => 'writableFinished' in outgoing && outgoing.writableFinished === true
   const end = () => onEnd(isFinished() ? 'released' : 'aborted')
   if ('closed' in outgoing && outgoing.closed === true) end()

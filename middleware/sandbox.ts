@@ -8,7 +8,7 @@ import { getSandboxes } from '../src/singleton.js'
 import type { ErrorResponse } from './error-response.js'
 import { errorResponse } from './error-response.js'
 import type { ResponseEnd } from './response-end.js'
-import { onBodyEnd, onClose, outgoingOf } from './response-end.js'
+import { onBodyEnd, onGone, outgoingOf } from './response-end.js'
 
 /** What the middleware puts into the context: `new Hono<SandboxEnv>()` for the statement style. */
 export interface SandboxEnv {
@@ -75,8 +75,7 @@ export const sandbox = (
       gone.abort(clientGone())
       lease?.release(how)
     }
-    if (outgoing) onClose(outgoing, end)
-    else onAbort(c, end)
+    onGone(c, end)
     try {
       if (!outgoing && isUpgrade(c)) throw upgradeUnsupported()
       const pool = options.pool ?? getSandboxes()
@@ -113,13 +112,6 @@ function hasHandler(c: Context): boolean {
   return later.some(({ method, handler }) => {
     return method !== 'ALL' || !isMiddleware(findTargetHandler(handler))
   })
-}
-
-/** Only without a socket: the property costs node-server a Request and an AbortController. */
-function onAbort(c: Context, end: (how: ResponseEnd) => void): void {
-  const { signal } = c.req.raw
-  if (signal.aborted) end('aborted')
-  else signal.addEventListener('abort', () => end('aborted'), { once: true })
 }
 
 function isUpgrade(c: Context): boolean {

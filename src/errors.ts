@@ -15,11 +15,17 @@ export type SandboxErrorCode =
   | 'SANDBOX_INVALID_OPTION'
   | 'SANDBOX_LEASE_ENDED'
   | 'SANDBOX_NOT_INITIALIZED'
+  | 'SANDBOX_PROCESS_EXITED'
   | 'SANDBOX_QUEUE_FULL'
   | 'SANDBOX_RUNTIME_MISSING'
   | 'SANDBOX_SETUP_FAILED'
+  | 'SANDBOX_STDIN_CLOSED'
   | 'SANDBOX_UNKNOWN_LANGUAGE'
+  | 'SANDBOX_UNKNOWN_PROCESS'
   | 'SANDBOX_UPGRADE_UNSUPPORTED'
+  | 'SANDBOX_UPLOAD_INVALID'
+  | 'SANDBOX_UPLOAD_TOO_LARGE'
+  | 'SANDBOX_WAIT_TIMEOUT'
 
 /** What a {@link SandboxError} is made with, beside its code and its message. */
 export interface SandboxErrorOptions {
@@ -78,8 +84,8 @@ export class SandboxFileError extends SandboxError {
   /** The path as the caller gave it. */
   readonly path: string
 
-  constructor(errno: string, path: string, message: string) {
-    super('SANDBOX_FILE_FAILED', `${errno}: ${message}: ${JSON.stringify(path)}`)
+  constructor(errno: string, path: string, message: string, options: SandboxErrorOptions = {}) {
+    super('SANDBOX_FILE_FAILED', `${errno}: ${message}: ${JSON.stringify(path)}`, options)
     this.errno = errno
     this.path = path
   }

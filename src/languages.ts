@@ -15,8 +15,8 @@ export interface LanguageDefinition {
   reaper: 'agent' | 'engine'
 }
 
-const PYTHON_PARTS = ['frames', 'identity', 'programs', 'files', 'runner', 'agent']
-const NODEJS_PARTS = ['frames', 'identity', 'programs', 'files', 'agent']
+const PYTHON_PARTS = ['frames', 'identity', 'programs', 'files', 'jobs', 'runner', 'agent']
+const NODEJS_PARTS = ['frames', 'identity', 'programs', 'files', 'jobs', 'agent']
 
 /** Every language, by its name. */
 export const LANGUAGES: Readonly<Record<Language, LanguageDefinition>> = {

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import * as v from 'valibot'
 import { SandboxError } from './errors.js'
 
@@ -18,7 +19,13 @@ const Positive = v.pipe(
   v.integer('a whole number'),
   v.minValue(1, '1 or more'),
 )
-const WithoutNul = v.pipe(v.string(), v.excludes('\0', 'a string without NUL'))
+/** Half a character, but for those that stand for a byte of a file's name. */
+const HALF_CHARACTER = /[\u{d800}-\u{dc7f}\u{dd00}-\u{dfff}]/u
+const WithoutNul = v.pipe(
+  v.string(),
+  v.excludes('\0', 'a string without NUL'),
+  v.check((text) => !HALF_CHARACTER.test(text), 'a string of whole characters'),
+)
 const Variable = v.pipe(WithoutNul, v.regex(/^[^=]+$/, "a name without '='"))
 
 /** A path inside the sandbox. */
@@ -31,26 +38,105 @@ export const ExecCommand = v.union([
 ])
 
 /** What a file or a program's stdin is made of. */
-export const Content = v.union([v.string(), v.instance(Uint8Array)], 'a string or bytes')
+export const Content = v.union(
+  [
+    v.string(),
+    v.instance(Uint8Array),
+    v.instance(Blob),
+    // Its pieces are checked as they come.
+    v.custom<ReadableStream<string | Uint8Array>>((value) => value instanceof ReadableStream),
+  ],
+  'a string, bytes, a Blob or a ReadableStream',
+)
 
-/** What `exec` takes. */
-export const ExecOptions = v.strictObject({
-  cwd: v.optional(Path),
-  env: v.optional(v.record(Variable, WithoutNul)),
-  stdin: v.optional(Content),
+/** A piece of a stream, and what is written into a program's stdin while it runs. */
+export const Chunk = v.union([v.string(), v.instance(Uint8Array)], 'a string or bytes')
+
+/** A signal of Linux that the platform knows by name. */
+export const SignalName = v.picklist(Object.keys(constants.signals), 'the name of a signal')
+
+export const Port = v.pipe(
+  v.number('a port'),
+  v.integer('a port'),
+  v.minValue(1, '1 or more'),
+  v.maxValue(65_535, '65535 or less'),
+)
+
+const Waiting = {
   timeoutMs: v.optional(Milliseconds),
   signal: v.optional(v.instance(AbortSignal)),
+}
+const Surroundings = {
+  cwd: v.optional(Path),
+  env: v.optional(v.record(Variable, WithoutNul)),
+}
+const Callback = v.optional(v.function('a function'))
+
+/** What `exec` takes. */
+export const ExecCall = v.strictObject({
+  ...Waiting,
+  ...Surroundings,
+  stdin: v.optional(Content),
   maxOutputBytes: v.optional(Positive),
+  onStdout: Callback,
+  onStderr: Callback,
+  format: v.optional(v.picklist(['text', 'bytes'], "'text' or 'bytes'")),
 })
 
 /** What `runCode` takes. */
-export const RunOptions = v.strictObject({
-  ...ExecOptions.entries,
+export const RunCall = v.strictObject({
+  ...ExecCall.entries,
   args: v.optional(v.array(WithoutNul)),
 })
 
+/** What `startProcess` takes. */
+export const StartCall = v.strictObject({
+  ...Waiting,
+  ...Surroundings,
+  id: v.optional(v.pipe(v.string(), v.minLength(1))),
+  maxLogBytes: v.optional(Positive),
+})
+
+/** What `waitForLog` looks for. */
+export const LogPattern = v.union([v.string(), v.instance(RegExp)], 'a text or a RegExp')
+
+/** What `waitForLog` and `waitForPort` take. */
+export const WaitOptions = v.strictObject(Waiting)
+
 /** What `readFile` takes. */
-export const ReadOptions = v.strictObject({ maxBytes: v.optional(Count) })
+export const ReadCall = v.strictObject({
+  ...Waiting,
+  format: v.optional(v.picklist(['bytes', 'text', 'stream'], "'bytes', 'text' or 'stream'")),
+  maxBytes: v.optional(Count),
+  offset: v.optional(Count),
+  length: v.optional(Count),
+})
+
+/** What `writeFile` takes. */
+export const WriteCall = v.strictObject({
+  ...Waiting,
+  atomic: v.optional(v.boolean()),
+  mode: v.optional(v.pipe(Count, v.maxValue(0o7777, 'permission bits'))),
+})
+
+/** What `writeFiles` takes. */
+export const FilesToWrite = v.array(v.strictObject({ path: Path, content: Content }))
+
+/** What `listFiles`, `mkdir` and `deleteFile` take. */
+export const TreeCall = v.strictObject({ ...Waiting, recursive: v.optional(v.boolean()) })
+
+/** What the other file calls take. */
+export const FileCallWaiting = v.strictObject(Waiting)
+
+/** What `collect` takes. */
+export const CollectCall = v.strictObject({
+  ...Waiting,
+  glob: v.optional(v.union([Path, v.array(Path)], 'a pattern or several')),
+  folder: v.optional(Path),
+  maxFiles: v.optional(Count),
+  maxBytes: v.optional(Count),
+  since: v.optional(v.array(v.looseObject({ path: v.string() }))),
+})
 
 /** What `acquire` takes. */
 export const AcquireCall = v.strictObject({

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { parseBytes } from './bytes.js'
+import { parseBytes } from './bytes/size.js'
 import type { Engine, LaunchSpec } from './engine/engine.js'
 import { readEnvironment } from './env.js'
 import type { SandboxEnvironment } from './env.js'

@@ -1,9 +1,11 @@
 import { serve } from '@hono/node-server'
 import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from 'hono-sandbox'
+import { WebSocketServer } from 'ws'
 import { app } from './app.js'
 
 const DRAIN_MS = 10_000
 const SAME_SIGNAL_MS = 1000
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 
 const port = Number(process.env.PORT || 3000)
 if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -32,7 +34,9 @@ for (const message of new Set(failures.map((error) => error.message))) {
   console.error(`warning: ${message}`)
 }
 
-const server = serve({ fetch: app.fetch, port }, (address) => {
+const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES })
+const websocket = { server: sockets }
+const server = serve({ fetch: app.fetch, port, websocket }, (address) => {
   const [runtime = 'unknown'] = Object.values(getSandboxes().stats()).map((each) => each.runtime)
   const ready = Object.entries(report).map(
     ([name, { ready, total }]) => `${name} ${ready}/${total}`,
@@ -50,6 +54,8 @@ drain = async () => {
   const closed = closeSandboxes({ deadlineMs: DRAIN_MS })
   server.close()
   await closed
+  // Their programs have ended and said so; what is still open is idle, or does not read.
+  for (const socket of sockets.clients) socket.terminate()
   if ('closeAllConnections' in server) server.closeAllConnections()
 }
 

@@ -1,4 +1,5 @@
-import { validator } from 'hono/validator'
+import { createMiddleware } from 'hono/factory'
+import type { Context } from 'hono'
 import * as v from 'valibot'
 
 const WithoutNul = v.pipe(v.string(), v.excludes('\0', 'a string without NUL'))
@@ -20,15 +21,95 @@ const RunRequest = v.strictObject({
     ),
     10_000,
   ),
+  files: v.optional(
+    v.pipe(
+      v.array(
+        v.strictObject({
+          path: v.pipe(WithoutNul, v.minLength(1, 'a path')),
+          content: v.union([
+            v.pipe(
+              v.string(),
+              v.base64('base64'),
+              v.transform((text) => Buffer.from(text, 'base64')),
+            ),
+            v.instance(File),
+          ]),
+        }),
+      ),
+      v.maxLength(100, 'at most 100 files'),
+    ),
+    [],
+  ),
 })
 
-/** Checks the body of `POST /run`. What is wrong is named, what was sent is never repeated. */
-export const runRequest = validator('json', (body, c) => {
-  const result = v.safeParse(RunRequest, body)
+/** What a client asks for. */
+export type RunRequest = v.InferOutput<typeof RunRequest>
+
+/** What the check below leaves for the handler. */
+export interface RunEnv {
+  Variables: { run: RunRequest }
+}
+
+/** A request that is not what it should be, in words that repeat nothing of it. */
+export class BadRequest extends Error {}
+
+/** Checks what came as JSON. What is wrong is named, what was sent is never repeated. */
+export function parseRun(input: unknown): RunRequest {
+  const result = v.safeParse(RunRequest, input)
   if (result.success) return result.output
-  const message = describe(result.issues[0])
-  return c.json({ error: { code: 'BAD_REQUEST', message } }, 400)
+  throw new BadRequest(describe(result.issues[0]))
+}
+
+/** Checks the body of a run, JSON or a form, before a sandbox is leased. */
+export const runRequest = createMiddleware<RunEnv>(async (c, next) => {
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/json' && type !== 'multipart/form-data') {
+    const message = 'send application/json or multipart/form-data'
+    return c.json({ error: { code: 'UNSUPPORTED_MEDIA_TYPE', message } }, 415)
+  }
+  try {
+    c.set('run', parseRun(type === 'application/json' ? await readJson(c) : await readForm(c)))
+  } catch (error) {
+    if (!(error instanceof BadRequest)) throw error
+    return c.json({ error: { code: 'BAD_REQUEST', message: error.message } }, 400)
+  }
+  return next()
 })
+
+async function readJson(c: Context): Promise<unknown> {
+  const text = await c.req.text()
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new BadRequest('the body is not valid JSON')
+  }
+}
+
+/** A form has the fields of the JSON; each of its files is one of `files`, under its own name. */
+async function readForm(c: Context): Promise<unknown> {
+  const form = await c.req.formData().catch((error: unknown) => {
+    if (error instanceof TypeError) throw new BadRequest('the body is not a valid form')
+    throw error
+  })
+  const fields: [string, unknown][] = []
+  const files: { path: string; content: File }[] = []
+  for (const [name, value] of form) {
+    if (typeof value !== 'string') files.push({ path: value.name, content: value })
+    else fields.push([name, AS_JSON.has(name) ? parseField(name, value) : value])
+  }
+  return { files, ...Object.fromEntries(fields) }
+}
+
+/** A form has only text: these are JSON in it. */
+const AS_JSON: ReadonlySet<string> = new Set(['args', 'env', 'timeoutMs'])
+
+function parseField(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new BadRequest(`${name}: expected JSON`)
+  }
+}
 
 function describe(issue: v.BaseIssue<unknown>): string {
   // The field alone: what stands inside it was sent, also as a name.

@@ -12,6 +12,7 @@ import {
   Kind,
   MAX_REQUEST_BYTES,
   PROTOCOL_VERSION,
+  Started,
 } from './protocol.js'
 
 const PING_INTERVAL_MS = 20_000
@@ -125,6 +126,7 @@ export class Channel {
     if (!exchange) throw new RangeError(`a frame for request ${id}, which is not open`)
     if (kind === Kind.data) exchange.takeData(payload)
     else if (kind === Kind.credit) exchange.takeCredit(payload)
+    else if (kind === Kind.started) exchange.begin(v.parse(Started, parseJson(payload)))
     else if (kind === Kind.done) {
       // Parsed first: an exchange whose answer cannot be read must still be there to be lost.
       const done = v.parse(Done, parseJson(payload))

@@ -1,6 +1,6 @@
 import type { ContainerExit } from '../engine/engine.js'
 import { deferred } from '../deferred.js'
-import type { Done } from './protocol.js'
+import type { Done, Started } from './protocol.js'
 import { CHUNK_BYTES, Kind, Stream, WINDOW_BYTES } from './protocol.js'
 
 /** How an exchange ended: the agent's answer, or the container's end. */
@@ -12,7 +12,10 @@ type Send = (kind: number, ...parts: Uint8Array[]) => void
 export class Exchange {
   /** Settles once; never rejects. */
   readonly outcome: Promise<Outcome>
+  /** What the agent says once it has begun; `undefined` where it ends without. Never rejects. */
+  readonly started: Promise<Started | undefined>
   readonly #settle: (outcome: Outcome) => void
+  readonly #begin: (started: Started | undefined) => void
   readonly #onData: (stream: number, bytes: Buffer) => void
   readonly #send: Send
   /** What the agent may still send, by stream. */
@@ -26,11 +29,19 @@ export class Exchange {
   #wakeWriter: (() => void) | undefined
 
   constructor(onData: (stream: number, bytes: Buffer) => void, send: Send) {
-    const { promise, resolve } = deferred<Outcome>()
-    this.outcome = promise
-    this.#settle = resolve
+    const outcome = deferred<Outcome>()
+    const started = deferred<Started | undefined>()
+    this.outcome = outcome.promise
+    this.started = started.promise
+    this.#settle = outcome.resolve
+    this.#begin = started.resolve
     this.#onData = onData
     this.#send = send
+  }
+
+  /** Whether it has ended. */
+  get isOver(): boolean {
+    return this.#over
   }
 
   /** Sends to the program's stdin, as fast as it reads. Resolves early when the program is over. */
@@ -54,9 +65,9 @@ export class Exchange {
     if (!this.#over) this.#send(Kind.eof)
   }
 
-  /** Signals the program and what descends from it. */
-  signal(number: number): void {
-    if (!this.#over) this.#send(Kind.signal, Uint8Array.of(number))
+  /** Signals the program and what descends from it; a file request stops. */
+  signal(name: string): void {
+    if (!this.#over) this.#send(Kind.signal, Buffer.from(name))
   }
 
   /** So many bytes of a stream were dealt with: the agent may send as many more. */
@@ -88,6 +99,10 @@ export class Exchange {
     this.#wake()
   }
 
+  begin(started: Started): void {
+    this.#begin(started)
+  }
+
   finish(done: Done): void {
     this.#end({ done })
   }
@@ -99,6 +114,7 @@ export class Exchange {
   #end(outcome: Outcome): void {
     this.#over = true
     this.#wake()
+    this.#begin(undefined)
     this.#settle(outcome)
   }
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 
 /** The version both ends speak. The host refuses an agent of another one. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** What a frame is. The numbers are in `protocol.md`. */
 export const Kind = {
@@ -13,6 +13,7 @@ export const Kind = {
   signal: 6,
   done: 7,
   ping: 8,
+  started: 9,
 } as const
 
 /** The streams inside one request. */
@@ -99,8 +100,26 @@ interface Surroundings {
   env: Readonly<Record<string, string>> | undefined
 }
 
+/** What an agent says when a request has begun: of a program its pid, of a file what it is. */
+export const Started = v.object({
+  pid: v.optional(v.pipe(v.number(), v.integer())),
+  size: v.optional(Count),
+  mtimeMs: v.optional(v.number()),
+  mode: v.optional(Count),
+})
+export type Started = v.InferOutput<typeof Started>
+
 /** What a host may ask for. */
-export type Request =
-  | ({ op: 'run'; code: string; args: readonly string[] | undefined } & Surroundings)
-  | ({ op: 'exec'; argv: readonly string[] } & Surroundings)
-  | { op: 'read' | 'write' | 'list'; path: string }
+export type Request = RunRequest | ExecRequest | FileRequest
+export type RunRequest = {
+  op: 'run'
+  code: string
+  args: readonly string[] | undefined
+} & Surroundings
+export type ExecRequest = { op: 'exec'; argv: readonly string[] } & Surroundings
+export type FileRequest =
+  | { op: 'read'; path: string; offset?: number | undefined; length?: number | undefined }
+  | { op: 'write'; path: string; atomic?: boolean | undefined; mode?: number | undefined }
+  | { op: 'list' | 'mkdir' | 'delete'; path: string; recursive?: boolean | undefined }
+  | { op: 'stat'; path: string }
+  | { op: 'move'; path: string; to: string }

@@ -1,47 +1,62 @@
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Block } from '../helpers/docs.js'
-import { blocksOf, examplesInSources, PAGES } from '../helpers/docs.js'
+import { blocksOf, examplesInSources, kindOf, PAGES } from '../helpers/docs.js'
+import { CONTENT_TYPES, formOf, readAnswer } from '../helpers/docs-answer.js'
 import { DocsProgram, freePort, withPort } from '../helpers/docs-program.js'
 import { DocsProject } from '../helpers/docs-project.js'
 import type { CurlRequest } from '../helpers/docs-shell.js'
 import { commandsIn, readCurl } from '../helpers/docs-shell.js'
 
-/** A server of a page: a block, or the code runner. With what the page asks of it, and is told. */
+/** A server of a page: a block, or the code runner. With what the page asks of it, in its order. */
 interface Server {
   where: string
   block: Block | undefined
-  questions: { where: string; request: CurlRequest; answer: unknown }[]
+  uses: (Question | Script)[]
 }
 
-/** A block that runs to its end. With what the page says that it prints. */
+/** What a page asks a server by `curl`, and is told. */
+interface Question {
+  where: string
+  request: CurlRequest
+  answer: Block
+}
+
+/** A block that runs to its end, of a server's client too. With what the page says that it prints. */
 interface Script {
   where: string
   block: Block
   prints: string | undefined
 }
 
+const ANSWERS: ReadonlySet<string> = new Set(['json', 'jsonl', 'text'])
 const servers: Server[] = []
 const scripts: Script[] = []
 PAGES.forEach((page) => readPage(blocksOf(page)))
 const examples = examplesInSources().map((block) => ({ where: block.where, block }))
 
 function readPage(blocks: readonly Block[]): void {
+  let last: Server | undefined
+  const begin = (server: Server) => servers.push((last = server))
   for (const [at, block] of blocks.entries()) {
     const { where, language, text } = block
     const next = blocks[at + 1]
-    if (language === 'ts' && text.includes('serve(')) {
-      servers.push({ where, block, questions: [] })
+    if (language === 'ts' && kindOf(block) === 'server') {
+      begin({ where, block, uses: [] })
     } else if (language === 'ts') {
       const prints = next?.language === 'text' ? `${next.text}\n` : undefined
-      scripts.push({ where, block, prints })
+      const program = { where, block, prints }
+      if (kindOf(block) === 'script') scripts.push(program)
+      else if (last) last.uses.push(program)
+      else throw new Error(`${where}: there is no server for it`)
     } else if (/npm start|docker run/.test(text)) {
-      servers.push({ where, block: undefined, questions: [] })
+      begin({ where, block: undefined, uses: [] })
     } else if (text.startsWith('curl ')) {
       for (const command of commandsIn(text)) {
-        if (next?.language !== 'json') throw new Error(`${where}: there is no answer to it`)
-        const answer: unknown = JSON.parse(next.text)
-        servers.at(-1)?.questions.push({ where, request: readCurl(command), answer })
+        if (!next || !ANSWERS.has(next.language))
+          throw new Error(`${where}: there is no answer to it`)
+        if (!last) throw new Error(`${where}: there is no server for it`)
+        last.uses.push({ where, request: readCurl(command), answer: next })
       }
     }
   }
@@ -50,26 +65,25 @@ function readPage(blocks: readonly Block[]): void {
 let project: DocsProject
 beforeAll(async () => {
   project = await DocsProject.create()
-  const blocks = [...servers, ...scripts, ...examples].flatMap(({ block }) => block ?? [])
+  const uses = servers.flatMap((server) => server.uses)
+  const blocks = [...servers, ...uses, ...scripts, ...examples].flatMap((each) =>
+    'block' in each && each.block ? each.block : [],
+  )
   expect(await project.compile(blocks)).toBe('')
 })
 afterAll(() => project.remove())
 
 describe('the server', () => {
-  it.each(servers)('of $where answers what its page says', async ({ block, questions }) => {
+  it.each(servers)('of $where answers what its page says', async ({ block, uses }) => {
     const port = await freePort()
     const runner = path.join(project.library, 'dist/examples/code-runner/main.js')
     const file = block ? withPort(project.programOf(block), port) : runner
     const program = new DocsProgram(file, { PORT: String(port) })
     onTestFinished(async () => void (await program.end('SIGKILL')))
     await program.serving(port)
-    for (const { where, request, answer } of questions) {
-      const { method, headers, body } = request
-      const url = new URL(request.url)
-      url.port = String(port)
-      const response = await fetch(url, { method, headers, body })
-      expect(response.status, where).toBe(200)
-      expect(stable(await response.json()), where).toEqual(stable(answer))
+    for (const use of uses) {
+      if ('request' in use) await expectAnswer(use, port)
+      else await expectPrints(use, withPort(project.programOf(use.block), port))
     }
     const drains = !block || block.text.includes("'SIGTERM'")
     const ending = await program.end('SIGTERM')
@@ -77,40 +91,44 @@ describe('the server', () => {
   })
 
   it('is asked something wherever a page has curl', () => {
-    const asked = servers.flatMap(({ questions }) => questions)
+    const uses = servers.flatMap((server) => server.uses)
+    const answers = uses.flatMap((use) => ('request' in use ? use.answer : []))
     const blocks = PAGES.flatMap(blocksOf)
-    expect(asked).toHaveLength(blocks.filter(({ text }) => text.startsWith('curl ')).length)
-    expect(asked).toHaveLength(blocks.filter(({ language }) => language === 'json').length)
+    expect(answers).toHaveLength(blocks.filter(({ text }) => text.startsWith('curl ')).length)
+    for (const language of ['json', 'jsonl']) {
+      const shown = blocks.filter((block) => block.language === language)
+      expect(answers.filter((block) => block.language === language)).toHaveLength(shown.length)
+    }
   })
 })
 
 describe('the script', () => {
-  it.each(scripts)('of $where prints what its page says', async ({ block, prints }) => {
-    const ending = await new DocsProgram(project.programOf(block)).ended
-    expect(ending.stderr.replaceAll(WARNING, '')).toBe('')
-    expect(ending).toMatchObject({ exitCode: 0, stdout: prints ?? expect.any(String) })
+  it.each(scripts)('of $where prints what its page says', async (script) => {
+    await expectPrints(script, project.programOf(script.block))
   })
 
-  it.each(examples)('of $where runs', async ({ block }) => {
-    const ending = await new DocsProgram(project.programOf(block)).ended
-    expect(ending.stderr.replaceAll(WARNING, '')).toBe('')
-    expect(ending).toMatchObject({ exitCode: 0, signal: null })
+  it.each(examples)('of $where runs', async ({ where, block }) => {
+    await expectPrints({ where, block, prints: undefined }, project.programOf(block))
   })
 })
 
+async function expectAnswer({ where, request, answer }: Question, port: number): Promise<void> {
+  const { method, headers, body } = request
+  const url = new URL(request.url)
+  url.port = String(port)
+  const response = await fetch(url, { method, headers, body })
+  const text = await response.text()
+  expect(response.status, `${where}: ${text}`).toBe(200)
+  const form = formOf(answer)
+  expect(response.headers.get('content-type'), where).toMatch(CONTENT_TYPES[form])
+  expect(readAnswer(form, text), where).toEqual(readAnswer(form, answer.text))
+}
+
+async function expectPrints({ where, prints }: Script, file: string): Promise<void> {
+  const ending = await new DocsProgram(file).ended
+  expect(ending.stderr.replaceAll(WARNING, ''), where).toBe('')
+  expect(ending, where).toMatchObject({ exitCode: 0, stdout: prints ?? expect.any(String) })
+}
+
 /** What a machine without gVisor is told. */
 const WARNING = /^\(node:.*\n(?:\(Use.*\n)?/gm
-
-const MEASURED = new Set(['durationMs', 'cpuMs', 'maxRssBytes'])
-/** What is another on every machine, or in every run. */
-const PLACE = new Set(['name', 'runtime', 'image'])
-
-/** An answer without what differs from run to run; that it is there, and its type, stays. */
-function stable(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  const fields = Object.entries(value).map(([key, field]) => {
-    const differs = MEASURED.has(key) || PLACE.has(key)
-    return [key, differs ? typeof field : stable(field)]
-  })
-  return Object.fromEntries(fields)
-}

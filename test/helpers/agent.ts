@@ -1,153 +1,167 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcessWithoutNullStreams } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { onTestFinished } from 'vitest'
-import { Channel } from '../../src/agent/channel.js'
-import type { Exchange } from '../../src/agent/exchange.js'
-import type { Done, Frame, Request } from '../../src/agent/protocol.js'
-import { FrameReader, Stream } from '../../src/agent/protocol.js'
+import * as v from 'valibot'
+import type { Frame } from '../../src/agent/protocol.js'
+import * as protocol from '../../src/agent/protocol.js'
+import { encodeFrame, FrameReader, Kind } from '../../src/agent/protocol.js'
 import type { Container, ContainerExit } from '../../src/engine/engine.js'
-import type { Language } from '../../src/languages.js'
-import { LANGUAGES } from '../../src/languages.js'
+import type { Answer } from './agent-call.js'
+import { Call, parsed, rule } from './agent-call.js'
 import { within } from './until.js'
 
-export const isRoot = process.getuid?.() === 0
-// Not the shell's: a version manager keeps its programs in a home where nobody may not go.
-const PATH = [path.dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':')
+// Not those of the library: a host may take more than the page says, this one does not.
+const Hello = v.strictObject(protocol.Hello.entries)
 
-/** What came of one request. */
-export interface Answer {
-  stdout: Buffer
-  stderr: string
-  done: Done
-}
-
-/** An agent as a plain process of this machine: the contract, without a container round it. */
-export class LocalAgent implements Container {
-  readonly name = 'local'
-  readonly workspace = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-test-'))
-  readonly exited: Promise<ContainerExit>
-  /** Everything it has said. */
+/**
+ * The host's end of one agent, and the referee: whatever the agent says is held against the page,
+ * and the first thing that is not on it fails every open request and every later one.
+ */
+export class Agent {
+  /** Everything it has said, in order. */
   readonly frames: Frame[] = []
-  readonly #child: ChildProcessWithoutNullStreams
-  #channel: Channel | undefined
+  readonly container: Container
+  readonly workspace: string
+  hello: v.InferOutput<typeof Hello> | undefined
+  isOver = false
+  #fault: Error | undefined
+  readonly #reader = new FrameReader()
+  readonly #calls = new Map<number, Call>()
+  readonly #looks = new Set<() => void>()
+  #lastId = 0
 
-  constructor(language: Language) {
-    chmodSync(this.workspace, 0o1777)
-    const [program = '', ...args] = LANGUAGES[language].command
-    this.#child = spawn(program, [...args, this.workspace], { env: { PATH } })
-    const reader = new FrameReader()
-    this.stdout.on('data', (chunk: Buffer) => this.frames.push(...reader.read(chunk)))
-    let stderr = ''
-    this.#child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))
-    this.exited = new Promise((resolve) => {
-      this.#child.once('close', (code) => {
-        resolve({ exitCode: code ?? undefined, oom: false, stderr })
-      })
-    })
+  constructor(container: Container, workspace: string) {
+    this.container = container
+    this.workspace = workspace
+    container.stdin.on('error', () => {}) // the end of stdout tells
+    container.stdout.on('data', (chunk: Buffer) => this.#receive(chunk))
+    void container.exited.then((exit) => this.#end(exit))
   }
 
-  /** A warm one for one test. What it started goes with it. */
-  static async ofTest(language: Language): Promise<LocalAgent> {
-    const agent = new LocalAgent(language)
-    onTestFinished(async () => {
-      await agent.remove()
-      rmSync(agent.workspace, { recursive: true, force: true })
-    })
-    agent.#channel = await Channel.open(agent, AbortSignal.timeout(30_000))
+  /** One that has said its first word. */
+  static async warm(container: Container, workspace: string): Promise<Agent> {
+    const agent = new Agent(container, workspace)
+    await agent.wait('the first word', () => agent.hello !== undefined)
     return agent
   }
 
-  get stdin() {
-    return this.#child.stdin
+  /** Throws where it has left the page. */
+  check(): void {
+    if (this.#fault) throw this.#fault
   }
 
-  get stdout() {
-    return this.#child.stdout
+  /** Waits until something holds of what it has said. */
+  async wait(what: string, condition: () => boolean): Promise<void> {
+    const holds = () => {
+      this.check()
+      return condition()
+    }
+    if (holds()) return
+    let look: () => void = () => {}
+    const held = new Promise<void>((resolve, reject) => {
+      look = () => {
+        try {
+          if (holds()) resolve()
+        } catch (error) {
+          reject(error)
+        }
+      }
+    })
+    this.#looks.add(look)
+    await this.within(what, held).finally(() => this.#looks.delete(look))
   }
 
-  /** How many bytes it was sent, those on their way included. */
-  get sentBytes(): number {
-    return this.stdin instanceof Socket ? this.stdin.bytesWritten : 0
+  /** Its answer in time; one that does not come is the end of it for every test. */
+  async within<T>(what: string, answer: Promise<T>): Promise<T> {
+    try {
+      return await within(what, answer)
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(what, { cause: error }))
+      throw error
+    }
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0
+  /** A frame as it is, whether it makes sense or not. */
+  send(kind: number, id: number, ...parts: Uint8Array[]): void {
+    this.container.stdin.write(encodeFrame(kind, id, ...parts))
   }
 
-  async remove(): Promise<void> {
-    for (const pid of this.#child.exitCode === null ? descendantsOf(this.pid) : []) kill(pid)
-    this.#child.kill('SIGKILL')
-    await this.exited
-  }
-
-  open(request: Request, onData: (stream: number, bytes: Buffer) => void = () => {}): Exchange {
-    if (!this.#channel) throw new Error('the agent is not warm')
-    return this.#channel.open(request, onData)
+  /** A request, however strange; as a string it is sent as it is. Without `pay` no credit is given. */
+  open(request: unknown, { pay = true } = {}): Call {
+    const op = v.safeParse(v.object({ op: v.unknown() }), request)
+    const call = new Call(this, ++this.#lastId, op.success ? op.output.op : undefined, pay)
+    this.#calls.set(call.id, call)
+    const text = typeof request === 'string' ? request : JSON.stringify(request)
+    this.send(Kind.request, call.id, Buffer.from(text))
+    if (this.#fault) call.fail(this.#fault)
+    return call
   }
 
   /** One request to its end, with all the credit it wants. */
-  async ask(request: Request, stdin: string | Uint8Array = ''): Promise<Answer> {
-    const streams: Record<number, Buffer[]> = { [Stream.stdout]: [], [Stream.stderr]: [] }
-    const exchange = this.open(request, (stream, bytes) => {
-      streams[stream]?.push(bytes)
-      exchange.consumed(stream, bytes.length)
-    })
-    void exchange.write(Buffer.from(stdin)).then(() => exchange.end())
-    const outcome = await within(`an answer to ${request.op}`, exchange.outcome)
-    if ('lost' in outcome) throw new Error(`the agent is gone: ${outcome.lost.stderr}`)
-    const of = (stream: number) => Buffer.concat(streams[stream] ?? [])
-    return {
-      stdout: of(Stream.stdout),
-      stderr: of(Stream.stderr).toString(),
-      done: outcome.done,
+  async ask(request: unknown, stdin: string | Uint8Array = ''): Promise<Answer> {
+    const call = this.open(request)
+    void call.feed(stdin).then(() => call.end())
+    return call.answer()
+  }
+
+  /** Resolves when a ping of this name has come back. What was said before it is here then. */
+  async ping(name = 'there?'): Promise<void> {
+    const from = this.frames.length
+    this.send(Kind.ping, ++this.#lastId, Buffer.from(name))
+    await this.wait(`the ping ${name} is back`, () => this.indexOf(Kind.ping, name, from) >= 0)
+  }
+
+  /** Where in all that was said a frame of this payload is; -1 where it is not. */
+  indexOf(kind: number, text: string, from = 0): number {
+    this.check()
+    return this.frames.findIndex(
+      (frame, at) => at >= from && frame.kind === kind && frame.payload.toString() === text,
+    )
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#fault) return
+    try {
+      for (const frame of this.#reader.read(chunk)) {
+        this.#take(frame)
+        this.frames.push(frame)
+      }
+    } catch (error) {
+      this.#fail(new Error('the agent has left the page', { cause: error }))
     }
+    this.#look()
   }
-}
 
-export function run(code: string, more: { args?: string[]; env?: Record<string, string> } = {}) {
-  return { op: 'run', code, cwd: undefined, env: more.env, args: more.args } as const
-}
-
-export function exec(...argv: string[]) {
-  return { op: 'exec', argv, cwd: undefined, env: undefined } as const
-}
-
-export function sh(script: string) {
-  return exec('/bin/sh', '-c', script)
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  } catch {
-    return false
+  #look(): void {
+    for (const look of this.#looks) look()
   }
-}
 
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // it has ended
+  #take(frame: Frame): void {
+    const { kind, id, payload } = frame
+    if (kind === Kind.hello) {
+      rule(this.frames.length === 0, 'hello comes once, before all else')
+      this.hello = v.parse(Hello, parsed(payload))
+      return
+    }
+    rule(this.hello, 'hello comes before all else')
+    if (kind === Kind.ping) return rule(id <= this.#lastId, 'a ping is an answer')
+    const call = this.#calls.get(id)
+    if (!call) throw new RangeError(`a frame of kind ${kind} for request ${id}, which is not open`)
+    if (kind === Kind.started) call.takeStarted(payload)
+    else if (kind === Kind.data) call.takeData(payload)
+    else if (kind === Kind.credit) call.takeCredit(payload)
+    else if (kind === Kind.done) {
+      call.takeDone(payload, this.frames.length)
+      this.#calls.delete(id)
+    } else throw new RangeError(`a frame of kind ${kind}`)
   }
-}
 
-function descendantsOf(root: number): number[] {
-  const children = readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && parentOf(name) === root,
-  )
-  return children.map(Number).flatMap((pid) => [pid].concat(descendantsOf(pid)))
-}
+  #end({ exitCode, stderr }: ContainerExit): void {
+    this.isOver = true
+    this.#fail(new Error(`the agent has exited with ${exitCode}: ${stderr}`))
+  }
 
-function parentOf(pid: string): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-  } catch {
-    return 0
+  #fail(error: Error): void {
+    this.#fault ??= error
+    for (const call of this.#calls.values()) call.fail(this.#fault)
+    this.#calls.clear()
+    this.#look()
   }
 }

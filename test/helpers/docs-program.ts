@@ -51,11 +51,11 @@ export class DocsProgram {
   }
 }
 
-/** The program with its port changed, beside the first. */
+/** The program with the port that it serves or asks changed, beside the first. */
 export function withPort(file: string, port: number): string {
   const text = readFileSync(file, 'utf8')
-  const changed = text.replaceAll('port: 3000', `port: ${port}`)
-  if (changed === text) throw new Error(`${file} serves on another port than 3000`)
+  const changed = text.replaceAll(/(port: |localhost:)3000\b/g, `$1${port}`)
+  if (changed === text) throw new Error(`${file} has another port than 3000`)
   const copy = file.replace(/\.js$/, `-${port}.js`)
   writeFileSync(copy, changed)
   return copy

@@ -1,3 +1,6 @@
+import path from 'node:path'
+import { readText } from './docs.js'
+
 /** One command of a `sh` block: its words, quotes taken off, with `$(...)` left as it is. */
 export type Command = readonly string[]
 
@@ -6,7 +9,7 @@ export interface CurlRequest {
   url: URL
   method: string
   headers: Record<string, string>
-  body: string | undefined
+  body: string | FormData | undefined
 }
 
 /** The commands of a block: a line each, or joined by `&&`; a backslash continues a line. */
@@ -37,35 +40,48 @@ function wordsIn(line: string): string[] {
  * @throws Error where it has an option that this does not know.
  */
 export function readCurl([, ...words]: Command): CurlRequest {
-  const request: CurlRequest & { urls: string[] } = {
-    url: new URL('http://localhost'),
-    urls: [],
-    method: '',
-    headers: {},
-    body: undefined,
-  }
+  const urls: string[] = []
+  const headers: Record<string, string> = {}
+  let method: string | undefined
+  let body: string | FormData | undefined
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? ''
     const value = () => words[++at] ?? ''
-    if (word === '-s') continue
-    else if (word === '-d') request.body = value()
-    else if (word === '-X') request.method = value()
-    else if (word === '-H') addHeader(request.headers, value())
+    if (SILENT.has(word)) continue
+    else if (word === '-d') body = value()
+    else if (word === '-F')
+      addField((body = body instanceof FormData ? body : new FormData()), value())
+    else if (word === '-X') method = value()
+    else if (word === '-H') addHeader(headers, value())
     else if (word.startsWith('-')) throw new Error(`curl with an option not known here: ${word}`)
-    else request.urls.push(word)
+    else urls.push(word)
   }
-  const [url, ...more] = request.urls
+  const [url, ...more] = urls
   if (url === undefined || more.length > 0)
     throw new Error(`curl with not one URL: ${words.join(' ')}`)
-  if (request.body !== undefined) request.headers['content-type'] ??= FORM
-  const method = request.method || (request.body === undefined ? 'GET' : 'POST')
-  return { url: new URL(url), method, headers: request.headers, body: request.body }
+  // Of a form, `fetch` says it itself.
+  if (typeof body === 'string') headers['content-type'] ??= FORM
+  return {
+    url: new URL(url),
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    headers,
+    body,
+  }
 }
 
+/** About what curl shows, and when: an answer is the same with them and without. */
+const SILENT: ReadonlySet<string> = new Set(['-s', '-N', '-sN'])
 /** What curl says of a body, where the command line does not. */
 const FORM = 'application/x-www-form-urlencoded'
 
 function addHeader(headers: Record<string, string>, header: string): void {
   const [name = '', value = ''] = header.split(/:\s*/)
   headers[name.toLowerCase()] = value
+}
+
+/** A field of a form: `name=text`, or `name=@file` with a file of this repository. */
+function addField(form: FormData, field: string): void {
+  const [, name = '', isFile, value = ''] = /^(\w+)=(@?)(.*)$/s.exec(field) ?? []
+  if (isFile) form.append(name, new File([readText(value)], path.basename(value)))
+  else form.append(name, value)
 }

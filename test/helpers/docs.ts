@@ -6,7 +6,24 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The pages that are tested. */
-export const PAGES = ['README.md', 'wrangler-free-README.md'] as const
+export const PAGES = [
+  'README.md',
+  'wrangler-free-README.md',
+  'docs/handles.md',
+  'docs/streams.md',
+  'docs/processes.md',
+  'docs/files.md',
+  'docs/uploads-and-downloads.md',
+] as const
+
+/** What a program that uses a server of the docs has in it. */
+const ADDRESS = /\b(?:http|ws):\/\/localhost:3000\b/
+
+/** What a `ts` block is: a server, a client of the server before it, or a script of its own. */
+export function kindOf({ text }: Block): 'server' | 'client' | 'script' {
+  if (text.includes('serve(')) return 'server'
+  return ADDRESS.test(text) ? 'client' : 'script'
+}
 
 /** A fenced code block of a page, or an `@example` of a doc comment. */
 export interface Block {
@@ -71,15 +88,28 @@ export function commentOf(value: string): string {
 
 /** The names of an interface's own fields. */
 export function fieldsOf(name: string): string[] {
+  return [...defaultsOf(name).keys()]
+}
+
+/** An interface's own fields, with what their comments say of their defaults. */
+export function defaultsOf(name: string): Map<string, string> {
   const body = find(new RegExp(`interface ${name}\\b[^{]*\\{\n(.*?)\n\\}`, 's'), name)
-  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, field = '']) => field)
+  const defaults = new Map<string, string>()
+  let end = 0
+  for (const { 0: line, 1: field = '', index } of body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)) {
+    const [, said = ''] = /@default (.*)/.exec(body.slice(end, index)) ?? []
+    defaults.set(field, said)
+    end = index + line.length
+  }
+  return defaults
 }
 
 /** What stands in a union type: its literals, or those of one property of its members. */
 export function membersOf(name: string, property?: string): string[] {
-  const body = find(new RegExp(`type ${name} =\n((?: {2}.*\n)+)`), name)
+  const text = find(new RegExp(`type ${name} =\n((?: {2}.*\n)+)`), name)
+  const body = text.replaceAll(/\/\*\*.*?\*\//gs, '')
   const parts = property
-    ? [...body.matchAll(new RegExp(`\\b${property}: ([^;}]+)`, 'g'))].map(([, text]) => text)
+    ? [...body.matchAll(new RegExp(`\\b${property}: ([^;}\\n]+)`, 'g'))].map(([, text]) => text)
     : [body]
   return [...parts.join('\n').matchAll(/'([^']+)'/g)].map(([, member = '']) => member)
 }

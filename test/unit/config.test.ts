@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { parseBytes } from '../../src/bytes.js'
+import { parseBytes } from '../../src/bytes/size.js'
 import { createBody } from '../../src/engine/docker-spec.js'
 import type { LaunchSpec } from '../../src/engine/engine.js'
 import { readEnvironment } from '../../src/env.js'
 import { SandboxError, SandboxFileError } from '../../src/errors.js'
-import { AcquireCall, RunOptions, check, ExecCommand, PoolSettings } from '../../src/options.js'
+import { AcquireCall, check, ExecCommand, PoolSettings, RunCall } from '../../src/options.js'
 import { readSettings } from '../../src/settings.js'
 
 /** The error something throws, which must be a SandboxError. */
@@ -140,18 +140,21 @@ describe('check', () => {
   const SECRET = 'hunter2'
 
   it.each([
-    [RunOptions, { stdin: { SECRET } }, 'stdin'],
-    [RunOptions, { stdin: [SECRET] }, 'stdin'],
-    [RunOptions, { env: { KEY: `${SECRET}\0` } }, 'env.KEY'],
-    [RunOptions, { env: { [`KEY=${SECRET}`]: '' } }, 'env'],
-    [RunOptions, { args: [`${SECRET}\0`] }, 'args.0'],
-    [RunOptions, { cwd: `${SECRET}\0` }, 'cwd'],
-    [RunOptions, { timeoutMs: SECRET }, 'timeoutMs'],
-    [RunOptions, { maxOutputBytes: 0 }, 'maxOutputBytes'],
-    [RunOptions, { signal: SECRET }, 'signal'],
+    [RunCall, { stdin: { SECRET } }, 'stdin'],
+    [RunCall, { stdin: [SECRET] }, 'stdin'],
+    [RunCall, { env: { KEY: `${SECRET}\0` } }, 'env.KEY'],
+    [RunCall, { env: { [`KEY=${SECRET}`]: '' } }, 'env'],
+    [RunCall, { args: [`${SECRET}\0`] }, 'args.0'],
+    [RunCall, { cwd: `${SECRET}\0` }, 'cwd'],
+    [RunCall, { timeoutMs: SECRET }, 'timeoutMs'],
+    [RunCall, { maxOutputBytes: 0 }, 'maxOutputBytes'],
+    [RunCall, { signal: SECRET }, 'signal'],
     [ExecCommand, `${SECRET}\0`, 'here'],
     [ExecCommand, [SECRET, `${SECRET}\0`], 'here'],
     [ExecCommand, [], 'here'],
+    [RunCall, { args: [`${SECRET}\ud800`] }, 'args.0'],
+    [RunCall, { format: SECRET }, 'format'],
+    [RunCall, { onStdout: SECRET }, 'onStdout'],
     [AcquireCall, { timeoutMs: -1 }, 'timeoutMs'],
     [AcquireCall, { timeoutMs: Number.NaN }, 'timeoutMs'],
     [PoolSettings, { engine: SECRET }, 'engine'],
@@ -165,7 +168,7 @@ describe('check', () => {
   })
 
   it('says what is expected in words', () => {
-    const message = (options: object) => thrown(() => check(RunOptions, options, 'exec')).message
+    const message = (options: object) => thrown(() => check(RunCall, options, 'exec')).message
     expect(message({ cwd: '\0' })).toBe('exec: cwd is not valid, expected a string without NUL')
     expect(message({ env: { 'A=B': '' } })).toBe(
       "exec: env is not valid, expected a name without '='",
@@ -175,7 +178,7 @@ describe('check', () => {
   })
 
   it('names an option that is none', () => {
-    const error = thrown(() => check(RunOptions, { timeout: 5 }, 'exec'))
+    const error = thrown(() => check(RunCall, { timeout: 5 }, 'exec'))
     expect(error.message).toBe('exec: timeout is not an option')
   })
 })

@@ -2,15 +2,64 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { Hono } from 'hono'
 import type { SandboxErrorCode } from 'hono-sandbox'
-import { Sandbox, SandboxError } from 'hono-sandbox'
+import { Sandbox, SandboxError, SandboxProcess } from 'hono-sandbox'
 import { errorResponse } from 'hono-sandbox/middleware'
 import { describe, expect, it } from 'vitest'
-import { parseBytes } from '../../src/bytes.js'
+import { parseBytes } from '../../src/bytes/size.js'
 import { LANGUAGES } from '../../src/languages.js'
 import { LanguageSettings, PoolSettings } from '../../src/options.js'
 import { Pool } from '../../src/pool.js'
 import { readSettings } from '../../src/settings.js'
-import { codesIn, fieldsOf, membersOf, PAGES, readText, root, tableOf } from '../helpers/docs.js'
+import {
+  codesIn,
+  defaultsOf,
+  fieldsOf,
+  membersOf,
+  PAGES,
+  readText,
+  root,
+  tableOf,
+} from '../helpers/docs.js'
+
+/** The tables of what a call takes. One option comes in the overloads of its call alone. */
+const OPTIONS = [
+  {
+    page: 'README.md',
+    header: 'Option of `runCode` and `exec`',
+    interfaces: ['ProgramOptions', 'RunCodeOptions', 'TextOutput'],
+    format: "'text'",
+  },
+  {
+    page: 'docs/streams.md',
+    header: 'Option of `streamSandbox`',
+    interfaces: ['StreamSandboxOptions'],
+  },
+  {
+    page: 'docs/processes.md',
+    header: 'Option of `startProcess`',
+    interfaces: ['StartProcessOptions'],
+  },
+  {
+    page: 'docs/files.md',
+    header: 'Option',
+    interfaces: ['FileCallOptions', 'TreeOptions', 'WriteFileOptions', 'ReadFileOptions'],
+    format: "'bytes'",
+  },
+  { page: 'docs/files.md', header: 'Option of `collect`', interfaces: ['CollectOptions'] },
+  {
+    page: 'docs/uploads-and-downloads.md',
+    header: 'Option of `receiveFiles`',
+    interfaces: ['ReceiveFilesOptions'],
+  },
+  {
+    page: 'docs/uploads-and-downloads.md',
+    header: 'Option of `sendFile`',
+    interfaces: ['SendFileOptions'],
+  },
+]
+
+/** A default that is code; others are said in words. */
+const LITERAL = /^(?:'[^']*'|\d\w*|true|false|console\.error|c\.get\('sandbox'\))/
 
 describe('the table', () => {
   const names = (header: string) =>
@@ -66,26 +115,54 @@ describe('the table', () => {
     expect(shown.get('languages.*.image')).toEqual(images)
   })
 
-  it('of a call has every option, and the middleware its own', () => {
-    const program = fieldsOf('ProgramOptions')
-    const run = fieldsOf('RunCodeOptions')
-    const table = 'Option of `runCode` and `exec`'
-    expect(names(table).sort()).toEqual([...program, ...run].sort())
-    const sources = readText('src/program.ts') + readText('src/sandbox.ts')
-    for (const [, value = ''] of tableOf('README.md', table).rows) {
-      for (const code of codesIn(value)) expect(sources).toContain(`@default ${code}\n`)
+  it.each(OPTIONS)('$page: $header has every option, and its default', (table) => {
+    const { page, header, interfaces, format = '' } = table
+    const defaults = new Map(interfaces.flatMap((name) => Array.from(defaultsOf(name))))
+    if (format) defaults.set('format', format)
+    const { rows } = tableOf(page, header)
+    const listed = rows.flatMap(([name = '', value = '']) =>
+      codesIn(name).map((option) => ({ option, shown: codesIn(value)[0] })),
+    )
+    expect(listed.map(({ option }) => option).sort()).toEqual([...defaults.keys()].sort())
+    for (const { option, shown } of listed) {
+      expect(shown, option).toBe(LITERAL.exec(defaults.get(option) ?? '')?.[0])
     }
-    const options = fieldsOf('SandboxOptions')
-    expect(names('Middleware option').sort()).toEqual(options.sort())
+  })
+
+  it('of the middleware has every option', () => {
+    expect(names('Middleware option').sort()).toEqual(fieldsOf('SandboxOptions').sort())
   })
 
   it('of the sandbox has every member', () => {
     const listed = names('In the sandbox').map((code) => code.replace(/\(.*/, ''))
-    const methods = Object.getOwnPropertyNames(Sandbox.prototype)
-    const source = readText('src/sandbox.ts')
-    const fields = [...source.matchAll(/^ {2}readonly (\w+):/gm)].map(([, name = '']) => name)
-    const expected = [...methods, ...fields].filter((name) => name !== 'constructor')
+    expect(listed.sort()).toEqual(membersOfClass(Sandbox, 'src/sandbox.ts').sort())
+  })
+
+  it('of a process has every member', () => {
+    const { rows } = tableOf('docs/processes.md', 'In a process')
+    const listed = rows.flatMap(([name = '']) =>
+      codesIn(name).map((code) => code.replace(/\(.*/, '')),
+    )
+    const expected = membersOfClass(SandboxProcess, 'src/process/process.ts')
     expect(listed.sort()).toEqual(expected.sort())
+  })
+
+  it('of file calls has every one', () => {
+    const { rows } = tableOf('docs/files.md', 'Call')
+    const listed = rows.flatMap(([name = '']) =>
+      codesIn(name).map((code) => code.replace(/\(.*/, '')),
+    )
+    const others = /^(?:runCode|exec|release|constructor)$|Process/
+    const all = Object.getOwnPropertyNames(Sandbox.prototype)
+    expect(listed.sort()).toEqual(all.filter((name) => !others.test(name)).sort())
+  })
+
+  it('of events has every one', () => {
+    const { rows } = tableOf('docs/streams.md', 'Event')
+    const listed = rows.flatMap(([type = '']) => codesIn(type))
+    expect(new Set(listed)).toEqual(new Set(membersOf('StreamEvent', 'type')))
+    const exit = rows.find(([type]) => type === '`exit`')?.[1] ?? ''
+    expect(codesIn(exit).sort()).toEqual(fieldsOf('ExecEnd').sort())
   })
 
   it('of killedBy has every reason', () => {
@@ -148,16 +225,25 @@ describe('the text', () => {
 
   it('names every field of a result', () => {
     const [, said = ''] = /The result has (.*?) where/s.exec(readText('README.md')) ?? []
-    expect(codesIn(said).sort()).toEqual(fieldsOf('ExecResult').sort())
+    const fields = [...fieldsOf('ExecEnd'), ...fieldsOf('ExecResult')]
+    expect(codesIn(said).sort()).toEqual(fields.sort())
   })
 
   it('links to what is there', () => {
     for (const page of PAGES) {
       const links = [...readText(page).matchAll(/\]\(([^)]+)\)/g)].map(([, link = '']) => link)
-      for (const link of links) expect(existsSync(path.join(root, link)), link).toBe(true)
+      const folder = path.join(root, path.dirname(page))
+      for (const link of links) expect(existsSync(path.join(folder, link)), link).toBe(true)
     }
   })
 })
+
+/** What stands in a class for its users: methods, accessors and fields. */
+function membersOfClass({ prototype }: { prototype: object }, file: string): string[] {
+  const fields = [...readText(file).matchAll(/^ {2}readonly (\w+):/gm)].map(([, name = '']) => name)
+  const own = Object.getOwnPropertyNames(prototype)
+  return [...own, ...fields].filter((name) => name !== 'constructor')
+}
 
 function codeOf(name: string): SandboxErrorCode {
   const isCode = (text: string): text is SandboxErrorCode => text.startsWith('SANDBOX_')

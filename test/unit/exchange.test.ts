@@ -63,12 +63,46 @@ describe('a request', () => {
     const exchange = channel.open(READ, () => {})
     agent.done(1)
     await exchange.outcome
-    exchange.signal(9)
+    exchange.signal('SIGKILL')
     exchange.end()
     await exchange.write(Buffer.from('late'))
     exchange.consumed(Stream.stdout, WINDOW_BYTES)
     await flow()
     expect(agent.heard.map(({ kind }) => kind)).toEqual([Kind.request])
+  })
+})
+
+describe('the beginning', () => {
+  it('is told once, and is not its end', async () => {
+    const { agent, channel } = await openChannel()
+    const exchange = channel.open(READ, () => {})
+    expect(await outcomeOf(exchange.started)).toBe('pending')
+    const about = { size: 3, mtimeMs: -1.5, mode: 0o644 }
+    agent.started(1, about)
+    agent.started(1, { pid: 7 })
+    expect(await outcomeOf(exchange.started)).toEqual(about)
+    expect(exchange.isOver).toBe(false)
+    expect(await outcomeOf(exchange.outcome)).toBe('pending')
+  })
+
+  it.each(['answer', 'exit'] as const)('that never came is none at the %s', async (end) => {
+    const { agent, channel } = await openChannel()
+    const exchange = channel.open(READ, () => {})
+    if (end === 'answer') agent.done(1)
+    else agent.exit()
+    expect(await outcomeOf(exchange.started)).toBeUndefined()
+    expect(exchange.isOver).toBe(true)
+  })
+})
+
+describe('signals', () => {
+  it('are sent by their names', async () => {
+    const { agent, channel } = await openChannel()
+    const exchange = channel.open(READ, () => {})
+    exchange.signal('SIGTERM')
+    exchange.signal('SIGKILL')
+    await flow()
+    expect(agent.signals).toEqual(['SIGTERM', 'SIGKILL'])
   })
 })
 

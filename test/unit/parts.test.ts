@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { LeaseEnd } from '../../src/lease.js'
 import { Lease } from '../../src/lease.js'
 import { Names } from '../../src/names.js'
-import { BoundedOutput } from '../../src/output.js'
+import { BoundedOutput } from '../../src/exec/output.js'
 import { Waiters } from '../../src/waiters.js'
 
 beforeEach(() => {

@@ -1,12 +1,11 @@
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../src/agent/protocol.js'
-import type { Channel } from '../../src/agent/channel.js'
+import type { ProgramLimits } from '../../src/exec/program.js'
+import { Program } from '../../src/exec/program.js'
+import type { KilledBy } from '../../src/exec/result.js'
 import type { LeaseEnd } from '../../src/lease.js'
-import { Lease } from '../../src/lease.js'
-import type { KilledBy, ProgramOptions } from '../../src/program.js'
-import { runProgram } from '../../src/program.js'
-import { flow, openChannel } from './fake-agent.js'
+import { flow, leased } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
 
 beforeEach(() => {
@@ -17,44 +16,47 @@ afterEach(() => {
 })
 
 const REQUEST = { op: 'exec', argv: ['true'], cwd: undefined, env: undefined } as const
-const SIGKILL = 9
+const MAX_BYTES = 1024 * 1024
 
-/** A program under way. */
-async function run(options: ProgramOptions = {}) {
-  const { agent, channel } = await openChannel()
-  const lease = new Lease<Channel>(channel, () => {
-    void channel.remove().catch(() => {})
-    return 'recreated'
-  })
-  const result = runProgram(lease, REQUEST, options)
+/** A program under way whose output counts by what is kept of it. */
+async function run(limits: ProgramLimits = {}) {
+  const world = await leased()
+  world.lease.touch()
+  const program = new Program(world.lease, REQUEST, limits)
+  program.drop(MAX_BYTES)
   await flow()
-  const signals = () => agent.heardOf(Kind.signal).map(({ payload }) => payload[0])
-  return { agent, channel, lease, result, signals }
+  const kept = () => ({
+    stdout: program.kept.stdout.toString(),
+    stderr: program.kept.stderr.toString(),
+  })
+  return { ...world, program, ended: program.ended, kept }
 }
 
 describe('a program that ends by itself', () => {
   it('gives its exit code, its output and what it used', async () => {
-    const { agent, result } = await run()
+    const { agent, ended, kept } = await run()
     agent.data(1, Stream.stdout, 'out')
     agent.data(1, Stream.stderr, 'err')
+    vi.advanceTimersByTime(12)
     agent.done(1, { exitCode: 3, usage: { cpuMs: 7, maxRssBytes: null } })
-    expect(await result).toEqual({
+    expect(await ended).toEqual({
       exitCode: 3,
       signal: null,
-      stdout: 'out',
-      stderr: 'err',
-      durationMs: expect.any(Number),
+      durationMs: 12,
       usage: { cpuMs: 7, maxRssBytes: undefined },
       truncated: false,
     })
+    expect(kept()).toEqual({ stdout: 'out', stderr: 'err' })
   })
 
   it('leaves no timer and no listener', async () => {
     const { signal } = new AbortController()
-    const { agent, channel, result } = await run({ signal, timeoutMs: 100 })
+    const { agent, channel, ended, program } = await run({ signal, timeoutMs: 100 })
     expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    expect(program.isOver).toBe(false)
     agent.done(1)
-    await result
+    await ended
+    expect(program.isOver).toBe(true)
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
     await channel.remove()
     expect(vi.getTimerCount()).toBe(0)
@@ -70,131 +72,144 @@ describe('a program that ends by itself', () => {
     [{ exitCode: 1, cause: 'disk' }, { killedBy: 'disk' }],
     [{ error: { code: 'EAGAIN', message: 'no' } }, { exitCode: null, killedBy: 'crash' }],
   ])('with %j', async (done, expected) => {
-    const { agent, result } = await run()
+    const { agent, ended } = await run()
     agent.done(1, done)
-    expect(await result).toMatchObject(expected)
+    expect(await ended).toMatchObject(expected)
   })
 
-  it('reads its stdin, which then ends', async () => {
-    const { agent } = await run({ stdin: 'héllo' })
-    const [data] = agent.heardOf(Kind.data)
-    expect(data?.payload.subarray(1).toString()).toBe('héllo')
-    expect(agent.heardOf(Kind.eof)).toHaveLength(1)
+  it('says when it runs, and nothing where it never did', async () => {
+    const running = await run()
+    running.agent.started(1, { pid: 7 })
+    expect(await running.program.started).toEqual({ pid: 7 })
+    const ended = await run()
+    ended.agent.done(1)
+    expect(await ended.program.started).toBeUndefined()
+    const aborted = await run({ signal: AbortSignal.abort() })
+    expect(await aborted.program.started).toBeUndefined()
   })
 
-  it('without stdin gets its end at once', async () => {
-    const { agent } = await run()
-    expect(agent.heard.map(({ kind }) => kind)).toEqual([Kind.request, Kind.eof])
+  it('keeps what it is told to', async () => {
+    const { agent, ended, kept } = await run({ keepBytes: 4 })
+    agent.data(1, Stream.stdout, 'abcdefgh')
+    agent.done(1)
+    expect(await ended).toMatchObject({ truncated: true })
+    expect(kept().stdout).toBe('abc\n[4 bytes left out]\nh')
   })
 })
 
 describe('a timeout', () => {
   it('kills the program and keeps what it wrote', async () => {
-    const { agent, result, signals } = await run({ timeoutMs: 100 })
+    const { agent, ended, kept } = await run({ timeoutMs: 100 })
     agent.data(1, Stream.stdout, 'so far')
     await flow()
     vi.advanceTimersByTime(99)
     await flow()
-    expect(signals()).toEqual([])
+    expect(agent.signals).toEqual([])
     vi.advanceTimersByTime(1)
     await flow()
-    expect(signals()).toEqual([SIGKILL])
+    expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
-    expect(await result).toMatchObject({
-      killedBy: 'timeout',
-      signal: 'SIGKILL',
-      exitCode: null,
-      stdout: 'so far',
-    })
+    expect(await ended).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL', exitCode: null })
+    expect(kept().stdout).toBe('so far')
+    vi.advanceTimersByTime(5000)
     expect(agent.removals).toBe(0)
   })
 
   it('removes the container where the kill is not confirmed in time', async () => {
-    const { agent, result } = await run({ timeoutMs: 100 })
+    const { agent, ended } = await run({ timeoutMs: 100 })
     vi.advanceTimersByTime(1099)
     await flow()
     expect(agent.removals).toBe(0)
-    expect(await outcomeOf(result)).toBe('pending')
+    expect(await outcomeOf(ended)).toBe('pending')
     vi.advanceTimersByTime(1)
-    expect(await result).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL', usage: undefined })
+    expect(await ended).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL', usage: undefined })
     expect(agent.removals).toBe(1)
   })
 
-  it('is thirty seconds unless told otherwise', async () => {
-    const { agent, signals } = await run()
-    vi.advanceTimersByTime(29_999)
-    await flow()
-    expect(signals()).toEqual([])
-    vi.advanceTimersByTime(1)
-    await flow()
-    expect(signals()).toEqual([SIGKILL])
-    agent.done(1)
+  it('that comes after it ended by itself does not change why', async () => {
+    const { agent, ended } = await run({ timeoutMs: 100 })
+    vi.advanceTimersByTime(100)
+    agent.done(1, { exitCode: 0 })
+    expect(await ended).not.toHaveProperty('killedBy')
   })
 })
 
 describe('an abort', () => {
   it('before the start sends nothing to the agent', async () => {
-    const { agent, result } = await run({ signal: AbortSignal.abort() })
-    expect(await result).toMatchObject({ killedBy: 'abort', exitCode: null, stdout: '' })
+    const { agent, ended, program } = await run({ signal: AbortSignal.abort(), timeoutMs: 100 })
+    expect(await ended).toMatchObject({ killedBy: 'abort', exitCode: null, signal: null })
+    expect(program).toMatchObject({ isOver: true, exchange: undefined })
+    program.signal('SIGTERM')
+    program.end('timeout')
+    await flow()
     expect(agent.heard).toEqual([])
+    expect(vi.getTimerCount()).toBe(1) // the pinger
   })
 
   it('kills the program; a later timeout does not change why', async () => {
     const abort = new AbortController()
-    const { agent, result, signals } = await run({ signal: abort.signal, timeoutMs: 100 })
+    const { agent, ended } = await run({ signal: abort.signal, timeoutMs: 100 })
     abort.abort()
     vi.advanceTimersByTime(100)
     await flow()
-    expect(signals()).toEqual([SIGKILL])
+    expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
-    expect(await result).toMatchObject({ killedBy: 'abort' })
+    expect(await ended).toMatchObject({ killedBy: 'abort' })
   })
 })
 
 describe('the output limit', () => {
   it('lets through what just fits', async () => {
-    const { agent, result, signals } = await run({ maxOutputBytes: 8 })
+    const { agent, ended, kept } = await run({ maxOutputBytes: 8 })
     agent.data(1, Stream.stdout, '1234')
     agent.data(1, Stream.stderr, '5678')
     agent.done(1)
-    expect(await result).toMatchObject({ stdout: '1234', stderr: '5678', truncated: false })
-    expect(await result).not.toHaveProperty('killedBy')
-    expect(signals()).toEqual([])
+    expect(await ended).toMatchObject({ truncated: false })
+    expect(await ended).not.toHaveProperty('killedBy')
+    expect(kept()).toEqual({ stdout: '1234', stderr: '5678' })
+    expect(agent.signals).toEqual([])
   })
 
   it('kills past it, and keeps beginning and end', async () => {
-    const { agent, result, signals } = await run({ maxOutputBytes: 8 })
+    const { agent, ended, kept } = await run({ maxOutputBytes: 8 })
     agent.data(1, Stream.stdout, 'abcdefgh')
     agent.data(1, Stream.stdout, 'ijkl')
     agent.data(1, Stream.stdout, 'm')
     await flow()
-    expect(signals()).toEqual([SIGKILL])
+    expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
-    expect(await result).toMatchObject({
-      killedBy: 'output',
-      truncated: true,
-      stdout: 'abcdef\n[5 bytes left out]\nlm',
-    })
+    expect(await ended).toMatchObject({ killedBy: 'output', truncated: true })
+    expect(kept().stdout).toBe('abcdef\n[5 bytes left out]\nlm')
   })
 
   it('counts both streams together', async () => {
-    const { agent, result, signals } = await run({ maxOutputBytes: 8 })
+    const { agent, ended } = await run({ maxOutputBytes: 8 })
     agent.data(1, Stream.stdout, '12345')
     agent.data(1, Stream.stderr, '6789')
     await flow()
-    expect(signals()).toEqual([SIGKILL])
+    expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1)
-    expect(await result).toMatchObject({ killedBy: 'output' })
+    expect(await ended).toMatchObject({ killedBy: 'output', exitCode: 0 })
   })
+})
 
-  it('still pays for what it leaves out, so that the kill is confirmed', async () => {
-    const { agent, result } = await run({ maxOutputBytes: 8 })
-    for (let sent = 0; sent < 10; sent++) {
-      agent.data(1, Stream.stdout, Buffer.alloc(65_536))
-      await flow()
-    }
-    agent.done(1)
-    expect(await result).toMatchObject({ killedBy: 'output', exitCode: 0 })
+describe('a signal', () => {
+  it.each([
+    ['that ended it is an abort', { signal: 'SIGINT' }, { killedBy: 'abort', signal: 'SIGINT' }],
+    ['that it survived is not', { exitCode: 0 }, { exitCode: 0, signal: null }],
+    ['is not where another ended it', { signal: 'SIGSEGV' }, { signal: 'SIGSEGV' }],
+    ['is not where the kernel did', { signal: 'SIGKILL', cause: 'oom' }, { killedBy: 'oom' }],
+  ])('%s', async (_, done, expected) => {
+    const { agent, ended, program } = await run()
+    program.signal('SIGINT')
+    await flow()
+    expect(agent.signals).toEqual(['SIGINT'])
+    agent.done(1, done)
+    const end = await ended
+    expect(end).toMatchObject(expected)
+    expect('killedBy' in end).toBe('killedBy' in expected)
+    vi.advanceTimersByTime(5000)
+    expect(agent.removals).toBe(0)
   })
 })
 
@@ -207,40 +222,42 @@ describe('a container that goes', () => {
     ['crash', 'crash'],
     ['closed', 'shutdown'],
   ])('because its lease is %s says %s', async (end, killedBy) => {
-    const { agent, lease, result } = await run()
+    const { agent, lease, ended, kept } = await run()
     agent.data(1, Stream.stdout, 'so far')
     await flow()
     lease.end(end)
-    expect(await result).toMatchObject({ killedBy, signal: 'SIGKILL', stdout: 'so far' })
+    expect(await ended).toMatchObject({ killedBy, signal: 'SIGKILL' })
+    expect(kept().stdout).toBe('so far')
   })
 
   it('for want of memory says oom, whatever became of the lease', async () => {
-    const { agent, lease, result } = await run()
+    const { agent, lease, ended } = await run()
     agent.exit({ oom: true })
     lease.end('crash')
-    expect(await result).toMatchObject({ killedBy: 'oom' })
+    expect(await ended).toMatchObject({ killedBy: 'oom' })
   })
 
   it('by itself says crash', async () => {
-    const { agent, result } = await run()
+    const { agent, ended } = await run()
     agent.exit()
-    expect(await result).toMatchObject({ killedBy: 'crash', exitCode: null })
+    expect(await ended).toMatchObject({ killedBy: 'crash', exitCode: null })
   })
 
   it('before the call says the same, and throws nothing', async () => {
     const { agent, lease } = await run()
     agent.exit()
     await flow()
-    expect(await runProgram(lease, REQUEST, {})).toMatchObject({ killedBy: 'crash' })
+    expect(await new Program(lease, REQUEST, {}).ended).toMatchObject({ killedBy: 'crash' })
   })
 
   it('and cannot be removed is no unhandled rejection', async () => {
-    const { agent, result } = await run({ timeoutMs: 10 })
+    const { agent, ended } = await run({ timeoutMs: 10 })
     agent.cannotRemove = true
     vi.advanceTimersByTime(1010)
     await flow()
     expect(agent.removals).toBe(1)
     agent.exit()
-    expect(await result).toMatchObject({ killedBy: 'timeout' })
+    expect(await ended).toMatchObject({ killedBy: 'timeout' })
+    expect(agent.heardOf(Kind.signal)).toHaveLength(1)
   })
 })

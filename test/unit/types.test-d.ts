@@ -2,11 +2,17 @@ import { Hono } from 'hono'
 import { hc } from 'hono/client'
 import { describe, expectTypeOf, it } from 'vitest'
 import type {
+  Collected,
+  ExecEvent,
+  ExecHandle,
   ExecResult,
+  FileEntry,
   KilledBy,
   Language,
+  LogMatch,
   Sandbox,
   SandboxErrorCode,
+  SandboxProcess,
   StartReport,
 } from '../../src/index.js'
 import { initSandboxes, SandboxPool } from '../../src/index.js'
@@ -72,5 +78,103 @@ describe('results and options', () => {
     void new SandboxPool({ memoryLimit: '1g' })
     // @ts-expect-error no such option
     sandbox({ timeoutMs: 5 })
+  })
+})
+
+declare const leased: Sandbox
+
+describe('a program', () => {
+  it('gives text, or bytes where it is asked for them', () => {
+    expectTypeOf(leased.exec('x')).toEqualTypeOf<ExecHandle>()
+    expectTypeOf(leased.exec(['x'] as const, { format: 'text' })).toEqualTypeOf<ExecHandle>()
+    expectTypeOf(leased.exec('x', { format: 'bytes' })).toEqualTypeOf<ExecHandle<Buffer>>()
+    expectTypeOf(leased.runCode('x', { args: ['a'] })).toEqualTypeOf<ExecHandle>()
+    expectTypeOf(leased.runCode('x', { format: 'bytes' })).toEqualTypeOf<ExecHandle<Buffer>>()
+    expectTypeOf<Awaited<ExecHandle<Buffer>>>().toEqualTypeOf<ExecResult<Buffer>>()
+    // @ts-expect-error no such format
+    leased.exec('x', { format: 'hex' })
+    // @ts-expect-error arguments are of code alone
+    leased.exec('x', { args: [] })
+  })
+
+  it('calls back with what was asked for', () => {
+    leased.exec('x', { onStdout: (text) => expectTypeOf(text).toEqualTypeOf<string>() })
+    leased.exec('x', {
+      format: 'bytes',
+      onStderr: async (bytes) => expectTypeOf(bytes).toEqualTypeOf<Buffer>(),
+    })
+  })
+
+  it('has events that narrow by their type', async () => {
+    for await (const event of leased.exec('x')) {
+      expectTypeOf(event).toEqualTypeOf<ExecEvent>()
+      if (event.type === 'exit') {
+        expectTypeOf(event.exitCode).toEqualTypeOf<number | null>()
+        // @ts-expect-error an exit has no data
+        void event.data
+      } else {
+        expectTypeOf(event.type).toEqualTypeOf<'stdout' | 'stderr'>()
+        expectTypeOf(event.data).toEqualTypeOf<string>()
+      }
+    }
+    for await (const event of leased.exec('x', { format: 'bytes' })) {
+      if (event.type === 'stdout') expectTypeOf(event.data).toEqualTypeOf<Buffer>()
+    }
+  })
+
+  it('reads text and bytes, and knows the signals', () => {
+    const handle = leased.exec('x', { stdin: new Blob([]).stream() })
+    expectTypeOf(handle.stdin).toEqualTypeOf<WritableStream<string | Uint8Array>>()
+    handle.kill('SIGINT')
+    // @ts-expect-error no such signal
+    handle.kill('SIGNOTHING')
+    // @ts-expect-error signals have names
+    handle.kill(9)
+  })
+
+  it('is what Promise.all takes', () => {
+    expectTypeOf(
+      Promise.all([leased.exec('x'), leased.runCode('y', { format: 'bytes' })]),
+    ).resolves.toEqualTypeOf<[ExecResult, ExecResult<Buffer>]>()
+  })
+})
+
+describe('a process', () => {
+  it('is waited for', () => {
+    expectTypeOf(leased.startProcess('x')).resolves.toEqualTypeOf<SandboxProcess>()
+    expectTypeOf<SandboxProcess['waitForLog']>().returns.resolves.toEqualTypeOf<LogMatch>()
+    expectTypeOf<SandboxProcess['exited']>().resolves.toEqualTypeOf<ExecResult>()
+    expectTypeOf<LogMatch['match']>().toEqualTypeOf<RegExpExecArray | undefined>()
+  })
+})
+
+describe('files', () => {
+  it('are read as bytes, text or a stream', () => {
+    expectTypeOf(leased.readFile('p')).resolves.toEqualTypeOf<Buffer>()
+    expectTypeOf(leased.readFile('p', { maxBytes: 5 })).resolves.toEqualTypeOf<Buffer>()
+    expectTypeOf(leased.readFile('p', { format: 'bytes' })).resolves.toEqualTypeOf<Buffer>()
+    expectTypeOf(leased.readFile('p', { format: 'text' })).resolves.toEqualTypeOf<string>()
+    expectTypeOf(leased.readFile('p', { format: 'stream' })).resolves.toEqualTypeOf<
+      ReadableStream<Uint8Array>
+    >()
+    // @ts-expect-error no such format
+    void leased.readFile('p', { format: 'hex' })
+  })
+
+  it('are written from what a response or a form has', () => {
+    void leased.writeFile('p', new File([], 'name'))
+    void leased.writeFile('p', Buffer.alloc(0))
+    const { body } = new Response('')
+    if (body) void leased.writeFile('p', body)
+    // @ts-expect-error no content
+    void leased.writeFile('p', null)
+  })
+
+  it('are listed and collected', () => {
+    expectTypeOf(leased.listFiles()).resolves.toEqualTypeOf<FileEntry[]>()
+    expectTypeOf(
+      leased.collect({ since: [], glob: ['*'] as const }),
+    ).resolves.toEqualTypeOf<Collected>()
+    expectTypeOf<FileEntry['type']>().toEqualTypeOf<'file' | 'directory' | 'symlink' | 'other'>()
   })
 })

@@ -1,6 +1,8 @@
 // The loop: frames in, requests out
 
 const SPARE_DELAY_MS = 10
+const LONGEST_MESSAGE = 1000
+const ERRORS = util.getSystemErrorMap()
 const environ = { ...process.env, HOME: WORKSPACE, LANG: 'C.UTF-8' }
 const jobs = new Map()
 const spareNow = { child: null, pipes: null }
@@ -31,7 +33,42 @@ function settingsOf({ cwd, env, args }) {
   return { cwd: cwd ?? WORKSPACE, env: { ...environ, ...env }, args: args ?? [] }
 }
 
-const requests = {
+const isText = (value) => typeof value === 'string'
+const isTexts = (value) => Array.isArray(value) && value.every(isText)
+const isRecord = (value) => Object.prototype.toString.call(value) === '[object Object]'
+const isFlag = (value) => typeof value === 'boolean'
+const isCount = (value) => Number.isSafeInteger(value) && value >= 0
+
+/** What a field is, in whatever request. */
+const FIELDS = Object.entries({
+  code: isText,
+  argv: (value) => isTexts(value) && value.length > 0,
+  args: isTexts,
+  cwd: isText,
+  env: (value) => isRecord(value) && isTexts(Object.values(value)),
+  path: isText,
+  to: isText,
+  offset: isCount,
+  length: isCount,
+  mode: (value) => isCount(value) && value <= PERMISSIONS,
+  atomic: isFlag,
+  recursive: isFlag,
+})
+const NEEDED = { run: ['code'], exec: ['argv'], move: ['path', 'to'] }
+
+function check(request) {
+  const isKnown = [programs, FILES].some((known) => Object.hasOwn(known, request?.op))
+  if (!isKnown) throw failure('EINVAL', 'no such request')
+  const needed = NEEDED[request.op] ?? ['path']
+  for (const [name, isRight] of FIELDS) {
+    const value = request[name]
+    if (value === undefined ? needed.includes(name) : !isRight(value)) {
+      throw failure('EINVAL', `${name} is missing, or not what it should be`)
+    }
+  }
+}
+
+const programs = {
   run(id, request) {
     if (!spareNow.child?.pid) prepareSpare()
     const { child } = spareNow
@@ -53,13 +90,8 @@ const requests = {
       sendData(id, STDERR, Buffer.from(`${name}: ${error.message}\n`).subarray(-CHUNK))
       return send(DONE, id, json({ exitCode: 126, signal: null }))
     }
-    start(id, child, missing ? settings.cwd : request.argv[0])
-  },
-  read: (id, { path: name }) => give(id, readingFile(id, name)),
-  list: (id, { path: name }) => give(id, readingListing(id, name)),
-  write(id, { path: name }) {
-    const { O_WRONLY, O_CREAT, O_TRUNC } = fs.constants
-    jobs.set(id, new Writing(id, openRegular(name, O_WRONLY | O_CREAT | O_TRUNC)))
+    start(id, child, missing ? settings.cwd : name)
+    if (child.pid) send(STARTED, id, json({ pid: child.pid }))
   },
 }
 
@@ -70,48 +102,69 @@ function start(id, child, what) {
   child.once('exit', () => setTimeout(prepareSpare, SPARE_DELAY_MS))
 }
 
-function give(id, reading) {
-  jobs.set(id, reading)
-  reading.pump()
+function serve(id, request) {
+  check(request)
+  if (Object.hasOwn(programs, request.op)) return programs[request.op](id, request)
+  const steps = FILES[request.op](request)
+  const job = request.op === 'write' ? new Taking(id, steps) : new Giving(id, steps)
+  jobs.set(id, job)
+  job.begin()
 }
 
 function done(id, answer) {
   if (jobs.delete(id) || answer.error) send(DONE, id, json(answer))
 }
 
-function frame(kind, id, payload) {
-  if (kind === PING) return send(PING, id, payload)
+/** What a request or the file system may contain ends the request, and never the agent. */
+function attempt(id, action) {
   try {
-    if (kind === REQUEST) {
-      const request = JSON.parse(payload)
-      return requests[request.op](id, request)
-    }
-    const job = jobs.get(id) // none: it ended while this was on its way
-    if (kind === DATA) job?.data(payload.subarray(1))
-    else if (kind === EOF) job?.eof()
-    else if (kind === CREDIT) job?.credit(payload[0], payload.readUInt32BE(1))
-    else if (kind === SIGNAL) job?.signal(payload[0])
+    action()
   } catch (error) {
-    if (!error.code) throw error
-    jobs.get(id)?.close?.()
-    done(id, { error: { code: error.code, message: error.message } })
+    try {
+      jobs.get(id)?.close?.()
+    } catch {
+      // it is over all the same
+    }
+    const code = /^E[A-Z0-9]+$/.test(error.code) ? error.code : 'EINVAL'
+    const [, says = error.message] = ERRORS.get(error.errno) ?? []
+    done(id, { error: { code, message: says.slice(0, LONGEST_MESSAGE) } })
   }
 }
 
-let inbox = Buffer.alloc(0)
+function frame(kind, id, payload) {
+  if (kind === PING) return send(PING, id, payload)
+  if (kind === REQUEST) return serve(id, JSON.parse(payload))
+  const job = jobs.get(id) // none: it ended while this was on its way
+  if (kind === DATA) job?.data(payload.subarray(1))
+  else if (kind === EOF) job?.eof()
+  else if (kind === CREDIT) job?.credit(payload[0], payload.readUInt32BE(1))
+  else if (kind === SIGNAL) {
+    const name = payload.toString()
+    if (Object.hasOwn(os.constants.signals, name)) job?.signal(name)
+  }
+}
+
+let inbox = []
+let held = 0
+let wanted = HEADER_SIZE
 
 function receive(data) {
   heard = performance.now()
-  inbox = inbox.length === 0 ? data : Buffer.concat([inbox, data])
-  while (inbox.length >= HEADER_SIZE) {
-    const length = inbox.readUInt32BE(5)
+  inbox.push(data)
+  held += data.length
+  if (held < wanted) return
+  let rest = inbox.length === 1 ? data : Buffer.concat(inbox)
+  for (wanted = HEADER_SIZE; rest.length >= wanted; wanted = HEADER_SIZE) {
+    const length = rest.readUInt32BE(5)
     if (length > MAX_FRAME) throw new Error(`a frame of ${length} bytes`)
-    if (inbox.length < HEADER_SIZE + length) return
-    const payload = inbox.subarray(HEADER_SIZE, HEADER_SIZE + length)
-    const [kind, id] = [inbox[0], inbox.readUInt32BE(1)]
-    inbox = inbox.subarray(HEADER_SIZE + length)
-    frame(kind, id, payload)
+    wanted += length
+    if (rest.length < wanted) break
+    const [kind, id, payload] = [rest[0], rest.readUInt32BE(1), rest.subarray(HEADER_SIZE, wanted)]
+    rest = rest.subarray(wanted)
+    attempt(id, () => frame(kind, id, payload))
   }
+  inbox = rest.length > 0 ? [rest] : []
+  held = rest.length
 }
 
 // The host is gone, or has not even pinged though its socket is still there

@@ -10,10 +10,10 @@ const childProcess = require('node:child_process')
 const fs = require('node:fs')
 const net = require('node:net')
 const os = require('node:os')
-const path = require('node:path')
+const util = require('node:util')
 
-const VERSION = 1
-const [HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING] = [1, 2, 3, 4, 5, 6, 7, 8]
+const VERSION = 2
+const [HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING, STARTED] = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 const [STDIN, STDOUT, STDERR] = [0, 1, 2]
 const HEADER_SIZE = 9
 const CHUNK = 65536

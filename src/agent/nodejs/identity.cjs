@@ -2,19 +2,20 @@
 
 const NOBODY = 65534
 const isRoot = process.getuid() === 0
-if (isRoot) process.setgroups([])
+if (isRoot) {
+  process.setgroups([])
+  process.setgid(NOBODY) // for good: a switch costs a signal to every thread, and one is enough
+}
 const asProgram = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
 
 /** One file operation with nobody's rights, no more than the programs have. */
 function asNobody(action) {
-  if (!isRoot) return action()
-  process.setegid(NOBODY)
+  if (process.geteuid() !== 0) return action()
   process.seteuid(NOBODY)
   try {
     return action()
   } finally {
     process.seteuid(0)
-    process.setegid(0)
   }
 }
 

@@ -11,20 +11,20 @@ const MKFIFO = { ...asProgram, stdio: 'ignore', timeout: 2000, killSignal: 'SIGK
  * without waiting: what a program may put in their place opens nothing of ours and stops nobody.
  */
 function openPipes() {
-  const base = path.join('/tmp', `.hono-sandbox-${process.hrtime.bigint()}-`)
+  const base = `/tmp/.hono-sandbox-${process.hrtime.bigint()}-`
   const names = ['in', 'out', 'err'].map((name) => base + name)
   const fds = []
   const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants
   const open = (name, flags) => {
-    const fd = asNobody(() => fs.openSync(name, flags | O_NONBLOCK | O_NOFOLLOW))
+    const fd = fs.openSync(name, flags | O_NONBLOCK | O_NOFOLLOW)
     return fds[fds.push(fd) - 1]
   }
   try {
     childProcess.execFileSync('mkfifo', ['-m', '600', ...names], MKFIFO)
-    const [stdin, stdout, stderr] = names
     // A reader first: a writer finds none otherwise. A child's three do wait, libuv sees to it.
-    const readers = [stdin, stdout, stderr].map((name) => open(name, O_RDONLY))
-    const writers = [stdin, stdout, stderr].map((name) => open(name, O_WRONLY))
+    const [readers, writers] = asNobody(() =>
+      [O_RDONLY, O_WRONLY].map((flags) => names.map((name) => open(name, flags))),
+    )
     return {
       ours: [writers[0], readers[1], readers[2]],
       theirs: [readers[0], writers[1], writers[2]],
@@ -83,12 +83,12 @@ class Program {
   }
 
   credit(channel, amount) {
-    this.outlets[channel - 1].grant(amount)
+    this.outlets[channel - 1]?.grant(amount)
     this.finish()
   }
 
-  signal(number) {
-    if (this.exit === null && this.child.pid) killTree(this.child.pid, number)
+  signal(name) {
+    if (this.exit === null && this.child.pid) killTree(this.child.pid, name)
   }
 
   exited(exitCode, signal, cause = exitCode === 0 ? null : findCause()) {
@@ -112,7 +112,7 @@ class Program {
 }
 
 /** The program's group and whatever descends from it, also in other sessions. */
-function killTree(root, number) {
+function killTree(root, signal) {
   const parents = new Map()
   for (const name of fs.readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
@@ -130,7 +130,7 @@ function killTree(root, number) {
   }
   for (const target of [-root, ...found]) {
     try {
-      process.kill(target, number)
+      process.kill(target, signal)
     } catch {
       continue
     }

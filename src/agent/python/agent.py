@@ -12,16 +12,10 @@ class Agent:
         self.refusal = None
         self.wanted_spares = 1
         self.inbox = bytearray()
-        self.highest_fd = 2
+        self.turns = []
+        self.highest_pipe = 2
         os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8')
         self.counts = {cause: counter(cause) for cause in COUNTERS}
-        self.requests = {
-            'run': self.run,
-            'exec': self.exec,
-            'read': self.read,
-            'write': self.write,
-            'list': self.list,
-        }
 
     # The loop
 
@@ -43,7 +37,7 @@ class Agent:
         self.send(HELLO, 0, as_json({'version': VERSION, 'language': sys.version.split()[0]}))
         while True:
             is_short = len(self.spares) < self.wanted_spares
-            ready = self.epoll.poll(0 if is_short else SILENCE_S)
+            ready = self.epoll.poll(0 if is_short or self.turns else SILENCE_S)
             if time.monotonic() - self.heard > SILENCE_S:
                 os._exit(0)  # the host has not even pinged: it is gone, though its socket is not
             if is_short and not ready:  # a fork takes its time: whoever waits goes first
@@ -55,6 +49,8 @@ class Agent:
                 job = handler and handler()
                 if job:
                     return job
+            if self.turns:
+                self.step(self.turns.pop(0))
 
     def watch(self, fd, events, handler):
         self.handlers[fd] = handler
@@ -85,7 +81,7 @@ class Agent:
 
     def frame(self, kind, id, payload):
         if kind == REQUEST:
-            return self.request(id, json.loads(payload))
+            return self.request(id, payload)
         if kind == PING:
             return self.send(PING, id, payload)
         job = self.jobs.get(id)
@@ -99,20 +95,33 @@ class Agent:
             elif kind == CREDIT:
                 job.credit(payload[0], int.from_bytes(payload[1:], 'big'))
             elif kind == SIGNAL:
-                job.signal(payload[0])
+                if payload in SIGNALS:
+                    job.signal(SIGNALS[payload])
         except OSError as error:
             self.fail(id, error)
 
-    def request(self, id, request):
+    def request(self, id, payload):
         try:
-            return self.requests[request['op']](id, request)
-        except ValueError:  # a name that no system call takes
-            self.fail(id, OSError(errno.EINVAL, os.strerror(errno.EINVAL)))
-        except OSError as error:
-            cause = REFUSALS.get(error.errno) if request['op'] in ('run', 'exec') else None
+            request = json.loads(payload)
+            if request['op'] == 'run':
+                return self.run(id, request)
+            if request['op'] == 'exec':
+                return self.exec(id, request)
+            kind = Taking if request['op'] == 'write' else Giving
+            self.jobs[id] = kind(self, id, FILES[request['op']](request))
+            self.step(id)
+        except OSError as error:  # of a program: file requests deal with their own
+            cause = REFUSALS.get(error.errno)
             if cause is None:
                 return self.fail(id, error)
             self.send(DONE, id, as_json({'exitCode': None, 'signal': None, 'cause': cause}))
+        except Exception as error:
+            self.fail(id, error)
+
+    def step(self, id):
+        job = self.jobs.get(id)
+        if job and job.step():
+            self.turns.append(id)
 
     # What goes out
 
@@ -127,6 +136,8 @@ class Agent:
             self.send(DONE, id, as_json(answer))
 
     def fail(self, id, error):
+        if not isinstance(error, OSError):  # it makes no sense, or no system call takes it
+            error = OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         code = errno.errorcode.get(error.errno, 'EIO')
         self.done(id, {'error': {'code': code, 'message': error.strerror or str(error)}})
 
@@ -134,9 +145,8 @@ class Agent:
 
     def fork(self, before):
         """A child with pipes; in the child `before` runs, and what it returns is the job to do."""
-        pipes = as_nobody(lambda: [os.pipe() for _ in range(3)])  # theirs, or /dev/stdout is closed
+        pipes = as_nobody(lambda: [self.pipe() for _ in range(3)])  # or /dev/stdout is closed to it
         (theirs_in, stdin), (stdout, theirs_out), (stderr, theirs_err) = pipes
-        self.highest_fd = max(self.highest_fd, *pipes[0], *pipes[1], *pipes[2])
         theirs = (theirs_in, theirs_out, theirs_err)
         try:
             pid = os.fork()
@@ -156,12 +166,19 @@ class Agent:
             os.close(fd)
         return Program(self, pid, stdin, stdout, stderr), None
 
+    def pipe(self):
+        ends = os.pipe()
+        self.highest_pipe = max(self.highest_pipe, *ends)
+        return ends
+
     def child(self, before):
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        if before.keep > 3:
-            os.dup2(before.keep, 3)
-        os.closerange(4 if before.keep >= 0 else 3, self.highest_fd + 1)
+        os.dup2(before.keep, 3, inheritable=False)
+        highest = self.highest_pipe
+        if any(isinstance(job, FileJob) for job in self.jobs.values()):  # what these have open, too
+            highest = max(map(int, os.listdir('/proc/self/fd')))
+        os.closerange(4, highest + 1)
         os.setsid()
         be_first_victim()
         become_nobody()
@@ -169,8 +186,7 @@ class Agent:
 
     def prepare_spare(self):
         """The child that has forked already and waits for its code on a pipe."""
-        take, give = os.pipe()
-        self.highest_fd = max(self.highest_fd, give)
+        take, give = self.pipe()
         try:
             program, job = self.fork(Waiting(take))
         except OSError as error:
@@ -188,6 +204,8 @@ class Agent:
         self.spares.append(program)
 
     def run(self, id, request):
+        code, args = request['code'].lstrip('\ufeff'), request.get('args') or []
+        settings = as_json(settings_of(request, args, code=code))
         if not self.spares:
             job = self.prepare_spare()
             if job:
@@ -197,27 +215,30 @@ class Agent:
         program = self.spares.pop(0)
         self.start(id, program)
         try:
-            write_all(program.give, as_json(self.settings(request, code=request['code'])))
+            write_all(program.give, settings)
         except BrokenPipeError:
             pass  # somebody inside killed it: its exit tells
         os.close(program.give)
 
     def exec(self, id, request):
-        program, _ = self.fork(Executing(request['argv'], self.settings(request)))
+        settings = settings_of(request, request['argv'])
+        if not settings['args']:
+            raise ValueError('nothing to execute')
+        take, give = self.pipe()
+        try:
+            program, _ = self.fork(Executing(give, settings))
+        except OSError:
+            os.close(take)
+            raise
+        finally:
+            os.close(give)
+        program.trouble = take
         self.programs[program.pid] = program
         self.start(id, program)
 
     def start(self, id, program):
         self.jobs[id] = program
         program.serve(id)
-
-    def settings(self, request, **more):
-        return {
-            'cwd': request.get('cwd') or WORKSPACE,
-            'env': request.get('env') or {},
-            'args': request.get('args') or [],
-            **more,
-        }
 
     def reap(self):
         try:
@@ -266,22 +287,6 @@ class Agent:
                 found = found or cause
             self.counts[cause] = count
         return found or ('disk' if is_full(WORKSPACE) or is_full('/tmp') else None)
-
-    # Files
-
-    def read(self, id, request):
-        self.give(id, as_nobody(lambda: open_regular(request['path'], os.O_RDONLY)))
-
-    def list(self, id, request):
-        self.give(id, io.BytesIO(as_nobody(lambda: listing(at(request['path'])))))
-
-    def give(self, id, file):
-        self.jobs[id] = Reading(self, id, file)
-        self.jobs[id].pump()
-
-    def write(self, id, request):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        self.jobs[id] = Writing(self, id, as_nobody(lambda: open_regular(request['path'], flags)))
 
 
 run_code(Agent().main())

@@ -1,89 +1,215 @@
-class Reading:
-    """Bytes of a file, or of a listing, on their way to the host."""
+# File requests: what they do. Each is a generator that its job runs with nobody's rights, in turns:
+# a dict that it yields goes out as `started`, bytes go out on stream 1, None is a place to pause.
+# It holds what is open, so whatever ends it closes and removes.
 
-    def __init__(self, agent, id, file):
-        self.agent, self.id, self.file, self.budget = agent, id, file, WINDOW
+KINDS = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory', stat.S_IFLNK: 'symlink'}
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # it went, or something else took its place
+CLOSED = (*GONE, errno.EACCES, errno.EPERM)
+FAR = 900  # characters of a path from where it is deleted anew: no call takes 4096 bytes
 
-    def credit(self, _channel, amount):
-        self.budget += amount
-        self.pump()
 
-    def pump(self):
-        while self.budget:
-            data = self.file.read(min(CHUNK, self.budget))
+def read(request):
+    offset, left = request.get('offset') or 0, request.get('length')
+    with open_regular(at(request['path']), os.O_RDONLY) as file:
+        info = os.fstat(file.fileno())
+        yield describe(info)
+        while left is None or left > 0:
+            data = os.pread(file.fileno(), CHUNK if left is None else min(CHUNK, left), offset)
             if not data:
-                self.file.close()
-                return self.agent.done(self.id, {})
-            self.budget -= len(data)
-            self.agent.send(DATA, self.id, bytes([STDOUT]) + data)
+                break
+            offset += len(data)
+            left = left and left - len(data)
+            yield data
 
-    def data(self, _data):
+
+def write(request):
+    """Is sent the bytes, and None at their end."""
+    path, mode, new = at(request['path']), request.get('mode'), None
+    flags = os.O_WRONLY | os.O_CREAT
+    if request.get('atomic'):
+        kept = mode_of(path)
+        mode = kept if mode is None else mode
+        new = os.path.join(os.path.dirname(path), '.new-' + os.urandom(8).hex())
+        flags |= os.O_EXCL | os.O_NOFOLLOW
+    with open_regular(new or path, flags) as file:
+        try:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
+            os.ftruncate(file.fileno(), 0)
+            data = yield {}
+            while data is not None:
+                write_all(file.fileno(), data)
+                data = yield
+            file.close()  # a file system may say only here that it had no room
+            if new:
+                os.rename(new, path)
+        except BaseException:
+            if new:
+                unless_gone(os.unlink, new)
+            raise
+
+
+def mode_of(path):
+    """What the file has that is to be replaced, or what a new one gets."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return 0o644
+    check_regular(mode)
+    return stat.S_IMODE(mode)
+
+
+def list_folder(request):
+    with Folder(at(request['path']), 0) as base:
+        for path, info in walk(base, lambda _: request.get('recursive'), CLOSED):
+            yield entry_line(path, info)
+
+
+def stat_one(request):
+    yield entry_line(request['path'], os.stat(at(request['path'])))
+
+
+def make_folder(request):
+    missing = [at(request['path'])]
+    while missing:
+        path = missing.pop()
+        parent = os.path.dirname(path)
+        try:
+            os.mkdir(path)
+        except OSError as error:
+            if not request.get('recursive'):
+                raise
+            if error.errno == errno.ENOENT and not os.path.isdir(parent):
+                missing += [path, parent]
+            elif not os.path.isdir(path):
+                raise
+        yield
+
+
+def move(request):
+    os.rename(at(request['path']), at(request['to']))
+    yield
+
+
+def delete(request):
+    root = at(request['path']).rstrip('/') or '/'  # with a slash a link would be followed
+    try:
+        return os.unlink(root)
+    except IsADirectoryError:
+        if not request.get('recursive'):
+            raise
+    yield from delete_folder(root, None)
+
+
+def delete_folder(root, parent):
+    with Folder(root, os.O_NOFOLLOW, parent) as base:
+        folders = []
+        for path, info in walk(base, lambda path: len(path) < FAR, GONE):
+            yield
+            if stat.S_ISDIR(info.st_mode):
+                folders.append(path)
+            else:
+                unless_gone(os.unlink, path, base)
+        while folders:
+            yield
+            path = folders.pop()
+            if len(path) < FAR:
+                unless_gone(os.rmdir, path, base)
+            else:
+                yield from delete_folder(path, base)
+    unless_gone(os.rmdir, root, parent)
+
+
+def unless_gone(remove, path, base=None):
+    try:
+        remove(path, dir_fd=base)
+    except FileNotFoundError:
         pass
 
-    def eof(self):
-        pass
 
-    def signal(self, _number):
-        self.file.close()
-        self.agent.done(self.id, {})
+FILES = {
+    'read': read,
+    'write': write,
+    'list': list_folder,
+    'stat': stat_one,
+    'mkdir': make_folder,
+    'move': move,
+    'delete': delete,
+}
 
 
-class Writing:
-    """Bytes of the host on their way to a file."""
-
-    def __init__(self, agent, id, file):
-        self.agent, self.id, self.file = agent, id, file
-
-    def data(self, data):
-        self.file.write(data)
-        self.agent.credit(self.id, len(data))
-
-    def eof(self):
-        self.file.close()
-        self.agent.done(self.id, {})
-
-    def credit(self, _channel, _amount):
-        pass
-
-    def signal(self, _number):
-        self.eof()
+# What they are made of
 
 
 def at(path):
     return os.path.join(WORKSPACE, path)
 
 
-def open_regular(path, flags):
-    fd = os.open(at(path), flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
-    mode = os.fstat(fd).st_mode
+def check_regular(mode):
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, 'Not a regular file')
+
+
+def open_regular(path, flags):
+    """Without waiting for anything. Nothing is cut yet: it could be no file."""
+    fd = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    try:
+        check_regular(os.fstat(fd).st_mode)
+    except OSError:
         os.close(fd)
-        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-        raise OSError(number, os.strerror(number) if stat.S_ISDIR(mode) else 'not a regular file')
+        raise
     return os.fdopen(fd, 'wb' if flags & os.O_WRONLY else 'rb', buffering=0)
 
 
-def listing(folder):
-    lines = []
-    for entry in os.scandir(folder):
+class Folder:
+    """An open one, for paths that begin in it."""
+
+    def __init__(self, path, flags, base=None):
+        self.fd = os.open(path, flags | os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=base)
+
+    def __enter__(self):
+        return self.fd
+
+    def __exit__(self, *_):
+        os.close(self.fd)
+
+
+def walk(base, enters, skipped):
+    """What is beneath an open folder, with its path there: a folder before what is in it."""
+    folders = ['']
+    while folders:
+        under = folders.pop()
         try:
-            lines.append(entry_line(entry))
-        except FileNotFoundError:
-            continue  # it went while we looked
-    return b'\n'.join(sorted(lines))
+            for name, info in entries(under or '.', base):
+                path = os.path.join(under, name)
+                if stat.S_ISDIR(info.st_mode) and enters(path):
+                    folders.append(path)
+                yield path, info
+        except OSError as error:
+            if not under or error.errno not in skipped:
+                raise
 
 
-def entry_line(entry):
-    info = entry.stat(follow_symlinks=False)
-    kinds = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory', stat.S_IFLNK: 'symlink'}
-    return as_json(
-        {
-            'name': entry.name,
-            'type': kinds.get(stat.S_IFMT(info.st_mode), 'other'),
-            'size': info.st_size,
-            'mtimeMs': info.st_mtime_ns // 1000000,
-        }
-    )
+def entries(path, base):
+    with Folder(path, os.O_NOFOLLOW, base) as folder, os.scandir(folder) as found:
+        for entry in found:
+            try:
+                info = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # it went while we looked
+            yield entry.name, info
+
+
+def describe(info):
+    mode = stat.S_IMODE(info.st_mode)
+    return {'size': info.st_size, 'mtimeMs': info.st_mtime_ns / 1e6, 'mode': mode}
+
+
+def entry_line(path, info):
+    kind = KINDS.get(stat.S_IFMT(info.st_mode), 'other')
+    return as_json({'path': path, 'type': kind, **describe(info)}) + b'\n'
 
 
 def link_node_modules():

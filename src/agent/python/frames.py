@@ -7,7 +7,6 @@ is not root itself, nothing is dropped and the rest works the same.
 
 import errno
 import gc
-import io
 import json
 import os
 import select
@@ -17,9 +16,10 @@ import struct
 import sys
 import time
 import traceback
+import warnings  # os.execvpe wants it, and a child has no time to load it
 
-VERSION = 1
-HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING = range(1, 9)
+VERSION = 2
+HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING, STARTED = range(1, 10)
 STDIN, STDOUT, STDERR = range(3)
 HEADER = struct.Struct('>BII')
 CHUNK = 65536
@@ -37,8 +37,11 @@ COUNTERS = {
 }
 
 
+ENCODER = json.JSONEncoder(separators=(',', ':'))
+
+
 def as_json(value):
-    return json.dumps(value, separators=(',', ':')).encode()
+    return ENCODER.encode(value).encode()
 
 
 def write_all(fd, data):

@@ -53,6 +53,9 @@ def as_nobody(action):
         os.setegid(0)
 
 
+SIGNALS = {name.encode(): number for name, number in signal.Signals.__members__.items()}
+
+
 def signal_name(number):
     try:
         return signal.Signals(number).name

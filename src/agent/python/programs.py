@@ -4,12 +4,35 @@ class Program:
     def __init__(self, agent, pid, stdin, stdout, stderr):
         self.agent, self.pid, self.id, self.exit = agent, pid, 0, None
         self.fds = (stdin, stdout, stderr)
+        self.trouble = -1
 
     def serve(self, id):
         self.id = id
         stdin, stdout, stderr = self.fds
         self.inlet = Inlet(self, stdin)
         self.outlets = [Outlet(self, STDOUT, stdout), Outlet(self, STDERR, stderr)]
+        if self.trouble < 0:
+            self.open()
+        else:
+            os.set_blocking(self.trouble, False)
+            self.agent.watch(self.trouble, select.EPOLLIN, self.begin)
+
+    def begin(self):
+        """It has become its program: the pipe closed. Or it could not: a byte is in it."""
+        try:
+            has_begun = not os.read(self.trouble, 1)
+        except BlockingIOError:
+            return
+        self.agent.unwatch(self.trouble)
+        os.close(self.trouble)
+        self.trouble = -1
+        if has_begun:
+            self.agent.send(STARTED, self.id, as_json({'pid': self.pid}))
+        self.open()
+
+    def open(self):
+        for outlet in self.outlets:
+            outlet.grant(WINDOW)
 
     def data(self, data):
         self.inlet.data(data)
@@ -18,14 +41,17 @@ class Program:
         self.inlet.eof()
 
     def credit(self, channel, amount):
-        self.outlets[channel - 1].grant(amount)
-        self.finish()
+        if channel in (STDOUT, STDERR):
+            self.outlets[channel - 1].grant(amount)
+            self.finish()
 
     def signal(self, number):
         if self.exit is None:
             kill_tree(self.pid, number)
 
     def exited(self, status, usage):
+        if self.trouble >= 0:
+            self.begin()
         self.exit = self.agent.verdict(status, usage)
         self.inlet.close()
         for outlet in self.outlets:
@@ -65,9 +91,8 @@ class Outlet:
 
     def __init__(self, program, channel, fd):
         self.agent, self.id, self.channel, self.fd = program.agent, program.id, channel, fd
-        self.budget, self.tail, self.over = WINDOW, None, False
+        self.budget, self.tail, self.over = 0, None, False
         os.set_blocking(fd, False)
-        self.agent.watch(fd, select.EPOLLIN, self.pump)
 
     def grant(self, amount):
         if self.budget == 0 and self.fd >= 0:
@@ -165,6 +190,17 @@ class Inlet:
             self.fd = -1
 
 
+def settings_of(request, args, **more):
+    """What a program is given: a ValueError, in time, where no system call would take it."""
+    cwd, env = request.get('cwd') or WORKSPACE, request.get('env') or {}
+    texts = [cwd, *env, *env.values()] + args
+    if os.fsencode('\0'.join(texts)).count(0) >= len(texts):
+        raise ValueError('a NUL')
+    if not all(env) or '=' in ''.join(env):
+        raise ValueError('not the name of a variable')
+    return {'cwd': cwd, 'env': env, 'args': args, **more}
+
+
 class Waiting:
     """What the spare does until it gets its code."""
 
@@ -183,19 +219,18 @@ class Waiting:
 class Executing:
     """What a child does that becomes another program."""
 
-    keep = -1
-
-    def __init__(self, argv, settings):
-        self.argv, self.settings = argv, settings
+    def __init__(self, fd, settings):
+        self.keep, self.settings = fd, settings
 
     def __call__(self):
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(ignored, signal.SIG_DFL)
-        name, env = self.argv[0], {**os.environ, **self.settings['env']}
+        argv, env = self.settings['args'], {**os.environ, **self.settings['env']}
         try:
             os.chdir(self.settings['cwd'])
-            os.execvpe(name, self.argv, env)
+            os.execvpe(argv[0], argv, env)
         except OSError as error:
-            where = self.settings['cwd'] if error.filename == self.settings['cwd'] else name
-            os.write(2, ('%s: %s\n' % (where, error.strerror)).encode())
+            where = self.settings['cwd'] if error.filename == self.settings['cwd'] else argv[0]
+            os.write(3, b'!')
+            os.write(2, os.fsencode('%s: %s\n' % (where, error.strerror)))
             os._exit(127 if error.errno == errno.ENOENT else 126)

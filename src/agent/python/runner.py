@@ -33,7 +33,7 @@ except ValueError as error:
 
 
 def run_code(job):
-    code, file = job['code'].removeprefix('\ufeff'), os.path.join(job['cwd'], 'main.py')
+    code, file = job['code'], os.path.join(job['cwd'], 'main.py')
     os.environ.update(job['env'])
     sys.argv = [file, *job['args']]
     main = type(sys)('__main__')

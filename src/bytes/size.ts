@@ -1,4 +1,4 @@
-import { SandboxError } from './errors.js'
+import { SandboxError } from '../errors.js'
 
 const UNITS: Readonly<Record<string, number>> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
 

@@ -1,0 +1,38 @@
+import * as v from 'valibot'
+import { Sandbox } from '../src/sandbox.js'
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+const Count = v.pipe(
+  v.number('a whole number'),
+  v.integer('a whole number'),
+  v.minValue(0, '0 or more'),
+)
+const Text = v.pipe(v.string(), v.minLength(1))
+const Held = v.optional(v.instance(Sandbox, 'a Sandbox'))
+
+/** What `streamSandbox` takes. */
+export const StreamCall = v.strictObject({
+  heartbeatMs: v.optional(v.pipe(Count, v.maxValue(LONGEST_TIMER_MS))),
+  onError: v.optional(v.function('a function')),
+})
+
+/** What `sendFile` takes. */
+export const SendCall = v.strictObject({
+  contentType: v.optional(Text),
+  disposition: v.optional(v.picklist(['attachment', 'inline'], "'attachment' or 'inline'")),
+  filename: v.optional(Text),
+  sandbox: Held,
+})
+
+/** What `receiveFiles` takes. A limit that is not a number would be none. */
+export const ReceiveCall = v.strictObject({
+  path: v.optional(Text),
+  folder: v.optional(Text),
+  maxFiles: v.optional(Count),
+  maxFileBytes: v.optional(Count),
+  maxBytes: v.optional(Count),
+  maxFields: v.optional(Count),
+  maxFieldBytes: v.optional(Count),
+  sandbox: Held,
+})

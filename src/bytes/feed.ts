@@ -1,0 +1,29 @@
+import type { Exchange } from '../agent/exchange.js'
+import { check, Chunk } from '../options.js'
+
+/** What a program reads, or a file is made of. */
+export type Content = string | Uint8Array | Blob | ReadableStream<Uint8Array | string>
+
+/**
+ * Sends it all, as fast as it is read. Resolves when the request is over as well; a stream is
+ * cancelled then. The end is the caller's to send.
+ *
+ * @throws whatever a stream fails with.
+ */
+export async function feed(exchange: Exchange, content: Content): Promise<void> {
+  if (content instanceof Blob) return feed(exchange, content.stream())
+  if (!(content instanceof ReadableStream)) return exchange.write(bytesOf(content))
+  const reader = content.getReader()
+  void exchange.outcome.then(() => reader.cancel().catch(() => {}))
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return
+    await exchange.write(bytesOf(value))
+  }
+}
+
+/** @throws SandboxError `SANDBOX_INVALID_OPTION` where it is neither. */
+export function bytesOf(chunk: string | Uint8Array): Uint8Array {
+  const checked = check(Chunk, chunk, 'a piece of content')
+  return typeof checked === 'string' ? Buffer.from(checked) : checked
+}

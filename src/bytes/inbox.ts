@@ -1,0 +1,62 @@
+import { CHUNK_BYTES } from '../agent/protocol.js'
+import { GrowingBuffer } from './growing.js'
+
+/** Bytes of one stream that came one after the other. */
+export interface Piece {
+  stream: number
+  bytes: Buffer
+}
+
+/** More pieces than this, and the order between streams is given up for memory. */
+const MAX_PIECES = 256
+
+/**
+ * What has come and was not taken yet, in its order. Neighbours of one stream are joined: its size is
+ * bounded by the credit of the streams, its length by `MAX_PIECES`.
+ */
+export class Inbox {
+  readonly #pieces: { stream: number; buffer: GrowingBuffer }[] = []
+  #isOver = false
+  #wake: (() => void) | undefined
+
+  push(stream: number, bytes: Buffer): void {
+    const last = this.#pieces.at(-1)
+    const isFull = this.#pieces.length >= MAX_PIECES
+    const fits = last?.stream === stream && last.buffer.size + bytes.length <= CHUNK_BYTES
+    const piece = isFull ? this.#pieces.findLast((each) => each.stream === stream) : last
+    if (piece && (isFull || fits)) piece.buffer.push(bytes)
+    else {
+      const buffer = new GrowingBuffer()
+      buffer.push(bytes)
+      this.#pieces.push({ stream, buffer })
+    }
+    this.#notify()
+  }
+
+  /** Nothing more comes. */
+  end(): void {
+    this.#isOver = true
+    this.#notify()
+  }
+
+  /** The oldest piece, when there is one; `undefined` at the end. For one taker at a time. */
+  async take(): Promise<Piece | undefined> {
+    while (this.#pieces.length === 0 && !this.#isOver) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+    return this.takeNow()
+  }
+
+  /** The oldest piece, if there is one now. */
+  takeNow(): Piece | undefined {
+    const piece = this.#pieces.shift()
+    return piece && { stream: piece.stream, bytes: piece.buffer.bytes() }
+  }
+
+  #notify(): void {
+    this.#wake?.()
+    this.#wake = undefined
+  }
+}

@@ -1,0 +1,218 @@
+import { SandboxError } from '../errors.js'
+import type { ExecEvent, ExecResult } from './result.js'
+import type { Content } from '../bytes/feed.js'
+import { feed } from '../bytes/feed.js'
+import type { Format } from './format.js'
+import { check, SignalName } from '../options.js'
+import type { Program } from './program.js'
+import { DEFAULT_MAX_OUTPUT_BYTES } from './program.js'
+import { Stream } from '../agent/protocol.js'
+import { endedStdin, stdinOf } from './stdin.js'
+
+/** Who iterates has had it all: the result keeps no more than this of each stream. */
+const KEPT_BESIDE_EVENTS_BYTES = 64 * 1024
+
+/** What a handle does beside running the program. */
+export interface HandleOptions<Data> {
+  format: Format<Data>
+  stdin: Content | undefined
+  onStdout: ((data: Data) => unknown) | undefined
+  onStderr: ((data: Data) => unknown) | undefined
+}
+
+/**
+ * A program that runs, as `exec()` and `runCode()` give it: await it for the result, or iterate it for
+ * what happens, as it happens. Both may be done.
+ *
+ * Whoever iterates sets the pace: the program waits when nobody takes its output. A loop that is left
+ * early leaves the program running; `kill()` ends it. The result keeps 64 KiB of each stream then.
+ *
+ * @example
+ * ```ts
+ * import { SandboxPool } from 'hono-sandbox'
+ *
+ * const pool = new SandboxPool({ languages: { python: { size: 1 } } })
+ * const sandbox = await pool.acquire('python')
+ * const handle = sandbox.runCode('print(input() * 2)')
+ * const stdin = handle.stdin.getWriter()
+ * await stdin.write('ho\n')
+ * await stdin.close()
+ * for await (const event of handle) {
+ *   if (event.type === 'stdout') console.log(event.data)
+ *   if (event.type === 'exit') console.log(event.exitCode)
+ * }
+ * sandbox.release()
+ * await pool.close()
+ * ```
+ */
+export class ExecHandle<Data = string>
+  implements Promise<ExecResult<Data>>, AsyncIterable<ExecEvent<Data>>
+{
+  readonly [Symbol.toStringTag] = 'ExecHandle'
+  readonly #program: Program | undefined
+  readonly #result: Promise<ExecResult<Data>>
+  readonly #options: HandleOptions<Data>
+  readonly #beginning: NodeJS.Immediate
+  #hasBegun = false
+  #isTaken = false
+  #stdin: WritableStream<string | Uint8Array> | undefined
+  #callbacks: Promise<void> | undefined
+  #failure: { error: unknown } | undefined
+
+  /** For the sandbox; people get one from `exec()` and `runCode()`. */
+  constructor(start: () => Program, options: HandleOptions<Data>) {
+    this.#options = options
+    try {
+      this.#program = start()
+      this.#result = this.#conclude(this.#program)
+    } catch (error) {
+      this.#result = Promise.reject(error)
+    }
+    // Whoever has the handle may take stdin and output until this turn of the loop is over.
+    this.#beginning = setImmediate(() => this.#begin())
+  }
+
+  /**
+   * What the program reads: text or bytes. A write waits until the program has read what was written
+   * before, all but 256 KiB. To close it is the end of the program's input.
+   *
+   * Take it at once, before anything is awaited: a program whose stdin nobody took reads its end.
+   * Writing rejects with `SANDBOX_STDIN_CLOSED` when the program is over, when the `stdin` option was
+   * given, and where it was taken too late.
+   */
+  get stdin(): WritableStream<string | Uint8Array> {
+    const isOpen = !this.#hasBegun && this.#options.stdin === undefined
+    this.#stdin ??= isOpen ? stdinOf(this.#program?.exchange) : endedStdin()
+    return this.#stdin
+  }
+
+  /**
+   * Signals the program and everything that descends from it. `SIGKILL` is sure: where the agent does
+   * not confirm it in a second, the engine ends the container. The result says `killedBy: 'abort'`
+   * where the signal ended it. After the end it does nothing.
+   *
+   * @throws SandboxError `SANDBOX_INVALID_OPTION` where there is no such signal.
+   */
+  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.#program?.signal(check(SignalName, signal, 'kill: signal'))
+  }
+
+  /** Awaiting gives the result. It rejects with what the call was refused for. */
+  // oxlint-disable-next-line unicorn/no-thenable -- that it can be awaited is the point
+  readonly then: Promise<ExecResult<Data>>['then'] = (onResult, onError) => {
+    if (!this.#isTaken && !this.#hasCallbacks) this.#program?.drop(DEFAULT_MAX_OUTPUT_BYTES)
+    queueMicrotask(() => this.#begin())
+    return this.#result.then(onResult, onError)
+  }
+
+  /** As a promise has it. */
+  readonly catch: Promise<ExecResult<Data>>['catch'] = (onError) => this.then(null, onError)
+
+  /** As a promise has it. */
+  readonly finally: Promise<ExecResult<Data>>['finally'] = (onEnd) => this.then(null).finally(onEnd)
+
+  /**
+   * What happens, as it happens: `stdout` and `stderr` with `data`, then one `exit`. Once only.
+   *
+   * @throws SandboxError what the call was refused for; `SANDBOX_INVALID_OPTION` for a second time.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ExecEvent<Data>, void, undefined> {
+    this.#result.catch(() => {}) // the loop tells why it failed
+    yield* this.#events(KEPT_BESIDE_EVENTS_BYTES)
+  }
+
+  async *#events(keepBytes: number): AsyncGenerator<ExecEvent<Data>, void, undefined> {
+    const program = this.#program
+    if (!program) return void (await this.#result)
+    if (this.#isTaken) {
+      throw new SandboxError('SANDBOX_INVALID_OPTION', 'the output of this handle is taken already')
+    }
+    this.#isTaken = true
+    const { decoder, isEmpty } = this.#options.format
+    const decoders = { stdout: decoder(), stderr: decoder() }
+    try {
+      const missed = program.take(keepBytes)
+      const next = () => missed.shift() ?? program.next()
+      for (let piece = await next(); piece; piece = await next()) {
+        const type = piece.stream === Stream.stdout ? 'stdout' : 'stderr'
+        const data = decoders[type].piece(piece.bytes)
+        if (!isEmpty(data)) yield await this.#told(type, data)
+      }
+      for (const type of STREAMS) {
+        const data = decoders[type].rest()
+        if (!isEmpty(data)) yield await this.#told(type, data)
+      }
+      const end = await program.ended
+      this.#throwFailure()
+      yield { type: 'exit', ...end, truncated: program.isCut }
+    } finally {
+      program.drop(Number.POSITIVE_INFINITY)
+    }
+  }
+
+  async #told(type: 'stdout' | 'stderr', data: Data): Promise<ExecEvent<Data>> {
+    const { onStdout, onStderr } = this.#options
+    try {
+      await (type === 'stdout' ? onStdout : onStderr)?.(data)
+    } catch (error) {
+      this.#fail(error)
+      throw error
+    }
+    return { type, data }
+  }
+
+  get #hasCallbacks(): boolean {
+    return (this.#options.onStdout ?? this.#options.onStderr) !== undefined
+  }
+
+  /** Once it is known what the caller wants: stdin ends unless taken, callbacks are called. */
+  #begin(): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    clearImmediate(this.#beginning)
+    this.#beginStdin()
+    if (this.#hasCallbacks && !this.#isTaken && this.#program) {
+      this.#callbacks = this.#callBack().catch((error: unknown) => this.#fail(error))
+    }
+  }
+
+  #beginStdin(): void {
+    const exchange = this.#program?.exchange
+    const { stdin } = this.#options
+    if (exchange && stdin !== undefined) {
+      void feed(exchange, stdin).then(
+        () => exchange.end(),
+        (error: unknown) => this.#fail(error),
+      )
+    } else if (!this.#stdin) exchange?.end()
+    // Nobody will read it.
+    if (!exchange && stdin instanceof ReadableStream) void stdin.cancel().catch(() => {})
+  }
+
+  async #callBack(): Promise<void> {
+    const events = this.#events(DEFAULT_MAX_OUTPUT_BYTES)
+    for (let next = await events.next(); !next.done; next = await events.next());
+  }
+
+  /** The caller's own code threw, or the stream that it gave: its program ends, and it is told. */
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.#program?.end('abort')
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure.error
+  }
+
+  async #conclude(program: Program): Promise<ExecResult<Data>> {
+    const end = await program.ended
+    this.#begin() // what was given is used, also where it ended at once
+    await this.#callbacks
+    this.#throwFailure()
+    const { whole } = this.#options.format
+    const { stdout, stderr } = program.kept
+    return { ...end, stdout: whole(stdout), stderr: whole(stderr) }
+  }
+}
+
+const STREAMS = ['stdout', 'stderr'] as const

@@ -1,0 +1,249 @@
+import type { Channel } from '../agent/channel.js'
+import type { Exchange, Outcome } from '../agent/exchange.js'
+import type { ExecRequest, RunRequest, Started } from '../agent/protocol.js'
+import { Stream } from '../agent/protocol.js'
+import type { ContainerExit } from '../engine/engine.js'
+import type { ExecEnd, KilledBy, Usage } from './result.js'
+import type { Piece } from '../bytes/inbox.js'
+import { Inbox } from '../bytes/inbox.js'
+import type { Lease, LeaseEnd } from '../lease.js'
+import { BoundedOutput } from './output.js'
+
+/** How much of each stream is kept, and how much there may be of both, where nobody says. */
+export const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024
+/** A kill that is not confirmed within this is done by the engine, to the whole container. */
+export const KILL_GRACE_MS = 1000
+/** What may still come after a kill: what an agent sends at most of two streams. */
+const AFTER_KILL_BYTES = 3 * 1024 * 1024
+
+const KILLED_BY_LEASE_END: Readonly<Record<LeaseEnd, KilledBy>> = {
+  released: 'abort',
+  aborted: 'abort',
+  failed: 'abort',
+  ttl: 'timeout',
+  crash: 'crash',
+  closed: 'shutdown',
+}
+
+/** What ends a program from outside. */
+export interface ProgramLimits {
+  timeoutMs?: number | undefined
+  signal?: AbortSignal | undefined
+  maxOutputBytes?: number | undefined
+  /** What is kept of each stream, where it is not `maxOutputBytes`. */
+  keepBytes?: number | undefined
+}
+
+/**
+ * One program in the lease's container, within its limits.
+ *
+ * Its output goes one of three ways. Held: nobody has asked yet, and the agent stops at the end of
+ * its credit. Dropped: only what is kept of it counts. Taken: piece by piece, and the agent goes on
+ * as they are taken. Once it is killed, its end waits for nobody: the rest is paid for at once.
+ */
+export class Program {
+  /** How it ended; settles once, never rejects. Its `truncated` is about what is kept. */
+  readonly ended: Promise<ExecEnd>
+  /** Sees output as it comes, whichever way it goes. */
+  onData: (stream: number, bytes: Buffer) => void = () => {}
+  readonly #lease: Lease<Channel>
+  /** None where the signal had aborted before. */
+  readonly #exchange: Exchange | undefined
+  readonly #inbox = new Inbox()
+  readonly #given: number | undefined
+  readonly #unpaid = new Map<number, number>()
+  readonly #signalled = new Set<string>()
+  readonly #startedAt = performance.now()
+  #way: 'held' | 'dropped' | 'taken' = 'held'
+  #kept: Record<'stdout' | 'stderr', BoundedOutput> | undefined
+  #keepBytes: number
+  #received = 0
+  #limit: number
+  #deliverable: number
+  #isCut = false
+  #killedBy: KilledBy | undefined
+  #grace: NodeJS.Timeout | undefined
+
+  constructor(lease: Lease<Channel>, request: RunRequest | ExecRequest, limits: ProgramLimits) {
+    const { timeoutMs, signal, maxOutputBytes, keepBytes } = limits
+    this.#lease = lease
+    this.#given = maxOutputBytes
+    this.#keepBytes = keepBytes ?? maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES
+    this.#limit = maxOutputBytes ?? Number.POSITIVE_INFINITY
+    this.#deliverable = this.#limit
+    if (signal?.aborted) {
+      this.#killedBy = 'abort'
+      this.#inbox.end()
+      this.ended = Promise.resolve(this.#describe(NEVER_STARTED))
+      return
+    }
+    const exchange = lease.container.open(request, (stream, bytes) => this.#receive(stream, bytes))
+    this.#exchange = exchange
+    const timer =
+      timeoutMs === undefined ? undefined : setTimeout(() => this.end('timeout'), timeoutMs)
+    const abort = () => this.end('abort')
+    signal?.addEventListener('abort', abort, { once: true })
+    this.ended = exchange.outcome.then((outcome) => {
+      clearTimeout(timer)
+      clearTimeout(this.#grace)
+      signal?.removeEventListener('abort', abort)
+      this.#inbox.end()
+      return this.#describe(endOf(outcome, lease))
+    })
+  }
+
+  /** What is written here it reads; `undefined` where it never started. */
+  get exchange(): Exchange | undefined {
+    return this.#exchange
+  }
+
+  /** Settles when it runs; `undefined` where it ended without. */
+  get started(): Promise<Started | undefined> {
+    return this.#exchange?.started ?? Promise.resolve(undefined)
+  }
+
+  get isOver(): boolean {
+    return this.#exchange?.isOver ?? true
+  }
+
+  /** Whether some output was not delivered to whoever takes it. */
+  get isCut(): boolean {
+    return this.#isCut
+  }
+
+  /** What is kept of its output. */
+  get kept(): Readonly<Record<'stdout' | 'stderr', BoundedOutput>> {
+    // Made late: how much to keep is known by the time there is some.
+    this.#kept ??= {
+      stdout: new BoundedOutput(this.#keepBytes),
+      stderr: new BoundedOutput(this.#keepBytes),
+    }
+    return this.#kept
+  }
+
+  /** From here on only what is kept counts. */
+  drop(limitBytes: number): void {
+    if (this.#way === 'held') this.#limit = this.#given ?? limitBytes
+    this.#way = 'dropped'
+    for (let piece = this.#inbox.takeNow(); piece; piece = this.#inbox.takeNow()) this.#pay(piece)
+  }
+
+  /** From here on somebody calls `next()`. What was dropped before comes first, as far as it is kept. */
+  take(keepBytes: number): Piece[] {
+    const missed = this.#way === 'dropped' ? this.#missed() : []
+    this.#way = 'taken'
+    this.#limit = this.#given ?? Number.POSITIVE_INFINITY
+    this.#keepBytes = this.#given ?? keepBytes
+    return missed
+  }
+
+  /** The next of its output, `undefined` after the last. */
+  async next(): Promise<Piece | undefined> {
+    const piece = await this.#inbox.take()
+    if (piece) this.#pay(piece)
+    return piece
+  }
+
+  /** Kills it, for a reason; by way of the engine, where the agent does not confirm. */
+  end(reason: KilledBy): void {
+    if (this.#killedBy || this.isOver) return
+    this.#killedBy = reason
+    this.#deliverable = Math.min(this.#deliverable, AFTER_KILL_BYTES)
+    this.#exchange?.signal('SIGKILL')
+    for (const [stream, bytes] of this.#unpaid) this.#exchange?.consumed(stream, bytes)
+    this.#unpaid.clear()
+    const remove = () => void this.#lease.container.remove().catch(() => {})
+    this.#grace = setTimeout(remove, KILL_GRACE_MS)
+  }
+
+  /** Signals it, and what descends from it. */
+  signal(name: string): void {
+    if (name === 'SIGKILL') return this.end('abort')
+    this.#signalled.add(name)
+    this.#exchange?.signal(name)
+  }
+
+  #missed(): Piece[] {
+    this.#deliverable = Math.max(0, this.#deliverable - this.#received)
+    const { stdout, stderr } = this.kept
+    this.#isCut = stdout.isTruncated || stderr.isTruncated
+    const pieces = [
+      { stream: Stream.stdout, bytes: stdout.toBuffer() },
+      { stream: Stream.stderr, bytes: stderr.toBuffer() },
+    ]
+    return pieces.filter(({ bytes }) => bytes.length > 0)
+  }
+
+  #receive(stream: number, bytes: Buffer): void {
+    this.#received += bytes.length
+    this.kept[stream === Stream.stdout ? 'stdout' : 'stderr'].push(bytes)
+    this.onData(stream, bytes)
+    if (this.#way === 'dropped') this.#exchange?.consumed(stream, bytes.length)
+    else this.#deliver(stream, bytes)
+    if (this.#received > this.#limit) this.end('output')
+  }
+
+  #deliver(stream: number, bytes: Buffer): void {
+    const part = bytes.subarray(0, this.#deliverable)
+    this.#deliverable -= part.length
+    if (part.length < bytes.length) this.#isCut = true
+    if (part.length > 0) this.#inbox.push(stream, part)
+    // What nobody will take is paid for at once, as is everything after a kill.
+    const paid = this.#killedBy ? bytes.length : bytes.length - part.length
+    if (paid > 0) this.#exchange?.consumed(stream, paid)
+    const owed = bytes.length - paid
+    if (owed > 0) this.#unpaid.set(stream, (this.#unpaid.get(stream) ?? 0) + owed)
+  }
+
+  #pay({ stream, bytes }: Piece): void {
+    const unpaid = this.#unpaid.get(stream) ?? 0
+    const paid = Math.min(unpaid, bytes.length)
+    if (paid === 0) return
+    this.#unpaid.set(stream, unpaid - paid)
+    this.#exchange?.consumed(stream, paid)
+  }
+
+  #describe({ exitCode, signal, usage, killedBy }: ProgramEnd): ExecEnd {
+    // One that was over before the kill came was not killed; its output was too much all the same.
+    const wasKilled = exitCode === null || this.#killedBy === 'output'
+    const asked = signal !== null && this.#signalled.has(signal) ? 'abort' : undefined
+    const reason = (wasKilled ? this.#killedBy : undefined) ?? killedBy ?? asked
+    return {
+      exitCode,
+      signal,
+      durationMs: Math.round((performance.now() - this.#startedAt) * 1000) / 1000,
+      usage,
+      truncated: this.kept.stdout.isTruncated || this.kept.stderr.isTruncated,
+      ...(reason && { killedBy: reason }),
+    }
+  }
+}
+
+interface ProgramEnd {
+  exitCode: number | null
+  signal: string | null
+  usage: Usage | undefined
+  killedBy: KilledBy | undefined
+}
+
+const NEVER_STARTED = { exitCode: null, signal: null, usage: undefined, killedBy: undefined }
+
+function endOf(outcome: Outcome, lease: Lease<Channel>): ProgramEnd {
+  if ('lost' in outcome) {
+    const killedBy = lostBy(outcome.lost, lease.ended)
+    return { exitCode: null, signal: 'SIGKILL', usage: undefined, killedBy }
+  }
+  const { exitCode = null, signal = null, usage, cause, error } = outcome.done
+  return {
+    exitCode,
+    signal,
+    usage: usage ? { cpuMs: usage.cpuMs, maxRssBytes: usage.maxRssBytes ?? undefined } : undefined,
+    // An agent that could not start it for a reason of its own is as good as gone.
+    killedBy: error ? 'crash' : (cause ?? undefined),
+  }
+}
+
+function lostBy(exit: ContainerExit, leaseEnd: LeaseEnd | undefined): KilledBy {
+  if (exit.oom) return 'oom'
+  return leaseEnd ? KILLED_BY_LEASE_END[leaseEnd] : 'crash'
+}

@@ -1,0 +1,107 @@
+import path from 'node:path'
+import mime from 'mime'
+import picomatch from 'picomatch'
+import { SandboxFileError } from '../errors.js'
+import type { FileCallOptions } from './call.js'
+import type { FileEntry, Files } from './files.js'
+
+/** What {@link Sandbox.collect} takes. */
+export interface CollectOptions extends FileCallOptions {
+  /**
+   * Which files, by their path under the folder: one pattern or several. Names that begin with a dot
+   * have to be asked for.
+   *
+   * @default '**'
+   */
+  glob?: string | readonly string[]
+  /**
+   * Where to look.
+   *
+   * @default '/workspace'
+   */
+  folder?: string
+  /**
+   * How many files at most.
+   *
+   * @default 100
+   */
+  maxFiles?: number
+  /**
+   * How many bytes at most, of all together.
+   *
+   * @default 10_485_760
+   */
+  maxBytes?: number
+  /** Leaves out what is in this listing and has not changed since: `listFiles()` before the run. */
+  since?: readonly FileEntry[]
+}
+
+/** A file that a run left behind. */
+export interface Artifact extends FileEntry {
+  /** By its name: `image/png`; `application/octet-stream` where the name does not tell. */
+  mimeType: string
+  content: Buffer
+}
+
+/** What {@link Sandbox.collect} found. */
+export interface Collected {
+  /** By path. */
+  files: Artifact[]
+  /** How many more there were: past the limits, or not to be read. */
+  omitted: number
+}
+
+/** The type of a file, by its name. */
+export function mimeTypeOf(name: string): string {
+  return mime.getType(name) ?? 'application/octet-stream'
+}
+
+const STOPPED: ReadonlySet<string> = new Set(['ECANCELED', 'ETIMEDOUT'])
+/** More names than these are counted, not kept. */
+const MAX_CANDIDATES = 10_000
+/** Gathers files within the limits. */
+export async function collect(files: Files, options: CollectOptions): Promise<Collected> {
+  const { glob = '**', folder = '/workspace', maxFiles = 100, since = [], ...call } = options
+  const isWanted = picomatch([glob].flat())
+  const before = new Map(since.map((entry) => [entry.path, entry]))
+  const candidates: FileEntry[] = []
+  let omitted = 0
+  for await (const entry of files.entries({ op: 'list', path: folder, recursive: true }, call)) {
+    if (entry.type !== 'file' || !isWanted(entry.path)) continue
+    if (isSame(entry, before.get(entry.path))) continue
+    if (candidates.length < MAX_CANDIDATES) candidates.push(entry)
+    else omitted++
+  }
+  const found: Artifact[] = []
+  let left = options.maxBytes ?? 10 * 1024 * 1024
+  for (const entry of candidates.toSorted((one, other) => (one.path < other.path ? -1 : 1))) {
+    const isOver = found.length >= maxFiles || entry.size > left
+    const content = isOver ? undefined : await read(files, folder, entry, left, call)
+    if (content) found.push({ ...entry, mimeType: mimeTypeOf(entry.name), content })
+    else omitted++
+    left -= content?.length ?? 0
+  }
+  return { files: found, omitted }
+}
+
+async function read(
+  files: Files,
+  folder: string,
+  entry: FileEntry,
+  maxBytes: number,
+  call: FileCallOptions,
+): Promise<Buffer | undefined> {
+  try {
+    const file = path.posix.join(folder, entry.path)
+    return await files.read({ op: 'read', path: file }, maxBytes, call)
+  } catch (error) {
+    // Gone, closed, grown or replaced since it was listed; only the call itself may be stopped.
+    const isStopped = !(error instanceof SandboxFileError) || STOPPED.has(error.errno)
+    if (isStopped) throw error
+    return undefined
+  }
+}
+
+function isSame(entry: FileEntry, before: FileEntry | undefined): boolean {
+  return before?.mtimeMs === entry.mtimeMs && before.size === entry.size
+}

@@ -1,0 +1,178 @@
+import path from 'node:path'
+import * as v from 'valibot'
+import type { Channel } from '../agent/channel.js'
+import type { FileRequest } from '../agent/protocol.js'
+import { SandboxError, SandboxFileError } from '../errors.js'
+import type { Content } from '../bytes/feed.js'
+import type { FileCallOptions } from './call.js'
+import { FileCall } from './call.js'
+import type { Lease } from '../lease.js'
+
+const Entry = v.object({
+  path: v.string(),
+  type: v.picklist(['file', 'directory', 'symlink', 'other']),
+  size: v.number(),
+  mtimeMs: v.number(),
+  mode: v.number(),
+})
+
+/**
+ * One thing in a folder. A byte of a name that is not UTF-8 is a character of its own, U+DC80 to
+ * U+DCFF, and every call takes the name back like that.
+ */
+export interface FileEntry {
+  /** The last part of `path`. */
+  name: string
+  /** Under the folder that was listed; of `stat()`, as it was asked for. */
+  path: string
+  type: 'file' | 'directory' | 'symlink' | 'other'
+  /** In bytes. */
+  size: number
+  /** When it was changed, in milliseconds since 1970, with a fraction. */
+  mtimeMs: number
+  /** The permission bits, 0o644 for example. */
+  mode: number
+}
+
+/** How much one call lists: the names alone. */
+const MAX_LISTING_BYTES = 64 * 1024 * 1024
+const MAX_LINE_BYTES = 64 * 1024
+
+type Use = () => Lease<Channel>
+
+/** The files of a lease: every request there is, checked by the caller. */
+export class Files {
+  readonly #use: Use
+
+  constructor(use: Use) {
+    this.#use = use
+  }
+
+  async write(
+    request: FileRequest & { op: 'write' },
+    content: Content,
+    options: FileCallOptions,
+  ): Promise<void> {
+    try {
+      await new FileCall(this.#use(), request, options).write(content)
+    } catch (error) {
+      // One that is being read is told by the call.
+      if (content instanceof ReadableStream && !content.locked) await content.cancel(error)
+      throw error
+    }
+  }
+
+  async read(
+    request: FileRequest & { op: 'read' },
+    maxBytes: number,
+    options: FileCallOptions,
+  ): Promise<Buffer> {
+    const call = new FileCall(this.#use(), request, options)
+    const chunks: Buffer[] = []
+    let size = 0
+    for (let bytes = await call.next(); bytes; bytes = await call.next()) {
+      size += bytes.length
+      if (size > maxBytes) {
+        const tooBig = new SandboxFileError('EFBIG', request.path, `longer than ${maxBytes} bytes`)
+        call.stop(tooBig)
+        throw tooBig
+      }
+      chunks.push(bytes)
+    }
+    return Buffer.concat(chunks)
+  }
+
+  /** A stream of an open file. It reads as far as it is read, and no further. */
+  async stream(
+    request: FileRequest & { op: 'read' },
+    options: FileCallOptions,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const call = new FileCall(this.#use(), request, options)
+    await call.opened()
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const bytes = await call.next()
+          if (bytes) controller.enqueue(bytes)
+          else controller.close()
+        },
+        cancel: () => {
+          call.stop(new SandboxFileError('ECANCELED', request.path, 'the stream was cancelled'))
+        },
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  /** The entries as they come, in any order. */
+  async *entries(
+    request: FileRequest & { op: 'list' | 'stat' },
+    options: FileCallOptions,
+  ): AsyncGenerator<FileEntry, void, undefined> {
+    const call = new FileCall(this.#use(), request, options)
+    try {
+      const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+      let rest = ''
+      for (let bytes = await call.next(); bytes; bytes = await call.next()) {
+        const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
+        rest = lines.pop() ?? ''
+        if (rest.length > MAX_LINE_BYTES) throw unreadable()
+        for (const line of lines) yield entryOf(line)
+      }
+      if (rest) yield entryOf(rest)
+    } finally {
+      call.stop(new SandboxFileError('ECANCELED', request.path, 'enough was read'))
+    }
+  }
+
+  async list(folder: string, recursive: boolean, options: FileCallOptions): Promise<FileEntry[]> {
+    const entries: FileEntry[] = []
+    let size = 0
+    for await (const entry of this.entries({ op: 'list', path: folder, recursive }, options)) {
+      size += entry.path.length
+      if (size > MAX_LISTING_BYTES) throw new SandboxFileError('EFBIG', folder, 'too many entries')
+      entries.push(entry)
+    }
+    return entries.toSorted((one, other) => (one.path < other.path ? -1 : 1))
+  }
+
+  async stat(file: string, options: FileCallOptions): Promise<FileEntry> {
+    for await (const entry of this.entries({ op: 'stat', path: file }, options)) return entry
+    throw new SandboxError('SANDBOX_AGENT_FAILED', 'the agent has not said what it found')
+  }
+
+  /** A request that answers with no more than that it is done. */
+  async ask(
+    request: FileRequest & { op: 'mkdir' | 'move' | 'delete' },
+    options: FileCallOptions,
+  ): Promise<void> {
+    await new FileCall(this.#use(), request, options).ended
+  }
+
+  /** Moves by a rename, and from one file system to another by a copy. */
+  async move(from: string, to: string, options: FileCallOptions): Promise<void> {
+    try {
+      await this.ask({ op: 'move', path: from, to }, options)
+    } catch (error) {
+      if (!(error instanceof SandboxFileError) || error.errno !== 'EXDEV') throw error
+      const { mode, type } = await this.stat(from, options)
+      if (type !== 'file') throw error
+      const content = await this.stream({ op: 'read', path: from }, options)
+      await this.write({ op: 'write', path: to, mode, atomic: true }, content, options)
+      await this.ask({ op: 'delete', path: from }, options)
+    }
+  }
+}
+
+function entryOf(line: string): FileEntry {
+  try {
+    const entry = v.parse(Entry, JSON.parse(line))
+    return { name: path.posix.basename(entry.path), ...entry }
+  } catch (cause) {
+    throw unreadable(cause)
+  }
+}
+
+function unreadable(cause?: unknown): SandboxError {
+  return new SandboxError('SANDBOX_AGENT_FAILED', 'a listing that cannot be read', { cause })
+}

@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest'
+import type { FileRequest } from '../../src/agent/protocol.js'
+import { Kind, WINDOW_BYTES } from '../../src/agent/protocol.js'
+import type { Folder } from '../helpers/agent-folder.js'
+import { entriesOf, exec, run, sh } from '../helpers/agent-folder.js'
+import {
+  descriptorsOf,
+  isSlow,
+  ownFolderOfTest,
+  places,
+  useFolders,
+} from '../helpers/agent-places.js'
+import { until } from '../helpers/until.js'
+
+const MIB = 1024 * 1024
+const inProcess = places.filter(({ where }) => where === 'process')
+const inContainers = places.filter(({ where }) => where !== 'process')
+/** gVisor's cgroups are outside of the container: its agent cannot see what was refused. */
+const underRunc = places.filter(({ where }) => where === 'runc')
+
+/** Opens a request that takes long, with all the credit it can want, and others right behind it. */
+async function amid(folder: Folder, request: FileRequest) {
+  const { agent } = folder
+  await folder.write('small', 'small')
+  const cat = folder.start('exec cat')
+  void cat.feed('one ')
+  await cat.says('one ')
+  const long = folder.open(request, { pay: false })
+  long.grant(256 * MIB)
+  const name = `behind ${long.id}`
+  const from = agent.frames.length
+  agent.send(Kind.ping, 0, Buffer.from(name))
+  void cat.feed('two')
+  const reading = folder.open({ op: 'read', path: 'small' })
+  await cat.says('one two')
+  const catAt = agent.frames.findLastIndex(({ id }) => id === cat.id)
+  await reading.answer()
+  const pingAt = agent.indexOf(Kind.ping, name, from)
+  cat.end()
+  await cat.answer()
+  return { long, others: { ping: pingAt, cat: catAt, reading: reading.doneAt } }
+}
+
+describe.each(places)('what takes a $language agent long, $where', (place) => {
+  const folderOfTest = useFolders(place)
+  const COUNT = isSlow(place) ? 4000 : 20_000
+  const crowd = async () => {
+    const folder = await folderOfTest()
+    await folder.sh(`mkdir -p many/sub; cd many/sub; seq ${COUNT} | xargs touch`)
+    return folder
+  }
+  const list = { op: 'list', path: 'many', recursive: true } as const
+  const remove = { op: 'delete', path: 'many', recursive: true } as const
+
+  it.each([
+    ['a long listing', list],
+    ['the listing of a full folder', { op: 'list', path: 'many/sub' } as const],
+    ['a long delete', remove],
+  ])('lets others go on: %s', async (_, request) => {
+    const folder = await crowd()
+    const { long, others } = await amid(folder, request)
+    const { stdout, done } = await long.answer()
+    expect(done).toEqual({})
+    for (const [what, at] of Object.entries(others)) {
+      expect([what, at]).toEqual([what, expect.any(Number)])
+      expect(at, `${what} was answered before it was over`).toBeLessThan(long.doneAt)
+    }
+    const paths = entriesOf(stdout).map(({ path }) => path)
+    const expected = request === remove ? 0 : request === list ? COUNT + 1 : COUNT
+    expect([paths.length, new Set(paths).size]).toEqual([expected, expected])
+    if (request === remove) expect(await folder.tree()).toEqual(['small'])
+    else await folder.well(remove)
+  })
+
+  it('lets others go on: a long read', async () => {
+    const folder = await folderOfTest()
+    await folder.sh('truncate -s 24M big')
+    const { long, others } = await amid(folder, { op: 'read', path: 'big' })
+    const { done } = await long.answer()
+    expect([done, long.received()]).toEqual([{}, 24 * MIB])
+    for (const [what, at] of Object.entries(others)) {
+      expect(at, `${what} was answered before it was over`).toBeLessThan(long.doneAt)
+    }
+  })
+
+  it.each([
+    ['a long listing', list],
+    ['a long delete', remove],
+  ])('is stopped by a signal: %s', async (_, request) => {
+    const folder = await crowd()
+    const call = folder.open(request, { pay: false })
+    call.grant(256 * MIB)
+    call.signal('SIGTERM')
+    expect((await call.answer()).done.error?.code).toBe('ECANCELED')
+    const left = await folder.tree()
+    expect(left.length).toBeGreaterThan(request === list ? COUNT : 1)
+    await folder.well(remove)
+  })
+
+  it('is a listing of what comes and goes', async () => {
+    const folder = await folderOfTest()
+    const script = 'while :; do mkdir -p x/y/z; : > x/y/f; rm -r x; done'
+    await folder.sh('mkdir d d/a d/z; : > d/z/f')
+    const busy = folder.start(`echo ready; cd d; ${script}`)
+    await busy.says('ready\n')
+    for (let round = 0; round < 50; round++) {
+      expect(await folder.tree('d')).toEqual(expect.arrayContaining(['a', 'z', 'z/f']))
+    }
+    busy.signal('SIGKILL')
+    await busy.answer()
+  })
+})
+
+describe.each(inContainers)('a full disk of a $language agent, $where', (place) => {
+  it('is ENOSPC to a write, and leaves an atomic one as it was', async () => {
+    const folder = await ownFolderOfTest(place)
+    await folder.sh('printf old > old; head -c 60M /dev/zero > /workspace/filling')
+    const much = Buffer.alloc(8 * MIB, 'x')
+    for (const request of [
+      { op: 'write', path: 'old', atomic: true },
+      { op: 'write', path: 'new' },
+    ] as const) {
+      const { done } = await folder.ask(request, much)
+      expect(done.error?.code).toBe('ENOSPC')
+      if (request.path === 'old') expect(await folder.tree()).toEqual(['old'])
+    }
+    expect(await folder.read('old')).toBe('old')
+    await folder.well({ op: 'delete', path: '/workspace/filling' })
+    await folder.write('new', 'new')
+    expect(await folder.read('new')).toBe('new')
+  })
+})
+
+describe.each(underRunc)('what the kernel refuses programs of a $language agent', (place) => {
+  it.each([
+    ['disk', 'head -c 100M /dev/zero > big'],
+    ['pids', 'i=0; while [ $i -lt 200 ]; do sleep 300 & i=$((i+1)); done'],
+    ['oom', 'tail /dev/zero'],
+  ])('is told as the cause: %s', async (cause, script) => {
+    const folder = await ownFolderOfTest(place)
+    const { done } = await folder.agent.ask(sh(`echo ${cause}; exit 1`))
+    expect(done).toMatchObject({ exitCode: 1 })
+    expect(done.cause ?? null).toBeNull()
+    const refused = await folder.agent.ask(sh(script))
+    expect(refused.done.exitCode).not.toBe(0)
+    expect(refused.done.cause).toBe(cause)
+  })
+
+  it('is no cause of one that does well all the same', async () => {
+    const folder = await ownFolderOfTest(place)
+    const { done } = await folder.agent.ask(sh('head -c 100M /dev/zero > big; exit 0'))
+    expect(done.exitCode).toBe(0)
+    expect(done.cause ?? null).toBeNull()
+  })
+})
+
+describe.each(inProcess)('descriptors of a $language agent', (place) => {
+  /** Each kind of request, ended in each way. */
+  async function round(folder: Folder): Promise<void> {
+    const { agent } = folder
+    const requests: FileRequest[] = [
+      { op: 'write', path: 'f' },
+      { op: 'write', path: 'f', atomic: true },
+      { op: 'write', path: '.' },
+      { op: 'write', path: '.', atomic: true },
+      { op: 'write', path: 'fifo' },
+      { op: 'read', path: 'big', length: 10 },
+      { op: 'read', path: 'fifo' },
+      { op: 'read', path: '.' },
+      { op: 'read', path: 'missing' },
+      { op: 'list', path: '.', recursive: true },
+      { op: 'list', path: 'f' },
+      { op: 'mkdir', path: 'd/e', recursive: true },
+      { op: 'delete', path: 'd', recursive: true },
+      { op: 'stat', path: 'f' },
+    ]
+    for (const request of requests) await folder.ask(request, 'text')
+    const stopped: FileRequest[] = [
+      { op: 'read', path: 'big' },
+      { op: 'write', path: 'f' },
+      { op: 'write', path: 'f', atomic: true },
+      { op: 'list', path: '/usr', recursive: true },
+    ]
+    for (const request of stopped) {
+      const call = folder.open(request, { pay: false })
+      call.signal('SIGTERM')
+      expect((await call.answer()).done.error?.code).toBe('ECANCELED')
+    }
+    await agent.ask(run('1'))
+    await agent.ask(exec('no-such-program'))
+    await agent.ask(sh('true', { cwd: '/no/folder' }))
+    const orphan = Number((await agent.ask(sh('sleep 300 & echo $!'))).stdout)
+    await agent.ask(exec('kill', `${orphan}`))
+    const flood = agent.open(exec('yes'), { pay: false })
+    await flood.sends(WINDOW_BYTES)
+    flood.signal('SIGKILL')
+    flood.grant(4 * MIB)
+    await flood.answer()
+  }
+
+  it('come back, however a request has ended', async () => {
+    const folder = await ownFolderOfTest(place)
+    await folder.sh('mkfifo fifo; truncate -s 1M big')
+    await round(folder)
+    const before = descriptorsOf(folder.agent)
+    for (let times = 0; times < 10; times++) await round(folder)
+    // What is made ready for the next program counts too.
+    await until('they come back', () => descriptorsOf(folder.agent) < before + 10)
+  })
+})
