@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { BusboyFileStream, BusboyInstance } from '@fastify/busboy'
@@ -58,7 +59,7 @@ export async function readForm(
   busboy.on('file', (field: string | undefined, stream, given, _, mimeType) => {
     open.add(stream)
     stream.once('close', () => open.delete(stream))
-    // The parser's own 'error' comes with it; without a listener this one would end the process.
+    // The parser has the same 'error'; without a listener this one would end the process.
     stream.on('error', () => {})
     stream.once('limit', () => fail(tooLarge(`a file of more than ${limits.maxFileBytes} bytes`)))
     // A browser sends an empty file without a name where none was chosen.
@@ -76,11 +77,14 @@ export async function readForm(
   busboy.once('filesLimit', () => fail(tooLarge(`more than ${limits.maxFiles} files`)))
   busboy.once('fieldsLimit', () => fail(tooLarge(`more than ${limits.maxFields} fields`)))
 
+  // A form may be over before its body is, and its parser then never comes to the end of the body.
+  const parsed = once(busboy, 'finish', { signal: stop.signal })
   try {
-    await pipeline(body, busboy, { signal: stop.signal })
+    await Promise.race([parsed, pipeline(body, busboy, { signal: stop.signal })])
   } catch (error) {
     fail(isUploadError(error) ? error : invalid('the body cannot be read to its end', error))
   }
+  stop.abort()
   await saved
   if (failure) throw failure.error
   return Object.fromEntries(fields)

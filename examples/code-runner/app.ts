@@ -6,7 +6,7 @@ import { getSandboxes, SandboxError } from 'hono-sandbox'
 import { errorResponse, sandbox, streamSandbox } from 'hono-sandbox/middleware'
 import { interactive } from './interactive.js'
 import type { RunEnv } from './run-request.js'
-import { runRequest } from './run-request.js'
+import { BadRequest, runRequest } from './run-request.js'
 import { gatherFiles, placeFiles, startRun } from './run.js'
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -67,6 +67,9 @@ app.notFound((c) => c.json({ error: { code: 'NOT_FOUND', message: 'no such route
 
 app.onError((error, c) => {
   if (error instanceof SandboxError) return errorResponse(c, error)
+  if (error instanceof BadRequest) {
+    return c.json({ error: { code: 'BAD_REQUEST', message: error.message } }, 400)
+  }
   // A client that left in the middle of its request is no error of ours.
   if ('code' in error && error.code === 'ECONNRESET') return c.body(null, 400)
   console.error(error)

@@ -129,7 +129,7 @@ async function answer({ handle, stdin }: Run, data: unknown): Promise<void> {
   if (!message.success) throw new BadRequest('a message that is not stdin, eof or kill')
   const { output } = message
   if (output.type === 'stdin') await stdin.write(output.data).catch(tooLate)
-  else if (output.type === 'eof') void stdin.close().catch(tooLate)
+  else if (output.type === 'eof') await stdin.close().catch(tooLate)
   else handle.kill()
 }
 

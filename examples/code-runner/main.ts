@@ -1,9 +1,13 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from 'hono-sandbox'
 import { WebSocketServer } from 'ws'
 import { app } from './app.js'
 
 const DRAIN_MS = 10_000
+/** For the clients of programs that the end of the drain has killed. */
+const LAST_WORDS_MS = 2000
 const SAME_SIGNAL_MS = 1000
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 
@@ -34,8 +38,9 @@ for (const message of new Set(failures.map((error) => error.message))) {
   console.error(`warning: ${message}`)
 }
 
-const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES })
-const websocket = { server: sockets }
+const websocket = {
+  server: new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES }),
+}
 const server = serve({ fetch: app.fetch, port, websocket }, (address) => {
   const [runtime = 'unknown'] = Object.values(getSandboxes().stats()).map((each) => each.runtime)
   const ready = Object.entries(report).map(
@@ -52,11 +57,11 @@ server.on('error', (error) => {
 drain = async () => {
   // New requests are refused from here on; those that hold a sandbox may finish.
   const closed = closeSandboxes({ deadlineMs: DRAIN_MS })
+  const served = once(server, 'close')
   server.close()
   await closed
-  // Their programs have ended and said so; what is still open is idle, or does not read.
-  for (const socket of sockets.clients) socket.terminate()
-  if ('closeAllConnections' in server) server.closeAllConnections()
+  if ('closeIdleConnections' in server) server.closeIdleConnections()
+  await Promise.race([served, sleep(LAST_WORDS_MS)])
 }
 
 function fail(reason: unknown): never {

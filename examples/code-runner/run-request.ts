@@ -2,45 +2,57 @@ import { createMiddleware } from 'hono/factory'
 import type { Context } from 'hono'
 import * as v from 'valibot'
 
-const WithoutNul = v.pipe(v.string(), v.excludes('\0', 'a string without NUL'))
+/** What the sandbox takes for code, arguments and variables together; more is refused before. */
+const MAX_PROGRAM_BYTES = 8 * 1024 * 1024
 
-const RunRequest = v.strictObject({
-  language: v.picklist(['python', 'nodejs']),
-  code: v.string(),
-  stdin: v.optional(v.string()),
-  args: v.optional(v.pipe(v.array(WithoutNul), v.maxLength(1000, 'at most 1000 arguments'))),
-  env: v.optional(
-    v.record(v.pipe(WithoutNul, v.regex(/^[^=]+$/, "a name without '='")), WithoutNul),
-  ),
-  timeoutMs: v.optional(
-    v.pipe(
-      v.number(),
-      v.integer('a whole number'),
-      v.minValue(1, '1 or more'),
-      v.maxValue(60_000, '60000 or less'),
-    ),
-    10_000,
-  ),
-  files: v.optional(
-    v.pipe(
-      v.array(
-        v.strictObject({
-          path: v.pipe(WithoutNul, v.minLength(1, 'a path')),
-          content: v.union([
-            v.pipe(
-              v.string(),
-              v.base64('base64'),
-              v.transform((text) => Buffer.from(text, 'base64')),
-            ),
-            v.instance(File),
-          ]),
-        }),
+/** What a name, an argument or a variable can be made of. */
+const Plain = v.pipe(
+  v.string(),
+  v.check((text) => !/[\0\p{Surrogate}]/u.test(text), 'whole characters without NUL'),
+)
+
+const FromBase64 = v.pipe(
+  v.string(),
+  v.transform((text) => ({ text, bytes: Buffer.from(text, 'base64') })),
+  v.check(({ text, bytes }) => bytes.toString('base64') === text, 'base64'),
+  v.transform(({ bytes }) => bytes),
+)
+
+const RunRequest = v.pipe(
+  v.strictObject({
+    language: v.picklist(['python', 'nodejs']),
+    code: v.string(),
+    stdin: v.optional(v.string()),
+    args: v.optional(v.pipe(v.array(Plain), v.maxLength(1000, 'at most 1000 arguments'))),
+    env: v.optional(v.record(v.pipe(Plain, v.regex(/^[^=]+$/, "a name without '='")), Plain)),
+    timeoutMs: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer('a whole number'),
+        v.minValue(1, '1 or more'),
+        v.maxValue(60_000, '60000 or less'),
       ),
-      v.maxLength(100, 'at most 100 files'),
+      10_000,
     ),
-    [],
+    files: v.optional(
+      v.pipe(
+        v.array(
+          v.strictObject({
+            path: v.pipe(Plain, v.minLength(1, 'a path')),
+            content: v.union([FromBase64, v.instance(File)]),
+          }),
+        ),
+        v.maxLength(100, 'at most 100 files'),
+      ),
+      [],
+    ),
+  }),
+  v.check(
+    ({ code, args, env }) =>
+      Buffer.byteLength(JSON.stringify([code, args, env])) <= MAX_PROGRAM_BYTES,
+    `code, args and env of at most ${MAX_PROGRAM_BYTES} bytes`,
   ),
-})
+)
 
 /** What a client asks for. */
 export type RunRequest = v.InferOutput<typeof RunRequest>
@@ -60,19 +72,14 @@ export function parseRun(input: unknown): RunRequest {
   throw new BadRequest(describe(result.issues[0]))
 }
 
-/** Checks the body of a run, JSON or a form, before a sandbox is leased. */
+/** Reads and checks the body of a run, JSON or a form, before a sandbox is leased. */
 export const runRequest = createMiddleware<RunEnv>(async (c, next) => {
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json' && type !== 'multipart/form-data') {
     const message = 'send application/json or multipart/form-data'
     return c.json({ error: { code: 'UNSUPPORTED_MEDIA_TYPE', message } }, 415)
   }
-  try {
-    c.set('run', parseRun(type === 'application/json' ? await readJson(c) : await readForm(c)))
-  } catch (error) {
-    if (!(error instanceof BadRequest)) throw error
-    return c.json({ error: { code: 'BAD_REQUEST', message: error.message } }, 400)
-  }
+  c.set('run', parseRun(type === 'application/json' ? await readJson(c) : await readForm(c)))
   return next()
 })
 

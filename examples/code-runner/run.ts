@@ -1,9 +1,13 @@
 import path from 'node:path'
 import type { Artifact, ExecHandle, FileEntry, Sandbox } from 'hono-sandbox'
+import { SandboxError, SandboxFileError } from 'hono-sandbox'
 import type { RunRequest } from './run-request.js'
+import { BadRequest } from './run-request.js'
 
 const MAX_FILES = 20
 const MAX_FILE_BYTES = 4 * 1024 * 1024
+/** A run may leave more names behind than anybody wants to wait for. */
+const GATHER_MS = 10_000
 
 /** Puts the request's files where its code will look for them. Gives what is there then. */
 export async function placeFiles(
@@ -11,10 +15,16 @@ export async function placeFiles(
   files: RunRequest['files'],
 ): Promise<readonly FileEntry[]> {
   if (files.length === 0) return []
-  const folders = new Set(files.map((file) => path.posix.dirname(file.path)))
-  for (const folder of folders) await sandbox.mkdir(folder, { recursive: true })
-  await sandbox.writeFiles(files)
-  return sandbox.listFiles('.', { recursive: true })
+  try {
+    const folders = new Set(files.map((file) => path.posix.dirname(file.path)))
+    for (const folder of folders) await sandbox.mkdir(folder, { recursive: true })
+    await sandbox.writeFiles(files)
+    return await sandbox.listFiles('.', { recursive: true })
+  } catch (error) {
+    if (!(error instanceof SandboxFileError)) throw error
+    // Its own message has the path, which was sent.
+    throw new BadRequest(`files: a path that cannot be written to (${error.errno})`)
+  }
 }
 
 /** Runs what was asked for. */
@@ -25,14 +35,17 @@ export function startRun(
   return sandbox.runCode(code, { stdin, args, env, timeoutMs })
 }
 
-/** What the run has made or changed, for JSON. */
+/** What the run has made or changed, for JSON; `filesOmitted` is null where nobody could look. */
 export async function gatherFiles(sandbox: Sandbox, before: readonly FileEntry[]) {
-  const { files, omitted } = await sandbox.collect({
-    since: before,
-    maxFiles: MAX_FILES,
-    maxBytes: MAX_FILE_BYTES,
-  })
-  return { files: files.map(forJson), filesOmitted: omitted }
+  const limits = { maxFiles: MAX_FILES, maxBytes: MAX_FILE_BYTES, timeoutMs: GATHER_MS }
+  try {
+    const { files, omitted } = await sandbox.collect({ since: before, ...limits })
+    return { files: files.map(forJson), filesOmitted: omitted }
+  } catch (error) {
+    if (!(error instanceof SandboxError)) throw error
+    // The run has closed its folder, or taken the container with it. Its result counts all the same.
+    return { files: [], filesOmitted: null }
+  }
 }
 
 function forJson({ path: name, mimeType, size, content }: Artifact) {

@@ -205,6 +205,20 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
       await agent.ping()
     })
 
+    it('what is left of it is let go though an orphan could read it', async () => {
+      const folder = await folderOfTest()
+      const script = 'mkfifo go; exec 3<&0; sleep 300 <&3 & echo $!; read line < go; exit 4'
+      const call = folder.start(script)
+      await call.wait('the orphan’s pid is there', () => call.text().endsWith('\n'))
+      const feeding = call.feed(Buffer.alloc(2 * MIB))
+      await call.wait('the window is used up', () => call.budget === 0)
+      await folder.sh('echo > go')
+      const { stdout, done } = await call.answer()
+      expect(done.exitCode).toBe(4)
+      await feeding
+      await folder.sh(`kill -KILL ${stdout.toString()}`)
+    })
+
     it('all is taken of a stdin that the program has closed', async () => {
       const folder = await folderOfTest()
       const call = folder.start('exec <&-; mkfifo go; echo ready; read line < go; echo $line')

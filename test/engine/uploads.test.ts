@@ -173,6 +173,15 @@ describe('a large upload', () => {
     expect(most - least).toBeLessThan(64 * MIB)
   })
 
+  it('that says it is too large is not read at all', async () => {
+    const held = await leaseOfTest(pool(), 'python')
+    const req = await start(appOf(held, { path: 'big' }).app, 'application/octet-stream')
+    req.setHeader('content-length', 1000 * MIB)
+    req.flushHeaders()
+    expect(await within('it is refused', answerTo(req))).toMatchObject({ status: 413 })
+    req.destroy()
+  })
+
   it.each([
     ['past its limit', { maxBytes: MIB }, 413],
     ['past the disk', { maxBytes: 1000 * MIB }, 500],

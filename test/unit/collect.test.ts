@@ -117,6 +117,9 @@ describe('collect()', () => {
   it('takes a hundred files of 10 MiB in all, unless told otherwise', async () => {
     const many = Object.fromEntries(Array.from({ length: 103 }, (_, n) => [`f${n}`, 'x']))
     expect(await collected(many)).toMatchObject({ omitted: 3 })
+    const listed = 'x'.repeat(10 * 1024 * 1024)
+    expect(await collected({ a: { listed, now: '1' } })).toMatchObject({ contents: ['a=1'] })
+    expect(await collected({ a: { listed: `${listed}x`, now: '1' } })).toMatchObject({ omitted: 1 })
   })
 
   it.each([
@@ -178,10 +181,12 @@ describe('collect()', () => {
       agent.data(2, 1, lines.join(''))
       await flow()
     }
+    agent.data(2, 1, entryLine('a', { size: 0 }))
+    await flow()
     answerWith(agent, () => '')
     agent.done(2, {})
     for (let turns = 0; turns < 3; turns++) await flow()
-    expect(await outcomeOf(other)).toMatchObject({ files: [{ path: 'f0' }], omitted: 10_099 })
+    expect(await outcomeOf(other)).toMatchObject({ files: [{ path: 'f0' }], omitted: 10_100 })
   })
 })
 

@@ -262,6 +262,23 @@ describe('writeFile()', () => {
     expect(agent.signals).toEqual([])
   })
 
+  it.each<[string, () => Promise<void>]>([
+    ['ends', async () => {}],
+    ['fails', () => Promise.reject(new Error('oops'))],
+    ['never ends', () => new Promise(() => {})],
+  ])('that is refused cancels its stream, and says why, also where that %s', async (_, cancel) => {
+    const { agent, sandbox } = await leased()
+    const cancelled = vi.fn<() => Promise<void>>(cancel)
+    const content = () => new ReadableStream<Uint8Array>({ cancel: cancelled })
+    const aborted = sandbox.writeFile('p', content(), { signal: AbortSignal.abort() })
+    expect(await outcomeOf(aborted)).toMatchObject({ errno: 'ECANCELED' })
+    sandbox.release()
+    const late = sandbox.writeFile('p', content())
+    expect(await outcomeOf(late)).toMatchObject({ code: 'SANDBOX_LEASE_ENDED' })
+    expect(cancelled).toHaveBeenCalledTimes(2)
+    expect(agent.heard).toEqual([])
+  })
+
   it('that is stopped is not told its end', async () => {
     const { agent, sandbox } = await leased()
     const writing = sandbox.writeFile('p', new ReadableStream(), { timeoutMs: 5 })

@@ -50,7 +50,8 @@ const CALLS: [string, Call, object][] = [
 describe.each(CALLS)('%s', (_, call, request) => {
   it('asks for it, and rejects with the errno and the path', async () => {
     const { agent, sandbox } = await leased()
-    const calling = call(sandbox, {})
+    const { signal } = new AbortController()
+    const calling = call(sandbox, { signal, timeoutMs: 100 })
     await flow()
     expect(agent.requests).toEqual([request])
     agent.fail(1, 'EACCES', 'permission denied')
@@ -62,6 +63,7 @@ describe.each(CALLS)('%s', (_, call, request) => {
       path: 'p',
       message: 'EACCES: permission denied: "p"',
     })
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
     expect(vi.getTimerCount()).toBe(PINGER)
   })
 

@@ -146,6 +146,16 @@ describe('Inbox', () => {
     )
   })
 
+  it('keeps the order of 256 pieces, and joins the next to the last of its stream', () => {
+    const inbox = new Inbox()
+    for (let at = 0; at < 256; at++) inbox.push(1 + (at % 2), Buffer.of(at))
+    inbox.push(1, Buffer.from('!'))
+    const pieces = all(inbox).map(({ bytes }) => bytes)
+    expect(pieces).toHaveLength(256)
+    expect(pieces.slice(0, 254).map((bytes) => bytes.charCodeAt(0))).toEqual([...Array(254).keys()])
+    expect(pieces.slice(254)).toEqual(['\xfe!', '\xff'])
+  })
+
   it('never has more than 256 pieces', () => {
     fc.assert(
       fc.property(fc.array(Push, { minLength: 200, maxLength: 2000, size: 'max' }), (pushes) => {
@@ -179,7 +189,8 @@ describe('GrowingBuffer', () => {
       fc.property(fc.array(fc.integer({ min: 1, max: 700 })), fc.nat(9000), (sizes, most) => {
         const buffer = new GrowingBuffer()
         for (const size of sizes) {
-          buffer.push(Buffer.alloc(size), most)
+          buffer.push(Buffer.alloc(size, size), most)
+          expect(buffer.bytes().subarray(-size).equals(Buffer.alloc(size, size))).toBe(true)
           expect(buffer.bytes().buffer.byteLength).toBeLessThanOrEqual(
             Math.max(buffer.size, Math.min(most, Math.max(1024, 2 * buffer.size)), 8192),
           )

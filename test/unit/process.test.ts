@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../src/agent/protocol.js'
 import type { LogMatch, SandboxProcess } from '../../src/index.js'
+import { LogWatch } from '../../src/process/log-watch.js'
 import { callWith, flow, leased } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
 
@@ -10,6 +11,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   vi.useRealTimers()
+  vi.restoreAllMocks()
 })
 
 const PINGER = 1
@@ -129,7 +131,10 @@ describe('waitForLog()', () => {
     const { agent, process } = await running()
     agent.data(1, Stream.stdout, 'early\nhalf')
     await flow()
+    agent.data(1, Stream.stderr, 'warning\n')
+    await flow()
     expect(await process.waitForLog('early')).toEqual({ line: 'early' })
+    expect(await process.waitForLog('warning')).toEqual({ line: 'warning' })
     const half = process.waitForLog(/half done/)
     agent.data(1, Stream.stdout, ' done')
     expect(await half).toMatchObject({ line: 'half done' })
@@ -233,6 +238,10 @@ describe('many waits', () => {
     }
     await waiting
     expect(found.map(({ line }) => line)).toEqual(found.map((_, line) => `line ${line};`))
+    const push = vi.spyOn(LogWatch.prototype, 'push')
+    agent.data(1, Stream.stdout, 'more')
+    await flow()
+    expect(push).not.toHaveBeenCalled()
     expect(vi.getTimerCount()).toBe(PINGER)
   })
 })

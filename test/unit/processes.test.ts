@@ -188,6 +188,14 @@ describe('processes that exited', () => {
     expect(() => sandbox.killProcess('p1')).toThrow('no process has this id')
   })
 
+  it('give their id to another, which is the last in the list', async () => {
+    const { agent, start, names } = await started('one', 'two')
+    agent.done(1)
+    await flow()
+    await start('one')
+    expect(names()).toEqual(['two', 'one'])
+  })
+
   it('are forgotten when others are started', async () => {
     const { agent, start, names } = await started()
     for (let id = 1; id <= 30; id++) {

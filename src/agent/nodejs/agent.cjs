@@ -144,35 +144,54 @@ function frame(kind, id, payload) {
   }
 }
 
-let inbox = []
+const INBOX_SIZE = 3 * CHUNK
+let inbox = Buffer.allocUnsafe(INBOX_SIZE)
 let held = 0
-let wanted = HEADER_SIZE
 
+/** What comes is only looked at: whoever keeps some of it makes a copy. */
 function receive(data) {
   heard = performance.now()
-  inbox.push(data)
-  held += data.length
-  if (held < wanted) return
-  let rest = inbox.length === 1 ? data : Buffer.concat(inbox)
-  for (wanted = HEADER_SIZE; rest.length >= wanted; wanted = HEADER_SIZE) {
-    const length = rest.readUInt32BE(5)
-    if (length > MAX_FRAME) throw new Error(`a frame of ${length} bytes`)
-    wanted += length
-    if (rest.length < wanted) break
-    const [kind, id, payload] = [rest[0], rest.readUInt32BE(1), rest.subarray(HEADER_SIZE, wanted)]
-    rest = rest.subarray(wanted)
+  held += data.copy(inbox, held)
+  let from = 0
+  for (let size = sizeAt(from); size <= held - from; size = sizeAt(from)) {
+    const [kind, id] = [inbox[from], inbox.readUInt32BE(from + 1)]
+    const payload = inbox.subarray(from + HEADER_SIZE, from + size)
     attempt(id, () => frame(kind, id, payload))
+    from += size
   }
-  inbox = rest.length > 0 ? [rest] : []
-  held = rest.length
+  inbox.copyWithin(0, from, held)
+  held -= from
+  makeRoom(sizeAt(0) + CHUNK)
+}
+
+/** How long the frame is that begins there, as far as can be told. */
+function sizeAt(from) {
+  if (held - from < HEADER_SIZE) return HEADER_SIZE
+  const length = inbox.readUInt32BE(from + 5)
+  if (length > MAX_FRAME) throw new Error(`a frame of ${length} bytes`)
+  return HEADER_SIZE + length
+}
+
+/** For the rest of the frame, and what may come with it. A long request gets a buffer of its own. */
+function makeRoom(size) {
+  const needed = Math.max(size, INBOX_SIZE)
+  if (inbox.length === needed) return
+  const next = Buffer.allocUnsafe(needed)
+  inbox.copy(next, 0, 0, held)
+  inbox = next
 }
 
 // The host is gone, or has not even pinged though its socket is still there
 setInterval(() => performance.now() - heard > SILENCE_MS && process.exit(0), SILENCE_MS / 3)
-process.stdin
-  .on('data', receive)
+const incoming = { buffer: Buffer.allocUnsafe(CHUNK), callback: take }
+new net.Socket({ fd: 0, readable: true, writable: false, onread: incoming })
   .on('end', () => process.exit(0))
   .on('error', () => process.exit(0))
+
+function take(size, bytes) {
+  receive(bytes.subarray(0, size))
+  return true
+}
 
 linkNodeModules()
 prepareSpare()

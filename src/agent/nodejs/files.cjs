@@ -15,9 +15,9 @@ const FILES = {
     const fd = openRegular(at(path), fs.constants.O_RDONLY)
     try {
       yield describe(fs.fstatSync(fd))
+      const chunk = Buffer.allocUnsafe(CHUNK) // all of it is sent before more is read
       for (let from = offset; from < offset + length;) {
-        const chunk = Buffer.allocUnsafe(Math.min(CHUNK, offset + length - from))
-        const count = fs.readSync(fd, chunk, 0, chunk.length, from)
+        const count = fs.readSync(fd, chunk, 0, Math.min(CHUNK, offset + length - from), from)
         if (count === 0) return
         from += count
         yield chunk.subarray(0, count)

@@ -24,17 +24,23 @@ const SILENCE_MS = 90_000
 
 const [RUNNER, WORKSPACE = '/workspace'] = process.argv.slice(1)
 
-function send(kind, id, payload) {
-  const frame = Buffer.allocUnsafe(HEADER_SIZE + payload.length)
-  frame[0] = kind
-  frame.writeUInt32BE(id, 1)
-  frame.writeUInt32BE(payload.length, 5)
-  payload.copy(frame, HEADER_SIZE)
-  writeAll(1, frame)
+// One buffer for all that goes out: garbage of this size is collected late, and counts meanwhile
+// against the memory of the container.
+const outgoing = Buffer.allocUnsafe(HEADER_SIZE + 1 + CHUNK)
+
+function send(kind, id, ...parts) {
+  let size = HEADER_SIZE
+  for (const part of parts) size += part.copy(outgoing, size)
+  outgoing[0] = kind
+  outgoing.writeUInt32BE(id, 1)
+  outgoing.writeUInt32BE(size - HEADER_SIZE, 5)
+  writeAll(1, outgoing.subarray(0, size))
 }
 
+const CHANNELS = [STDIN, STDOUT, STDERR].map((channel) => Buffer.of(channel))
+
 function sendData(id, channel, data) {
-  send(DATA, id, Buffer.concat([Buffer.of(channel), data]))
+  send(DATA, id, CHANNELS[channel], data)
 }
 
 function sendCredit(id, amount) {

@@ -203,6 +203,9 @@ class Inlet {
 
   data(data) {
     // Where nobody reads any more the write fails at once, and the host may go on.
-    this.socket.write(data, () => jobs.has(this.id) && sendCredit(this.id, data.length))
+    this.socket.write(
+      Buffer.from(data),
+      () => jobs.has(this.id) && sendCredit(this.id, data.length),
+    )
   }
 }

@@ -14,7 +14,7 @@ class Agent:
         self.inbox = bytearray()
         self.turns = []
         self.highest_pipe = 2
-        os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8')
+        os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8', PYTHONUNBUFFERED='1')
         self.counts = {cause: counter(cause) for cause in COUNTERS}
 
     # The loop

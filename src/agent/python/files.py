@@ -4,7 +4,7 @@
 
 KINDS = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory', stat.S_IFLNK: 'symlink'}
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # it went, or something else took its place
-CLOSED = (*GONE, errno.EACCES, errno.EPERM)
+CLOSED = (*GONE, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 FAR = 900  # characters of a path from where it is deleted anew: no call takes 4096 bytes
 
 
@@ -50,10 +50,12 @@ def write(request):
 
 
 def mode_of(path):
-    """What the file has that is to be replaced, or what a new one gets."""
+    """What the file has that is to be replaced, or what a new one gets. A link is replaced itself."""
     try:
-        mode = os.stat(path).st_mode
+        mode = os.lstat(path).st_mode
     except FileNotFoundError:
+        return 0o644
+    if stat.S_ISLNK(mode):
         return 0o644
     check_regular(mode)
     return stat.S_IMODE(mode)
@@ -154,7 +156,7 @@ def check_regular(mode):
 
 def open_regular(path, flags):
     """Without waiting for anything. Nothing is cut yet: it could be no file."""
-    fd = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o644)
     try:
         check_regular(os.fstat(fd).st_mode)
     except OSError:
