@@ -129,8 +129,8 @@ export class Sandbox implements AsyncDisposable {
    *
    * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
    */
-  runCode(code: string, options?: RunCodeOptions & TextOutput): ExecHandle
   runCode(code: string, options: RunCodeOptions & BytesOutput): ExecHandle<Buffer>
+  runCode(code: string, options?: RunCodeOptions & TextOutput): ExecHandle
   runCode(
     code: string,
     options: RunCodeOptions & (TextOutput | BytesOutput) = {},
@@ -155,11 +155,11 @@ export class Sandbox implements AsyncDisposable {
    *
    * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
    */
-  exec(command: string | readonly string[], options?: ProgramOptions & TextOutput): ExecHandle
   exec(
     command: string | readonly string[],
     options: ProgramOptions & BytesOutput,
   ): ExecHandle<Buffer>
+  exec(command: string | readonly string[], options?: ProgramOptions & TextOutput): ExecHandle
   exec(
     command: string | readonly string[],
     options: ProgramOptions & (TextOutput | BytesOutput) = {},

@@ -27,7 +27,7 @@ export class Inbox {
     if (piece && (isFull || fits)) piece.buffer.push(bytes)
     else {
       const buffer = new GrowingBuffer()
-      buffer.push(bytes)
+      buffer.push(bytes, bytes.length) // seldom more comes to it
       this.#pieces.push({ stream, buffer })
     }
     this.#notify()

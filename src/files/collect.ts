@@ -1,4 +1,3 @@
-import path from 'node:path'
 import mime from 'mime'
 import picomatch from 'picomatch'
 import { SandboxFileError } from '../errors.js'
@@ -92,8 +91,11 @@ async function read(
   call: FileCallOptions,
 ): Promise<Buffer | undefined> {
   try {
-    const file = path.posix.join(folder, entry.path)
-    return await files.read({ op: 'read', path: file }, maxBytes, call)
+    return await files.read(
+      { op: 'read', path: folder.replace(/\/*$/, '/') + entry.path },
+      maxBytes,
+      call,
+    )
   } catch (error) {
     // Gone, closed, grown or replaced since it was listed; only the call itself may be stopped.
     const isStopped = !(error instanceof SandboxFileError) || STOPPED.has(error.errno)

@@ -57,7 +57,8 @@ export class Files {
       await new FileCall(this.#use(), request, options).write(content)
     } catch (error) {
       // One that is being read is told by the call.
-      if (content instanceof ReadableStream && !content.locked) await content.cancel(error)
+      const isUnread = content instanceof ReadableStream && !content.locked
+      if (isUnread) void content.cancel(error).catch(() => {})
       throw error
     }
   }

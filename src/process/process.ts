@@ -116,7 +116,8 @@ export class SandboxProcess {
     watch.push(Stream.stderr, stderr.toBuffer())
     this.#watches.add(watch)
     try {
-      return await this.#wait('a line of its output', watch.found, options)
+      const call = check(WaitOptions, options, 'waitForLog')
+      return await this.#wait('a line of its output', watch.found, call)
     } finally {
       this.#watches.delete(watch)
     }
@@ -131,7 +132,8 @@ export class SandboxProcess {
     check(Port, port, 'waitForPort: port')
     const waiting = new AbortController()
     try {
-      await this.#wait(`port ${port}`, this.#listens(port, waiting.signal), options)
+      const call = check(WaitOptions, options, 'waitForPort')
+      await this.#wait(`port ${port}`, this.#listens(port, waiting.signal), call)
     } finally {
       waiting.abort()
     }
@@ -159,7 +161,7 @@ export class SandboxProcess {
   }
 
   async #wait<T>(what: string, happens: Promise<T>, options: WaitForOptions): Promise<T> {
-    const { timeoutMs = DEFAULT_WAIT_MS, signal } = check(WaitOptions, options, 'wait')
+    const { timeoutMs = DEFAULT_WAIT_MS, signal } = options
     const stop = deferred<never>()
     const late = () => {
       const message = `${what}, which was waited for, has not come in ${timeoutMs} ms`
@@ -172,7 +174,6 @@ export class SandboxProcess {
     const died = this.exited.then((end) => {
       throw this.#error('SANDBOX_PROCESS_EXITED', `it ${describe(end)} before ${what} came`)
     })
-    died.catch(() => {})
     try {
       // What has happened before its end counts.
       return await Promise.race([happens, stop.promise, died])
