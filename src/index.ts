@@ -1,32 +1,29 @@
-export type { Artifact, Collected, CollectOptions } from './files/collect.js'
+export type { Content } from './bytes/feed.js'
 export { createDockerEngine } from './engine/docker.js'
 export type { DockerEngineOptions } from './engine/docker.js'
 export type { Container, ContainerExit, Engine, LaunchSpec, PullOptions } from './engine/engine.js'
 export { SandboxError, SandboxFileError } from './errors.js'
 export type { SandboxErrorCode, SandboxErrorOptions } from './errors.js'
 export { ExecHandle } from './exec/handle.js'
-export type {
-  BytesOutput,
-  ExecEnd,
-  ExecEvent,
-  ExecResult,
-  KilledBy,
-  ProgramOptions,
-  TextOutput,
-  Usage,
-} from './exec/result.js'
-export type { Content } from './bytes/feed.js'
-export type { FileCallOptions } from './files/call.js'
+export type { BytesOutput, ProgramOptions, RunCodeOptions, TextOutput } from './exec/options.js'
+export type { ExecEnd, ExecEvent, ExecResult, KilledBy, Usage } from './exec/result.js'
+export type { Artifact, Collected } from './files/collect.js'
 export type { FileEntry } from './files/files.js'
+export type {
+  CollectOptions,
+  FileCallOptions,
+  ReadFileOptions,
+  TreeOptions,
+  WriteFileOptions,
+} from './files/options.js'
 export type { Language } from './languages.js'
-export type { LogMatch } from './process/log-watch.js'
 export type { LeaseEnd, Released } from './lease.js'
 export type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool-types.js'
+export type { LogMatch } from './process/log-watch.js'
 export { SandboxProcess } from './process/process.js'
 export type { ProcessLogs, WaitForOptions } from './process/process.js'
 export type { StartProcessOptions } from './process/processes.js'
 export { Sandbox } from './sandbox.js'
-export type { ReadFileOptions, RunCodeOptions, TreeOptions, WriteFileOptions } from './sandbox.js'
 export { SandboxPool } from './sandbox-pool.js'
 export type {
   LanguageStats,

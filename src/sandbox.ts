@@ -1,12 +1,18 @@
 import type { Channel } from './agent/channel.js'
-import type { Collected, CollectOptions } from './files/collect.js'
+import type { Collected } from './files/collect.js'
 import { collect } from './files/collect.js'
 import { deadlineIn } from './deadline.js'
 import { SandboxError, SandboxFileError } from './errors.js'
 import { ExecHandle } from './exec/handle.js'
-import type { BytesOutput, ProgramOptions, TextOutput } from './exec/result.js'
+import type { BytesOutput, ProgramOptions, RunCodeOptions, TextOutput } from './exec/options.js'
 import type { Content } from './bytes/feed.js'
-import type { FileCallOptions } from './files/call.js'
+import type {
+  CollectOptions,
+  FileCallOptions,
+  ReadFileOptions,
+  TreeOptions,
+  WriteFileOptions,
+} from './files/options.js'
 import type { FileEntry } from './files/files.js'
 import { Files } from './files/files.js'
 import * as formats from './exec/format.js'
@@ -17,61 +23,6 @@ import type { SandboxProcess } from './process/process.js'
 import type { StartProcessOptions } from './process/processes.js'
 import { Processes } from './process/processes.js'
 import { Program } from './exec/program.js'
-
-/** What {@link Sandbox.runCode} takes beside the code. */
-export interface RunCodeOptions extends ProgramOptions {
-  /** The program's arguments: `sys.argv[1:]`, `process.argv.slice(2)`. */
-  args?: readonly string[]
-}
-
-/** What {@link Sandbox.readFile} takes beside the path. */
-export interface ReadFileOptions extends FileCallOptions {
-  /**
-   * A longer file is an `EFBIG` instead of so much memory. A stream has no limit.
-   *
-   * @default 67_108_864
-   */
-  maxBytes?: number
-  /**
-   * Where to begin, in bytes.
-   *
-   * @default 0
-   */
-  offset?: number
-  /**
-   * How many bytes to read at most.
-   *
-   * @default to the end
-   */
-  length?: number
-}
-
-/** What {@link Sandbox.writeFile} takes beside path and content. */
-export interface WriteFileOptions extends FileCallOptions {
-  /**
-   * Whether the file appears whole or not at all: what was there before stays until the last byte is
-   * written, and where it fails.
-   *
-   * @default false
-   */
-  atomic?: boolean
-  /**
-   * The permission bits.
-   *
-   * @default 0o644 for a new file, else as they are
-   */
-  mode?: number
-}
-
-/** What calls for a folder and all that is in it take. */
-export interface TreeOptions extends FileCallOptions {
-  /**
-   * Whether to take in what lies beneath.
-   *
-   * @default false
-   */
-  recursive?: boolean
-}
 
 const DEFAULT_TIMEOUT_MS = 30_000
 const DEFAULT_MAX_READ_BYTES = 64 * 1024 * 1024

@@ -88,7 +88,10 @@ export class Channel {
       )
     }
     const id = this.#nextId++
-    const exchange = new Exchange(onData, (kind, ...parts) => this.#send(kind, id, ...parts))
+    const exchange = new Exchange(onData, {
+      send: (kind, ...parts) => this.#send(kind, id, ...parts),
+      remove: () => this.remove(),
+    })
     if (this.#lost) {
       exchange.lose(this.#lost)
       return exchange

@@ -6,7 +6,14 @@ import { CHUNK_BYTES, Kind, Stream, WINDOW_BYTES } from './protocol.js'
 /** How an exchange ended: the agent's answer, or the container's end. */
 export type Outcome = { done: Done } | { lost: ContainerExit }
 
-type Send = (kind: number, ...parts: Uint8Array[]) => void
+/** How an exchange reaches its container. */
+export interface Wire {
+  send: (kind: number, ...parts: Uint8Array[]) => void
+  remove: () => Promise<void>
+}
+
+/** How long a request may take to end when it is told to. */
+const GRACE_MS = 1000
 
 /** One request and its streams, with credit both ways. Made by a `Channel`. */
 export class Exchange {
@@ -17,7 +24,7 @@ export class Exchange {
   readonly #settle: (outcome: Outcome) => void
   readonly #begin: (started: Started | undefined) => void
   readonly #onData: (stream: number, bytes: Buffer) => void
-  readonly #send: Send
+  readonly #wire: Wire
   /** What the agent may still send, by stream. */
   readonly #allowed = new Map<number, number>([
     [Stream.stdout, WINDOW_BYTES],
@@ -26,9 +33,10 @@ export class Exchange {
   readonly #unpaid = new Map<number, number>()
   #budget = WINDOW_BYTES
   #over = false
+  #grace: NodeJS.Timeout | undefined
   #wakeWriter: (() => void) | undefined
 
-  constructor(onData: (stream: number, bytes: Buffer) => void, send: Send) {
+  constructor(onData: (stream: number, bytes: Buffer) => void, wire: Wire) {
     const outcome = deferred<Outcome>()
     const started = deferred<Started | undefined>()
     this.outcome = outcome.promise
@@ -36,7 +44,7 @@ export class Exchange {
     this.#settle = outcome.resolve
     this.#begin = started.resolve
     this.#onData = onData
-    this.#send = send
+    this.#wire = wire
   }
 
   /** Whether it has ended. */
@@ -56,18 +64,25 @@ export class Exchange {
       const part = bytes.subarray(at, at + Math.min(CHUNK_BYTES, this.#budget))
       this.#budget -= part.length
       at += part.length
-      this.#send(Kind.data, Uint8Array.of(Stream.stdin), part)
+      this.#wire.send(Kind.data, Uint8Array.of(Stream.stdin), part)
     }
   }
 
   /** The program's stdin is over. */
   end(): void {
-    if (!this.#over) this.#send(Kind.eof)
+    if (!this.#over) this.#wire.send(Kind.eof)
   }
 
   /** Signals the program and what descends from it; a file request stops. */
   signal(name: string): void {
-    if (!this.#over) this.#send(Kind.signal, Buffer.from(name))
+    if (!this.#over) this.#wire.send(Kind.signal, Buffer.from(name))
+  }
+
+  /** Signals it for good: what does not end in a second is ended by the engine, container and all. */
+  stop(name: 'SIGKILL' | 'SIGTERM'): void {
+    if (this.#over || this.#grace) return
+    this.signal(name)
+    this.#grace = setTimeout(() => void this.#wire.remove().catch(() => {}), GRACE_MS)
   }
 
   /** So many bytes of a stream were dealt with: the agent may send as many more. */
@@ -81,7 +96,7 @@ export class Exchange {
     const amount = Buffer.alloc(5)
     amount[0] = stream
     amount.writeUInt32BE(unpaid, 1)
-    this.#send(Kind.credit, amount)
+    this.#wire.send(Kind.credit, amount)
   }
 
   takeData(payload: Buffer): void {
@@ -113,6 +128,7 @@ export class Exchange {
 
   #end(outcome: Outcome): void {
     this.#over = true
+    clearTimeout(this.#grace)
     this.#wake()
     this.#begin(undefined)
     this.#settle(outcome)

@@ -11,8 +11,6 @@ import { BoundedOutput } from './output.js'
 
 /** How much of each stream is kept, and how much there may be of both, where nobody says. */
 export const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024
-/** A kill that is not confirmed within this is done by the engine, to the whole container. */
-export const KILL_GRACE_MS = 1000
 /** What may still come after a kill: what an agent sends at most of two streams. */
 const AFTER_KILL_BYTES = 3 * 1024 * 1024
 
@@ -46,7 +44,6 @@ export class Program {
   readonly ended: Promise<ExecEnd>
   /** Sees output as it comes, whichever way it goes. */
   onData: (stream: number, bytes: Buffer) => void = () => {}
-  readonly #lease: Lease<Channel>
   /** None where the signal had aborted before. */
   readonly #exchange: Exchange | undefined
   readonly #inbox = new Inbox()
@@ -62,11 +59,9 @@ export class Program {
   #deliverable: number
   #isCut = false
   #killedBy: KilledBy | undefined
-  #grace: NodeJS.Timeout | undefined
 
   constructor(lease: Lease<Channel>, request: RunRequest | ExecRequest, limits: ProgramLimits) {
     const { timeoutMs, signal, maxOutputBytes, keepBytes } = limits
-    this.#lease = lease
     this.#given = maxOutputBytes
     this.#keepBytes = keepBytes ?? maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES
     this.#limit = maxOutputBytes ?? Number.POSITIVE_INFINITY
@@ -85,7 +80,6 @@ export class Program {
     signal?.addEventListener('abort', abort, { once: true })
     this.ended = exchange.outcome.then((outcome) => {
       clearTimeout(timer)
-      clearTimeout(this.#grace)
       signal?.removeEventListener('abort', abort)
       this.#inbox.end()
       return this.#describe(endOf(outcome, lease))
@@ -149,11 +143,9 @@ export class Program {
     if (this.#killedBy || this.isOver) return
     this.#killedBy = reason
     this.#deliverable = Math.min(this.#deliverable, AFTER_KILL_BYTES)
-    this.#exchange?.signal('SIGKILL')
+    this.#exchange?.stop('SIGKILL')
     for (const [stream, bytes] of this.#unpaid) this.#exchange?.consumed(stream, bytes)
     this.#unpaid.clear()
-    const remove = () => void this.#lease.container.remove().catch(() => {})
-    this.#grace = setTimeout(remove, KILL_GRACE_MS)
   }
 
   /** Signals it, and what descends from it. */

@@ -1,5 +1,3 @@
-import type { Content } from '../bytes/feed.js'
-
 /** Why a program was ended, where it did not end by itself. */
 export type KilledBy =
   | 'timeout'
@@ -45,54 +43,3 @@ export interface ExecResult<Data = string> extends ExecEnd {
 export type ExecEvent<Data = string> =
   | { type: 'stdout' | 'stderr'; data: Data }
   | ({ type: 'exit' } & ExecEnd)
-
-/** What every call that runs something takes. */
-export interface ProgramOptions {
-  /**
-   * The working directory.
-   *
-   * @default '/workspace'
-   */
-  cwd?: string
-  /** Added to the container's own variables, for this call alone. */
-  env?: Record<string, string>
-  /**
-   * What the program reads on its stdin, which then ends: text, bytes, a `Blob` or a stream.
-   *
-   * @default nothing; take the handle's `stdin` to write it while the program runs
-   */
-  stdin?: Content
-  /**
-   * How long this call may take, in milliseconds.
-   *
-   * @default 30_000
-   */
-  timeoutMs?: number
-  /** Ends the program when it aborts; the result then says `killedBy: 'abort'`. */
-  signal?: AbortSignal
-  /**
-   * How much output there may be, stdout and stderr together, in bytes. One byte more ends the
-   * program with `killedBy: 'output'`; the beginning and the end of each are kept.
-   *
-   * @default 1_048_576; no limit where the output is taken as it comes
-   */
-  maxOutputBytes?: number
-}
-
-/** Output as text, UTF-8; anything else in it becomes U+FFFD. */
-export interface TextOutput {
-  format?: 'text'
-  /** Called with what comes on stdout. What it returns is awaited before more is read. */
-  onStdout?: (text: string) => unknown
-  /** Called with what comes on stderr. What it returns is awaited before more is read. */
-  onStderr?: (text: string) => unknown
-}
-
-/** Output as it is. */
-export interface BytesOutput {
-  format: 'bytes'
-  /** Called with what comes on stdout. What it returns is awaited before more is read. */
-  onStdout?: (bytes: Buffer) => unknown
-  /** Called with what comes on stderr. What it returns is awaited before more is read. */
-  onStderr?: (bytes: Buffer) => unknown
-}

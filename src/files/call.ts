@@ -7,35 +7,20 @@ import type { Content } from '../bytes/feed.js'
 import { feed } from '../bytes/feed.js'
 import { Inbox } from '../bytes/inbox.js'
 import type { Lease } from '../lease.js'
-import { KILL_GRACE_MS } from '../exec/program.js'
-
-/** What every file call takes. */
-export interface FileCallOptions {
-  /**
-   * How long this call may take, in milliseconds; of a stream: until its end.
-   *
-   * @default as long as the lease
-   */
-  timeoutMs?: number | undefined
-  /** Ends the call when it aborts, with `ECANCELED`. */
-  signal?: AbortSignal | undefined
-}
+import type { FileCallOptions } from './options.js'
 
 /** One file request: bytes both ways, within its limits. */
 export class FileCall {
   /** Settles with the request; rejects with why it failed. */
   readonly ended: Promise<void>
-  readonly #lease: Lease<Channel>
   readonly #path: string
   readonly #exchange: Exchange
   readonly #inbox = new Inbox()
   #stopped: Error | undefined
-  #grace: NodeJS.Timeout | undefined
 
   constructor(lease: Lease<Channel>, request: FileRequest, options: FileCallOptions) {
     const { timeoutMs, signal } = options
     if (signal?.aborted) throw abortedCall(request.path, signal.reason)
-    this.#lease = lease
     this.#path = request.path
     this.#exchange = lease.container.open(request, (stream, bytes) => {
       this.#inbox.push(stream, bytes)
@@ -83,15 +68,12 @@ export class FileCall {
   stop(why: Error): void {
     if (this.#stopped || this.#exchange.isOver) return
     this.#stopped = why
-    this.#exchange.signal('SIGTERM')
-    const remove = () => void this.#lease.container.remove().catch(() => {})
-    this.#grace = setTimeout(remove, KILL_GRACE_MS)
+    this.#exchange.stop('SIGTERM')
   }
 
   async #finish(letGo: () => void): Promise<void> {
     const outcome = await this.#exchange.outcome
     letGo()
-    clearTimeout(this.#grace)
     this.#inbox.end()
     const isLost = 'lost' in outcome
     // One that was over before it was stopped has done its work.

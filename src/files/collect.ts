@@ -1,39 +1,8 @@
 import mime from 'mime'
 import picomatch from 'picomatch'
 import { SandboxFileError } from '../errors.js'
-import type { FileCallOptions } from './call.js'
 import type { FileEntry, Files } from './files.js'
-
-/** What {@link Sandbox.collect} takes. */
-export interface CollectOptions extends FileCallOptions {
-  /**
-   * Which files, by their path under the folder: one pattern or several. Names that begin with a dot
-   * have to be asked for.
-   *
-   * @default '**'
-   */
-  glob?: string | readonly string[]
-  /**
-   * Where to look.
-   *
-   * @default '/workspace'
-   */
-  folder?: string
-  /**
-   * How many files at most.
-   *
-   * @default 100
-   */
-  maxFiles?: number
-  /**
-   * How many bytes at most, of all together.
-   *
-   * @default 10_485_760
-   */
-  maxBytes?: number
-  /** Leaves out what is in this listing and has not changed since: `listFiles()` before the run. */
-  since?: readonly FileEntry[]
-}
+import type { CollectOptions, FileCallOptions } from './options.js'
 
 /** A file that a run left behind. */
 export interface Artifact extends FileEntry {

@@ -4,8 +4,8 @@ import type { Channel } from '../agent/channel.js'
 import type { FileRequest } from '../agent/protocol.js'
 import { SandboxError, SandboxFileError } from '../errors.js'
 import type { Content } from '../bytes/feed.js'
-import type { FileCallOptions } from './call.js'
 import { FileCall } from './call.js'
+import type { FileCallOptions } from './options.js'
 import type { Lease } from '../lease.js'
 
 const Entry = v.object({
