@@ -25,6 +25,7 @@ export function validatorsOf({ size, mtimeMs }: FileEntry): Validators {
 
 /** Whether the client has it already: `If-None-Match`, else `If-Modified-Since`. */
 export function isFresh(c: Context, { etag, lastModified }: Validators): boolean {
+  if (c.req.method !== 'GET' && c.req.method !== 'HEAD') return false
   const known = c.req.header('If-None-Match')
   if (known !== undefined) {
     return known.trim() === '*' || (known.match(/"[^"]*"/g)?.includes(etag) ?? false)

@@ -15,49 +15,49 @@ export interface ReceiveFilesOptions {
    *
    * @default none: such a body is refused
    */
-  path?: string
+  path?: string | undefined
   /**
    * Where the files of a form go. It is made where it is not there.
    *
    * @default '.'
    */
-  folder?: string
+  folder?: string | undefined
   /**
    * How many files a form may have.
    *
    * @default 20
    */
-  maxFiles?: number
+  maxFiles?: number | undefined
   /**
    * How large one file may be, in bytes.
    *
    * @default as maxBytes
    */
-  maxFileBytes?: number
+  maxFileBytes?: number | undefined
   /**
    * How large the body may be, in bytes.
    *
    * @default 33_554_432
    */
-  maxBytes?: number
+  maxBytes?: number | undefined
   /**
    * How many fields a form may have beside its files.
    *
    * @default 100
    */
-  maxFields?: number
+  maxFields?: number | undefined
   /**
    * How large the value of a field may be, in bytes.
    *
    * @default 65_536
    */
-  maxFieldBytes?: number
+  maxFieldBytes?: number | undefined
   /**
    * Where the files go.
    *
    * @default c.get('sandbox')
    */
-  sandbox?: Sandbox
+  sandbox?: Sandbox | undefined
 }
 
 /** A file that has been received, whole. */

@@ -32,15 +32,15 @@ export interface SandboxOptions {
    *
    * @default the one of `initSandboxes()`
    */
-  pool?: SandboxPool
+  pool?: SandboxPool | undefined
   /**
    * How long a request may wait for a container, in milliseconds.
    *
    * @default 10_000
    */
-  acquireTimeoutMs?: number
+  acquireTimeoutMs?: number | undefined
   /** Answers in place of the middleware when there is no container to be had. */
-  onUnavailable?: (error: SandboxError, c: Context) => Response | Promise<Response>
+  onUnavailable?: ((error: SandboxError, c: Context) => Response | Promise<Response>) | undefined
 }
 
 /**

@@ -16,26 +16,26 @@ export interface SendFileOptions {
    *
    * @default by the file's name, else application/octet-stream
    */
-  contentType?: string
+  contentType?: string | undefined
   /**
    * Whether a browser saves the file or shows it. It is shown without its scripts and outside your
    * origin.
    *
    * @default 'attachment'
    */
-  disposition?: 'attachment' | 'inline'
+  disposition?: 'attachment' | 'inline' | undefined
   /**
    * The name to save it under.
    *
    * @default the last part of the path
    */
-  filename?: string
+  filename?: string | undefined
   /**
    * Where the file is.
    *
    * @default c.get('sandbox')
    */
-  sandbox?: Sandbox
+  sandbox?: Sandbox | undefined
 }
 
 /**

@@ -18,13 +18,13 @@ export interface StreamSandboxOptions {
    *
    * @default 15_000
    */
-  heartbeatMs?: number
+  heartbeatMs?: number | undefined
   /**
    * Called with the error that ends the stream: it reaches neither `app.onError` nor `c.error`.
    *
    * @default console.error, for errors that are not a SandboxError
    */
-  onError?: (error: unknown) => void
+  onError?: ((error: unknown) => void) | undefined
 }
 
 /**

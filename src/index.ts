@@ -5,7 +5,14 @@ export type { Container, ContainerExit, Engine, LaunchSpec, PullOptions } from '
 export { SandboxError, SandboxFileError } from './errors.js'
 export type { SandboxErrorCode, SandboxErrorOptions } from './errors.js'
 export { ExecHandle } from './exec/handle.js'
-export type { BytesOutput, ProgramOptions, RunCodeOptions, TextOutput } from './exec/options.js'
+export type {
+  BytesOutput,
+  CodeOptions,
+  ExecOptions,
+  ProgramOptions,
+  RunCodeOptions,
+  TextOutput,
+} from './exec/options.js'
 export type { ExecEnd, ExecEvent, ExecResult, KilledBy, Usage } from './exec/result.js'
 export type { Artifact, Collected } from './files/collect.js'
 export type { FileEntry } from './files/files.js'

@@ -68,7 +68,7 @@ const Waiting = {
 }
 const Surroundings = {
   cwd: v.optional(Path),
-  env: v.optional(v.record(Variable, WithoutNul)),
+  env: v.optional(v.record(Variable, v.optional(WithoutNul))),
 }
 const Callback = v.optional(v.function('a function'))
 

@@ -20,7 +20,7 @@ export interface PoolOptions<T extends Pooled> {
   leaseTtlMs: number
   /** Ends every name: two servers on one engine must not collide. */
   suffix: string
-  onEvent?: (event: PoolEvent) => void
+  onEvent?: ((event: PoolEvent) => void) | undefined
 }
 
 /** A pool at one moment. */
@@ -58,9 +58,9 @@ export interface AcquireOptions {
    *
    * @default 10_000
    */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
   /** Leaves the queue when it aborts. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** Something that happened in a pool. `name` is the container's. */

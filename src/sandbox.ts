@@ -4,7 +4,14 @@ import { collect } from './files/collect.js'
 import { deadlineIn } from './deadline.js'
 import { SandboxError, SandboxFileError } from './errors.js'
 import { ExecHandle } from './exec/handle.js'
-import type { BytesOutput, ProgramOptions, RunCodeOptions, TextOutput } from './exec/options.js'
+import type {
+  BytesOutput,
+  CodeOptions,
+  ExecOptions,
+  ProgramOptions,
+  RunCodeOptions,
+  TextOutput,
+} from './exec/options.js'
 import type { Content } from './bytes/feed.js'
 import type {
   CollectOptions,
@@ -15,6 +22,7 @@ import type {
 } from './files/options.js'
 import type { FileEntry } from './files/files.js'
 import { Files } from './files/files.js'
+import { letGo } from './bytes/feed.js'
 import * as formats from './exec/format.js'
 import type { Lease, LeaseEnd, Released } from './lease.js'
 import * as calls from './options.js'
@@ -23,6 +31,8 @@ import type { SandboxProcess } from './process/process.js'
 import type { StartProcessOptions } from './process/processes.js'
 import { Processes } from './process/processes.js'
 import { Program } from './exec/program.js'
+
+type FileFormat = 'bytes' | 'text' | 'stream'
 
 const DEFAULT_TIMEOUT_MS = 30_000
 const DEFAULT_MAX_READ_BYTES = 64 * 1024 * 1024
@@ -80,12 +90,10 @@ export class Sandbox implements AsyncDisposable {
    *
    * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
    */
-  runCode(code: string, options: RunCodeOptions & BytesOutput): ExecHandle<Buffer>
-  runCode(code: string, options?: RunCodeOptions & TextOutput): ExecHandle
-  runCode(
-    code: string,
-    options: RunCodeOptions & (TextOutput | BytesOutput) = {},
-  ): ExecHandle | ExecHandle<Buffer> {
+  runCode(code: string, options: ProgramOptions & CodeOptions & BytesOutput): ExecHandle<Buffer>
+  runCode(code: string, options?: ProgramOptions & CodeOptions & TextOutput): ExecHandle
+  runCode(code: string, options: RunCodeOptions): ExecHandle | ExecHandle<Buffer>
+  runCode(code: string, options: RunCodeOptions = {}): ExecHandle | ExecHandle<Buffer> {
     return handle(options, () => {
       const { args, ...program } = check(calls.RunCall, options, 'runCode')
       if (typeof code !== 'string') {
@@ -111,9 +119,10 @@ export class Sandbox implements AsyncDisposable {
     options: ProgramOptions & BytesOutput,
   ): ExecHandle<Buffer>
   exec(command: string | readonly string[], options?: ProgramOptions & TextOutput): ExecHandle
+  exec(command: string | readonly string[], options: ExecOptions): ExecHandle | ExecHandle<Buffer>
   exec(
     command: string | readonly string[],
-    options: ProgramOptions & (TextOutput | BytesOutput) = {},
+    options: ExecOptions = {},
   ): ExecHandle | ExecHandle<Buffer> {
     return handle(options, () => {
       const argv = argvOf(command, 'exec')
@@ -146,6 +155,15 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /**
+   * A process by its id.
+   *
+   * @throws SandboxError `SANDBOX_UNKNOWN_PROCESS`.
+   */
+  getProcess(id: string): SandboxProcess {
+    return this.#processes.get(id)
+  }
+
+  /**
    * Signals a process by its id.
    *
    * @throws SandboxError `SANDBOX_UNKNOWN_PROCESS`, `SANDBOX_INVALID_OPTION`.
@@ -168,18 +186,25 @@ export class Sandbox implements AsyncDisposable {
   ): Promise<void> {
     const checked = check(calls.FilesToWrite, files, 'writeFiles')
     const { timeoutMs, signal, ...request } = check(calls.WriteCall, options, 'writeFiles')
-    await inTime({ timeoutMs, signal }, async (call) => {
-      for (const { path, content } of checked) {
-        await this.#files.write({ op: 'write', path, ...request }, content, call)
-      }
-    })
+    try {
+      await inTime({ timeoutMs, signal }, async (call) => {
+        for (const { path, content } of checked) {
+          await this.#files.write({ op: 'write', path, ...request }, content, call)
+        }
+      })
+    } finally {
+      for (const { content } of checked) letGo(content) // what was not reached
+    }
   }
 
   /**
    * Reads a regular file: as a `Buffer`, as text (UTF-8, anything else becomes U+FFFD), or as a
    * stream, which reads no further than it is read.
    */
-  async readFile(path: string, options?: ReadFileOptions & { format?: 'bytes' }): Promise<Buffer>
+  async readFile(
+    path: string,
+    options?: ReadFileOptions & { format?: 'bytes' | undefined },
+  ): Promise<Buffer>
   async readFile(path: string, options: ReadFileOptions & { format: 'text' }): Promise<string>
   async readFile(
     path: string,
@@ -187,7 +212,11 @@ export class Sandbox implements AsyncDisposable {
   ): Promise<ReadableStream<Uint8Array>>
   async readFile(
     path: string,
-    options: ReadFileOptions & { format?: 'bytes' | 'text' | 'stream' } = {},
+    options: ReadFileOptions & { format?: FileFormat | undefined },
+  ): Promise<Buffer | string | ReadableStream<Uint8Array>>
+  async readFile(
+    path: string,
+    options: ReadFileOptions & { format?: FileFormat | undefined } = {},
   ): Promise<Buffer | string | ReadableStream<Uint8Array>> {
     const { format, maxBytes, offset, length, ...call } = check(calls.ReadCall, options, 'readFile')
     const request = { op: 'read', path: pathOf(path), offset, length } as const
@@ -268,10 +297,7 @@ export class Sandbox implements AsyncDisposable {
 const NOTHING_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
 
 /** The options are checked in `start`: what is wrong is for who awaits the handle. */
-function handle(
-  given: ProgramOptions & (TextOutput | BytesOutput),
-  start: () => Program,
-): ExecHandle | ExecHandle<Buffer> {
+function handle(given: ExecOptions, start: () => Program): ExecHandle | ExecHandle<Buffer> {
   const options = given ?? {}
   const { stdin } = options
   if (options.format === 'bytes') {

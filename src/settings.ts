@@ -16,20 +16,20 @@ export interface LanguageOptions {
    *
    * @default SANDBOX_POOL_SIZE, else 2
    */
-  size?: number
+  size?: number | undefined
   /**
    * How many may live at once, launching and dying ones included.
    *
    * @default twice the size
    */
-  max?: number
+  max?: number | undefined
   /**
    * The image. Any with the language's interpreter on its PATH will do.
    *
    * @default SANDBOX_BASE_PYTHON_IMAGE or SANDBOX_BASE_NODEJS_IMAGE, else `python:3.13-slim` and
    * `node:24-slim`, else what `hono-sandbox setup` built
    */
-  image?: string
+  image?: string | undefined
 }
 
 /** What a pool is made with. Every field may be left out. */
@@ -39,94 +39,94 @@ export interface SandboxPoolOptions {
    *
    * @default both, `{ python: {}, nodejs: {} }`
    */
-  languages?: Partial<Record<Language, LanguageOptions>>
+  languages?: Partial<Record<Language, LanguageOptions>> | undefined
   /**
    * The container engine.
    *
    * @default `createDockerEngine()`
    */
-  engine?: Engine
+  engine?: Engine | undefined
   /**
    * The OCI runtime. `auto` is gVisor's `runsc` where the engine has it, else `runc` with a warning,
    * else, in production, an error.
    *
    * @default SANDBOX_RUNTIME, else 'auto'
    */
-  runtime?: string
+  runtime?: string | undefined
   /**
    * Memory of a container, `b`, `k`, `m` or `g`. Its tmpfs counts too; there is no swap.
    *
    * @default SANDBOX_MAX_MEMORY, else '256m'
    */
-  memory?: string
+  memory?: string | undefined
   /**
    * CPUs of a container.
    *
    * @default 1
    */
-  cpus?: number
+  cpus?: number | undefined
   /**
    * Processes and threads of a container. Under gVisor, whose own threads count as well, the engine
    * is given four times as many.
    *
    * @default 128
    */
-  pids?: number
+  pids?: number | undefined
   /**
    * Open files of a process.
    *
    * @default 1024
    */
-  openFiles?: number
+  openFiles?: number | undefined
   /**
    * Size of the tmpfs on /workspace.
    *
    * @default '64m'
    */
-  workspaceSize?: string
+  workspaceSize?: string | undefined
   /**
    * Size of the tmpfs on /tmp.
    *
    * @default '32m'
    */
-  tmpSize?: string
+  tmpSize?: string | undefined
   /**
    * Size of /dev/shm.
    *
    * @default '16m'
    */
-  shmSize?: string
+  shmSize?: string | undefined
   /**
    * The engine's network the containers join. `none` has no interface but loopback. A runtime that is
    * registered with `--network=none`, as set-up registers gVisor, has none whatever this says.
    *
    * @default 'none'
    */
-  network?: string
+  network?: string | undefined
   /**
    * A file with a seccomp profile, in place of the engine's own.
    *
    * @default SANDBOX_SECCOMP_PROFILE unless SANDBOX_ENABLE_SECCOMP is false, else the engine's own
    */
-  seccompProfile?: string
+  seccompProfile?: string | undefined
   /**
    * How many callers may wait in line, for each language.
    *
    * @default 100
    */
-  maxWaiting?: number
+  maxWaiting?: number | undefined
   /**
    * How long a lease may be held, in milliseconds.
    *
    * @default 300_000
    */
-  leaseTtlMs?: number
+  leaseTtlMs?: number | undefined
   /**
    * How many containers are launched side by side.
    *
    * @default the number of CPUs, at least 2
    */
-  launchConcurrency?: number
+  launchConcurrency?: number | undefined
 }
 
 type Limits = Omit<LaunchSpec, 'name' | 'image' | 'command' | 'runtime' | 'labels' | 'reaper'>

@@ -97,7 +97,7 @@ export type Done = v.InferOutput<typeof Done>
 
 interface Surroundings {
   cwd: string | undefined
-  env: Readonly<Record<string, string>> | undefined
+  env: Readonly<Record<string, string | undefined>> | undefined
 }
 
 /** What an agent says when a request has begun: of a program its pid, of a file what it is. */

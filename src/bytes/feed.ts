@@ -22,6 +22,12 @@ export async function feed(exchange: Exchange, content: Content): Promise<void> 
   }
 }
 
+/** Content that nobody will read: a stream is told so. */
+export function letGo(content: Content | undefined): void {
+  const isUnread = content instanceof ReadableStream && !content.locked
+  if (isUnread) void content.cancel().catch(() => {})
+}
+
 /** @throws SandboxError `SANDBOX_INVALID_OPTION` where it is neither. */
 export function bytesOf(chunk: string | Uint8Array): Uint8Array {
   const checked = check(Chunk, chunk, 'a piece of content')

@@ -24,7 +24,7 @@ export interface DockerEngineOptions {
    *
    * @default the environment's `DOCKER_HOST`, else `unix:///var/run/docker.sock`
    */
-  address?: string
+  address?: string | undefined
 }
 
 /**

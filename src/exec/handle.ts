@@ -1,13 +1,13 @@
 import { SandboxError } from '../errors.js'
 import type { ExecEvent, ExecResult } from './result.js'
 import type { Content } from '../bytes/feed.js'
-import { feed } from '../bytes/feed.js'
+import { feed, letGo } from '../bytes/feed.js'
 import type { Format } from './format.js'
 import { check, SignalName } from '../options.js'
 import type { Program } from './program.js'
 import { DEFAULT_MAX_OUTPUT_BYTES } from './program.js'
 import { Stream } from '../agent/protocol.js'
-import { endedStdin, stdinOf } from './stdin.js'
+import { stdinOf } from './stdin.js'
 
 /** Who iterates has had it all: the result keeps no more than this of each stream. */
 const KEPT_BESIDE_EVENTS_BYTES = 64 * 1024
@@ -48,7 +48,6 @@ export interface HandleOptions<Data> {
 export class ExecHandle<Data = string>
   implements Promise<ExecResult<Data>>, AsyncIterable<ExecEvent<Data>>
 {
-  readonly [Symbol.toStringTag] = 'ExecHandle'
   readonly #program: Program | undefined
   readonly #result: Promise<ExecResult<Data>>
   readonly #options: HandleOptions<Data>
@@ -82,7 +81,7 @@ export class ExecHandle<Data = string>
    */
   get stdin(): WritableStream<string | Uint8Array> {
     const isOpen = !this.#hasBegun && this.#options.stdin === undefined
-    this.#stdin ??= isOpen ? stdinOf(this.#program?.exchange) : endedStdin()
+    this.#stdin ??= stdinOf(isOpen ? this.#program : undefined)
     return this.#stdin
   }
 
@@ -97,19 +96,29 @@ export class ExecHandle<Data = string>
     this.#program?.signal(check(SignalName, signal, 'kill: signal'))
   }
 
-  /** Awaiting gives the result. It rejects with what the call was refused for. */
-  // oxlint-disable-next-line unicorn/no-thenable -- that it can be awaited is the point
-  readonly then: Promise<ExecResult<Data>>['then'] = (onResult, onError) => {
-    if (!this.#isTaken && !this.#hasCallbacks) this.#program?.drop(DEFAULT_MAX_OUTPUT_BYTES)
-    queueMicrotask(() => this.#begin())
-    return this.#result.then(onResult, onError)
+  get [Symbol.toStringTag](): string {
+    return 'ExecHandle'
   }
 
-  /** As a promise has it. */
-  readonly catch: Promise<ExecResult<Data>>['catch'] = (onError) => this.then(null, onError)
+  /** Awaiting gives the result. It rejects with what the call was refused for. */
+  // oxlint-disable-next-line unicorn/no-thenable -- that it can be awaited is the point
+  get then(): Promise<ExecResult<Data>>['then'] {
+    return (onResult, onError) => {
+      if (!this.#isTaken && !this.#hasCallbacks) this.#program?.drop(DEFAULT_MAX_OUTPUT_BYTES)
+      queueMicrotask(() => this.#begin())
+      return this.#result.then(onResult, onError)
+    }
+  }
 
-  /** As a promise has it. */
-  readonly finally: Promise<ExecResult<Data>>['finally'] = (onEnd) => this.then(null).finally(onEnd)
+  /** As a promise has it; it counts as awaiting. */
+  get catch(): Promise<ExecResult<Data>>['catch'] {
+    return (onError) => this.then(null, onError)
+  }
+
+  /** As a promise has it; it counts as awaiting. */
+  get finally(): Promise<ExecResult<Data>>['finally'] {
+    return (onEnd) => this.then(null).finally(onEnd)
+  }
 
   /**
    * What happens, as it happens: `stdout` and `stderr` with `data`, then one `exit`. Once only.
@@ -185,8 +194,7 @@ export class ExecHandle<Data = string>
         (error: unknown) => this.#fail(error),
       )
     } else if (!this.#stdin) exchange?.end()
-    // Nobody will read it.
-    if (!exchange && stdin instanceof ReadableStream) void stdin.cancel().catch(() => {})
+    if (!exchange) letGo(stdin)
   }
 
   async #callBack(): Promise<void> {
@@ -207,7 +215,7 @@ export class ExecHandle<Data = string>
   async #conclude(program: Program): Promise<ExecResult<Data>> {
     const end = await program.ended
     this.#begin() // what was given is used, also where it ended at once
-    await this.#callbacks
+    if (this.#callbacks) await program.allow(this.#callbacks)
     this.#throwFailure()
     const { whole } = this.#options.format
     const { stdout, stderr } = program.kept

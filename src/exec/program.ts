@@ -2,6 +2,7 @@ import type { Channel } from '../agent/channel.js'
 import type { Exchange, Outcome } from '../agent/exchange.js'
 import type { ExecRequest, RunRequest, Started } from '../agent/protocol.js'
 import { Stream } from '../agent/protocol.js'
+import { deadlineIn } from '../deadline.js'
 import type { ContainerExit } from '../engine/engine.js'
 import type { ExecEnd, KilledBy, Usage } from './result.js'
 import type { Piece } from '../bytes/inbox.js'
@@ -13,6 +14,9 @@ import { BoundedOutput } from './output.js'
 export const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024
 /** What may still come after a kill: what an agent sends at most of two streams. */
 const AFTER_KILL_BYTES = 3 * 1024 * 1024
+
+/** What work on the output gets beyond the limits of the call. */
+const PATIENCE_MS = 1000
 
 const KILLED_BY_LEASE_END: Readonly<Record<LeaseEnd, KilledBy>> = {
   released: 'abort',
@@ -47,6 +51,8 @@ export class Program {
   /** None where the signal had aborted before. */
   readonly #exchange: Exchange | undefined
   readonly #inbox = new Inbox()
+  readonly #lease: Lease<Channel>
+  readonly #limits: ProgramLimits
   readonly #given: number | undefined
   readonly #unpaid = new Map<number, number>()
   readonly #signalled = new Set<string>()
@@ -62,6 +68,8 @@ export class Program {
 
   constructor(lease: Lease<Channel>, request: RunRequest | ExecRequest, limits: ProgramLimits) {
     const { timeoutMs, signal, maxOutputBytes, keepBytes } = limits
+    this.#lease = lease
+    this.#limits = limits
     this.#given = maxOutputBytes
     this.#keepBytes = keepBytes ?? maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES
     this.#limit = maxOutputBytes ?? Number.POSITIVE_INFINITY
@@ -81,6 +89,7 @@ export class Program {
     this.ended = exchange.outcome.then((outcome) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
+      this.#sayWhy(outcome)
       this.#inbox.end()
       return this.#describe(endOf(outcome, lease))
     })
@@ -138,6 +147,20 @@ export class Program {
     return piece
   }
 
+  /** Waits for work on the output of a program that is over, but not past the limits of the call. */
+  async allow(work: Promise<void>): Promise<void> {
+    const { timeoutMs = 0, signal } = this.#limits
+    const leftMs = timeoutMs - (performance.now() - this.#startedAt)
+    const ends = [this.#lease.signal, ...(signal ? [signal] : [])]
+    const waitMs = PATIENCE_MS + (this.#killedBy ? 0 : Math.max(0, leftMs))
+    const deadline = deadlineIn(waitMs, AbortSignal.any(ends))
+    const late = new Promise<void>((resolve) => {
+      if (deadline.signal.aborted) resolve()
+      else deadline.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    await Promise.race([work, late]).finally(deadline.clear)
+  }
+
   /** Kills it, for a reason; by way of the engine, where the agent does not confirm. */
   end(reason: KilledBy): void {
     if (this.#killedBy || this.isOver) return
@@ -164,6 +187,12 @@ export class Program {
       { stream: Stream.stderr, bytes: stderr.toBuffer() },
     ]
     return pieces.filter(({ bytes }) => bytes.length > 0)
+  }
+
+  /** An agent that could not start it says why; nobody else will. */
+  #sayWhy(outcome: Outcome): void {
+    const error = 'done' in outcome ? outcome.done.error : undefined
+    if (error) this.#receive(Stream.stderr, Buffer.from(`${error.code}: ${error.message}\n`))
   }
 
   #receive(stream: number, bytes: Buffer): void {

@@ -27,7 +27,10 @@ export interface ExecEnd {
   durationMs: number
   /** `undefined` where its container went with it. */
   usage: Usage | undefined
-  /** Whether some output was left out; the gap is marked where it is. */
+  /**
+   * Whether some output was left out. In a result: of what is kept, where the gap is marked. In an
+   * `exit`: of the events.
+   */
   truncated: boolean
   /** Why it was ended: absent where it ended by itself. */
   killedBy?: KilledBy

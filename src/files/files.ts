@@ -4,12 +4,13 @@ import type { Channel } from '../agent/channel.js'
 import type { FileRequest } from '../agent/protocol.js'
 import { SandboxError, SandboxFileError } from '../errors.js'
 import type { Content } from '../bytes/feed.js'
+import { letGo } from '../bytes/feed.js'
 import { FileCall } from './call.js'
 import type { FileCallOptions } from './options.js'
 import type { Lease } from '../lease.js'
 
 const Entry = v.object({
-  path: v.string(),
+  path: v.pipe(v.string(), v.minLength(1)),
   type: v.picklist(['file', 'directory', 'symlink', 'other']),
   size: v.number(),
   mtimeMs: v.number(),
@@ -34,7 +35,9 @@ export interface FileEntry {
   mode: number
 }
 
-/** How much one call lists: the names alone. */
+/** What an entry takes, its path aside. */
+const ENTRY_BYTES = 200
+/** How much one call lists. */
 const MAX_LISTING_BYTES = 64 * 1024 * 1024
 const MAX_LINE_BYTES = 64 * 1024
 
@@ -55,11 +58,8 @@ export class Files {
   ): Promise<void> {
     try {
       await new FileCall(this.#use(), request, options).write(content)
-    } catch (error) {
-      // One that is being read is told by the call.
-      const isUnread = content instanceof ReadableStream && !content.locked
-      if (isUnread) void content.cancel(error).catch(() => {})
-      throw error
+    } finally {
+      letGo(content)
     }
   }
 
@@ -130,7 +130,7 @@ export class Files {
     const entries: FileEntry[] = []
     let size = 0
     for await (const entry of this.entries({ op: 'list', path: folder, recursive }, options)) {
-      size += entry.path.length
+      size += entry.path.length + ENTRY_BYTES
       if (size > MAX_LISTING_BYTES) throw new SandboxFileError('EFBIG', folder, 'too many entries')
       entries.push(entry)
     }
@@ -150,14 +150,23 @@ export class Files {
     await new FileCall(this.#use(), request, options).ended
   }
 
+  /** What it is itself: a link is not followed. */
+  async #kindOf(file: string, options: FileCallOptions): Promise<FileEntry['type'] | undefined> {
+    const folder = path.posix.dirname(file)
+    for await (const entry of this.entries({ op: 'list', path: folder }, options)) {
+      if (entry.path === path.posix.basename(file)) return entry.type
+    }
+    return undefined
+  }
+
   /** Moves by a rename, and from one file system to another by a copy. */
   async move(from: string, to: string, options: FileCallOptions): Promise<void> {
     try {
       await this.ask({ op: 'move', path: from, to }, options)
     } catch (error) {
       if (!(error instanceof SandboxFileError) || error.errno !== 'EXDEV') throw error
-      const { mode, type } = await this.stat(from, options)
-      if (type !== 'file') throw error
+      if ((await this.#kindOf(from, options)) !== 'file') throw error
+      const { mode } = await this.stat(from, options)
       const content = await this.stream({ op: 'read', path: from }, options)
       await this.write({ op: 'write', path: to, mode, atomic: true }, content, options)
       await this.ask({ op: 'delete', path: from }, options)

@@ -8,7 +8,7 @@ export interface FileCallOptions {
    * @default as long as the lease
    */
   timeoutMs?: number | undefined
-  /** Ends the call when it aborts, with `ECANCELED`. */
+  /** Ends the call when it aborts, with `ECANCELED`; with `ETIMEDOUT` where it was a timeout's. */
   signal?: AbortSignal | undefined
 }
 
@@ -19,19 +19,19 @@ export interface ReadFileOptions extends FileCallOptions {
    *
    * @default 67_108_864
    */
-  maxBytes?: number
+  maxBytes?: number | undefined
   /**
    * Where to begin, in bytes.
    *
    * @default 0
    */
-  offset?: number
+  offset?: number | undefined
   /**
    * How many bytes to read at most.
    *
    * @default to the end
    */
-  length?: number
+  length?: number | undefined
 }
 
 /** What {@link Sandbox.writeFile} takes beside path and content. */
@@ -42,13 +42,13 @@ export interface WriteFileOptions extends FileCallOptions {
    *
    * @default false
    */
-  atomic?: boolean
+  atomic?: boolean | undefined
   /**
    * The permission bits.
    *
    * @default 0o644 for a new file, else as they are
    */
-  mode?: number
+  mode?: number | undefined
 }
 
 /** What calls for a folder and all that is in it take. */
@@ -58,7 +58,7 @@ export interface TreeOptions extends FileCallOptions {
    *
    * @default false
    */
-  recursive?: boolean
+  recursive?: boolean | undefined
 }
 
 /** What {@link Sandbox.collect} takes. */
@@ -69,25 +69,28 @@ export interface CollectOptions extends FileCallOptions {
    *
    * @default '**'
    */
-  glob?: string | readonly string[]
+  glob?: string | readonly string[] | undefined
   /**
    * Where to look.
    *
    * @default '/workspace'
    */
-  folder?: string
+  folder?: string | undefined
   /**
    * How many files at most.
    *
    * @default 100
    */
-  maxFiles?: number
+  maxFiles?: number | undefined
   /**
    * How many bytes at most, of all together.
    *
    * @default 10_485_760
    */
-  maxBytes?: number
-  /** Leaves out what is in this listing and has not changed since: `listFiles()` before the run. */
-  since?: readonly FileEntry[]
+  maxBytes?: number | undefined
+  /**
+   * Leaves out what is in this listing and has the same size and time still:
+   * `listFiles(folder, { recursive: true })`, asked for before the run.
+   */
+  since?: readonly FileEntry[] | undefined
 }

@@ -15,9 +15,9 @@ export interface WaitForOptions {
    *
    * @default 30_000
    */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
   /** Ends the wait when it aborts. The process goes on. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** What a process has written, beginning and end where it was much. */
@@ -91,7 +91,7 @@ export class SandboxProcess {
 
   /** What it reads, open until it is closed. A write waits for the process to read. */
   get stdin(): WritableStream<string | Uint8Array> {
-    this.#stdin ??= stdinOf(this.#program.exchange)
+    this.#stdin ??= stdinOf(this.#program)
     return this.#stdin
   }
 

@@ -11,29 +11,29 @@ export interface StartProcessOptions {
    *
    * @default 'process-1', 'process-2', ...
    */
-  id?: string
+  id?: string | undefined
   /**
    * The working directory.
    *
    * @default '/workspace'
    */
-  cwd?: string
+  cwd?: string | undefined
   /** Added to the container's own variables. */
-  env?: Record<string, string>
+  env?: Record<string, string | undefined> | undefined
   /** Kills the process when it aborts. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /**
    * How long the start may take, in milliseconds. The process itself lives until the lease is over.
    *
    * @default 30_000
    */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
   /**
    * How much is kept of each of its streams, in bytes: the beginning and the end.
    *
    * @default 1_048_576
    */
-  maxLogBytes?: number
+  maxLogBytes?: number | undefined
 }
 
 const DEFAULT_START_MS = 30_000
@@ -68,7 +68,9 @@ export class Processes {
     this.#starting.delete(id)
     if (started?.pid === undefined) {
       program.end('crash') // an agent that gives no number, where it has begun
-      throw await notStarted(id, program)
+      const error = await notStarted(id, program)
+      signal?.throwIfAborted()
+      throw error
     }
     const process = new SandboxProcess(program, { id, pid: started.pid, command }, readFile)
     this.#byId.delete(id)
@@ -106,6 +108,9 @@ export class Processes {
 
 async function notStarted(id: string, program: Program): Promise<SandboxError> {
   const { exitCode, killedBy } = await program.ended
+  if (killedBy === 'timeout') {
+    return new SandboxError('SANDBOX_WAIT_TIMEOUT', `the process ${id} has not started in time`)
+  }
   const why = program.kept.stderr.toString().trim() || killedBy || `exit code ${exitCode}`
   return new SandboxError(
     'SANDBOX_PROCESS_EXITED',

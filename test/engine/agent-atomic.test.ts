@@ -80,18 +80,20 @@ describe.each(places)('an atomic write of a $language agent, $where', (place) =>
     expect(await folder.list()).toMatchObject([{ path: 'f', mode: expected, size: 3 }])
   })
 
-  it('takes the name of a link, and leaves what it led to', async () => {
-    const folder = await folderOfTest()
-    await folder.sh('printf old > f; ln -s f link; ln -s gone dangling')
-    await folder.well(atomic('link'), 'new')
-    await folder.well(atomic('dangling'), 'new')
-    expect(await folder.list()).toMatchObject([
-      { path: 'dangling', type: 'file' },
-      { path: 'f', type: 'file' },
-      { path: 'link', type: 'file' },
-    ])
-    expect([await folder.read('f'), await folder.read('link')]).toEqual(['old', 'new'])
-  })
+  it.each(['file', 'folder', 'gone', 'link'])(
+    'takes the name of a link to %s, and leaves what it led to',
+    async (name) => {
+      const folder = await folderOfTest()
+      await folder.sh(`mkdir folder; printf old > file; ln -s ${name} link`)
+      const others = await folder.list('.', true)
+      await folder.well(atomic('link'), 'new')
+      const expected = others.filter(({ path }) => path !== 'link')
+      const link = (await folder.list('.', true)).find(({ path }) => path === 'link')
+      expect(link).toMatchObject({ type: 'file', size: 3 })
+      expect(await folder.list('.', true)).toEqual([...expected, link])
+      expect(await folder.read('link')).toBe('new')
+    },
+  )
 
   it('leaves the other names of a file what they were', async () => {
     const folder = await folderOfTest()

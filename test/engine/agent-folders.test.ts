@@ -219,6 +219,16 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
       ['EACCES', remove('unread', true)],
     ]
 
+    it.skipIf(place.where === 'process')(
+      'EXDEV to a move from one file system to another',
+      async () => {
+        const folder = await folderOfTest()
+        await folder.write('f', 'x')
+        expect(await folder.refusal(move('f', '/tmp/f'))).toBe('EXDEV')
+        expect(await folder.read('f')).toBe('x')
+      },
+    )
+
     it.skipIf(isSlow(place)).each(refusals)(
       '%s to %j, and all is as it was',
       async (code, request) => {
@@ -234,13 +244,27 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
     )
 
     // A shell of gVisor's cannot be that deep: its getcwd gives up.
-    it.skipIf(place.where === 'runsc')('delete goes deep, and past no link', async () => {
-      const folder = await folderOfTest()
-      // Deeper than a path can be long, and than a language will call itself.
-      const down = `p=${'long/'.repeat(200)}; for i in 1 2 3 4 5 6 7; do mkdir -p $p; cd -P $p; done`
-      await folder.sh(`mkdir keep tree; : > keep/x; cd tree; ${down}; ln -s /etc etc; : > end`)
-      await folder.well(remove('tree', true))
-      expect(await folder.tree()).toEqual(['keep', 'keep/x'])
+    describe.skipIf(place.where === 'runsc')('deeper than a path can be long', () => {
+      // And than a language will call itself.
+      const deep = `p=${'long/'.repeat(200)}; for i in 1 2 3 4 5 6 7; do mkdir -p $p; cd -P $p; done`
+      const setup = `mkdir keep tree; : > keep/x; cd tree; ${deep}; ln -s /etc etc; : > end`
+
+      it('delete takes all, and goes past no link', async () => {
+        const folder = await folderOfTest()
+        await folder.sh(setup)
+        await folder.well(remove('tree', true))
+        expect(await folder.tree()).toEqual(['keep', 'keep/x'])
+      })
+
+      it('list gives the folders that a path reaches, and their like beside them', async () => {
+        const folder = await folderOfTest()
+        await folder.sh(setup)
+        const paths = await folder.tree()
+        expect(paths).toEqual(expect.arrayContaining(['keep', 'keep/x', 'tree', 'tree/long']))
+        expect(paths.length).toBeGreaterThan(700)
+        expect(paths.length).toBeLessThan(1400)
+        await folder.well(remove('tree', true))
+      })
     })
 
     it('list goes deep', async () => {

@@ -25,10 +25,16 @@ const GARBAGE = [
   { op: 'read', path: '/etc/passwd', offset: -1 },
   { op: 'read', path: '/etc/passwd', offset: 'x' },
   { op: 'read', path: '/etc/passwd', length: {} },
+  { op: 'read', path: '/etc/passwd', length: -1 },
+  { op: 'read', path: '/etc/passwd', offset: 1.5 },
   { op: 'write' },
   { op: 'write', path: 'garbage', mode: 'rw' },
+  { op: 'write', path: 'garbage', mode: -1 },
+  { op: 'write', path: 'garbage', mode: 0.5 },
+  { op: 'write', path: 'garbage', mode: 1e12 },
   { op: 'write', path: 'a\0b', atomic: true },
   { op: 'list', path: {} },
+  { op: 'list', path: '.', recursive: 'yes' },
   { op: 'list', path: 'a\0b' },
   { op: 'stat' },
   { op: 'mkdir', path: false },
@@ -53,19 +59,13 @@ const GARBAGE = [
 /** What no host of this library asks. Any answer will do, if there is one. */
 const ODD = [
   { op: 'read', path: '' },
-  { op: 'read', path: '/etc/passwd', length: -1 },
-  { op: 'read', path: '/etc/passwd', offset: 1.5 },
   { op: 'read', path: '/etc/passwd', offset: 1e300 },
   { op: 'read', path: '/etc/passwd', offset: 2 ** 63, length: 2 ** 63 },
   { op: 'read', path: '/etc/passwd', offset: null, length: null },
-  { op: 'write', path: 'odd', mode: -1 },
-  { op: 'write', path: 'odd', mode: 1e12 },
-  { op: 'write', path: 'odd', mode: 0.5 },
   { op: 'write', path: '', atomic: true },
   { op: 'write', path: '/', atomic: true },
   { op: 'write', path: 'odd/', atomic: true },
   { op: 'write', path: 'odd/..', atomic: true },
-  { op: 'list', path: '.', recursive: 'yes' },
   { op: 'stat', path: '', more: [[[]]] },
   { op: 'mkdir', path: '', recursive: true },
   { op: 'mkdir', path: '/', recursive: true },
@@ -214,7 +214,7 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
         const running = agent.open(exec('cat'))
         const { done } = await agent.ask(request)
         expect(done).toEqual({
-          error: { code: expect.stringMatching(/^E[A-Z0-9]+$/), message: expect.any(String) },
+          error: { code: 'EINVAL', message: expect.any(String) },
         })
         // And what else goes on, goes on.
         await running.feed('well')

@@ -100,9 +100,14 @@ function useAgent(place: Place): () => Promise<Agent> {
 }
 
 async function launch(place: Place): Promise<Agent> {
-  if (place.where !== 'process') return Agent.warm(await launchContainer(place), '/workspace')
-  const local = new LocalContainer(place.language)
-  return Agent.warm(local, local.workspace)
+  const local = place.where === 'process' && new LocalContainer(place.language)
+  const container = local || (await launchContainer(place))
+  try {
+    return await Agent.warm(container, local ? local.workspace : '/workspace')
+  } catch (error) {
+    await container.remove()
+    throw error
+  }
 }
 
 /** The limits of a pool that was told nothing. */

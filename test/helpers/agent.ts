@@ -83,6 +83,17 @@ export class Agent {
     this.container.stdin.write(encodeFrame(kind, id, ...parts))
   }
 
+  /** Sends what is sent meanwhile in one piece, so that it comes together. */
+  together<T>(send: () => T): T {
+    const { stdin } = this.container
+    stdin.cork()
+    try {
+      return send()
+    } finally {
+      stdin.uncork()
+    }
+  }
+
   /** A request, however strange; as a string it is sent as it is. Without `pay` no credit is given. */
   open(request: unknown, { pay = true } = {}): Call {
     const op = v.safeParse(v.object({ op: v.unknown() }), request)

@@ -26,7 +26,7 @@ const OPTIONS = [
   {
     page: 'README.md',
     header: 'Option of `runCode` and `exec`',
-    interfaces: ['ProgramOptions', 'RunCodeOptions', 'TextOutput'],
+    interfaces: ['ProgramOptions', 'CodeOptions', 'TextOutput'],
     format: "'text'",
   },
   {

@@ -158,6 +158,7 @@ describe('moveFile() between two file systems', () => {
     const { agent, sandbox } = await leased()
     answerWith(agent, ({ op, path }) => {
       if (op === 'move') return { errno: 'EXDEV' }
+      if (op === 'list') return entryLine('from')
       if (op === 'stat') return entryLine(path, { mode: 0o750 })
       return op === 'read' ? 'content' : ''
     })
@@ -175,6 +176,7 @@ describe('moveFile() between two file systems', () => {
     expect(agent.heardOf(Kind.eof).map(({ id }) => id)).toEqual([writeId])
     expect(agent.requests).toEqual([
       { op: 'move', path: 'from', to: 'to' },
+      { op: 'list', path: '.' },
       { op: 'stat', path: 'from' },
       { op: 'read', path: 'from' },
       { op: 'write', path: 'to', mode: 0o750, atomic: true },
@@ -187,7 +189,14 @@ describe('moveFile() between two file systems', () => {
     [
       'of a folder is refused',
       'EXDEV',
-      ({ path }) => entryLine(path, { type: 'directory' }),
+      () => entryLine('from', { type: 'directory' }),
+      { errno: 'EXDEV', path: 'from' },
+      2,
+    ],
+    [
+      'of a link is refused',
+      'EXDEV',
+      () => entryLine('from', { type: 'symlink' }),
       { errno: 'EXDEV', path: 'from' },
       2,
     ],
@@ -196,17 +205,21 @@ describe('moveFile() between two file systems', () => {
       'EXDEV',
       ({ op, path }) => {
         if (op === 'write') return { errno: 'ENOSPC' }
+        if (op === 'list') return entryLine('from')
         return op === 'stat' ? entryLine(path) : 'content'
       },
       { errno: 'ENOSPC', path: 'to' },
-      4,
+      5,
     ],
     [
       'that cannot be read does not write',
       'EXDEV',
-      ({ op, path }) => (op === 'read' ? { errno: 'EACCES' } : entryLine(path)),
+      ({ op, path }) => {
+        if (op === 'read') return { errno: 'EACCES' }
+        return entryLine(op === 'list' ? 'from' : path)
+      },
       { errno: 'EACCES', path: 'from' },
-      3,
+      4,
     ],
   ])('%s', async (_, errno, answers, expected, requests) => {
     const { agent, moving } = await moved(errno, answers)

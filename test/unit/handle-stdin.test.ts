@@ -176,11 +176,12 @@ describe('stdin that is taken', () => {
     expect(agent.kinds).toEqual([Kind.request])
   })
 
-  it('ends when it is aborted', async () => {
+  it('ends the program when it is aborted: what it has read is not the whole', async () => {
     const { agent, sandbox } = await leased()
     await sandbox.exec('x').stdin.abort(new Error('enough'))
     await flow()
-    expect(agent.kinds).toEqual([Kind.request, Kind.eof])
+    expect(agent.kinds).toEqual([Kind.request, Kind.signal])
+    expect(agent.signals).toEqual(['SIGKILL'])
   })
 
   it('waits for the program to read, all but 256 KiB', async () => {

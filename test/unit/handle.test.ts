@@ -124,11 +124,18 @@ describe('iterating', () => {
     ])
   })
 
+  it('says why the agent could not start it', async () => {
+    const { agent, handle } = await start()
+    agent.fail(1, 'EAGAIN')
+    const { stderr, killedBy } = await handle
+    expect(killedBy).toBe('crash')
+    expect(stderr).toMatch(/^EAGAIN: .*\n$/)
+  })
+
   it.each([
     ['the container goes', 'crash', ({ agent }) => agent.exit()],
     ['it goes for want of memory', 'oom', ({ agent }) => agent.exit({ oom: true })],
     ['the lease ends', 'abort', ({ sandbox }) => void sandbox.release()],
-    ['it cannot be started', 'crash', ({ agent }) => agent.fail(1, 'EAGAIN')],
     ['it takes too long', 'timeout', () => vi.advanceTimersByTime(31_000)],
   ] satisfies [string, string, (world: Awaited<ReturnType<typeof leased>>) => void][])(
     'ends with one exit where %s',

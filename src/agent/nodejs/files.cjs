@@ -93,7 +93,7 @@ const FILES = {
 
   /** A folder is gone through again when those in it are gone: no more than the way down is kept. */
   *delete({ path, recursive }) {
-    const top = at(path)
+    const top = at(path).replace(/(?<=.)\/+$/, '') // with a slash a link would be followed
     if (!recursive) return unlink(top)
     const folders = unlink(top, 'EISDIR') ? [top] : []
     while (folders.length > 0) {
@@ -119,7 +119,7 @@ const at = (path) => (path.startsWith('/') ? path : `${WORKSPACE}/${path}`)
 
 /** A name in the folder of another, short, because the other may be as long as a name can be. */
 const beside = (path) => path.slice(0, path.lastIndexOf('/') + 1) + unusedName()
-const unusedName = () => `.hono-sandbox-${process.hrtime.bigint()}`
+const unusedName = () => `.hono-sandbox-${randomBytes(8).toString('hex')}`
 
 function failure(code, message) {
   return Object.assign(new Error(message), { code })

@@ -7,6 +7,7 @@
 'use strict'
 
 const childProcess = require('node:child_process')
+const { randomBytes } = require('node:crypto')
 const fs = require('node:fs')
 const net = require('node:net')
 const os = require('node:os')

@@ -29,7 +29,7 @@ def write(request):
     if request.get('atomic'):
         kept = mode_of(path)
         mode = kept if mode is None else mode
-        new = os.path.join(os.path.dirname(path), '.new-' + os.urandom(8).hex())
+        new = os.path.join(os.path.dirname(path), '.hono-sandbox-' + os.urandom(8).hex())
         flags |= os.O_EXCL | os.O_NOFOLLOW
     with open_regular(new or path, flags) as file:
         try:
