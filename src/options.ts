@@ -1,4 +1,3 @@
-import { constants } from 'node:os'
 import * as v from 'valibot'
 import { SandboxError } from './errors.js'
 
@@ -52,8 +51,14 @@ export const Content = v.union(
 /** A piece of a stream, and what is written into a program's stdin while it runs. */
 export const Chunk = v.union([v.string(), v.instance(Uint8Array)], 'a string or bytes')
 
-/** A signal of Linux that the platform knows by name. */
-export const SignalName = v.picklist(Object.keys(constants.signals), 'the name of a signal')
+/** Linux's, whatever the host is. */
+const SIGNALS =
+  'SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 ' +
+  'SIGPIPE SIGALRM SIGTERM SIGCHLD SIGCONT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG SIGXCPU SIGXFSZ ' +
+  'SIGVTALRM SIGPROF SIGWINCH SIGIO SIGPWR SIGSYS'
+
+/** A signal by its name. */
+export const SignalName = v.picklist(SIGNALS.split(' '), 'the name of a signal')
 
 export const Port = v.pipe(
   v.number('a port'),

@@ -1,7 +1,7 @@
-import mime from 'mime'
 import picomatch from 'picomatch'
 import { SandboxFileError } from '../errors.js'
 import type { FileEntry, Files } from './files.js'
+import { mimeTypeOf } from './mime.js'
 import type { CollectOptions, FileCallOptions } from './options.js'
 
 /** A file that a run left behind. */
@@ -17,11 +17,6 @@ export interface Collected {
   files: Artifact[]
   /** How many more there were: past the limits, or not to be read. */
   omitted: number
-}
-
-/** The type of a file, by its name. */
-export function mimeTypeOf(name: string): string {
-  return mime.getType(name) ?? 'application/octet-stream'
 }
 
 const STOPPED: ReadonlySet<string> = new Set(['ECANCELED', 'ETIMEDOUT'])

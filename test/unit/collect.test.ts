@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CollectOptions } from '../../src/index.js'
-import { mimeTypeOf } from '../../src/files/collect.js'
+import { mimeTypeOf } from '../../src/files/mime.js'
 import { answerWith, entryLine, flow, leased } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
 
