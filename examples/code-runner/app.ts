@@ -14,7 +14,6 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024
 const limit = bodyLimit({
   maxSize: MAX_BODY_BYTES,
   onError: (c) => {
-    c.header('Connection', 'close') // the rest of the body is not read
     const message = `the body is longer than ${MAX_BODY_BYTES} bytes`
     return c.json({ error: { code: 'BODY_TOO_LARGE', message } }, 413)
   },

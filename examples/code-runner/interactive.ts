@@ -12,7 +12,7 @@ const FIRST_MESSAGE_MS = 10_000
 const POLICY_VIOLATION = 1008
 const INTERNAL_ERROR = 1011
 /** Of stdin, beyond what the program has read. */
-const MAX_WAITING_BYTES = 1024 * 1024
+const MAX_WAITING_BYTES = 8 * 1024 * 1024
 
 /** What a client may say once its program runs; bytes are stdin as well. */
 const Message = v.variant('type', [
@@ -67,8 +67,9 @@ class Conversation {
       return
     }
     const size = data instanceof ArrayBuffer ? data.byteLength : String(data).length
+    const isTooMuch = this.#waitingBytes > MAX_WAITING_BYTES
     this.#waitingBytes += size
-    if (this.#waitingBytes > MAX_WAITING_BYTES) {
+    if (isTooMuch) {
       return this.#fail(new BadRequest(`the program has not read ${MAX_WAITING_BYTES} bytes`))
     }
     const dealtWith = () => {
@@ -87,6 +88,7 @@ class Conversation {
     const { signal } = this.#gone
     const sandbox = await getSandboxes().acquire(request.language, { signal })
     // The lease is over with the connection, whatever is under way in it.
+    if (signal.aborted) sandbox.release('aborted')
     signal.addEventListener('abort', () => sandbox.release('aborted'), { once: true })
     await placeFiles(sandbox, request.files)
     const handle = startRun(sandbox, request)
@@ -124,12 +126,12 @@ class Conversation {
 
 /** Resolves when the message has had its effect: stdin when the program has room for it. */
 async function answer({ handle, stdin }: Run, data: unknown): Promise<void> {
-  if (data instanceof ArrayBuffer) return stdin.write(new Uint8Array(data)).catch(tooLate)
+  if (data instanceof ArrayBuffer) return write(stdin, new Uint8Array(data))
   const message = v.safeParse(Message, parse(data))
   if (!message.success) throw new BadRequest('a message that is not stdin, eof or kill')
   const { output } = message
-  if (output.type === 'stdin') await stdin.write(output.data).catch(tooLate)
-  else if (output.type === 'eof') await stdin.close().catch(tooLate)
+  if (output.type === 'stdin') await write(stdin, output.data)
+  else if (output.type === 'eof') await end(stdin)
   else handle.kill()
 }
 
@@ -148,5 +150,18 @@ function told(error: unknown): { code: string; message: string } {
   return { code: 'INTERNAL', message: 'Internal Server Error' }
 }
 
-/** Written after its end, by the program or by the client: nobody reads it, no harm is done. */
-function tooLate(): void {}
+async function write(stdin: Run['stdin'], data: string | Uint8Array): Promise<void> {
+  try {
+    await stdin.write(data)
+  } catch {
+    // after its end, by the program or by the client: nobody reads it, no harm is done
+  }
+}
+
+async function end(stdin: Run['stdin']): Promise<void> {
+  try {
+    await stdin.close()
+  } catch {
+    // it had ended
+  }
+}

@@ -11,11 +11,14 @@ const Plain = v.pipe(
   v.check((text) => !/[\0\p{Surrogate}]/u.test(text), 'whole characters without NUL'),
 )
 
-const FromBase64 = v.pipe(
-  v.string(),
-  v.transform((text) => ({ text, bytes: Buffer.from(text, 'base64') })),
-  v.check(({ text, bytes }) => bytes.toString('base64') === text, 'base64'),
-  v.transform(({ bytes }) => bytes),
+const isBase64 = (text: string) => Buffer.from(text, 'base64').toString('base64') === text
+
+/** Of a form's file, or base64. */
+const Content = v.pipe(
+  v.union([v.pipe(v.string(), v.check(isBase64, 'base64')), v.instance(File)]),
+  v.transform((content) =>
+    typeof content === 'string' ? Buffer.from(content, 'base64') : content,
+  ),
 )
 
 const RunRequest = v.pipe(
@@ -39,7 +42,7 @@ const RunRequest = v.pipe(
         v.array(
           v.strictObject({
             path: v.pipe(Plain, v.minLength(1, 'a path')),
-            content: v.union([FromBase64, v.instance(File)]),
+            content: Content,
           }),
         ),
         v.maxLength(100, 'at most 100 files'),

@@ -1,6 +1,6 @@
-import picomatch from 'picomatch'
 import { SandboxFileError } from '../errors.js'
 import type { FileEntry, Files } from './files.js'
+import { matcherOf } from './glob.js'
 import { mimeTypeOf } from './mime.js'
 import type { CollectOptions, FileCallOptions } from './options.js'
 
@@ -25,7 +25,7 @@ const MAX_CANDIDATES = 10_000
 /** Gathers files within the limits. */
 export async function collect(files: Files, options: CollectOptions): Promise<Collected> {
   const { glob = '**', folder = '/workspace', maxFiles = 100, since = [], ...call } = options
-  const isWanted = picomatch([glob].flat())
+  const isWanted = matcherOf([glob].flat())
   const before = new Map(since.map((entry) => [entry.path, entry]))
   const candidates: FileEntry[] = []
   let omitted = 0
@@ -40,7 +40,9 @@ export async function collect(files: Files, options: CollectOptions): Promise<Co
   for (const entry of candidates.toSorted((one, other) => (one.path < other.path ? -1 : 1))) {
     const isOver = found.length >= maxFiles || entry.size > left
     const content = isOver ? undefined : await read(files, folder, entry, left, call)
-    if (content) found.push({ ...entry, mimeType: mimeTypeOf(entry.name), content })
+    const mimeType = mimeTypeOf(entry.name)
+    // It may have changed since it was listed.
+    if (content) found.push({ ...entry, size: content.length, mimeType, content })
     else omitted++
     left -= content?.length ?? 0
   }

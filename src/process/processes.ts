@@ -62,11 +62,16 @@ export class Processes {
     const program = new Program(lease, { op: 'exec', argv, cwd, env }, { signal, keepBytes })
     program.drop(Number.POSITIVE_INFINITY)
     this.#starting.add(id)
-    const timer = setTimeout(() => program.end('timeout'), timeoutMs)
+    let isLate = false
+    const late = () => {
+      isLate = true
+      program.end('timeout')
+    }
+    const timer = setTimeout(late, timeoutMs)
     const started = await program.started
     clearTimeout(timer)
     this.#starting.delete(id)
-    if (started?.pid === undefined) {
+    if (isLate || signal?.aborted || started?.pid === undefined) {
       program.end('crash') // an agent that gives no number, where it has begun
       const error = await notStarted(id, program)
       signal?.throwIfAborted()

@@ -13,12 +13,14 @@ import {
 import { until } from '../helpers/until.js'
 
 const MIB = 1024 * 1024
+/** More than is ever used. */
+const CREDIT = 256 * MIB
 const inProcess = places.filter(({ where }) => where === 'process')
 const inContainers = places.filter(({ where }) => where !== 'process')
 /** gVisor's cgroups are outside of the container: its agent cannot see what was refused. */
 const underRunc = places.filter(({ where }) => where === 'runc')
 
-/** Opens a request that takes long, with all the credit it can want, and others right behind it. */
+/** Opens a request that takes long, and others right behind it: says where these were answered. */
 async function amid(folder: Folder, request: FileRequest) {
   const { agent } = folder
   await folder.write('small', 'small')
@@ -29,7 +31,7 @@ async function amid(folder: Folder, request: FileRequest) {
   const name = 'behind it'
   const { long, reading } = agent.together(() => {
     const long = folder.open(request, { pay: false })
-    long.grant(256 * MIB)
+    long.grant(CREDIT)
     agent.send(Kind.ping, 0, Buffer.from(name))
     void cat.feed('two')
     return { long, reading: folder.open({ op: 'read', path: 'small' }) }
@@ -40,7 +42,7 @@ async function amid(folder: Folder, request: FileRequest) {
   const pingAt = agent.indexOf(Kind.ping, name, from)
   cat.end()
   await cat.answer()
-  return { long, others: { ping: pingAt, cat: catAt, reading: reading.doneAt } }
+  return { long, pingAt, readingAt: reading.doneAt, catAt }
 }
 
 describe.each(places)('what takes a $language agent long, $where', (place) => {
@@ -55,34 +57,35 @@ describe.each(places)('what takes a $language agent long, $where', (place) => {
   const remove = { op: 'delete', path: 'many', recursive: true } as const
 
   it.each([
-    ['a long listing', list],
-    ['the listing of a full folder', { op: 'list', path: 'many/sub' } as const],
-    ['a long delete', remove],
-  ])('lets others go on: %s', async (_, request) => {
-    const folder = await crowd()
-    const { long, others } = await amid(folder, request)
-    const { stdout, done } = await long.answer()
-    expect(done).toEqual({})
-    for (const [what, at] of Object.entries(others)) {
-      expect([what, at]).toEqual([what, expect.any(Number)])
-      expect(at, `${what} was answered before it was over`).toBeLessThan(long.doneAt)
+    ['a long listing', list, COUNT + 1],
+    ['the listing of a full folder', { op: 'list', path: 'many/sub' } as const, COUNT],
+    ['a long delete', remove, 0],
+  ])('lets others go on: %s', async (_, request, count) => {
+    // On a busy machine a program may need longer than all this takes, but not each time.
+    for (let isBetween = false, attempt = 1; !isBetween; attempt++) {
+      const folder = await crowd()
+      const { long, pingAt, readingAt, catAt } = await amid(folder, request)
+      const { stdout, done } = await long.answer()
+      expect(done).toEqual({})
+      expect(pingAt, 'the ping came back before it was over').toBeLessThan(long.doneAt)
+      expect(readingAt, 'the file was read before it was over').toBeLessThan(long.doneAt)
+      const paths = entriesOf(stdout).map(({ path }) => path)
+      expect([paths.length, new Set(paths).size]).toEqual([count, count])
+      if (request === remove) expect(await folder.tree()).toEqual(['small'])
+      else await folder.well(remove)
+      isBetween = catAt < long.doneAt
+      expect(attempt, 'a program answered before it was over').toBeLessThan(5)
     }
-    const paths = entriesOf(stdout).map(({ path }) => path)
-    const expected = request === remove ? 0 : request === list ? COUNT + 1 : COUNT
-    expect([paths.length, new Set(paths).size]).toEqual([expected, expected])
-    if (request === remove) expect(await folder.tree()).toEqual(['small'])
-    else await folder.well(remove)
   })
 
-  it('lets others go on: a long read', async () => {
+  it('lets others go on: a read without an end', async () => {
     const folder = await folderOfTest()
-    await folder.sh('truncate -s 16M big')
-    const { long, others } = await amid(folder, { op: 'read', path: 'big' })
-    const { done } = await long.answer()
-    expect([done, long.received()]).toEqual([{}, 16 * MIB])
-    for (const [what, at] of Object.entries(others)) {
-      expect(at, `${what} was answered before it was over`).toBeLessThan(long.doneAt)
-    }
+    await folder.sh('truncate -s 100G big')
+    const { long } = await amid(folder, { op: 'read', path: 'big' })
+    // All have answered, and not because this one stands still.
+    expect(long.received()).toBeLessThan(CREDIT)
+    long.signal('SIGTERM')
+    expect((await long.answer()).done.error?.code).toBe('ECANCELED')
   })
 
   it.skipIf(isSlow(place)).each([
@@ -92,7 +95,7 @@ describe.each(places)('what takes a $language agent long, $where', (place) => {
     const folder = await crowd()
     const call = folder.agent.together(() => {
       const call = folder.open(request, { pay: false })
-      call.grant(256 * MIB)
+      call.grant(CREDIT)
       call.signal('SIGTERM')
       return call
     })

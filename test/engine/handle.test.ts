@@ -149,6 +149,16 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     expect(await asleep).toMatchObject({ exitCode: null, signal: 'SIGTERM', killedBy: 'abort' })
   })
 
+  it('leaves nothing of its own behind when it is killed', async () => {
+    const sandbox = await lease()
+    const handle = sandbox.runCode(programs.sleeps)
+    for await (const event of handle) if (event.type === 'stdout') handle.kill()
+    await sandbox.writeFile('main.js', programs.sleeps)
+    const again = sandbox.runCode(programs.sleeps)
+    for await (const event of again) if (event.type === 'stdout') again.kill()
+    expect((await sandbox.listFiles()).map(({ name }) => name)).toEqual(['main.js'])
+  })
+
   it('several run side by side', async () => {
     const sandbox = await lease()
     const texts = Array.from({ length: 12 }, (_, at) => `number ${at}`)

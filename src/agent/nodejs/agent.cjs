@@ -73,8 +73,11 @@ const programs = {
     if (!spareNow.child?.pid) prepareSpare()
     const { child } = spareNow
     spareNow.child = null
+    const settings = settingsOf(request)
+    const { code } = request
     start(id, child, 'node')
-    child.stdio[3]?.end(json({ ...settingsOf(request), code: request.code }))
+    child.once('exit', (_, signal) => signal && removeMain(settings.cwd, child.pid, code))
+    child.stdio[3]?.end(json({ ...settings, code }))
   },
   exec(id, request) {
     const settings = settingsOf(request)

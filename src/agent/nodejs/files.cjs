@@ -229,6 +229,31 @@ function entryLine(path, stat) {
   return `${JSON.stringify({ path, type, ...describe(stat) })}\n`
 }
 
+/** A program that was killed could not remove the file it ran from. */
+function removeMain(cwd, pid, code) {
+  const names = [cwd, WORKSPACE].flatMap((folder) => [
+    `${folder}/main-${pid}.js`,
+    `${folder}/main.js`,
+  ])
+  const remove = (name) => {
+    try {
+      return holds(name, Buffer.from(code)) && !unlink(name)
+    } catch {
+      return false // it is not there, or something else is
+    }
+  }
+  asNobody(() => names.some(remove))
+}
+
+function holds(path, bytes) {
+  const fd = openRegular(path, fs.constants.O_RDONLY)
+  try {
+    return fs.fstatSync(fd).size === bytes.length && fs.readFileSync(fd).equals(bytes)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
 function linkNodeModules() {
   try {
     if (fs.statSync('/app/node_modules').isDirectory()) {
