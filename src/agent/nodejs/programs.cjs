@@ -114,11 +114,13 @@ class Program {
 /** The program's group and whatever descends from it, also in other sessions. */
 function killTree(root, signal) {
   const parents = new Map()
+  const groups = new Map()
   for (const name of fs.readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
     try {
       const fields = fs.readFileSync(`/proc/${name}/stat`, 'latin1').split(') ').at(-1).split(' ')
       parents.set(Number(name), Number(fields[1]))
+      groups.set(Number(name), Number(fields[2]))
     } catch {
       continue
     }
@@ -128,7 +130,8 @@ function killTree(root, signal) {
     size = found.size
     for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid)
   }
-  for (const target of [-root, ...found]) {
+  const others = [...found].filter((pid) => groups.get(pid) !== root) // each gets it once
+  for (const target of [-root, ...others]) {
     try {
       process.kill(target, signal)
     } catch {

@@ -65,12 +65,13 @@ class Program:
 
 def kill_tree(root, number):
     """The program's group and whatever descends from it, also in other sessions."""
-    parents = {}
+    parents, groups = {}, {}
     for name in os.listdir('/proc'):
         if name.isdigit():
             try:
                 with open('/proc/%s/stat' % name, 'rb') as file:
-                    parents[int(name)] = int(file.read().rpartition(b')')[2].split()[1])
+                    _, parent, group, *_ = file.read().rpartition(b')')[2].split()
+                    parents[int(name)], groups[int(name)] = int(parent), int(group)
             except OSError:
                 continue
     found = {root}
@@ -79,7 +80,7 @@ def kill_tree(root, number):
         if not more:
             break
         found |= more
-    for target in [-root, *found]:
+    for target in [-root, *(pid for pid in found if groups.get(pid) != root)]:  # once each
         try:
             os.kill(target, number)
         except OSError:
