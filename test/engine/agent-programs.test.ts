@@ -111,7 +111,7 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
       expect((await call.answer()).done.signal).toBe('SIGKILL')
     })
 
-    it('say it though they are over at once, many of them', async () => {
+    it.skipIf(isSlow(place))('say it though they are over at once, many of them', async () => {
       const { agent } = await folderOfTest()
       const calls = Array.from({ length: 20 }, () => agent.open(exec('true')))
       const answers = await Promise.all(calls.map((call) => call.answer()))
@@ -189,7 +189,7 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
       },
     )
 
-    it('come once each', async () => {
+    it.skipIf(isSlow(place))('come once each', async () => {
       const folder = await folderOfTest()
       const count = 'n=0; trap "n=\\$((n+1)); echo \\$n" USR1; echo 0'
       const call = folder.start(`${count}; while :; do :; done`)
@@ -205,15 +205,18 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
       await call.answer()
     })
 
-    it.each(['SIGTERM', 'SIGKILL', 'SIGQUIT'])('%s ends a program, which says so', async (name) => {
-      const { agent } = await folderOfTest()
-      const call = agent.open(exec('cat'))
-      void call.feed('runs')
-      await call.says('runs')
-      call.signal(name)
-      const { done } = await call.answer()
-      expect([done.exitCode ?? null, done.signal]).toEqual([null, name])
-    })
+    it.skipIf(isSlow(place)).each(['SIGTERM', 'SIGKILL', 'SIGQUIT'])(
+      '%s ends a program, which says so',
+      async (name) => {
+        const { agent } = await folderOfTest()
+        const call = agent.open(exec('cat'))
+        void call.feed('runs')
+        await call.says('runs')
+        call.signal(name)
+        const { done } = await call.answer()
+        expect([done.exitCode ?? null, done.signal]).toEqual([null, name])
+      },
+    )
 
     it('SIGSTOP and SIGCONT hold a program and let it go on', async () => {
       const folder = await folderOfTest()

@@ -143,7 +143,7 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
       expect((await call.answer()).done.signal).toBe('SIGKILL')
     })
 
-    it('and of stderr: the one is not the other’s', async () => {
+    it.skipIf(isSlow(place))('and of stderr: the one is not the other’s', async () => {
       const folder = await folderOfTest()
       const call = folder.agent.open(sh('yes >&2 & exec yes'), { pay: false })
       await call.sends(WINDOW_BYTES, Stream.stdout)

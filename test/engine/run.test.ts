@@ -101,6 +101,8 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     expect((await sandbox.runCode(programs.cwd)).stdout).toBe('/workspace\n')
     expect((await sandbox.runCode(programs.cwd, { cwd })).stdout).toBe(`${cwd}\n`)
     expect((await sandbox.exec('pwd', { cwd })).stdout).toBe(`${cwd}\n`)
+    expect((await sandbox.runCode(programs.cwd, { cwd: 'deep' })).stdout).toBe(`${cwd}\n`)
+    expect((await sandbox.exec('pwd', { cwd: 'deep' })).stdout).toBe(`${cwd}\n`)
     const missing = await sandbox.runCode(programs.cwd, { cwd: '/no/such' })
     expect(missing.exitCode).toBe(1)
     expect(missing.stderr).toContain('/no/such')

@@ -30,7 +30,8 @@ function dropSpare(child) {
 }
 
 function settingsOf({ cwd, env, args }) {
-  return { cwd: cwd ?? WORKSPACE, env: { ...environ, ...env }, args: args ?? [] }
+  const folder = cwd === undefined ? WORKSPACE : at(cwd)
+  return { cwd: folder, env: { ...environ, ...env }, args: args ?? [] }
 }
 
 const isText = (value) => typeof value === 'string'

@@ -107,6 +107,7 @@ class Agent:
                 return self.run(id, request)
             if request['op'] == 'exec':
                 return self.exec(id, request)
+            check(request)
             kind = Taking if request['op'] == 'write' else Giving
             self.jobs[id] = kind(self, id, FILES[request['op']](request))
             self.step(id)

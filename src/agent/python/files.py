@@ -143,6 +143,17 @@ FILES = {
 # What they are made of
 
 
+def check(request):
+    """A ValueError where a field makes no sense; paths are the system calls' to refuse."""
+    for name in ('offset', 'length', 'mode'):
+        value = request.get(name, 0)
+        if type(value) is not int or not 0 <= value <= (0o7777 if name == 'mode' else 2**53):
+            raise ValueError(name)
+    for name in ('atomic', 'recursive'):
+        if type(request.get(name, False)) is not bool:
+            raise ValueError(name)
+
+
 def at(path):
     return os.path.join(WORKSPACE, path)
 

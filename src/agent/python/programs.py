@@ -193,7 +193,8 @@ class Inlet:
 
 def settings_of(request, args, **more):
     """What a program is given: a ValueError, in time, where no system call would take it."""
-    cwd, env = request.get('cwd') or WORKSPACE, request.get('env') or {}
+    cwd, env = request.get('cwd'), request.get('env') or {}
+    cwd = at(cwd) if cwd else WORKSPACE
     texts = [cwd, *env, *env.values()] + args
     if os.fsencode('\0'.join(texts)).count(0) >= len(texts):
         raise ValueError('a NUL')
