@@ -251,7 +251,7 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
       call.grant(64 * MIB)
       expect((await call.answer()).done.exitCode).toBe(3)
       // And what the agent had in its hands already.
-      expect(call.received()).toBeLessThanOrEqual(WINDOW_BYTES + MIB + 3 * CHUNK_BYTES)
+      expect(call.received()).toBeLessThanOrEqual(WINDOW_BYTES + MIB + 8 * CHUNK_BYTES)
       await folder.sh(`kill -KILL ${orphan} 2>/dev/null || :`)
     })
 
