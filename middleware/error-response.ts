@@ -7,7 +7,7 @@ export interface SandboxErrorBody {
   error: { code: SandboxErrorCode; message: string }
 }
 
-type Status = 400 | 404 | 413 | 500 | 501 | 503
+type Status = 400 | 404 | 409 | 413 | 500 | 501 | 503
 
 /** An error as a response, typed for `hc` clients. */
 export type ErrorResponse = Response & TypedResponse<SandboxErrorBody, Status, 'json'>
@@ -17,18 +17,23 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_ACQUIRE_TIMEOUT: 503,
   SANDBOX_AGENT_FAILED: 503,
   SANDBOX_CLOSED: 503,
+  SANDBOX_CONTEXT_LOST: 409,
   SANDBOX_ENGINE_FAILED: 503,
   SANDBOX_ENGINE_UNAVAILABLE: 503,
   SANDBOX_FILE_FAILED: 500,
   SANDBOX_IMAGE_MISSING: 503,
+  SANDBOX_INTERPRETER_MISSING: 503,
   SANDBOX_INVALID_OPTION: 500,
   SANDBOX_LEASE_ENDED: 503,
   SANDBOX_NOT_INITIALIZED: 503,
+  SANDBOX_PRELOAD_FAILED: 503,
   SANDBOX_PROCESS_EXITED: 500,
   SANDBOX_QUEUE_FULL: 503,
   SANDBOX_RUNTIME_MISSING: 503,
   SANDBOX_SETUP_FAILED: 500,
   SANDBOX_STDIN_CLOSED: 500,
+  SANDBOX_TOO_MANY_CONTEXTS: 409,
+  SANDBOX_UNKNOWN_CONTEXT: 404,
   SANDBOX_UNKNOWN_LANGUAGE: 400,
   SANDBOX_UNKNOWN_PROCESS: 404,
   SANDBOX_UPGRADE_UNSUPPORTED: 501,
@@ -45,14 +50,16 @@ const FOR_CLIENTS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
   SANDBOX_ENGINE_FAILED: NOT_NOW,
   SANDBOX_ENGINE_UNAVAILABLE: NOT_NOW,
   SANDBOX_IMAGE_MISSING: NOT_NOW,
+  SANDBOX_INTERPRETER_MISSING: NOT_NOW,
   SANDBOX_LEASE_ENDED: 'the sandbox of this request is gone',
   SANDBOX_NOT_INITIALIZED: NOT_NOW,
+  SANDBOX_PRELOAD_FAILED: NOT_NOW,
   // What a process has written may be anything, and is for whoever started it.
   SANDBOX_PROCESS_EXITED: 'a process has ended too soon',
   SANDBOX_RUNTIME_MISSING: NOT_NOW,
   SANDBOX_SETUP_FAILED: NOT_NOW,
   SANDBOX_STDIN_CLOSED: 'the program reads no more input',
-  SANDBOX_WAIT_TIMEOUT: 'a process was not ready in time',
+  SANDBOX_WAIT_TIMEOUT: 'something was not ready in time',
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { Context } from 'hono'
 import { accepts } from 'hono/accepts'
 import type { SandboxErrorCode } from '../src/errors.js'
-import type { ExecEnd } from '../src/exec/result.js'
+import type { RichResult } from '../src/exec/records.js'
+import type { CodeEnd } from '../src/exec/result.js'
 
 /** One event of a stream, as a client reads it. `exit` or `error` is the last. */
 export type StreamEvent =
@@ -11,7 +12,8 @@ export type StreamEvent =
       /** What `data` is, where it is not text. */
       encoding?: 'base64'
     }
-  | ({ type: 'exit' } & ExecEnd)
+  | { type: 'result'; result: RichResult }
+  | ({ type: 'exit' } & CodeEnd)
   | {
       type: 'error'
       /** `INTERNAL` where the app's own code has failed. */

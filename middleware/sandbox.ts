@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { SandboxError } from '../src/errors.js'
+import type { Language } from '../src/languages.js'
 import type { Sandbox } from '../src/sandbox.js'
 import type { SandboxPool } from '../src/sandbox-pool.js'
 import { getSandboxes } from '../src/singleton.js'
@@ -26,7 +27,7 @@ export interface SandboxOptions {
    *
    * @default 'python'
    */
-  language?: string | ((c: Context) => string | undefined | Promise<string | undefined>)
+  language?: Language | ((c: Context) => Language | undefined | Promise<Language | undefined>)
   /**
    * The pool.
    *

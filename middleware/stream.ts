@@ -31,7 +31,7 @@ export interface StreamSandboxOptions {
  * Answers with what a program does, as it does it: server-sent events, or NDJSON where the client
  * prefers `application/x-ndjson`, `application/ndjson` or `application/jsonl`. Either way an event
  * is one JSON object, a {@link StreamEvent}: `stdout` and `stderr` with `data` (base64 where the
- * handle gives bytes), then one `exit` as in the result, or one `error` with `code` and `message` as
+ * handle gives bytes), of code `result` with what it showed, then one `exit` as in the result, or one `error` with `code` and `message` as
  * `errorResponse` has them. A stream that ends with neither was cut.
  *
  * A client that reads slowly slows the program. One that goes away kills it, and so does `HEAD`,
@@ -87,7 +87,7 @@ async function* eventsOf(
 ): AsyncGenerator<StreamEvent, void, undefined> {
   try {
     for await (const event of handle) {
-      if (event.type === 'exit') yield event
+      if (event.type === 'exit' || event.type === 'result') yield event
       else if (typeof event.data === 'string') yield { type: event.type, data: event.data }
       else yield { type: event.type, data: event.data.toString('base64'), encoding: 'base64' }
     }

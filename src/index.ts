@@ -1,4 +1,8 @@
 export type { Content } from './bytes/feed.js'
+export type { CallFailure, CallOptions, CallResult } from './code/call.js'
+export type { CodeContext, CodeContextOptions } from './code/contexts.js'
+export { defineLanguage } from './defined-language.js'
+export type { DefinedLanguage, LanguageProgram } from './defined-language.js'
 export { createDockerEngine } from './engine/docker.js'
 export type { DockerEngineOptions } from './engine/docker.js'
 export type { Container, ContainerExit, Engine, LaunchSpec, PullOptions } from './engine/engine.js'
@@ -13,7 +17,17 @@ export type {
   RunCodeOptions,
   TextOutput,
 } from './exec/options.js'
-export type { ExecEnd, ExecEvent, ExecResult, KilledBy, Usage } from './exec/result.js'
+export type { CodeError, RichResult } from './exec/records.js'
+export type {
+  CodeEnd,
+  CodeResult,
+  ContextState,
+  ExecEnd,
+  ExecEvent,
+  ExecResult,
+  KilledBy,
+  Usage,
+} from './exec/result.js'
 export type { Artifact, Collected } from './files/collect.js'
 export type { FileEntry } from './files/files.js'
 export type {
@@ -31,6 +45,8 @@ export { SandboxProcess } from './process/process.js'
 export type { ProcessLogs, WaitForOptions } from './process/process.js'
 export type { StartProcessOptions } from './process/processes.js'
 export { Sandbox } from './sandbox.js'
+export type { CodeHandle, SandboxAbout } from './sandbox.js'
+export type { SandboxFiles } from './sandbox-files.js'
 export { SandboxPool } from './sandbox-pool.js'
 export type {
   LanguageStats,
@@ -38,5 +54,5 @@ export type {
   SandboxPoolEvents,
   StartReports,
 } from './sandbox-pool.js'
-export type { LanguageOptions, SandboxPoolOptions } from './settings.js'
+export type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './settings.js'
 export { closeSandboxes, getSandboxes, initSandboxes } from './singleton.js'

@@ -1,11 +1,11 @@
 import { Channel } from './agent/channel.js'
 import { deadlineIn } from './deadline.js'
-import type { Engine } from './engine/engine.js'
+import type { Container, Engine } from './engine/engine.js'
 import { OWNER_LABEL } from './engine/engine.js'
 import { SandboxError } from './errors.js'
+import { missingInterpreter } from './interpreter.js'
 import type { Language } from './languages.js'
-import { LANGUAGES } from './languages.js'
-import type { Settings } from './settings.js'
+import type { LanguagePlan, Settings } from './settings.js'
 
 /** An agent that has not spoken by then never will. */
 const FIRST_WORD_MS = 30_000
@@ -20,6 +20,8 @@ export class Launcher {
   readonly #settings: Settings
   readonly #owner: string
   readonly #images = new Map<Language, string>()
+  /** What was looked at once and had all it needs, by language and image. */
+  readonly #probed = new Set<string>()
   #runtime: string | undefined
 
   constructor(engine: Engine, settings: Settings, owner: string) {
@@ -35,7 +37,7 @@ export class Launcher {
 
   /** The image in use, or the one that is looked for first. */
   imageOf(language: Language): string {
-    return this.#images.get(language) ?? this.#candidates(language)[0] ?? ''
+    return this.#images.get(language) ?? this.#planOf(language).images[0] ?? ''
   }
 
   /**
@@ -61,8 +63,9 @@ export class Launcher {
   async launch(language: Language, name: string, signal: AbortSignal): Promise<Channel> {
     signal.throwIfAborted()
     const runtime = await this.chooseRuntime()
-    const image = await this.#findImage(language)
-    const { command, reaper } = LANGUAGES[language]
+    const plan = this.#planOf(language)
+    const image = await this.#findImage(language, plan.images)
+    const { command, reaper } = plan
     const labels = { [OWNER_LABEL]: this.#owner, 'hono-sandbox.pool': language }
     const { limits } = this.#settings
     const pids = limits.pids * (runtime === GVISOR ? GVISOR_TASKS : 1)
@@ -70,7 +73,9 @@ export class Launcher {
     try {
       const container = await this.#engine.launch(spec, signal)
       const firstWord = deadlineIn(FIRST_WORD_MS, signal)
-      return await Channel.open(container, firstWord.signal).finally(firstWord.clear)
+      return await this.#open(container, { language, image, plan }, firstWord.signal).finally(
+        firstWord.clear,
+      )
     } catch (error) {
       // It was deleted, perhaps: the next launch looks again.
       if (isMissing(error)) this.#images.delete(language)
@@ -78,10 +83,39 @@ export class Launcher {
     }
   }
 
-  async #findImage(language: Language): Promise<string> {
+  /** The agent's first word and, once a language and image, a look at what its code runs by. */
+  async #open(
+    container: Container,
+    {
+      language,
+      image,
+      plan: { program },
+    }: { language: Language; image: string; plan: LanguagePlan },
+    signal: AbortSignal,
+  ): Promise<Channel> {
+    const channel = await Channel.open(container, signal)
+    const probe = `${language} ${image}`
+    if (!program || this.#probed.has(probe)) return channel
+    try {
+      const missing = await missingInterpreter(channel, program, signal)
+      if (missing !== undefined) {
+        throw new SandboxError(
+          'SANDBOX_INTERPRETER_MISSING',
+          `${language} needs ${JSON.stringify(missing)}, which the image ${image} does not have`,
+          { suggestion: 'Name an image that has it on its PATH' },
+        )
+      }
+      this.#probed.add(probe)
+      return channel
+    } catch (error) {
+      await channel.remove().catch(() => {})
+      throw error
+    }
+  }
+
+  async #findImage(language: Language, candidates: readonly string[]): Promise<string> {
     const known = this.#images.get(language)
     if (known) return known
-    const candidates = this.#candidates(language)
     for (const image of candidates) {
       if (!(await this.#engine.hasImage(image))) continue
       this.#images.set(language, image)
@@ -94,8 +128,10 @@ export class Launcher {
     )
   }
 
-  #candidates(language: Language): readonly string[] {
-    return this.#settings.languages.get(language)?.images ?? []
+  #planOf(language: Language): LanguagePlan {
+    const plan = this.#settings.languages.get(language)
+    if (plan) return plan
+    throw new SandboxError('SANDBOX_UNKNOWN_LANGUAGE', `there is no ${language} in this pool`)
   }
 }
 

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { SandboxError } from './errors.js'
+import { whyNotJson } from './json.js'
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -75,6 +76,14 @@ const Surroundings = {
   cwd: v.optional(Path),
   env: v.optional(v.record(Variable, v.optional(WithoutNul))),
 }
+/** What JSON.stringify() would lose in silence is refused. */
+const Json = v.pipe(
+  v.unknown(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const why = dataset.typed ? whyNotJson(dataset.value) : undefined
+    if (why) addIssue({ message: `JSON; ${why}` })
+  }),
+)
 const Callback = v.optional(v.function('a function'))
 
 /** What `exec` takes. */
@@ -88,10 +97,51 @@ export const ExecCall = v.strictObject({
   format: v.optional(v.picklist(['text', 'bytes'], "'text' or 'bytes'")),
 })
 
+const ContextName = v.union(
+  [v.string(), v.custom<{ id: string }>(isNamed)],
+  'a context of this sandbox, or its id',
+)
+
 /** What `runCode` takes. */
 export const RunCall = v.strictObject({
   ...ExecCall.entries,
   args: v.optional(v.array(WithoutNul)),
+  onResult: Callback,
+  context: v.optional(ContextName),
+})
+
+const OfContext = v.optional(v.undefined("nothing: it is the context's"))
+
+/** What `runCode` takes beside a context. */
+export const RunInContext = v.strictObject({
+  ...RunCall.entries,
+  cwd: OfContext,
+  env: OfContext,
+  args: OfContext,
+  stdin: OfContext,
+})
+
+/** What `deleteCodeContext` takes. */
+export const ContextNamed = ContextName
+
+/** What `createCodeContext` takes. */
+export const ContextCall = v.strictObject({
+  ...Waiting,
+  ...Surroundings,
+  name: v.optional(v.string()),
+})
+
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u
+
+/** What `call` takes. */
+export const CallCall = v.strictObject({
+  ...Waiting,
+  ...Surroundings,
+  maxOutputBytes: v.optional(Positive),
+  entry: v.optional(v.pipe(v.string(), v.regex(IDENTIFIER, "a function's name"))),
+  args: v.optional(v.array(Json)),
+  kwargs: v.optional(v.record(v.string(), Json)),
+  schema: v.optional(v.custom<object>(isStandardSchema, 'a Standard Schema')),
 })
 
 /** What `startProcess` takes. */
@@ -152,18 +202,62 @@ export const AcquireCall = v.strictObject({
 /** What `close` takes. */
 export const CloseCall = v.strictObject({ deadlineMs: v.optional(Milliseconds) })
 
-/** What a language of a pool takes. */
+const Preload = v.array(v.pipe(WithoutNul, v.regex(/\S/, 'the name of a module')))
+
+/** What a built-in language of a pool takes. */
 export const LanguageSettings = v.strictObject({
   size: v.optional(Count),
   max: v.optional(Positive),
   image: v.optional(Path),
+  preload: v.optional(Preload),
 })
+
+/** It is in containers' names and a key of objects. */
+const LanguageName = v.pipe(
+  v.string(),
+  v.regex(/^[a-z][a-z0-9_.-]{0,39}$/, 'small letters, digits, _, . and -, a letter first'),
+  v.check((name) => !(name in LanguageSettingsOf || name in {}), 'a name that is not taken'),
+)
+const FileName = v.pipe(
+  WithoutNul,
+  v.regex(/^(?![-.]*$|-)[^/]{1,255}$/, 'the name of a file, without a folder'),
+)
+const Argv = v.pipe(
+  v.array(WithoutNul),
+  v.minLength(1, 'a program and its arguments'),
+  v.check(([program = '']) => /^[^-]/.test(program), 'a program and its arguments'),
+)
+const LanguageSettingsOf = {
+  python: v.optional(LanguageSettings),
+  nodejs: v.optional(LanguageSettings),
+  typescript: v.optional(LanguageSettings),
+}
+
+/** What `defineLanguage` takes and gives. */
+export const DefinedLanguageSettings = v.strictObject({
+  name: LanguageName,
+  image: Path,
+  agent: v.picklist(['python', 'nodejs'], "'python' or 'nodejs'"),
+  file: FileName,
+  compile: v.optional(Argv),
+  run: Argv,
+  env: v.optional(v.record(Variable, WithoutNul)),
+  preload: v.optional(Preload),
+  size: v.optional(Count),
+  max: v.optional(Positive),
+})
+/** A name that is mistyped is no definition with a field missing. */
+const Defined = v.pipe(
+  v.custom<object>(
+    (value) => typeof value === 'object' && value !== null && 'name' in value,
+    'what defineLanguage() gives: it is not built in',
+  ),
+  DefinedLanguageSettings,
+)
 
 /** What a pool takes; `engine` is checked by its own type. */
 export const PoolSettings = v.strictObject({
-  languages: v.optional(
-    v.strictObject({ python: v.optional(LanguageSettings), nodejs: v.optional(LanguageSettings) }),
-  ),
+  languages: v.optional(v.objectWithRest(LanguageSettingsOf, v.optional(Defined))),
   engine: v.optional(v.custom<object>((value) => typeof value === 'object', 'an Engine')),
   runtime: v.optional(Path),
   memory: v.optional(v.string()),
@@ -179,6 +273,21 @@ export const PoolSettings = v.strictObject({
   leaseTtlMs: v.optional(Milliseconds),
   launchConcurrency: v.optional(Positive),
 })
+
+/** Not an object schema: those give a copy, and a context is known by itself. */
+function isNamed(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string'
+  )
+}
+
+function isStandardSchema(value: unknown): boolean {
+  return (
+    (typeof value === 'object' || typeof value === 'function') &&
+    value !== null &&
+    '~standard' in value
+  )
+}
 
 /**
  * Checks options and names what is wrong.
@@ -196,11 +305,16 @@ export function check<const Schema extends v.GenericSchema>(
   const [issue] = result.issues
   const isUnknown = issue.kind === 'schema' && issue.expected === 'never'
   const keys = issue.path ?? []
+  const isMissing = issue.expected === JSON.stringify(keys.at(-1)?.key)
   // A record's name that is refused is a value as well: only where it stands is told.
-  const isName = !isUnknown && keys.at(-1)?.origin === 'key'
+  const isName = !isUnknown && !isMissing && keys.at(-1)?.origin === 'key'
   const path = (isName ? keys.slice(0, -1) : keys).map(({ key }) => String(key)).join('.')
   const what = path === '' ? where : `${where}: ${path}`
-  const expected = isUnknown ? 'is not an option' : `is not valid, expected ${expectation(issue)}`
+  const expected = isUnknown
+    ? 'is not an option'
+    : isMissing
+      ? 'is missing'
+      : `is not valid, expected ${expectation(issue)}`
   throw new SandboxError('SANDBOX_INVALID_OPTION', `${what} ${expected}`)
 }
 

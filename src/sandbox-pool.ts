@@ -4,9 +4,9 @@ import pLimit from 'p-limit'
 import type { Channel } from './agent/channel.js'
 import { createDockerEngine } from './engine/docker.js'
 import type { Engine } from './engine/engine.js'
+import type { SandboxErrorCode } from './errors.js'
 import { SandboxError } from './errors.js'
-import type { Language } from './languages.js'
-import { isLanguage } from './languages.js'
+import type { BuiltInLanguage, Language } from './languages.js'
 import { Launcher } from './launcher.js'
 import { AcquireCall, check, CloseCall, LanguageSettings } from './options.js'
 import type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool-types.js'
@@ -22,8 +22,11 @@ export interface LanguageStats extends PoolStats {
   image: string
 }
 
+/** Something about each language of a pool, by its name. */
+type OfLanguages<T> = Partial<Record<BuiltInLanguage, T>> & Record<string, T>
+
 /** How far each language came at the start. */
-export type StartReports = Partial<Record<Language, StartReport>>
+export type StartReports = OfLanguages<StartReport>
 
 /** Something that happened in a pool. */
 export type SandboxPoolEvent = PoolEvent & { language: Language }
@@ -32,6 +35,12 @@ export type SandboxPoolEvent = PoolEvent & { language: Language }
 export type SandboxPoolEvents = {
   [Type in PoolEvent['type']]: [event: Extract<SandboxPoolEvent, { type: Type }>]
 }
+
+/** Why a start fails for good: the next try would find the same. */
+const LASTING: ReadonlySet<SandboxErrorCode> = new Set([
+  'SANDBOX_INTERPRETER_MISSING',
+  'SANDBOX_PRELOAD_FAILED',
+])
 
 /**
  * Warm containers of every language, ready before the first request. One a server; `initSandboxes`
@@ -84,7 +93,9 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * the background.
    *
    * @throws SandboxError `SANDBOX_RUNTIME_MISSING` where the runtime asked for is not there, or where
-   * `NODE_ENV` is `production` and neither gVisor nor an explicit choice is.
+   * `NODE_ENV` is `production` and neither gVisor nor an explicit choice is. `SANDBOX_PRELOAD_FAILED`
+   * where no container of a language could import what it is to preload, and
+   * `SANDBOX_INTERPRETER_MISSING` where its image has no program for its code: the pool is closed then.
    */
   async start(): Promise<StartReports> {
     await this.#launcher.chooseRuntime().catch((error: unknown) => {
@@ -92,9 +103,17 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
       // Any other error comes back from each launch, with its place in the report.
     })
     void this.#engine.sweep().catch(() => {})
-    const pools = [...this.#pools]
-    const reports = await Promise.all(pools.map(([, pool]) => pool.start()))
-    return Object.fromEntries(pools.map(([language], at) => [language, reports[at]]))
+    const starts = [...this.#pools].map(
+      async ([language, pool]) => [language, await pool.start()] as const,
+    )
+    const reports = await Promise.all(starts)
+    const failures = reports.flatMap(([, { ready, errors }]) => (ready > 0 ? [] : errors))
+    const lasting = failures.find(({ code }) => LASTING.has(code))
+    if (lasting) {
+      await this.close({ deadlineMs: 0 })
+      throw lasting
+    }
+    return Object.fromEntries(reports)
   }
 
   /**
@@ -103,14 +122,16 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * @throws SandboxError `SANDBOX_UNKNOWN_LANGUAGE`, `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`,
    * `SANDBOX_ACQUIRE_ABORTED`, `SANDBOX_CLOSED`; or why there can be none.
    */
-  async acquire(language: string, options: AcquireOptions = {}): Promise<Sandbox> {
+  async acquire(language: Language, options: AcquireOptions = {}): Promise<Sandbox> {
     const pool = this.#poolOf(language)
     const lease = await pool.acquire(check(AcquireCall, options, 'acquire'))
-    return new Sandbox(lease, { language, runtime: this.#launcher.runtime ?? 'unknown' })
+    const runtime = this.#launcher.runtime ?? 'unknown'
+    const program = this.#settings.languages.get(language)?.program
+    return new Sandbox(lease, { language, runtime, program })
   }
 
   /** Every language as it stands. */
-  stats(): Partial<Record<Language, LanguageStats>> {
+  stats(): OfLanguages<LanguageStats> {
     const runtime = this.#launcher.runtime
     return Object.fromEntries(
       [...this.#pools].map(([language, pool]) => [
@@ -130,7 +151,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    *
    * @throws SandboxError `SANDBOX_UNKNOWN_LANGUAGE`, `SANDBOX_INVALID_OPTION`.
    */
-  resize(language: string, size: number, max = Math.max(1, size * 2)): void {
+  resize(language: Language, size: number, max = Math.max(1, size * 2)): void {
     check(LanguageSettings, { size, max }, 'resize')
     if (max < size) {
       const message = `resize: max is ${max}, less than the size ${size}`
@@ -173,8 +194,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     }
   }
 
-  #poolOf(language: string): Pool<Channel> {
-    const pool = isLanguage(language) ? this.#pools.get(language) : undefined
+  #poolOf(language: Language): Pool<Channel> {
+    const pool = this.#pools.get(language)
     if (pool) return pool
     throw new SandboxError(
       'SANDBOX_UNKNOWN_LANGUAGE',

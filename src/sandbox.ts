@@ -1,9 +1,17 @@
 import type { Channel } from './agent/channel.js'
-import type { Collected } from './files/collect.js'
-import { collect } from './files/collect.js'
-import { deadlineIn } from './deadline.js'
+import * as v from 'valibot'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { CallOptions, CallResult } from './code/call.js'
+import { callResult } from './code/call.js'
+import type { CodeContext, CodeContextOptions } from './code/contexts.js'
+import { CodeContexts } from './code/contexts.js'
+import { codeResult } from './code/result.js'
 import { SandboxError, SandboxFileError } from './errors.js'
+import type { LanguageProgram } from './defined-language.js'
+import { argvOf as programArgv } from './defined-language.js'
+import type { Conclude } from './exec/handle.js'
 import { ExecHandle } from './exec/handle.js'
+import type { CodeResult, ExecResult } from './exec/result.js'
 import type {
   BytesOutput,
   CodeOptions,
@@ -12,41 +20,36 @@ import type {
   RunCodeOptions,
   TextOutput,
 } from './exec/options.js'
-import type { Content } from './bytes/feed.js'
-import type {
-  CollectOptions,
-  FileCallOptions,
-  ReadFileOptions,
-  TreeOptions,
-  WriteFileOptions,
-} from './files/options.js'
-import type { FileEntry } from './files/files.js'
-import { Files } from './files/files.js'
-import { letGo } from './bytes/feed.js'
 import * as formats from './exec/format.js'
 import type { Lease, LeaseEnd, Released } from './lease.js'
 import * as calls from './options.js'
 import { check } from './options.js'
+import { SandboxFiles } from './sandbox-files.js'
 import type { SandboxProcess } from './process/process.js'
 import type { StartProcessOptions } from './process/processes.js'
 import { Processes } from './process/processes.js'
 import { Program } from './exec/program.js'
 
-type FileFormat = 'bytes' | 'text' | 'stream'
-
 const DEFAULT_TIMEOUT_MS = 30_000
-const DEFAULT_MAX_READ_BYTES = 64 * 1024 * 1024
+
+/** What a sandbox is of. */
+export interface SandboxAbout {
+  language: string
+  /** The runtime it runs under. */
+  runtime: string
+  /** How code becomes a program; absent where the agent itself runs it. */
+  program?: LanguageProgram | undefined
+}
+
+/** Code that runs, as `runCode()` gives it. */
+export type CodeHandle<Data = string> = ExecHandle<Data, CodeResult<Data>>
 
 /**
  * A leased container, as a handler holds it: `c.get('sandbox')`.
  *
  * Everything in it is this lease's alone. When the lease is over, every call throws
- * `SANDBOX_LEASE_ENDED`, and what was still running is killed.
- *
- * Paths are relative to `/workspace`. File calls have the rights of the user's code, no more; where
- * the system refuses they throw a `SandboxFileError` with its `errno`: `ENOENT`, `EACCES`, `EISDIR`,
- * `ENOSPC`, `ENAMETOOLONG`, ... With an aborted `signal` that is `ECANCELED`, past `timeoutMs`
- * `ETIMEDOUT`.
+ * `SANDBOX_LEASE_ENDED`, and what was still running is killed. Its file calls are those of
+ * {@link SandboxFiles}.
  *
  * @example
  * ```ts
@@ -61,7 +64,7 @@ const DEFAULT_MAX_READ_BYTES = 64 * 1024 * 1024
  * await pool.close()
  * ```
  */
-export class Sandbox implements AsyncDisposable {
+export class Sandbox extends SandboxFiles implements AsyncDisposable {
   /** The container's name in the engine. */
   readonly name: string
   readonly language: string
@@ -70,12 +73,15 @@ export class Sandbox implements AsyncDisposable {
   /** Aborts when the lease ends; the reason is a `LeaseEnd`. */
   readonly signal: AbortSignal
   readonly #lease: Lease<Channel>
-  readonly #files = new Files(() => this.#use())
+  readonly #program: LanguageProgram | undefined
   readonly #processes = new Processes()
+  readonly #contexts = new CodeContexts()
 
   /** For the pool; people get one from `acquire()` or the middleware. */
-  constructor(lease: Lease<Channel>, about: { language: string; runtime: string }) {
+  constructor(lease: Lease<Channel>, about: SandboxAbout) {
+    super(() => this.#use())
     this.#lease = lease
+    this.#program = about.program
     this.name = lease.container.name
     this.signal = lease.signal
     this.language = about.language
@@ -83,26 +89,91 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /**
-   * Runs code of the sandbox's language in a warm interpreter, as a script of its own. Await the
-   * handle for the result, or iterate it for the output as it comes.
+   * Runs code of the sandbox's language in a warm interpreter: as a script of its own, or in a
+   * `context`. Await the handle for the result, or iterate it for what happens as it happens.
    *
-   * Never throws for what the code does; on abort the result says `killedBy: 'abort'`.
+   * The result has what the code showed beside what it printed: `text` and `results`, and `error`
+   * where it failed. Never throws for what the code does; on abort the result says
+   * `killedBy: 'abort'`. In a context a run is interrupted first where it has to end, and killed a
+   * second later.
    *
-   * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
+   * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`, `SANDBOX_UNKNOWN_CONTEXT`;
+   * once after a context's process has died `SANDBOX_CONTEXT_LOST`.
    */
-  runCode(code: string, options: ProgramOptions & CodeOptions & BytesOutput): ExecHandle<Buffer>
-  runCode(code: string, options?: ProgramOptions & CodeOptions & TextOutput): ExecHandle
-  runCode(code: string, options: RunCodeOptions): ExecHandle | ExecHandle<Buffer>
-  runCode(code: string, options: RunCodeOptions = {}): ExecHandle | ExecHandle<Buffer> {
-    return handle(options, () => {
-      const { args, ...program } = check(calls.RunCall, options, 'runCode')
-      if (typeof code !== 'string') {
-        throw new SandboxError('SANDBOX_INVALID_OPTION', 'runCode: the code is not a string')
-      }
-      const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS } = program
-      const request = { op: 'run', code, cwd, env, args } as const
-      return new Program(this.#use(), request, { ...program, timeoutMs })
-    })
+  runCode(code: string, options: ProgramOptions & CodeOptions & BytesOutput): CodeHandle<Buffer>
+  runCode(code: string, options?: ProgramOptions & CodeOptions & TextOutput): CodeHandle
+  runCode(code: string, options: RunCodeOptions): CodeHandle | CodeHandle<Buffer>
+  runCode(code: string, options: RunCodeOptions = {}): CodeHandle | CodeHandle<Buffer> {
+    const conclude = { text: codeResult<string>, bytes: codeResult<Buffer> }
+    return handle(options, conclude, () => this.#startCode(code, options))
+  }
+
+  /**
+   * Runs code, calls a function of it, and gives what the function gives: JSON in, JSON out, beside
+   * anything that is printed. The code is not the main program: `__name__` is `'main'`,
+   * `require.main` another module.
+   *
+   * Never throws for what the code does: the result is `ok` with a `value`, or has a `reason` and a
+   * `message`. With a `schema`, any Standard Schema, the value is what the schema makes of it.
+   *
+   * @throws SandboxError `SANDBOX_LEASE_ENDED`; `SANDBOX_INVALID_OPTION`, also for a language without
+   * functions and arguments that are not JSON.
+   */
+  async call<Schema extends StandardSchemaV1>(
+    code: string,
+    options: CallOptions & { schema: Schema },
+  ): Promise<CallResult<StandardSchemaV1.InferOutput<Schema>>>
+  async call<Value = unknown>(
+    code: string,
+    options?: CallOptions & { schema?: undefined },
+  ): Promise<CallResult<Value>>
+  async call(
+    code: string,
+    options: CallOptions & { schema?: StandardSchemaV1 | undefined } = {},
+  ): Promise<CallResult> {
+    this.#refuseWhereDefined('call')
+    const { schema, entry = 'main', args = [], kwargs = {}, ...rest } = options
+    check(calls.CallCall, options, 'call')
+    const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, maxOutputBytes } = rest
+    const call = { entry, args, kwargs }
+    const request = { op: 'run', code: codeOf(code, 'call'), cwd, env, call } as const
+    const program = new Program(this.#use(), request, { timeoutMs, signal, maxOutputBytes })
+    const how = { format: formats.text, conclude: codeResult<string> }
+    const result = await new ExecHandle(() => program, how)
+    return callResult(result, program.records, schema ?? v.unknown())
+  }
+
+  /**
+   * Makes a context: names, imports and values that live from one `runCode(code, { context })` to the
+   * next, until the lease is over. No other context sees them, nor does a run without one. A sandbox
+   * has up to 8; those that are idle may hold half of its memory together, and the one that was idle
+   * for longest is lost where they hold more.
+   *
+   * @throws SandboxError `SANDBOX_TOO_MANY_CONTEXTS`, `SANDBOX_CONTEXT_LOST`, `SANDBOX_WAIT_TIMEOUT`,
+   * `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`; SandboxFileError for a `cwd` that is no folder.
+   */
+  async createCodeContext(options: CodeContextOptions = {}): Promise<CodeContext> {
+    this.#refuseWhereDefined('createCodeContext')
+    const checked = check(calls.ContextCall, options, 'createCodeContext')
+    const { cwd, timeoutMs, signal } = checked
+    if (cwd !== undefined && (await this.stat(cwd, { timeoutMs, signal })).type !== 'directory') {
+      throw new SandboxFileError('ENOTDIR', cwd, 'not a directory')
+    }
+    return this.#contexts.create(this.#use(), this.language, checked)
+  }
+
+  /** The contexts of this lease, in the order of their creation. */
+  listCodeContexts(): CodeContext[] {
+    return this.#contexts.list()
+  }
+
+  /**
+   * Ends a context, and what runs in it.
+   *
+   * @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT`.
+   */
+  async deleteCodeContext(context: CodeContext | string): Promise<void> {
+    await this.#contexts.delete(check(calls.ContextNamed, context, 'deleteCodeContext'))
   }
 
   /**
@@ -124,7 +195,7 @@ export class Sandbox implements AsyncDisposable {
     command: string | readonly string[],
     options: ExecOptions = {},
   ): ExecHandle | ExecHandle<Buffer> {
-    return handle(options, () => {
+    return handle(options, { text: same<string>, bytes: same<Buffer> }, () => {
       const argv = argvOf(command, 'exec')
       const program = check(calls.ExecCall, options, 'exec')
       const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS } = program
@@ -172,111 +243,6 @@ export class Sandbox implements AsyncDisposable {
     this.#processes.get(id).kill(signal)
   }
 
-  /** Writes a file over what was there. Its folder must exist. A stream is never whole in memory. */
-  async writeFile(path: string, content: Content, options: WriteFileOptions = {}): Promise<void> {
-    const data = check(calls.Content, content, 'writeFile: content')
-    const { atomic, mode, ...call } = check(calls.WriteCall, options, 'writeFile')
-    await this.#files.write({ op: 'write', path: pathOf(path), atomic, mode }, data, call)
-  }
-
-  /** Writes files, one after the other, each as `writeFile()` does; ends at the first that fails. */
-  async writeFiles(
-    files: readonly { path: string; content: Content }[],
-    options: WriteFileOptions = {},
-  ): Promise<void> {
-    const checked = check(calls.FilesToWrite, files, 'writeFiles')
-    const { timeoutMs, signal, ...request } = check(calls.WriteCall, options, 'writeFiles')
-    try {
-      await inTime({ timeoutMs, signal }, async (call) => {
-        for (const { path, content } of checked) {
-          await this.#files.write({ op: 'write', path, ...request }, content, call)
-        }
-      })
-    } finally {
-      for (const { content } of checked) letGo(content) // what was not reached
-    }
-  }
-
-  /**
-   * Reads a regular file: as a `Buffer`, as text (UTF-8, anything else becomes U+FFFD), or as a
-   * stream, which reads no further than it is read.
-   */
-  async readFile(
-    path: string,
-    options?: ReadFileOptions & { format?: 'bytes' | undefined },
-  ): Promise<Buffer>
-  async readFile(path: string, options: ReadFileOptions & { format: 'text' }): Promise<string>
-  async readFile(
-    path: string,
-    options: ReadFileOptions & { format: 'stream' },
-  ): Promise<ReadableStream<Uint8Array>>
-  async readFile(
-    path: string,
-    options: ReadFileOptions & { format?: FileFormat | undefined },
-  ): Promise<Buffer | string | ReadableStream<Uint8Array>>
-  async readFile(
-    path: string,
-    options: ReadFileOptions & { format?: FileFormat | undefined } = {},
-  ): Promise<Buffer | string | ReadableStream<Uint8Array>> {
-    const { format, maxBytes, offset, length, ...call } = check(calls.ReadCall, options, 'readFile')
-    const request = { op: 'read', path: pathOf(path), offset, length } as const
-    if (format === 'stream') return this.#files.stream(request, call)
-    const bytes = await this.#files.read(request, maxBytes ?? DEFAULT_MAX_READ_BYTES, call)
-    return format === 'text' ? bytes.toString() : bytes
-  }
-
-  /** What is in a folder, by path. Links are listed, not followed. */
-  async listFiles(path = '.', options: TreeOptions = {}): Promise<FileEntry[]> {
-    const { recursive = false, ...call } = check(calls.TreeCall, options, 'listFiles')
-    return this.#files.list(pathOf(path), recursive, call)
-  }
-
-  /** What a path leads to, through links. */
-  async stat(path: string, options: FileCallOptions = {}): Promise<FileEntry> {
-    const call = check(calls.FileCallWaiting, options, 'stat')
-    return this.#files.stat(pathOf(path), call)
-  }
-
-  /** Whether a path leads to something; `false` as well where a link leads nowhere. */
-  async exists(path: string, options: FileCallOptions = {}): Promise<boolean> {
-    const call = check(calls.FileCallWaiting, options, 'exists')
-    try {
-      await this.#files.stat(pathOf(path), call)
-      return true
-    } catch (error) {
-      if (error instanceof SandboxFileError && NOTHING_THERE.has(error.errno)) return false
-      throw error
-    }
-  }
-
-  /** Makes a folder. With `recursive` those above it too, and one that is there is no error. */
-  async mkdir(path: string, options: TreeOptions = {}): Promise<void> {
-    const { recursive, ...call } = check(calls.TreeCall, options, 'mkdir')
-    await this.#files.ask({ op: 'mkdir', path: pathOf(path), recursive }, call)
-  }
-
-  /** Moves a file or a folder; a file at the new place is replaced. */
-  async moveFile(from: string, to: string, options: FileCallOptions = {}): Promise<void> {
-    const call = check(calls.FileCallWaiting, options, 'moveFile')
-    const paths = [pathOf(from), pathOf(to)] as const
-    await inTime(call, (each) => this.#files.move(...paths, each))
-  }
-
-  /** Deletes a file or a link. With `recursive` a folder too, with all that is in it. */
-  async deleteFile(path: string, options: TreeOptions = {}): Promise<void> {
-    const { recursive, ...call } = check(calls.TreeCall, options, 'deleteFile')
-    await this.#files.ask({ op: 'delete', path: pathOf(path), recursive }, call)
-  }
-
-  /**
-   * Gives the files that a run left behind, with their content and type. What is past the limits or
-   * cannot be read is counted in `omitted`. Links are not followed.
-   */
-  async collect(options: CollectOptions = {}): Promise<Collected> {
-    check(calls.CollectCall, options, 'collect')
-    return inTime(options, (call) => collect(this.#files, { ...options, ...call }))
-  }
-
   /** Ends the lease. An untouched container goes back to the pool; a used one is replaced. */
   release(how: LeaseEnd = 'released'): Released {
     return this.#lease.end(how)
@@ -284,6 +250,35 @@ export class Sandbox implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.release()
+  }
+
+  #startCode(code: string, options: RunCodeOptions): Program {
+    const checked = check(calls.RunCall, options, 'runCode')
+    const { args, context, timeoutMs = DEFAULT_TIMEOUT_MS, ...rest } = checked
+    const limits = { ...rest, timeoutMs }
+    const text = codeOf(code, 'runCode')
+    if (context !== undefined) {
+      check(calls.RunInContext, options, 'runCode with a context')
+      const found = this.#contexts.get(context)
+      const lease = this.#use()
+      const request = { op: 'run', code: text, context: found.about.id } as const
+      return found.run((turn) => new Program(lease, request, { ...limits, ...turn }))
+    }
+    const { cwd, env } = rest
+    if (!this.#program) {
+      return new Program(this.#use(), { op: 'run', code: text, cwd, env, args }, limits)
+    }
+    const { file } = this.#program
+    const after = this.writeFile(cwd === undefined ? file : `${cwd}/${file}`, text)
+    const argv = programArgv(this.#program, args ?? [])
+    const request = { op: 'exec', argv, cwd, env: { ...this.#program.env, ...env } } as const
+    return new Program(this.#use(), request, { ...limits, after })
+  }
+
+  #refuseWhereDefined(where: string): void {
+    if (!this.#program) return
+    const message = `${where}: ${this.language} has no such thing, only Python and JavaScript have`
+    throw new SandboxError('SANDBOX_INVALID_OPTION', message)
   }
 
   #use(): Lease<Channel> {
@@ -294,37 +289,35 @@ export class Sandbox implements AsyncDisposable {
   }
 }
 
-const NOTHING_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
-
-/** The options are checked in `start`: what is wrong is for who awaits the handle. */
-function handle(given: ExecOptions, start: () => Program): ExecHandle | ExecHandle<Buffer> {
-  const options = given ?? {}
-  const { stdin } = options
-  if (options.format === 'bytes') {
-    const { onStdout, onStderr } = options
-    return new ExecHandle(start, { format: formats.bytes, stdin, onStdout, onStderr })
-  }
-  const { onStdout, onStderr } = options
-  return new ExecHandle(start, { format: formats.text, stdin, onStdout, onStderr })
-}
-
-/** One deadline for a call that asks the agent more than once. */
-async function inTime<T>(
-  { timeoutMs, signal }: FileCallOptions,
-  run: (call: FileCallOptions) => Promise<T>,
-): Promise<T> {
-  if (timeoutMs === undefined) return run({ signal })
-  const deadline = deadlineIn(timeoutMs, signal)
-  return run({ timeoutMs: undefined, signal: deadline.signal }).finally(deadline.clear)
-}
-
 function argvOf(command: string | readonly string[], where: string): readonly string[] {
   const checked = check(calls.ExecCommand, command, where)
   return typeof checked === 'string' ? ['/bin/sh', '-c', checked] : checked
 }
 
-function pathOf(path: string): string {
-  return check(calls.Path, path, 'path')
+/** The options are checked in `start`: what is wrong is for who awaits the handle. */
+function handle<Text extends ExecResult, Bytes extends ExecResult<Buffer>>(
+  given: RunCodeOptions,
+  conclude: { text: Conclude<string, Text>; bytes: Conclude<Buffer, Bytes> },
+  start: () => Program,
+): ExecHandle<string, Text> | ExecHandle<Buffer, Bytes> {
+  const options = given ?? {}
+  const { stdin, onResult } = options
+  if (options.format === 'bytes') {
+    const { onStdout, onStderr } = options
+    const output = { format: formats.bytes, onStdout, onStderr }
+    return new ExecHandle(start, { ...output, stdin, onResult, conclude: conclude.bytes })
+  }
+  const { onStdout, onStderr } = options
+  const output = { format: formats.text, onStdout, onStderr }
+  return new ExecHandle(start, { ...output, stdin, onResult, conclude: conclude.text })
+}
+
+/** A program that is not code has nothing to say beside its output. */
+const same = <Data>(result: ExecResult<Data>): ExecResult<Data> => result
+
+function codeOf(code: string, where: string): string {
+  if (typeof code === 'string') return code
+  throw new SandboxError('SANDBOX_INVALID_OPTION', `${where}: the code is not a string`)
 }
 
 const AFTER_END: Readonly<Record<LeaseEnd, string>> = {

@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import type { AgentConfig } from './agent/protocol.js'
 import { parseBytes } from './bytes/size.js'
 import type { Engine, LaunchSpec } from './engine/engine.js'
 import { readEnvironment } from './env.js'
 import type { SandboxEnvironment } from './env.js'
 import { SandboxError } from './errors.js'
-import type { Language } from './languages.js'
-import { LANGUAGES } from './languages.js'
+import type { DefinedLanguage, LanguageProgram } from './defined-language.js'
+import type { BuiltInLanguage, Language } from './languages.js'
+import { AGENTS, isBuiltIn, LANGUAGES } from './languages.js'
 import { check, PoolSettings } from './options.js'
 
-/** One language of a pool. */
+/** One built-in language of a pool. */
 export interface LanguageOptions {
   /**
    * How many containers are kept warm.
@@ -30,16 +32,28 @@ export interface LanguageOptions {
    * `node:24-slim`, else what `hono-sandbox setup` built
    */
   image?: string | undefined
+  /**
+   * Modules that every container has imported before its first lease. A module that cannot be
+   * imported ends `start()` with `SANDBOX_PRELOAD_FAILED`.
+   *
+   * @default none
+   */
+  preload?: readonly string[] | undefined
 }
+
+/** The languages of a pool by their names: built in, or made with `defineLanguage()`. */
+export type PoolLanguages = Partial<Record<BuiltInLanguage, LanguageOptions>> &
+  Readonly<Record<string, LanguageOptions | DefinedLanguage | undefined>>
 
 /** What a pool is made with. Every field may be left out. */
 export interface SandboxPoolOptions {
   /**
-   * The languages, each a pool of its own.
+   * The languages, each a pool of its own: `python`, `nodejs`, `typescript`, and those that
+   * `defineLanguage()` made, under their names.
    *
-   * @default both, `{ python: {}, nodejs: {} }`
+   * @default `{ python: {}, nodejs: {} }`
    */
-  languages?: Partial<Record<Language, LanguageOptions>> | undefined
+  languages?: PoolLanguages | undefined
   /**
    * The container engine.
    *
@@ -131,9 +145,22 @@ export interface SandboxPoolOptions {
 
 type Limits = Omit<LaunchSpec, 'name' | 'image' | 'command' | 'runtime' | 'labels' | 'reaper'>
 
+/** One language as a pool keeps it. */
+export interface LanguagePlan {
+  size: number
+  max: number
+  /** Images that will do, best first. */
+  images: readonly string[]
+  /** The agent's command line, with its config. */
+  command: readonly string[]
+  reaper: LaunchSpec['reaper']
+  /** How its code runs, where the agent does not run it itself. */
+  program: LanguageProgram | undefined
+}
+
 /** What a pool works with: every default filled in, every value checked. */
 export interface Settings {
-  languages: ReadonlyMap<Language, { size: number; max: number; images: readonly string[] }>
+  languages: ReadonlyMap<Language, LanguagePlan>
   runtime: string
   limits: Limits
   maxWaiting: number
@@ -151,13 +178,17 @@ const DEFAULT_SIZE = 2
 export function readSettings(options: SandboxPoolOptions, env = readEnvironment()): Settings {
   const given = check(PoolSettings, options, 'SandboxPool')
   const memory = given.memory ?? env.SANDBOX_MAX_MEMORY ?? '256m'
+  const memoryBytes = parseBytes(
+    given.memory === undefined ? 'SANDBOX_MAX_MEMORY' : 'memory',
+    memory,
+  )
   const profile = given.seccompProfile ?? profileOf(env)
   return {
-    languages: readLanguages(options.languages ?? { python: {}, nodejs: {} }, env),
+    languages: readLanguages(given.languages ?? { python: {}, nodejs: {} }, memoryBytes, env),
     runtime: given.runtime ?? env.SANDBOX_RUNTIME ?? 'auto',
     limits: {
       network: given.network ?? 'none',
-      memoryBytes: parseBytes(given.memory === undefined ? 'SANDBOX_MAX_MEMORY' : 'memory', memory),
+      memoryBytes,
       cpus: given.cpus ?? 1,
       pids: given.pids ?? 128,
       openFiles: given.openFiles ?? 1024,
@@ -173,26 +204,53 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
 }
 
 function readLanguages(
-  languages: Partial<Record<Language, LanguageOptions>>,
+  languages: PoolLanguages,
+  memoryBytes: number,
   env: SandboxEnvironment,
 ): Settings['languages'] {
-  const settings = new Map<Language, { size: number; max: number; images: readonly string[] }>()
-  for (const language of ['python', 'nodejs'] as const) {
-    const options = languages[language]
+  const plans = new Map<Language, LanguagePlan>()
+  for (const [language, options] of Object.entries(languages)) {
     if (!options) continue
-    const { images, imageVariable } = LANGUAGES[language]
-    const named = options.image ?? env[imageVariable]
+    const what =
+      'agent' in options ? planOfDefined(language, options) : planOfBuiltIn(language, options, env)
     const size = options.size ?? env.SANDBOX_POOL_SIZE ?? DEFAULT_SIZE
     const max = options.max ?? Math.max(1, size * 2)
-    if (max < size) {
-      throw new SandboxError(
-        'SANDBOX_INVALID_OPTION',
-        `languages.${language}: max is ${max}, less than the size ${size}`,
-      )
+    if (max < size) throw invalid(language, `max is ${max}, less than the size ${size}`)
+    const config: AgentConfig = {
+      ...(options.preload && { preload: options.preload }),
+      ...(what.typescript && { typescript: true }),
+      // The other half is for what runs.
+      contextBytes: Math.floor(memoryBytes / 2),
     }
-    settings.set(language, { size, max, images: named === undefined ? images : [named] })
+    const { images, reaper, program } = what
+    const command = [...what.command, JSON.stringify(config)]
+    plans.set(language, { size, max, images, command, reaper, program })
   }
-  return settings
+  return plans
+}
+
+type Plan = Omit<LanguagePlan, 'size' | 'max'> & { typescript?: true }
+
+function planOfBuiltIn(
+  language: string,
+  { image }: LanguageOptions,
+  env: SandboxEnvironment,
+): Plan {
+  // The schema has refused any other.
+  if (!isBuiltIn(language)) throw invalid(language, 'is not built in, defineLanguage() makes it')
+  const { images, imageVariable, ...agent } = LANGUAGES[language]
+  const named = image ?? env[imageVariable]
+  return { ...agent, images: named === undefined ? images : [named], program: undefined }
+}
+
+function planOfDefined(language: string, definition: DefinedLanguage): Plan {
+  const { name, image, agent, file, compile, run, env } = definition
+  if (name !== language) throw invalid(language, `its definition has the name ${name}`)
+  return { ...AGENTS[agent], images: [image], program: { file, compile, run, env } }
+}
+
+function invalid(language: string, why: string): SandboxError {
+  return new SandboxError('SANDBOX_INVALID_OPTION', `languages.${language}: ${why}`)
 }
 
 function profileOf(env: SandboxEnvironment): string | undefined {

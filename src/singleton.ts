@@ -11,8 +11,9 @@ let closing: Promise<void> | undefined
  * first one's report.
  *
  * @returns how many containers came up, a language: `{ python: { ready, total, errors }, ... }`
- * @throws SandboxError `SANDBOX_INVALID_OPTION`, `SANDBOX_RUNTIME_MISSING`. A container that fails
- * is no reason to throw: it is in the report, and tried again.
+ * @throws SandboxError `SANDBOX_INVALID_OPTION`, and what no further try can mend:
+ * `SANDBOX_RUNTIME_MISSING`, `SANDBOX_PRELOAD_FAILED`, `SANDBOX_INTERPRETER_MISSING`. Any other
+ * failure is no reason to throw: it is in the report, and the container is tried again.
  *
  * @example
  * ```ts

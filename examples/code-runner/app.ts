@@ -34,6 +34,9 @@ export const app = new Hono()
     return c.json({
       stdout: result.stdout,
       stderr: result.stderr,
+      text: result.text ?? null,
+      results: result.results,
+      error: result.error ?? null,
       exitCode: result.exitCode,
       signal: result.signal,
       killedBy: result.killedBy ?? null,

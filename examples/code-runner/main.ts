@@ -4,6 +4,7 @@ import { serve } from '@hono/node-server'
 import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from 'hono-sandbox'
 import { WebSocketServer } from 'ws'
 import { app } from './app.js'
+import { chooseLanguages } from './languages.js'
 
 const DRAIN_MS = 10_000
 /** For the clients of programs that the end of the drain has killed. */
@@ -30,7 +31,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-const report = await initSandboxes().catch((error: unknown) => {
+const report = await start().catch((error: unknown) => {
   fail(error instanceof SandboxError ? error.message : error)
 })
 const failures = Object.values(report).flatMap(({ errors }) => errors)
@@ -62,6 +63,10 @@ drain = async () => {
   await closed
   if ('closeIdleConnections' in server) server.closeIdleConnections()
   await Promise.race([served, sleep(LAST_WORDS_MS)])
+}
+
+async function start() {
+  return initSandboxes({ languages: await chooseLanguages() })
 }
 
 function fail(reason: unknown): never {

@@ -1,6 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import type { Context } from 'hono'
 import * as v from 'valibot'
+import { LANGUAGES } from './languages.js'
 
 /** What the sandbox takes for code, arguments and variables together; more is refused before. */
 const MAX_PROGRAM_BYTES = 8 * 1024 * 1024
@@ -23,7 +24,7 @@ const Content = v.pipe(
 
 const RunRequest = v.pipe(
   v.strictObject({
-    language: v.picklist(['python', 'nodejs']),
+    language: v.picklist(LANGUAGES),
     code: v.string(),
     stdin: v.optional(v.string()),
     args: v.optional(v.pipe(v.array(Plain), v.maxLength(1000, 'at most 1000 arguments'))),

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { Artifact, ExecHandle, FileEntry, Sandbox } from 'hono-sandbox'
+import type { Artifact, CodeHandle, FileEntry, Sandbox } from 'hono-sandbox'
 import { SandboxError, SandboxFileError } from 'hono-sandbox'
 import type { RunRequest } from './run-request.js'
 import { BadRequest } from './run-request.js'
@@ -31,7 +31,7 @@ export async function placeFiles(
 export function startRun(
   sandbox: Sandbox,
   { code, stdin, args, env, timeoutMs }: RunRequest,
-): ExecHandle {
+): CodeHandle {
   return sandbox.runCode(code, { stdin, args, env, timeoutMs })
 }
 

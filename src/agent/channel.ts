@@ -15,6 +15,8 @@ import {
   Started,
 } from './protocol.js'
 
+type Failure = NonNullable<v.InferOutput<typeof Hello>['failed']>
+
 const PING_INTERVAL_MS = 20_000
 const SILENCE_MS = 60_000
 
@@ -68,6 +70,7 @@ export class Channel {
         const versions = `the agent speaks version ${hello.version}, this host ${PROTOCOL_VERSION}`
         throw agentFailed(container.name, versions)
       }
+      if (hello.failed) throw startFailed(container.name, hello.failed)
       return channel
     } catch (error) {
       await channel.remove().catch(() => {})
@@ -161,6 +164,16 @@ function parseJson(payload: Buffer): unknown {
 function lateOr(reason: unknown, name: string): unknown {
   const isLate = reason instanceof DOMException && reason.name === 'TimeoutError'
   return isLate ? agentFailed(name, 'it has not said a word in time') : reason
+}
+
+function startFailed(name: string, failed: Failure): SandboxError {
+  const { preload, message } = failed
+  if (preload === undefined) return agentFailed(name, message)
+  return new SandboxError(
+    'SANDBOX_PRELOAD_FAILED',
+    `the preload ${JSON.stringify(preload)} could not be imported in ${name}: ${message}`,
+    { suggestion: 'The image must have the module, importable by user nobody' },
+  )
 }
 
 function agentFailed(name: string, why: string): SandboxError {

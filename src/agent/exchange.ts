@@ -29,10 +29,12 @@ export class Exchange {
   readonly #allowed = new Map<number, number>([
     [Stream.stdout, WINDOW_BYTES],
     [Stream.stderr, WINDOW_BYTES],
+    [Stream.records, WINDOW_BYTES],
   ])
   readonly #unpaid = new Map<number, number>()
   #budget = WINDOW_BYTES
   #over = false
+  #isStopped = false
   #grace: NodeJS.Timeout | undefined
   #wakeWriter: (() => void) | undefined
 
@@ -78,9 +80,18 @@ export class Exchange {
     if (!this.#over) this.#wire.send(Kind.signal, Buffer.from(name))
   }
 
+  /** Asks it to stop where it is; what has not in a second is stopped for good. */
+  interrupt(): void {
+    if (this.#over || this.#grace) return
+    this.signal('SIGINT')
+    this.#grace = setTimeout(() => this.stop('SIGKILL'), GRACE_MS)
+  }
+
   /** Signals it for good: what does not end in a second is ended by the engine, container and all. */
   stop(name: 'SIGKILL' | 'SIGTERM'): void {
-    if (this.#over || this.#grace) return
+    if (this.#over || this.#isStopped) return
+    this.#isStopped = true
+    clearTimeout(this.#grace)
     this.signal(name)
     this.#grace = setTimeout(() => void this.#wire.remove().catch(() => {}), GRACE_MS)
   }

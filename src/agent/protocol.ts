@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 
 /** The version both ends speak. The host refuses an agent of another one. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** What a frame is. The numbers are in `protocol.md`. */
 export const Kind = {
@@ -17,7 +17,7 @@ export const Kind = {
 } as const
 
 /** The streams inside one request. */
-export const Stream = { stdin: 0, stdout: 1, stderr: 2 } as const
+export const Stream = { stdin: 0, stdout: 1, stderr: 2, records: 3 } as const
 
 const HEADER_BYTES = 9
 /** Data travels in pieces of at most this. */
@@ -28,6 +28,8 @@ export const WINDOW_BYTES = 256 * 1024
 const MAX_AGENT_FRAME_BYTES = CHUNK_BYTES + 1
 /** A longer request is refused before it is sent. */
 export const MAX_REQUEST_BYTES = 16 * 1024 * 1024
+/** A longer record of the program's is passed over. */
+export const MAX_RECORD_BYTES = 8 * 1024 * 1024
 
 /** One frame: a kind, the request it belongs to, bytes. */
 export interface Frame {
@@ -78,6 +80,13 @@ const Count = v.pipe(v.number(), v.minValue(0))
 export const Hello = v.object({
   version: v.number(),
   language: v.pipe(v.string(), v.maxLength(100)),
+  /** Why it is of no use, where it is of none; `preload` names the module that made it so. */
+  failed: v.optional(
+    v.object({
+      preload: v.optional(v.pipe(v.string(), v.maxLength(1000))),
+      message: v.pipe(v.string(), v.maxLength(1000)),
+    }),
+  ),
 })
 
 /** An agent's last word on a request. */
@@ -95,6 +104,18 @@ export const Done = v.object({
 })
 export type Done = v.InferOutput<typeof Done>
 
+/** What an agent is started with: one argument, JSON. */
+export interface AgentConfig {
+  /** @default '/workspace' */
+  workspace?: string
+  /** Modules that it imports before it says hello. */
+  preload?: readonly string[]
+  /** Whether the code is TypeScript, whose types are stripped. */
+  typescript?: boolean
+  /** What idle contexts may hold together. */
+  contextBytes?: number
+}
+
 interface Surroundings {
   cwd: string | undefined
   env: Readonly<Record<string, string | undefined>> | undefined
@@ -110,12 +131,22 @@ export const Started = v.object({
 export type Started = v.InferOutput<typeof Started>
 
 /** What a host may ask for. */
-export type Request = RunRequest | ExecRequest | FileRequest
+export type Request = RunRequest | ExecRequest | OpenRequest | FileRequest
 export type RunRequest = {
   op: 'run'
   code: string
-  args: readonly string[] | undefined
-} & Surroundings
+  args?: readonly string[] | undefined
+  /** The function whose value is asked for. */
+  call?: CallRequest | undefined
+  /** The context to run it in. */
+  context?: string | undefined
+} & Partial<Surroundings>
+export interface CallRequest {
+  entry: string
+  args: readonly unknown[]
+  kwargs: Readonly<Record<string, unknown>>
+}
+export type OpenRequest = { op: 'open'; context: string } & Surroundings
 export type ExecRequest = { op: 'exec'; argv: readonly string[] } & Surroundings
 export type FileRequest =
   | { op: 'read'; path: string; offset?: number | undefined; length?: number | undefined }

@@ -1,8 +1,13 @@
-import type { Exchange } from '../agent/exchange.js'
 import { check, Chunk } from '../options.js'
 
 /** What a program reads, or a file is made of. */
 export type Content = string | Uint8Array | Blob | ReadableStream<Uint8Array | string>
+
+/** Who takes content, until it is over. */
+interface Taker {
+  write: (bytes: Uint8Array) => Promise<void>
+  outcome: Promise<unknown>
+}
 
 /**
  * Sends it all, as fast as it is read. Resolves when the request is over as well; a stream is
@@ -10,15 +15,15 @@ export type Content = string | Uint8Array | Blob | ReadableStream<Uint8Array | s
  *
  * @throws whatever a stream fails with.
  */
-export async function feed(exchange: Exchange, content: Content): Promise<void> {
-  if (content instanceof Blob) return feed(exchange, content.stream())
-  if (!(content instanceof ReadableStream)) return exchange.write(bytesOf(content))
+export async function feed(taker: Taker, content: Content): Promise<void> {
+  if (content instanceof Blob) return feed(taker, content.stream())
+  if (!(content instanceof ReadableStream)) return taker.write(bytesOf(content))
   const reader = content.getReader()
-  void exchange.outcome.then(() => reader.cancel().catch(() => {}))
+  void taker.outcome.then(() => reader.cancel().catch(() => {}))
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return
-    await exchange.write(bytesOf(value))
+    await taker.write(bytesOf(value))
   }
 }
 

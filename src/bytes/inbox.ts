@@ -1,4 +1,4 @@
-import { CHUNK_BYTES } from '../agent/protocol.js'
+import { CHUNK_BYTES, Stream } from '../agent/protocol.js'
 import { GrowingBuffer } from './growing.js'
 
 /** Bytes of one stream that came one after the other. */
@@ -23,7 +23,7 @@ export class Inbox {
     const last = this.#pieces.at(-1)
     const isFull = this.#pieces.length >= MAX_PIECES
     const fits = last?.stream === stream && last.buffer.size + bytes.length <= CHUNK_BYTES
-    const piece = isFull ? this.#pieces.findLast((each) => each.stream === stream) : last
+    const piece = isFull ? this.#nearest(stream) : last
     if (piece && (isFull || fits)) piece.buffer.push(bytes)
     else {
       const buffer = new GrowingBuffer()
@@ -31,6 +31,12 @@ export class Inbox {
       this.#pieces.push({ stream, buffer })
     }
     this.#notify()
+  }
+
+  /** The last of a stream, but not from before a record: the order with those is always kept. */
+  #nearest(stream: number) {
+    const record = this.#pieces.findLastIndex((each) => each.stream === Stream.records)
+    return this.#pieces.slice(record + 1).findLast((each) => each.stream === stream)
   }
 
   /** Nothing more comes. */

@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/engine.js'
-import type { BaseImage } from './images.js'
+import type { BaseImage, ExtraImage } from './images.js'
 
 /** What set-up does on the machine itself; a machine that may not be changed has none. */
 export interface Machine {
@@ -16,6 +16,8 @@ export interface SetupContext {
   env: Readonly<Record<string, string | undefined>>
   /** Where images come from: `packages` asks no registry. */
   source: 'registry' | 'packages'
+  /** What is wanted beside the images of the languages. */
+  extras?: readonly ExtraImage[]
   /** `undefined` unless this is root on Debian or Ubuntu. */
   machine: Machine | undefined
   /** Ends child processes and waiting; its reason is the error that set-up fails with. */

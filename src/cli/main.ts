@@ -6,13 +6,16 @@ import { createDockerEngine } from '../engine/docker.js'
 import { SandboxError } from '../errors.js'
 import type { SetupContext } from './context.js'
 import { debianMachine, mayInstall } from './debian.js'
+import type { ExtraImage } from './images.js'
 import { setup } from './setup.js'
 
-const USAGE = `Usage: hono-sandbox setup [--from-packages]
+const USAGE = `Usage: hono-sandbox setup [--data] [--compiler] [--from-packages]
 
 Finds a container engine, or installs and starts one (root on Debian or Ubuntu),
 and gets the base images. Running it again is safe, and quick.
 
+  --data           also get an image with numpy, pandas and matplotlib, for Python
+  --compiler       also get an image with Python and a C compiler
   --from-packages  build the images from distribution packages, ask no registry
   --help           show this
   --version        show the version
@@ -20,6 +23,8 @@ and gets the base images. Running it again is safe, and quick.
 DOCKER_HOST names another engine, SANDBOX_BASE_PYTHON_IMAGE and
 SANDBOX_BASE_NODEJS_IMAGE name other images.
 `
+
+const EXTRAS = ['data', 'compiler'] as const
 
 const say = (line: string) => console.log(line)
 
@@ -39,7 +44,9 @@ async function main(args: string[]): Promise<number> {
     process.stderr.write(USAGE)
     return 2
   }
-  return runSetup(parsed.values['from-packages'] ? 'packages' : 'registry')
+  const { values } = parsed
+  const extras = EXTRAS.filter((name) => values[name])
+  return runSetup(values['from-packages'] ? 'packages' : 'registry', extras)
 }
 
 function parse(args: string[]) {
@@ -48,7 +55,13 @@ function parse(args: string[]) {
     return parseArgs({
       args,
       allowPositionals: true,
-      options: { 'from-packages': flag, help: { ...flag, short: 'h' }, version: flag },
+      options: {
+        data: flag,
+        compiler: flag,
+        'from-packages': flag,
+        help: { ...flag, short: 'h' },
+        version: flag,
+      },
     })
   } catch {
     // An option that we do not know is answered like a command that we do not know.
@@ -56,7 +69,10 @@ function parse(args: string[]) {
   }
 }
 
-async function runSetup(source: SetupContext['source']): Promise<number> {
+async function runSetup(
+  source: SetupContext['source'],
+  extras: readonly ExtraImage[],
+): Promise<number> {
   const interrupted = new AbortController()
   // `on`, not `once`: npm passes on the signal that the terminal has sent us already, and the
   // second one must not end us while the temporary folder is being removed.
@@ -70,7 +86,7 @@ async function runSetup(source: SetupContext['source']): Promise<number> {
     const engine = createDockerEngine()
     try {
       const machine = (await mayInstall()) ? debianMachine({ engine, say, signal }) : undefined
-      await setup({ engine, env: process.env, source, machine, signal, say })
+      await setup({ engine, env: process.env, source, extras, machine, signal, say })
     } finally {
       engine.close()
     }

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SandboxError } from '../errors.js'
+import { shellWords } from '../shell-words.js'
 import { run } from './command.js'
 import { DEBIAN_SUITE } from './images.js'
 import type { BaseImage } from './images.js'
@@ -12,15 +13,27 @@ export async function buildRootfs(
   signal: AbortSignal,
 ): Promise<string> {
   const tar = join(folder, 'rootfs.tar')
-  const include = `--include=${image.packages.join(',')}`
+  const options = [
+    '--variant=minbase',
+    `--include=${image.packages.join(',')}`,
+    ...hooksOf(image).map((hook) => `--customize-hook=${hook}`),
+  ]
   // mmdebstrap binds the host's /dev and /sys into what it builds, and leaves them there when it
   // is killed. In a mount namespace they go with it: removing the folder cannot reach the host's.
-  await run('unshare', ['--mount', 'mmdebstrap', '--variant=minbase', include, DEBIAN_SUITE, tar], {
+  await run('unshare', ['--mount', 'mmdebstrap', ...options, DEBIAN_SUITE, tar], {
     signal,
     env: { TMPDIR: folder },
   })
   if (image.nodePackages) await addNode(image.nodePackages, folder, tar, signal)
   return tar
+}
+
+/** What a shell does to the root when all is installed: `$1` is where it lies. */
+export function hooksOf({ unwanted, finish }: BaseImage): string[] {
+  const hooks: string[] = []
+  if (unwanted) hooks.push(`rm -rf ${unwanted.map((pattern) => `"$1"${pattern}`).join(' ')}`)
+  if (finish) hooks.push(`chroot "$1" ${shellWords(finish)}`)
+  return hooks
 }
 
 async function addNode(

@@ -1,6 +1,6 @@
 import { SandboxError } from '../errors.js'
 import type { SetupContext } from './context.js'
-import { BASE_IMAGES, ensureImage } from './images.js'
+import { BASE_IMAGES, ensureImage, EXTRA_IMAGES } from './images.js'
 
 const NO_GVISOR =
   'gvisor   not registered with this engine: install runsc, name it under "runtimes" in the ' +
@@ -13,7 +13,8 @@ export async function setup(context: SetupContext): Promise<void> {
     const runtimes = await ensureEngine(context)
     say(`engine   ${engine.address} (${runtimes.join(', ')})`)
     if (!runtimes.includes('runsc')) say(NO_GVISOR)
-    for (const image of BASE_IMAGES) {
+    const extras = (context.extras ?? []).map((name) => EXTRA_IMAGES[name])
+    for (const image of [...BASE_IMAGES, ...extras]) {
       signal.throwIfAborted()
       await ensureImage(image, context)
     }

@@ -7,17 +7,24 @@ import { check, SignalName } from '../options.js'
 import type { Program } from './program.js'
 import { DEFAULT_MAX_OUTPUT_BYTES } from './program.js'
 import { Stream } from '../agent/protocol.js'
+import type { RichResult } from './records.js'
+import { RecordReader } from './records.js'
 import { stdinOf } from './stdin.js'
 
 /** Who iterates has had it all: the result keeps no more than this of each stream. */
 const KEPT_BESIDE_EVENTS_BYTES = 64 * 1024
 
+/** What the caller is given of what every program gives. */
+export type Conclude<Data, Result> = (result: ExecResult<Data>, program: Program) => Result
+
 /** What a handle does beside running the program. */
-export interface HandleOptions<Data> {
+export interface HandleOptions<Data, Result> {
   format: Format<Data>
-  stdin: Content | undefined
-  onStdout: ((data: Data) => unknown) | undefined
-  onStderr: ((data: Data) => unknown) | undefined
+  stdin?: Content | undefined
+  onStdout?: ((data: Data) => unknown) | undefined
+  onStderr?: ((data: Data) => unknown) | undefined
+  onResult?: ((result: RichResult) => unknown) | undefined
+  conclude: Conclude<Data, Result>
 }
 
 /**
@@ -45,12 +52,12 @@ export interface HandleOptions<Data> {
  * await pool.close()
  * ```
  */
-export class ExecHandle<Data = string>
-  implements Promise<ExecResult<Data>>, AsyncIterable<ExecEvent<Data>>
+export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecResult<Data>>
+  implements Promise<Result>, AsyncIterable<ExecEvent<Data>>
 {
   readonly #program: Program | undefined
-  readonly #result: Promise<ExecResult<Data>>
-  readonly #options: HandleOptions<Data>
+  readonly #result: Promise<Result>
+  readonly #options: HandleOptions<Data, Result>
   readonly #beginning: NodeJS.Immediate
   #hasBegun = false
   #isTaken = false
@@ -59,7 +66,7 @@ export class ExecHandle<Data = string>
   #failure: { error: unknown } | undefined
 
   /** For the sandbox; people get one from `exec()` and `runCode()`. */
-  constructor(start: () => Program, options: HandleOptions<Data>) {
+  constructor(start: () => Program, options: HandleOptions<Data, Result>) {
     this.#options = options
     try {
       this.#program = start()
@@ -102,7 +109,7 @@ export class ExecHandle<Data = string>
 
   /** Awaiting gives the result. It rejects with what the call was refused for. */
   // oxlint-disable-next-line unicorn/no-thenable -- that it can be awaited is the point
-  get then(): Promise<ExecResult<Data>>['then'] {
+  get then(): Promise<Result>['then'] {
     return (onResult, onError) => {
       if (!this.#isTaken && !this.#hasCallbacks) this.#program?.drop(DEFAULT_MAX_OUTPUT_BYTES)
       queueMicrotask(() => this.#begin())
@@ -111,17 +118,18 @@ export class ExecHandle<Data = string>
   }
 
   /** As a promise has it; it counts as awaiting. */
-  get catch(): Promise<ExecResult<Data>>['catch'] {
+  get catch(): Promise<Result>['catch'] {
     return (onError) => this.then(null, onError)
   }
 
   /** As a promise has it; it counts as awaiting. */
-  get finally(): Promise<ExecResult<Data>>['finally'] {
+  get finally(): Promise<Result>['finally'] {
     return (onEnd) => this.then(null).finally(onEnd)
   }
 
   /**
-   * What happens, as it happens: `stdout` and `stderr` with `data`, then one `exit`. Once only.
+   * What happens, as it happens: `stdout` and `stderr` with `data`, of code a `result` for what it
+   * shows, then one `exit`. Once only.
    *
    * @throws SandboxError what the call was refused for; `SANDBOX_INVALID_OPTION` for a second time.
    */
@@ -139,39 +147,50 @@ export class ExecHandle<Data = string>
     this.#isTaken = true
     const { decoder, isEmpty } = this.#options.format
     const decoders = { stdout: decoder(), stderr: decoder() }
+    const records = new RecordReader()
     try {
       const missed = program.take(keepBytes)
       const next = () => missed.shift() ?? program.next()
       for (let piece = await next(); piece; piece = await next()) {
+        if (piece.stream === Stream.records) {
+          for (const { record } of records.read(piece.bytes)) {
+            if (record?.type !== 'result') continue
+            yield await this.#told({ type: 'result', result: record.result })
+          }
+          continue
+        }
         const type = piece.stream === Stream.stdout ? 'stdout' : 'stderr'
         const data = decoders[type].piece(piece.bytes)
-        if (!isEmpty(data)) yield await this.#told(type, data)
+        if (!isEmpty(data)) yield await this.#told({ type, data })
       }
       for (const type of STREAMS) {
         const data = decoders[type].rest()
-        if (!isEmpty(data)) yield await this.#told(type, data)
+        if (!isEmpty(data)) yield await this.#told({ type, data })
       }
       const end = await program.ended
       this.#throwFailure()
-      yield { type: 'exit', ...end, truncated: program.isCut }
+      program.throwRefusal()
+      yield { type: 'exit', ...end, truncated: program.isCut, ...program.codeEnd }
     } finally {
       program.drop(Number.POSITIVE_INFINITY)
     }
   }
 
-  async #told(type: 'stdout' | 'stderr', data: Data): Promise<ExecEvent<Data>> {
-    const { onStdout, onStderr } = this.#options
+  async #told(event: Exclude<ExecEvent<Data>, { type: 'exit' }>): Promise<ExecEvent<Data>> {
+    const { onStdout, onStderr, onResult } = this.#options
     try {
-      await (type === 'stdout' ? onStdout : onStderr)?.(data)
+      if (event.type === 'result') await onResult?.(event.result)
+      else await (event.type === 'stdout' ? onStdout : onStderr)?.(event.data)
     } catch (error) {
       this.#fail(error)
       throw error
     }
-    return { type, data }
+    return event
   }
 
   get #hasCallbacks(): boolean {
-    return (this.#options.onStdout ?? this.#options.onStderr) !== undefined
+    const { onStdout, onStderr, onResult } = this.#options
+    return (onStdout ?? onStderr ?? onResult) !== undefined
   }
 
   /** Once it is known what the caller wants: stdin ends unless taken, callbacks are called. */
@@ -186,15 +205,15 @@ export class ExecHandle<Data = string>
   }
 
   #beginStdin(): void {
-    const exchange = this.#program?.exchange
+    const program = this.#program
     const { stdin } = this.#options
-    if (exchange && stdin !== undefined) {
-      void feed(exchange, stdin).then(
-        () => exchange.end(),
-        (error: unknown) => this.#fail(error),
-      )
-    } else if (!this.#stdin) exchange?.end()
-    if (!exchange) letGo(stdin)
+    if (!program || program.isOver) return letGo(stdin)
+    if (stdin === undefined) return this.#stdin ? undefined : program.endInput()
+    const taker = { write: (bytes: Uint8Array) => program.write(bytes), outcome: program.ended }
+    void feed(taker, stdin).then(
+      () => program.endInput(),
+      (error: unknown) => this.#fail(error),
+    )
   }
 
   async #callBack(): Promise<void> {
@@ -212,14 +231,16 @@ export class ExecHandle<Data = string>
     if (this.#failure) throw this.#failure.error
   }
 
-  async #conclude(program: Program): Promise<ExecResult<Data>> {
+  async #conclude(program: Program): Promise<Result> {
     const end = await program.ended
     this.#begin() // what was given is used, also where it ended at once
     if (this.#callbacks) await program.allow(this.#callbacks)
     this.#throwFailure()
+    program.throwRefusal()
     const { whole } = this.#options.format
     const { stdout, stderr } = program.kept
-    return { ...end, stdout: whole(stdout), stderr: whole(stderr) }
+    const result = { ...end, stdout: whole(stdout), stderr: whole(stderr) }
+    return this.#options.conclude(result, program)
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Content } from '../bytes/feed.js'
+import type { CodeContext } from '../code/contexts.js'
+import type { RichResult } from './records.js'
 
 /** What every call that runs something takes. */
 export interface ProgramOptions {
@@ -61,4 +63,13 @@ export type RunCodeOptions = ExecOptions & CodeOptions
 export interface CodeOptions {
   /** The program's arguments: `sys.argv[1:]`, `process.argv.slice(2)`. */
   args?: readonly string[] | undefined
+  /**
+   * The context it runs in, of `createCodeContext()`, or its id. `cwd` and `env` are the context's
+   * then; it has no `args`, and its stdin is at its end.
+   *
+   * @default a fresh interpreter of its own
+   */
+  context?: CodeContext | string | undefined
+  /** Called with what the code shows. What it returns is awaited before more is read. */
+  onResult?: ((result: RichResult) => unknown) | undefined
 }

@@ -3,29 +3,26 @@ import type { Exchange, Outcome } from '../agent/exchange.js'
 import type { ExecRequest, RunRequest, Started } from '../agent/protocol.js'
 import { Stream } from '../agent/protocol.js'
 import { deadlineIn } from '../deadline.js'
-import type { ContainerExit } from '../engine/engine.js'
-import type { ExecEnd, KilledBy, Usage } from './result.js'
+import { deferred } from '../deferred.js'
+import { endOf, NEVER_STARTED } from './ending.js'
+import type { ProgramEnd } from './ending.js'
+import type { CodeEnd, ContextState, ExecEnd, KilledBy } from './result.js'
 import type { Piece } from '../bytes/inbox.js'
 import { Inbox } from '../bytes/inbox.js'
-import type { Lease, LeaseEnd } from '../lease.js'
+import type { Lease } from '../lease.js'
 import { BoundedOutput } from './output.js'
+import { MAX_RESULT_BYTES, RunRecords } from './records.js'
 
 /** How much of each stream is kept, and how much there may be of both, where nobody says. */
 export const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024
 /** What may still come after a kill: what an agent sends at most of two streams. */
 const AFTER_KILL_BYTES = 3 * 1024 * 1024
 
+/** The exit code of code that was interrupted. */
+const INTERRUPTED = 130
+
 /** What work on the output gets beyond the limits of the call. */
 const PATIENCE_MS = 1000
-
-const KILLED_BY_LEASE_END: Readonly<Record<LeaseEnd, KilledBy>> = {
-  released: 'abort',
-  aborted: 'abort',
-  failed: 'abort',
-  ttl: 'timeout',
-  crash: 'crash',
-  closed: 'shutdown',
-}
 
 /** What ends a program from outside. */
 export interface ProgramLimits {
@@ -34,6 +31,10 @@ export interface ProgramLimits {
   maxOutputBytes?: number | undefined
   /** What is kept of each stream, where it is not `maxOutputBytes`. */
   keepBytes?: number | undefined
+  /** What comes before it can start; where that fails the program is refused for the reason. */
+  after?: Promise<unknown> | undefined
+  /** The context it runs in. There it is interrupted first, and killed where that does not help. */
+  context?: { state: () => ContextState } | undefined
 }
 
 /**
@@ -48,8 +49,11 @@ export class Program {
   readonly ended: Promise<ExecEnd>
   /** Sees output as it comes, whichever way it goes. */
   onData: (stream: number, bytes: Buffer) => void = () => {}
-  /** None where the signal had aborted before. */
-  readonly #exchange: Exchange | undefined
+  /** None before its time has come, nor where it was ended before that. */
+  #exchange: Exchange | undefined
+  readonly #started = deferred<Started | undefined>()
+  readonly #ended = deferred<ProgramEnd>()
+  readonly #request: RunRequest | ExecRequest
   readonly #inbox = new Inbox()
   readonly #lease: Lease<Channel>
   readonly #limits: ProgramLimits
@@ -59,6 +63,9 @@ export class Program {
   readonly #startedAt = performance.now()
   #way: 'held' | 'dropped' | 'taken' = 'held'
   #kept: Record<'stdout' | 'stderr', BoundedOutput> | undefined
+  #records: RunRecords | undefined
+  #refusal: { error: unknown } | undefined
+  #isOver = false
   #keepBytes: number
   #received = 0
   #limit: number
@@ -67,46 +74,51 @@ export class Program {
   #killedBy: KilledBy | undefined
 
   constructor(lease: Lease<Channel>, request: RunRequest | ExecRequest, limits: ProgramLimits) {
-    const { timeoutMs, signal, maxOutputBytes, keepBytes } = limits
+    const { timeoutMs, signal, maxOutputBytes, keepBytes, after } = limits
     this.#lease = lease
     this.#limits = limits
     this.#given = maxOutputBytes
     this.#keepBytes = keepBytes ?? maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES
     this.#limit = maxOutputBytes ?? Number.POSITIVE_INFINITY
     this.#deliverable = this.#limit
-    if (signal?.aborted) {
-      this.#killedBy = 'abort'
-      this.#inbox.end()
-      this.ended = Promise.resolve(this.#describe(NEVER_STARTED))
-      return
-    }
-    const exchange = lease.container.open(request, (stream, bytes) => this.#receive(stream, bytes))
-    this.#exchange = exchange
+    this.#request = request
     const timer =
       timeoutMs === undefined ? undefined : setTimeout(() => this.end('timeout'), timeoutMs)
     const abort = () => this.end('abort')
     signal?.addEventListener('abort', abort, { once: true })
-    this.ended = exchange.outcome.then((outcome) => {
+    this.ended = this.#ended.promise.then((end) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
-      this.#sayWhy(outcome)
       this.#inbox.end()
-      return this.#describe(endOf(outcome, lease))
+      return this.#describe(end)
     })
+    if (signal?.aborted) this.end('abort')
+    else if (after) void after.then(this.#open, (error: unknown) => this.#refuse(error))
+    else this.#open()
   }
 
-  /** What is written here it reads; `undefined` where it never started. */
-  get exchange(): Exchange | undefined {
-    return this.#exchange
+  /** Sends to its stdin, as fast as it reads. */
+  async write(bytes: Uint8Array): Promise<void> {
+    if (!this.#exchange) await this.#limits.after
+    await this.#exchange?.write(bytes)
+  }
+
+  /** Its stdin is over. */
+  endInput(): void {
+    if (this.#exchange || !this.#limits.after) return this.#exchange?.end()
+    void this.#limits.after.then(
+      () => this.#exchange?.end(),
+      () => {}, // it was refused
+    )
   }
 
   /** Settles when it runs; `undefined` where it ended without. */
   get started(): Promise<Started | undefined> {
-    return this.#exchange?.started ?? Promise.resolve(undefined)
+    return this.#started.promise
   }
 
   get isOver(): boolean {
-    return this.#exchange?.isOver ?? true
+    return this.#isOver || this.#exchange?.isOver === true
   }
 
   /** Whether some output was not delivered to whoever takes it. */
@@ -122,6 +134,28 @@ export class Program {
       stderr: new BoundedOutput(this.#keepBytes),
     }
     return this.#kept
+  }
+
+  /** What it has said beside its output. */
+  get records(): RunRecords {
+    this.#records ??= new RunRecords(this.#way === 'taken' ? this.#keepBytes : MAX_RESULT_BYTES)
+    return this.#records
+  }
+
+  /** Of its end, what code alone has. */
+  get codeEnd(): Pick<CodeEnd, 'error' | 'context' | 'omittedResults'> {
+    const { error, omitted } = this.#records ?? {}
+    const context = this.#limits.context?.state()
+    return {
+      ...(error && { error }),
+      ...(context && { context }),
+      ...(omitted && { omittedResults: omitted }),
+    }
+  }
+
+  /** @throws what it was refused for. */
+  throwRefusal(): void {
+    if (this.#refusal) throw this.#refusal.error
   }
 
   /** From here on only what is kept counts. */
@@ -165,17 +199,48 @@ export class Program {
   end(reason: KilledBy): void {
     if (this.#killedBy || this.isOver) return
     this.#killedBy = reason
+    if (!this.#exchange) return this.#settle(NEVER_STARTED)
     this.#deliverable = Math.min(this.#deliverable, AFTER_KILL_BYTES)
-    this.#exchange?.stop('SIGKILL')
-    for (const [stream, bytes] of this.#unpaid) this.#exchange?.consumed(stream, bytes)
+    if (this.#limits.context) this.#exchange.interrupt()
+    else this.#exchange.stop('SIGKILL')
+    for (const [stream, bytes] of this.#unpaid) this.#exchange.consumed(stream, bytes)
     this.#unpaid.clear()
   }
 
   /** Signals it, and what descends from it. */
   signal(name: string): void {
-    if (name === 'SIGKILL') return this.end('abort')
+    if (name === 'SIGKILL') {
+      this.end('abort')
+      return this.#exchange?.stop('SIGKILL')
+    }
     this.#signalled.add(name)
     this.#exchange?.signal(name)
+  }
+
+  readonly #open = (): void => {
+    if (this.#isOver) return // it was ended while it waited
+    const exchange = this.#lease.container.open(this.#request, (stream, bytes) =>
+      this.#receive(stream, bytes),
+    )
+    this.#exchange = exchange
+    void exchange.started.then(this.#started.resolve)
+    void exchange.outcome.then((outcome) => this.#conclude(outcome))
+  }
+
+  #conclude(outcome: Outcome): void {
+    this.#sayWhy(outcome)
+    this.#settle(endOf(outcome, this.#lease))
+  }
+
+  #refuse(error: unknown): void {
+    if (!this.#isOver) this.#refusal = { error }
+    this.#settle(NEVER_STARTED)
+  }
+
+  #settle(end: ProgramEnd): void {
+    this.#isOver = true
+    this.#started.resolve(undefined)
+    this.#ended.resolve(end)
   }
 
   #missed(): Piece[] {
@@ -196,17 +261,21 @@ export class Program {
   }
 
   #receive(stream: number, bytes: Buffer): void {
-    this.#received += bytes.length
-    this.kept[stream === Stream.stdout ? 'stdout' : 'stderr'].push(bytes)
-    this.onData(stream, bytes)
+    if (stream === Stream.records) this.records.push(bytes)
+    else {
+      this.#received += bytes.length
+      this.kept[stream === Stream.stdout ? 'stdout' : 'stderr'].push(bytes)
+      this.onData(stream, bytes)
+    }
     if (this.#way === 'dropped') this.#exchange?.consumed(stream, bytes.length)
     else this.#deliver(stream, bytes)
     if (this.#received > this.#limit) this.end('output')
   }
 
   #deliver(stream: number, bytes: Buffer): void {
-    const part = bytes.subarray(0, this.#deliverable)
-    this.#deliverable -= part.length
+    const isOutput = stream !== Stream.records
+    const part = isOutput ? bytes.subarray(0, this.#deliverable) : bytes
+    if (isOutput) this.#deliverable -= part.length
     if (part.length < bytes.length) this.#isCut = true
     if (part.length > 0) this.#inbox.push(stream, part)
     // What nobody will take is paid for at once, as is everything after a kill.
@@ -226,8 +295,10 @@ export class Program {
 
   #describe({ exitCode, signal, usage, killedBy }: ProgramEnd): ExecEnd {
     // One that was over before the kill came was not killed; its output was too much all the same.
-    const wasKilled = exitCode === null || this.#killedBy === 'output'
-    const asked = signal !== null && this.#signalled.has(signal) ? 'abort' : undefined
+    const wasInterrupted = this.#limits.context !== undefined && exitCode === INTERRUPTED
+    const wasKilled = exitCode === null || wasInterrupted || this.#killedBy === 'output'
+    const told = wasInterrupted ? 'SIGINT' : signal
+    const asked = told !== null && this.#signalled.has(told) ? 'abort' : undefined
     const reason = (wasKilled ? this.#killedBy : undefined) ?? killedBy ?? asked
     return {
       exitCode,
@@ -238,33 +309,4 @@ export class Program {
       ...(reason && { killedBy: reason }),
     }
   }
-}
-
-interface ProgramEnd {
-  exitCode: number | null
-  signal: string | null
-  usage: Usage | undefined
-  killedBy: KilledBy | undefined
-}
-
-const NEVER_STARTED = { exitCode: null, signal: null, usage: undefined, killedBy: undefined }
-
-function endOf(outcome: Outcome, lease: Lease<Channel>): ProgramEnd {
-  if ('lost' in outcome) {
-    const killedBy = lostBy(outcome.lost, lease.ended)
-    return { exitCode: null, signal: 'SIGKILL', usage: undefined, killedBy }
-  }
-  const { exitCode = null, signal = null, usage, cause, error } = outcome.done
-  return {
-    exitCode,
-    signal,
-    usage: usage ? { cpuMs: usage.cpuMs, maxRssBytes: usage.maxRssBytes ?? undefined } : undefined,
-    // An agent that could not start it for a reason of its own is as good as gone.
-    killedBy: error ? 'crash' : (cause ?? undefined),
-  }
-}
-
-function lostBy(exit: ContainerExit, leaseEnd: LeaseEnd | undefined): KilledBy {
-  if (exit.oom) return 'oom'
-  return leaseEnd ? KILLED_BY_LEASE_END[leaseEnd] : 'crash'
 }

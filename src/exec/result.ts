@@ -1,3 +1,5 @@
+import type { CodeError, RichResult } from './records.js'
+
 /** Why a program was ended, where it did not end by itself. */
 export type KilledBy =
   | 'timeout'
@@ -42,7 +44,39 @@ export interface ExecResult<Data = string> extends ExecEnd {
   stderr: Data
 }
 
-/** What happens while a program runs, in its order. `exit` is the last, and comes in every case. */
+/** Whether what a context knew is still there after a run in it. */
+export type ContextState = 'kept' | 'lost'
+
+/** How code ended: as any program, and what code alone has. */
+export interface CodeEnd extends ExecEnd {
+  /** What it threw and did not catch; absent where it threw nothing. It is on stderr as well. */
+  error?: CodeError
+  /**
+   * Of a run in a context: `kept` where the context goes on with all it knew, also after an interrupt;
+   * `lost` where its process is over.
+   */
+  context?: ContextState
+  /** How many results were left out, where some were: of 100, or of 16 MiB. */
+  omittedResults?: number
+}
+
+/** What came of code. What the code did is never thrown, it is here. */
+export interface CodeResult<Data = string> extends CodeEnd {
+  stdout: Data
+  stderr: Data
+  /** The value of the last expression, as the language shows it; absent where it has none. */
+  text?: string
+  /** What it showed, in its order: the value of the last expression is the one with `isMain`. */
+  results: RichResult[]
+  /** The output by lines, as text. It is not in the JSON of the result, which has it once already. */
+  readonly logs: { stdout: string[]; stderr: string[] }
+}
+
+/**
+ * What happens while a program runs, in its order. Only code has results. `exit` is the last, and
+ * comes in every case.
+ */
 export type ExecEvent<Data = string> =
   | { type: 'stdout' | 'stderr'; data: Data }
-  | ({ type: 'exit' } & ExecEnd)
+  | { type: 'result'; result: RichResult }
+  | ({ type: 'exit' } & CodeEnd)

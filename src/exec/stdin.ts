@@ -15,10 +15,10 @@ export function stdinOf(program: Program | undefined): WritableStream<string | U
           suggestion: 'Take stdin at once, before anything is awaited, and give no stdin option',
         })
       }
-      await program.exchange?.write(bytes)
+      await program.write(bytes)
       if (program.isOver) throw new SandboxError('SANDBOX_STDIN_CLOSED', 'the program is over')
     },
-    close: () => program?.exchange?.end(),
+    close: () => program?.endInput(),
     // What it has read is not all there was: it must not take it for the whole.
     abort: () => program?.end('abort'),
   })

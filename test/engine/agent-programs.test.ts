@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Stream } from '../../src/agent/protocol.js'
-import type { Language } from '../../src/languages.js'
+import type { AgentName } from '../../src/languages.js'
 import { exec, run, sh } from '../helpers/agent-folder.js'
 import { isNobody, isSlow, places, useFolders } from '../helpers/agent-places.js'
 import { until } from '../helpers/until.js'
@@ -27,7 +27,7 @@ const PROGRAMS = {
     where: 'console.log(process.cwd())',
     suicide: 'process.kill(process.pid, "SIGTERM"); setTimeout(() => {}, 300_000)',
   },
-} satisfies Record<Language, Record<string, string>>
+} satisfies Record<AgentName, Record<string, string>>
 
 describe.each(places)('programs of a $language agent, $where', (place) => {
   const programs = PROGRAMS[place.language]

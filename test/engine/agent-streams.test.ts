@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { CHUNK_BYTES, Stream, WINDOW_BYTES } from '../../src/agent/protocol.js'
-import type { Language } from '../../src/languages.js'
+import type { AgentName } from '../../src/languages.js'
 import type { Folder } from '../helpers/agent-folder.js'
 import { exec, run, sh } from '../helpers/agent-folder.js'
 import { isSlow, places, useFolders } from '../helpers/agent-places.js'
@@ -31,9 +31,9 @@ sys.exit(3)`,
     flood: 'for (;;) require("fs").writeSync(1, "y".repeat(1000))',
     orphan: `const { pid } = require('child_process').spawn('yes', { stdio: 'inherit' })
 require('fs').writeFileSync(process.argv[2], pid + ' ' + process.pid + '\\n')
-process.stdin.once('data', () => process.exit(3))`,
+void process.stdin.once('data', () => process.exit(3))`,
   },
-} satisfies Record<Language, Record<string, string>>
+} satisfies Record<AgentName, Record<string, string>>
 
 /** Everything else an agent does, while one request of it stands still. */
 async function othersGoOn(folder: Folder): Promise<void> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { ExecResult, Language, Sandbox } from 'hono-sandbox'
+import type { ExecResult, Sandbox } from 'hono-sandbox'
 import { SandboxError } from 'hono-sandbox'
+import type { AgentName } from '../../src/languages.js'
 import { docker, leaseOfTest, places, usePool } from '../helpers/engine.js'
 import { until, within } from '../helpers/until.js'
 
@@ -77,7 +78,7 @@ os.closerange(0, 1024)`,
       for (const fd of [0, 1, 2]) attempt(() => fs.closeSync(fd))`,
     recursion: 'const down = (n) => down(n + 1) + 1\ndown(0)',
   },
-} satisfies Record<Language, Record<string, string>>
+} satisfies Record<AgentName, Record<string, string>>
 
 const SHORT_MS = 1500
 
@@ -255,7 +256,7 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
     }))
 })
 
-const hello: Readonly<Record<Language, string>> = {
+const hello: Readonly<Record<AgentName, string>> = {
   python: 'print("hello")',
   nodejs: 'console.log("hello")',
 }

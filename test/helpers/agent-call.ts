@@ -1,6 +1,12 @@
 import * as v from 'valibot'
 import * as protocol from '../../src/agent/protocol.js'
-import { CHUNK_BYTES, Kind, Stream, WINDOW_BYTES } from '../../src/agent/protocol.js'
+import {
+  CHUNK_BYTES,
+  Kind,
+  MAX_RECORD_BYTES,
+  Stream,
+  WINDOW_BYTES,
+} from '../../src/agent/protocol.js'
 import type { Agent } from './agent.js'
 
 // Not those of the library: a host may take more than the page says, this one does not.
@@ -14,13 +20,15 @@ export interface Answer {
   started: Started | undefined
   stdout: Buffer
   stderr: string
+  /** What came on stream 3, in its order. */
+  records: unknown[]
   done: Done
 }
 
 /** The ops with a first word, and the streams of all that send some. */
-const STARTED_OPS = new Set<unknown>(['exec', 'read', 'write'])
+const STARTED_OPS = new Set<unknown>(['exec', 'open', 'read', 'write'])
 const STREAMS = new Map<unknown, readonly number[]>([
-  ['run', [Stream.stdout, Stream.stderr]],
+  ['run', [Stream.stdout, Stream.stderr, Stream.records]],
   ['exec', [Stream.stdout, Stream.stderr]],
   ['read', [Stream.stdout]],
   ['list', [Stream.stdout]],
@@ -39,12 +47,9 @@ export class Call {
   readonly #done: Promise<Done>
   #settle: (done: Done) => void = () => {}
   #reject: (error: Error) => void = () => {}
-  readonly #chunks: Record<number, Buffer[]> = { [Stream.stdout]: [], [Stream.stderr]: [] }
-  readonly #received: Record<number, number> = { [Stream.stdout]: 0, [Stream.stderr]: 0 }
-  readonly #granted: Record<number, number> = {
-    [Stream.stdout]: WINDOW_BYTES,
-    [Stream.stderr]: WINDOW_BYTES,
-  }
+  readonly #chunks: Record<number, Buffer[]> = { 1: [], 2: [], 3: [] }
+  readonly #received: Record<number, number> = { 1: 0, 2: 0, 3: 0 }
+  readonly #granted: Record<number, number> = { 1: WINDOW_BYTES, 2: WINDOW_BYTES, 3: WINDOW_BYTES }
   /** How many bytes may still be sent. */
   budget = WINDOW_BYTES
   /** How many more than the first window it has ever let us send. */
@@ -81,7 +86,26 @@ export class Call {
   async answer(): Promise<Answer> {
     const what = `an answer to ${JSON.stringify(this.#op)}`
     const done = await this.#agent.within(what, this.#done)
-    return { started: this.started, stdout: this.bytes(), stderr: this.text(Stream.stderr), done }
+    return {
+      started: this.started,
+      stdout: this.bytes(),
+      stderr: this.text(Stream.stderr),
+      records: this.records(),
+      done,
+    }
+  }
+
+  /** The whole records so far; a cut one is left out, as a host does. */
+  records(): unknown[] {
+    const found: unknown[] = []
+    let bytes = this.bytes(Stream.records)
+    while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE(0)) {
+      const end = 4 + bytes.readUInt32BE(0)
+      rule(end <= MAX_RECORD_BYTES + 4, 'a record is at most 8 MiB')
+      found.push(parsed(bytes.subarray(4, end)))
+      bytes = bytes.subarray(end)
+    }
+    return found
   }
 
   /** Waits until it has said just this, or failed. */
@@ -138,12 +162,13 @@ export class Call {
   }
 
   takeStarted(payload: Buffer): void {
-    rule(STARTED_OPS.has(this.#op), 'only exec, read and write have a started')
+    rule(STARTED_OPS.has(this.#op), 'only exec, open, read and write have one')
     rule(this.started === undefined, 'started comes once')
     rule(this.received(1) + this.received(2) === 0, 'started comes before the first data')
     this.started = v.parse(Started, parsed(payload))
     const keys = Object.keys(this.started).sort().join()
-    const expected = this.#op === 'exec' ? 'pid' : this.#op === 'read' ? 'mode,mtimeMs,size' : ''
+    const isProgram = this.#op === 'exec' || this.#op === 'open'
+    const expected = isProgram ? 'pid' : this.#op === 'read' ? 'mode,mtimeMs,size' : ''
     rule(keys === expected, `in started of ${String(this.#op)} is ${expected || 'nothing'}`)
   }
 
@@ -169,7 +194,7 @@ export class Call {
 
   takeDone(payload: Buffer, at: number): void {
     const done = v.parse(Done, parsed(payload))
-    const isRefused = done.error || done.cause || done.exitCode === 126 || done.exitCode === 127
+    const isRefused = done.error || done.cause || done.exitCode !== 0
     const wasStarted = this.started || !STARTED_OPS.has(this.#op)
     rule(wasStarted || isRefused, 'an exec, read or write that did well has a started')
     this.doneAt = at

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, onTestFinished } from 'vitest'
 import { createDockerEngine } from '../../src/engine/docker.js'
+import type { AgentConfig } from '../../src/agent/protocol.js'
 import type { Container, ContainerExit } from '../../src/engine/engine.js'
 import { OWNER_LABEL } from '../../src/engine/engine.js'
-import type { Language } from '../../src/languages.js'
+import type { AgentName } from '../../src/languages.js'
 import { LANGUAGES } from '../../src/languages.js'
 import { Agent } from './agent.js'
 import { Folder } from './agent-folder.js'
@@ -15,7 +16,7 @@ import { within } from './until.js'
 
 /** Where an agent runs: as a plain process of this machine, or in a container of its own. */
 export interface Place {
-  language: Language
+  language: AgentName
   /** A runtime of the engine's, or `process`. */
   where: string
 }
@@ -23,7 +24,7 @@ export interface Place {
 const engine = createDockerEngine()
 afterAll(() => engine.close())
 const listed = await engine.runtimes()
-const languages: readonly Language[] = ['python', 'nodejs']
+const languages: readonly AgentName[] = ['python', 'nodejs']
 
 export const places: readonly Place[] = languages.flatMap((language) =>
   ['process', ...['runc', 'runsc'].filter((runtime) => listed.includes(runtime))].map((where) => ({
@@ -46,8 +47,8 @@ const owner = `contract-${randomBytes(4).toString('hex')}`
 let launched = 0
 
 /** An agent for one test alone: the test may end it. */
-export async function agentOfTest(place: Place): Promise<Agent> {
-  const agent = await launch(place)
+export async function agentOfTest(place: Place, config: AgentConfig = {}): Promise<Agent> {
+  const agent = await launch(place, config)
   onTestFinished(() => agent.container.remove())
   return agent
 }
@@ -99,9 +100,9 @@ function useAgent(place: Place): () => Promise<Agent> {
   return async () => (agent ??= await launch(place))
 }
 
-async function launch(place: Place): Promise<Agent> {
-  const local = place.where === 'process' && new LocalContainer(place.language)
-  const container = local || (await launchContainer(place))
+async function launch(place: Place, config: AgentConfig = {}): Promise<Agent> {
+  const local = place.where === 'process' && new LocalContainer(place.language, config)
+  const container = local || (await launchContainer(place, config))
   try {
     return await Agent.warm(container, local ? local.workspace : '/workspace')
   } catch (error) {
@@ -122,8 +123,12 @@ const LIMITS = {
 }
 
 /** What a pool launches, without a pool. */
-async function launchContainer({ language, where: runtime }: Place): Promise<Container> {
-  const { images, command, reaper } = LANGUAGES[language]
+async function launchContainer(
+  { language, where: runtime }: Place,
+  config: AgentConfig,
+): Promise<Container> {
+  const { images, reaper } = LANGUAGES[language]
+  const command = [...LANGUAGES[language].command, JSON.stringify(config)]
   for (const image of images) {
     if (!(await engine.hasImage(image))) continue
     const name = `sandbox_${language}_1.${++launched}_${owner}`
@@ -151,10 +156,11 @@ class LocalContainer implements Container {
   readonly exited: Promise<ContainerExit>
   readonly #kill: () => void
 
-  constructor(language: Language) {
+  constructor(language: AgentName, config: AgentConfig) {
     chmodSync(this.workspace, 0o1777)
     const [program = '', ...args] = LANGUAGES[language].command
-    const child = spawn(program, [...args, this.workspace], { env: { PATH } })
+    const argument = JSON.stringify({ workspace: this.workspace, ...config })
+    const child = spawn(program, [...args, argument], { env: { PATH } })
     this.stdin = child.stdin
     this.stdout = child.stdout
     this.pid = child.pid ?? 0

@@ -4,11 +4,17 @@ import * as v from 'valibot'
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import type { StreamEvent } from '../../middleware/index.js'
-import { containersOf, ownerOf } from './engine.js'
+import { LANGUAGES } from '../../src/languages.js'
+import { containersOf, imageThere, ownerOf } from './engine.js'
 import { ServerProcess } from './server.js'
 import { until, within } from './until.js'
 
 const MAIN = fileURLToPath(new URL('../../dist/examples/code-runner/main.js', import.meta.url))
+
+/** A container that has the data packages imported takes seconds of a processor under gVisor. */
+const PLAIN = { SANDBOX_BASE_PYTHON_IMAGE: await imageThere(LANGUAGES.python.images) }
+/** The server as `npm start` has it. */
+export const WITH_DATA = { SANDBOX_BASE_PYTHON_IMAGE: '' }
 
 const Answer = v.strictObject({
   stdout: v.string(),
@@ -52,7 +58,7 @@ export class CodeRunner {
   readonly process: ServerProcess
 
   constructor(env: NodeJS.ProcessEnv) {
-    this.process = new ServerProcess(process.execPath, [MAIN], { env })
+    this.process = new ServerProcess(process.execPath, [MAIN], { env: { ...PLAIN, ...env } })
   }
 
   /** One for a test, killed after it. */

@@ -2,13 +2,14 @@ import Docker from 'dockerode'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import type { Language, Sandbox, SandboxPoolOptions } from 'hono-sandbox'
 import { createDockerEngine, SandboxPool } from 'hono-sandbox'
+import type { AgentName } from '../../src/languages.js'
 
 /** The engine as the tests see it, past the library. Reads `DOCKER_HOST`. */
 export const docker = new Docker()
 
 /** The runtimes to test under: those of the two that the engine lists. */
 export const runtimes = await listRuntimes()
-export const languages: readonly Language[] = ['python', 'nodejs']
+export const languages: readonly AgentName[] = ['python', 'nodejs']
 /** Every pair, for `describe.each`. */
 export const places = runtimes.flatMap((runtime) =>
   languages.map((language) => ({ runtime, language })),
@@ -21,6 +22,17 @@ async function listRuntimes(): Promise<readonly string[]> {
   const listed = await engine.runtimes()
   engine.close()
   return ['runc', 'runsc'].filter((runtime) => listed.includes(runtime))
+}
+
+/** The first of these images that the engine has, as set-up has left it. */
+export async function imageThere(names: readonly string[]): Promise<string> {
+  const engine = createDockerEngine()
+  try {
+    for (const name of names) if (await engine.hasImage(name)) return name
+    throw new Error(`the engine has none of ${names.join(', ')}`)
+  } finally {
+    engine.close()
+  }
 }
 
 /** A pool for a block of tests: started before them, closed after them. */

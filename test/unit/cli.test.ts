@@ -4,7 +4,8 @@ import { lastLines, run } from '../../src/cli/command.js'
 import type { Machine, SetupContext } from '../../src/cli/context.js'
 import { isDebianLike } from '../../src/cli/debian.js'
 import { withRunsc } from '../../src/cli/dockerd.js'
-import { acceptedImages, BASE_IMAGES } from '../../src/cli/images.js'
+import { acceptedImages, BASE_IMAGES, EXTRA_IMAGES } from '../../src/cli/images.js'
+import { hooksOf } from '../../src/cli/rootfs.js'
 import { setup } from '../../src/cli/setup.js'
 import type { Engine, PullOptions } from '../../src/engine/engine.js'
 import { SandboxError } from '../../src/errors.js'
@@ -126,6 +127,33 @@ describe('setup', () => {
     expect(machine.built).toEqual([])
   })
 
+  it('gets what else is asked for, as well as it gets the languages', async () => {
+    const here = fakeEngine({}, LOCAL)
+    await setup(contextOf(here, { extras: ['data', 'compiler'] }).context)
+    expect(here.pulled).toEqual([EXTRA_IMAGES.data.registry, EXTRA_IMAGES.compiler.registry])
+    const away = fakeEngine({ pull: noRegistry }, LOCAL)
+    const machine = fakeMachine(away)
+    const { context, lines } = contextOf(away, { machine, extras: ['data'] })
+    await setup(context)
+    expect(machine.built).toEqual(['hono-sandbox/python-data:bookworm'])
+    expect(lines.at(-1)).toBe('data     hono-sandbox/python-data:bookworm is built')
+    await setup(context)
+    expect(machine.built).toHaveLength(1)
+  })
+
+  it('gets no image with data packages where the operator has named one for Python', async () => {
+    const engine = fakeEngine({ pull: noRegistry }, ['ours/python:1', ...LOCAL])
+    const machine = fakeMachine(engine)
+    const env = { SANDBOX_BASE_PYTHON_IMAGE: 'ours/python:1' }
+    await setup(contextOf(engine, { env, machine, extras: ['data'] }).context)
+    expect([machine.built, engine.pulled]).toEqual([[], []])
+  })
+
+  it('fails without a variable to name where there is none', async () => {
+    const { context } = contextOf(fakeEngine({ pull: noRegistry }, LOCAL), { extras: ['compiler'] })
+    await expect(setup(context)).rejects.toThrow(/no image for compiler\n[^]*can do it$/)
+  })
+
   it('gives up on a pull that makes no progress, and not on one that does', async () => {
     vi.useFakeTimers()
     const pull = (_image: string, { onProgress, signal }: PullOptions = {}) =>
@@ -185,6 +213,20 @@ describe('acceptedImages', () => {
     expect(acceptedImages(python, {})).toEqual(['python:3.13-slim', 'hono-sandbox/python:bookworm'])
     expect(acceptedImages(python, { SANDBOX_BASE_PYTHON_IMAGE: '' })).toHaveLength(2)
     expect(acceptedImages(python, { SANDBOX_BASE_PYTHON_IMAGE: 'a:1' })).toEqual(['a:1'])
+  })
+})
+
+describe('hooksOf', () => {
+  it('is nothing where the packages are all', () => {
+    expect(BASE_IMAGES.flatMap(hooksOf)).toEqual([])
+  })
+
+  it('removes and finishes below the root alone', () => {
+    const [remove = '', finish = ''] = hooksOf(EXTRA_IMAGES.data)
+    const [rm, option, ...patterns] = remove.split(' ')
+    expect([rm, option]).toEqual(['rm', '-rf'])
+    for (const pattern of patterns) expect(pattern).toMatch(/^"\$1"\/(usr|var)\//)
+    expect(finish).toMatch(/^chroot "\$1" 'env' .* 'import matplotlib\.pyplot'$/)
   })
 })
 

@@ -92,11 +92,17 @@ describe('readSettings', () => {
       SANDBOX_BASE_PYTHON_IMAGE: 'mine',
     }
     const byVariable = readSettings({}, env)
-    expect(byVariable.languages.get('python')).toEqual({ size: 5, max: 10, images: ['mine'] })
+    expect(byVariable.languages.get('python')).toMatchObject({
+      size: 5,
+      max: 10,
+      images: ['mine'],
+    })
     expect(byVariable).toMatchObject({ runtime: 'runc', limits: { memoryBytes: 1024 ** 3 } })
     const languages = { python: { size: 1, image: 'other' } }
     const byOption = readSettings({ languages, memory: '64m', runtime: 'runsc' }, env)
-    expect([...byOption.languages]).toEqual([['python', { size: 1, max: 2, images: ['other'] }]])
+    expect([...byOption.languages]).toMatchObject([
+      ['python', { size: 1, max: 2, images: ['other'] }],
+    ])
     expect(byOption).toMatchObject({ runtime: 'runsc', limits: { memoryBytes: 64 * 1024 ** 2 } })
   })
 

@@ -9,6 +9,7 @@ import { parseBytes } from '../../src/bytes/size.js'
 import { LANGUAGES } from '../../src/languages.js'
 import { LanguageSettings, PoolSettings } from '../../src/options.js'
 import { Pool } from '../../src/pool.js'
+import { SandboxFiles } from '../../src/sandbox-files.js'
 import { readSettings } from '../../src/settings.js'
 import {
   codesIn,
@@ -111,8 +112,8 @@ describe('the table', () => {
     const python = languages.get('python')
     expect(shown.get('languages.*.size')).toEqual([String(python?.size)])
     expect(python?.max).toBe(2 * (python?.size ?? 0))
-    const images = Object.values(LANGUAGES).map((language) => language.images[0])
-    expect(shown.get('languages.*.image')).toEqual(images)
+    const images = new Set(Object.values(LANGUAGES).map((language) => language.images[0]))
+    expect(shown.get('languages.*.image')).toEqual([...images])
   })
 
   it.each(OPTIONS)('$page: $header has every option, and its default', (table) => {
@@ -135,7 +136,9 @@ describe('the table', () => {
 
   it('of the sandbox has every member', () => {
     const listed = names('In the sandbox').map((code) => code.replace(/\(.*/, ''))
-    expect(listed.sort()).toEqual(membersOfClass(Sandbox, 'src/sandbox.ts').sort())
+    const files = membersOfClass(SandboxFiles, 'src/sandbox-files.ts')
+    const own = membersOfClass(Sandbox, 'src/sandbox.ts')
+    expect(listed.sort()).toEqual([...own, ...files].sort())
   })
 
   it('of a process has every member', () => {
@@ -152,9 +155,7 @@ describe('the table', () => {
     const listed = rows.flatMap(([name = '']) =>
       codesIn(name).map((code) => code.replace(/\(.*/, '')),
     )
-    const others = /^(?:runCode|exec|release|constructor)$|Process/
-    const all = Object.getOwnPropertyNames(Sandbox.prototype)
-    expect(listed.sort()).toEqual(all.filter((name) => !others.test(name)).sort())
+    expect(listed.sort()).toEqual(membersOfClass(SandboxFiles, 'src/sandbox-files.ts').sort())
   })
 
   it('of events has every one', () => {
@@ -162,7 +163,28 @@ describe('the table', () => {
     const listed = rows.flatMap(([type = '']) => codesIn(type))
     expect(new Set(listed)).toEqual(new Set(membersOf('StreamEvent', 'type')))
     const exit = rows.find(([type]) => type === '`exit`')?.[1] ?? ''
-    expect(codesIn(exit).sort()).toEqual(fieldsOf('ExecEnd').sort())
+    expect(codesIn(exit).sort()).toEqual([...fieldsOf('ExecEnd'), ...fieldsOf('CodeEnd')].sort())
+  })
+
+  it('of results has what only code has', () => {
+    const { rows } = tableOf('docs/results.md', 'In the result')
+    const listed = rows.flatMap(([name = '']) => codesIn(name))
+    const fields = [...fieldsOf('CodeEnd'), ...fieldsOf('CodeResult')]
+    const ofAll = new Set([...fieldsOf('ExecResult'), 'context'])
+    expect(listed.sort()).toEqual(fields.filter((name) => !ofAll.has(name)).sort())
+    const kinds = codesIn(rows.find(([name]) => name === '`results`')?.[1] ?? '')
+    const others = new Set(['isMain', 'omitted'])
+    expect(kinds.sort()).toEqual(
+      fieldsOf('RichResult')
+        .filter((name) => !others.has(name))
+        .sort(),
+    )
+  })
+
+  it('of a call has every reason', () => {
+    const { rows } = tableOf('docs/functions.md', '`reason`')
+    const listed = rows.flatMap(([name = '']) => codesIn(name))
+    expect(listed.sort()).toEqual(membersOf('CallFailure').sort())
   })
 
   it('of killedBy has every reason', () => {
@@ -196,6 +218,8 @@ describe('the table of errors', () => {
       'SANDBOX_ENGINE_FAILED',
       'SANDBOX_ENGINE_UNAVAILABLE',
       'SANDBOX_IMAGE_MISSING',
+      'SANDBOX_INTERPRETER_MISSING',
+      'SANDBOX_PRELOAD_FAILED',
       'SANDBOX_QUEUE_FULL',
       'SANDBOX_RUNTIME_MISSING',
     ])
@@ -226,6 +250,7 @@ describe('the text', () => {
   it('names every field of a result', () => {
     const [, said = ''] = /The result has (.*?) where/s.exec(readText('README.md')) ?? []
     const fields = [...fieldsOf('ExecEnd'), ...fieldsOf('ExecResult')]
+    fields.push('text', 'results', 'error') // of code
     expect(codesIn(said).sort()).toEqual(fields.sort())
   })
 
@@ -233,7 +258,10 @@ describe('the text', () => {
     for (const page of PAGES) {
       const links = [...readText(page).matchAll(/\]\(([^)]+)\)/g)].map(([, link = '']) => link)
       const folder = path.join(root, path.dirname(page))
-      for (const link of links) expect(existsSync(path.join(folder, link)), link).toBe(true)
+      for (const link of links) {
+        const [file = ''] = link.split('#')
+        expect(existsSync(path.join(folder, file)), link).toBe(true)
+      }
     }
   })
 })

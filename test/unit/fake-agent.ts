@@ -135,6 +135,14 @@ export async function leased() {
   return { agent, channel, lease, sandbox }
 }
 
+/** A record, as it travels on stream 3. */
+export function recordOf(record: object): Buffer {
+  const body = Buffer.from(JSON.stringify(record))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(body.length)
+  return Buffer.concat([length, body])
+}
+
 /** Lets streams and promises get on with it: PassThrough works in ticks, not in microtasks. */
 export async function flow(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) {
@@ -146,7 +154,9 @@ export async function flow(): Promise<void> {
 }
 
 /** Awaits it from here on. */
-export async function awaited<Data>(handle: ExecHandle<Data>): Promise<ExecResult<Data>> {
+export async function awaited<Data, Result extends ExecResult<Data>>(
+  handle: ExecHandle<Data, Result>,
+): Promise<Result> {
   return handle.then((result) => result)
 }
 

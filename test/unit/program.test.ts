@@ -138,7 +138,7 @@ describe('an abort', () => {
   it('before the start sends nothing to the agent', async () => {
     const { agent, ended, program } = await run({ signal: AbortSignal.abort(), timeoutMs: 100 })
     expect(await ended).toMatchObject({ killedBy: 'abort', exitCode: null, signal: null })
-    expect(program).toMatchObject({ isOver: true, exchange: undefined })
+    expect(program.isOver).toBe(true)
     program.signal('SIGTERM')
     program.end('timeout')
     await flow()

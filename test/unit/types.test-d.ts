@@ -1,7 +1,11 @@
 import { Hono } from 'hono'
 import { hc } from 'hono/client'
 import { describe, expectTypeOf, it } from 'vitest'
+import * as v from 'valibot'
 import type {
+  CallFailure,
+  CodeHandle,
+  CodeResult,
   Collected,
   ExecEvent,
   ExecHandle,
@@ -10,10 +14,12 @@ import type {
   KilledBy,
   Language,
   LogMatch,
+  RichResult,
   Sandbox,
   SandboxErrorCode,
   SandboxProcess,
   StartReport,
+  StartReports,
 } from '../../src/index.js'
 import { initSandboxes, SandboxPool } from '../../src/index.js'
 import type { SandboxEnv, SandboxErrorBody } from '../../middleware/index.js'
@@ -69,11 +75,11 @@ describe('a client', () => {
 describe('results and options', () => {
   it('say what they hold', () => {
     expectTypeOf<ExecResult['killedBy']>().toEqualTypeOf<KilledBy | undefined>()
-    expectTypeOf<Language>().toEqualTypeOf<'python' | 'nodejs'>()
+    expectTypeOf<'python' | 'nodejs' | 'typescript' | 'bash'>().toExtend<Language>()
+    expectTypeOf<Language>().toExtend<string>()
     expectTypeOf<SandboxErrorBody['error']['code']>().toEqualTypeOf<SandboxErrorCode>()
-    expectTypeOf(initSandboxes).returns.resolves.toEqualTypeOf<
-      Partial<Record<Language, StartReport>>
-    >()
+    expectTypeOf(initSandboxes).returns.resolves.toEqualTypeOf<StartReports>()
+    expectTypeOf<StartReports['python']>().toExtend<StartReport | undefined>()
     // @ts-expect-error no such option
     void new SandboxPool({ memoryLimit: '1g' })
     // @ts-expect-error no such option
@@ -88,13 +94,26 @@ describe('a program', () => {
     expectTypeOf(leased.exec('x')).toEqualTypeOf<ExecHandle>()
     expectTypeOf(leased.exec(['x'] as const, { format: 'text' })).toEqualTypeOf<ExecHandle>()
     expectTypeOf(leased.exec('x', { format: 'bytes' })).toEqualTypeOf<ExecHandle<Buffer>>()
-    expectTypeOf(leased.runCode('x', { args: ['a'] })).toEqualTypeOf<ExecHandle>()
-    expectTypeOf(leased.runCode('x', { format: 'bytes' })).toEqualTypeOf<ExecHandle<Buffer>>()
+    expectTypeOf(leased.runCode('x', { args: ['a'] })).toEqualTypeOf<CodeHandle>()
+    expectTypeOf(leased.runCode('x', { format: 'bytes' })).toEqualTypeOf<CodeHandle<Buffer>>()
+    expectTypeOf<Awaited<CodeHandle>>().toEqualTypeOf<CodeResult>()
     expectTypeOf<Awaited<ExecHandle<Buffer>>>().toEqualTypeOf<ExecResult<Buffer>>()
     // @ts-expect-error no such format
     leased.exec('x', { format: 'hex' })
     // @ts-expect-error arguments are of code alone
     leased.exec('x', { args: [] })
+  })
+
+  it('gives the value of a call as it is told, or as a schema has it', async () => {
+    const plain = await leased.call<number>('x', { args: [1] })
+    if (plain.ok) expectTypeOf(plain.value).toEqualTypeOf<number>()
+    else expectTypeOf(plain.reason).toEqualTypeOf<CallFailure>()
+    const checked = await leased.call('x', { schema: v.object({ a: v.string() }) })
+    if (checked.ok) expectTypeOf(checked.value).toEqualTypeOf<{ a: string }>()
+    const unknown = await leased.call('x')
+    if (unknown.ok) expectTypeOf(unknown.value).toEqualTypeOf<unknown>()
+    // @ts-expect-error a failed call has no value
+    void plain.value
   })
 
   it('calls back with what was asked for', () => {
@@ -112,6 +131,8 @@ describe('a program', () => {
         expectTypeOf(event.exitCode).toEqualTypeOf<number | null>()
         // @ts-expect-error an exit has no data
         void event.data
+      } else if (event.type === 'result') {
+        expectTypeOf(event.result).toEqualTypeOf<RichResult>()
       } else {
         expectTypeOf(event.type).toEqualTypeOf<'stdout' | 'stderr'>()
         expectTypeOf(event.data).toEqualTypeOf<string>()
@@ -134,7 +155,7 @@ describe('a program', () => {
 
   it('is what Promise.all takes', () => {
     expectTypeOf(
-      Promise.all([leased.exec('x'), leased.runCode('y', { format: 'bytes' })]),
+      Promise.all([leased.exec('x'), leased.exec('y', { format: 'bytes' })]),
     ).resolves.toEqualTypeOf<[ExecResult, ExecResult<Buffer>]>()
   })
 })

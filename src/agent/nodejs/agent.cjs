@@ -4,6 +4,8 @@ const SPARE_DELAY_MS = 10
 const LONGEST_MESSAGE = 1000
 const ERRORS = util.getSystemErrorMap()
 const environ = { ...process.env, HOME: WORKSPACE, LANG: 'C.UTF-8' }
+/** In a block, and strict for it: what it names is not for the user's scripts. */
+const STARTER = `'use strict'\n{\n${RUNNER}\n}`
 const jobs = new Map()
 const spareNow = { child: null, pipes: null }
 let heard = performance.now()
@@ -11,12 +13,13 @@ let heard = performance.now()
 /** The process that has started already and waits for its code, and pipes for the next program. */
 function prepareSpare() {
   if (!spareNow.child) {
-    const child = spawnProgram([process.execPath, '-e', RUNNER], {
+    const child = spawnProgram([process.execPath, '-e', STARTER, CONFIG], {
       cwd: '/',
       env: environ,
-      extra: ['pipe'],
+      extra: ['pipe', 'pipe'],
     })
-    child.stdio[3].on('error', () => {}) // somebody inside killed it: its exit tells
+    child.records = new Records(child.stdio[3])
+    child.stdio[4].on('error', () => {}) // as there
     child.once('error', () => dropSpare(child)).once('exit', () => dropSpare(child))
     spareNow.child = child
   }
@@ -43,6 +46,9 @@ const isCount = (value) => Number.isSafeInteger(value) && value >= 0
 /** What a field is, in whatever request. */
 const FIELDS = Object.entries({
   code: isText,
+  context: (value) => isText(value) && value !== '',
+  call: (value) =>
+    isRecord(value) && isText(value.entry) && Array.isArray(value.args) && isRecord(value.kwargs),
   argv: (value) => isTexts(value) && value.length > 0,
   args: isTexts,
   cwd: isText,
@@ -55,7 +61,7 @@ const FIELDS = Object.entries({
   atomic: isFlag,
   recursive: isFlag,
 })
-const NEEDED = { run: ['code'], exec: ['argv'], move: ['path', 'to'] }
+const NEEDED = { run: ['code'], open: ['context'], exec: ['argv'], move: ['path', 'to'] }
 
 function check(request) {
   const isKnown = [programs, FILES].some((known) => Object.hasOwn(known, request?.op))
@@ -71,14 +77,19 @@ function check(request) {
 
 const programs = {
   run(id, request) {
-    if (!spareNow.child?.pid) prepareSpare()
-    const { child } = spareNow
-    spareNow.child = null
+    if (request.context !== undefined) return openContext(request.context).begin(id, request.code)
+    const child = takeSpare()
     const settings = settingsOf(request)
-    const { code } = request
-    start(id, child, 'node')
+    const { code, call } = request
+    start(new Program(id, child), 'node')
     child.once('exit', (_, signal) => signal && removeMain(settings.cwd, child.pid, code))
-    child.stdio[3]?.end(json({ ...settings, code }))
+    child.stdio[4]?.end(line({ ...settings, code, call }))
+  },
+  open(id, request) {
+    if (contexts.has(request.context)) throw failure('EEXIST', 'such a context is open')
+    const child = takeSpare()
+    start(new Context(id, child, request.context), 'node')
+    child.stdio[4]?.write(line({ ...settingsOf(request), isContext: true }))
   },
   exec(id, request) {
     const settings = settingsOf(request)
@@ -94,17 +105,29 @@ const programs = {
       sendData(id, STDERR, Buffer.from(`${name}: ${error.message}\n`).subarray(-CHUNK))
       return send(DONE, id, json({ exitCode: 126, signal: null }))
     }
-    start(id, child, missing ? settings.cwd : name)
+    start(new Program(id, child), missing ? settings.cwd : name)
     if (child.pid) send(STARTED, id, json({ pid: child.pid }))
   },
 }
 
-function start(id, child, what) {
-  const program = new Program(id, child)
+function takeSpare() {
+  if (!spareNow.child?.pid) prepareSpare()
+  const { child } = spareNow
+  spareNow.child = null
+  return child
+}
+
+function start(program, what) {
+  const { id, child } = program
   jobs.set(id, program)
   child.once('error', (error) => program.refuse(error, what))
-  child.once('exit', () => setTimeout(prepareSpare, SPARE_DELAY_MS))
+  const prepareLater = () => setTimeout(prepareSpare, SPARE_DELAY_MS)
+  if (program instanceof Context) prepareLater()
+  else child.once('exit', prepareLater)
 }
+
+/** One job of a process: JSON has no line ends of its own. */
+const line = (job) => `${JSON.stringify(job)}\n`
 
 function serve(id, request) {
   check(request)
@@ -197,6 +220,24 @@ function take(size, bytes) {
   return true
 }
 
+/** The first word, when the first spare has what it needs; why there will be none that has. */
+function greet(failed) {
+  send(HELLO, 0, json({ version: VERSION, language: process.version, failed }))
+}
+
 linkNodeModules()
 prepareSpare()
-send(HELLO, 0, json({ version: VERSION, language: process.version }))
+if (typescript && !Module.stripTypeScriptTypes) {
+  greet({ message: `Node ${process.version} cannot strip types, 22.13 or newer can` })
+} else if (preload.length > 0) greetWhenReady(spareNow.child)
+else greet()
+
+function greetWhenReady(child) {
+  const ended = () => greet({ message: 'the process ended while it loaded its modules' })
+  child.once('exit', ended)
+  child.records.hear = (tag, { preload: name, message }) => {
+    child.off('exit', ended)
+    child.records.hear = () => {}
+    greet(tag === FAILED ? { preload: name, message } : undefined)
+  }
+}

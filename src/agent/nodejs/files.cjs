@@ -231,9 +231,10 @@ function entryLine(path, stat) {
 
 /** A program that was killed could not remove the file it ran from. */
 function removeMain(cwd, pid, code) {
+  const type = typescript ? 'ts' : 'js'
   const names = [cwd, WORKSPACE].flatMap((folder) => [
-    `${folder}/main-${pid}.js`,
-    `${folder}/main.js`,
+    `${folder}/main-${pid}.${type}`,
+    `${folder}/main.${type}`,
   ])
   const remove = (name) => {
     try {

@@ -9,13 +9,14 @@
 const childProcess = require('node:child_process')
 const { randomBytes } = require('node:crypto')
 const fs = require('node:fs')
+const Module = require('node:module')
 const net = require('node:net')
 const os = require('node:os')
 const util = require('node:util')
 
-const VERSION = 2
+const VERSION = 3
 const [HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING, STARTED] = [1, 2, 3, 4, 5, 6, 7, 8, 9]
-const [STDIN, STDOUT, STDERR] = [0, 1, 2]
+const [STDIN, STDOUT, STDERR, RECORDS] = [0, 1, 2, 3]
 const HEADER_SIZE = 9
 const CHUNK = 65536
 const WINDOW = 4 * CHUNK
@@ -23,7 +24,13 @@ const TAIL_LIMIT = 16 * CHUNK
 const MAX_FRAME = 16 * 1024 * 1024
 const SILENCE_MS = 90_000
 
-const [RUNNER, WORKSPACE = '/workspace'] = process.argv.slice(1)
+const [RUNNER, CONFIG = '{}'] = process.argv.slice(1)
+const {
+  workspace: WORKSPACE = '/workspace',
+  preload = [],
+  typescript = false,
+  contextBytes = 128 * 1024 * 1024,
+} = JSON.parse(CONFIG)
 
 // One buffer for all that goes out: garbage of this size is collected late, and counts meanwhile
 // against the memory of the container.
@@ -38,7 +45,7 @@ function send(kind, id, ...parts) {
   writeAll(1, outgoing.subarray(0, size))
 }
 
-const CHANNELS = [STDIN, STDOUT, STDERR].map((channel) => Buffer.of(channel))
+const CHANNELS = [STDIN, STDOUT, STDERR, RECORDS].map((channel) => Buffer.of(channel))
 
 function sendData(id, channel, data) {
   send(DATA, id, CHANNELS[channel], data)
@@ -71,4 +78,5 @@ function readNow(fd, size) {
   }
 }
 
+const NOTHING = Buffer.alloc(0)
 const json = (value) => Buffer.from(JSON.stringify(value))

@@ -1,7 +1,6 @@
 // File requests under way: the steps of files.cjs, in turns with everything else
 
 const TURN_MS = 5
-const NOTHING = Buffer.alloc(0)
 
 class FileJob {
   constructor(id, steps) {

@@ -71,6 +71,7 @@ class Program {
       new Outlet(id, STDOUT, child.pipes.stdout),
       new Outlet(id, STDERR, child.pipes.stderr),
     ]
+    if (child.records) this.outlets.push(child.records.follow(id, ...this.outlets))
     child.once('exit', (code, signal) => this.exited(code, signal))
   }
 
@@ -84,6 +85,7 @@ class Program {
 
   credit(channel, amount) {
     this.outlets[channel - 1]?.grant(amount)
+    this.child.records?.pump() // it may have waited for just these bytes
     this.finish()
   }
 
@@ -142,6 +144,7 @@ function killTree(root, signal) {
 
 /** A pipe of the program on its way to the host, as far as the host's credit goes. */
 class Outlet {
+  /** Without an id there is no request that wants it now, and it waits for one. */
   constructor(id, channel, socket) {
     Object.assign(this, {
       id,
@@ -149,14 +152,21 @@ class Outlet {
       socket,
       budget: WINDOW,
       queue: [],
+      taken: 0,
+      sent: 0,
       over: false,
       ended: false,
     })
     socket.on('data', (data) => {
-      this.queue.push(data)
+      this.take(data)
       this.pump()
     })
     socket.resume()
+  }
+
+  take(data) {
+    this.queue.push(data)
+    this.taken += data.length
   }
 
   grant(amount) {
@@ -164,33 +174,51 @@ class Outlet {
     this.pump()
   }
 
+  /** From now on it is another request's, which has given no credit yet, or nobody's. */
+  lend(id) {
+    Object.assign(this, { id, budget: WINDOW })
+    this.pump()
+  }
+
   pump() {
-    while (this.queue.length > 0 && this.budget > 0) {
+    while (this.id !== null && this.queue.length > 0 && this.budget > 0) {
       const data = this.queue[0].subarray(0, Math.min(CHUNK, this.budget))
       this.budget -= data.length
+      this.sent += data.length
       sendData(this.id, this.channel, data)
       if (data.length === this.queue[0].length) this.queue.shift()
       else this.queue[0] = this.queue[0].subarray(data.length)
     }
-    this.over = this.ended && this.queue.length === 0
+    this.settle(this.id !== null && this.queue.length === 0)
+  }
+
+  /** Reads on, where it has sent all that it could get. */
+  settle(isEmpty) {
+    this.over = this.ended && (isEmpty || this.id === null)
     if (this.ended) return
-    if (this.queue.length > 0) this.socket.pause()
-    else this.socket.resume()
+    if (isEmpty) this.socket.resume()
+    else this.socket.pause()
+  }
+
+  /** Takes what is in the pipe now; how much it has taken then, ever. */
+  drain() {
+    const fd = this.socket._handle?.fd ?? -1
+    this.socket.pause()
+    this.socket.read() // what it holds goes to its listener
+    for (let size = 0; fd >= 0 && size < TAIL_LIMIT;) {
+      const data = readNow(fd, CHUNK)
+      if (!data?.length) break
+      this.take(data)
+      size += data.length
+    }
+    this.pump()
+    return this.taken
   }
 
   /** The program is over: what is in the pipe now still counts, what a child adds does not. */
   last() {
-    const fd = this.socket._handle?.fd ?? -1
-    this.socket.pause()
+    this.drain()
     this.socket.removeAllListeners('data')
-    const held = this.socket.read()
-    if (held) this.queue.push(held)
-    for (let size = 0; fd >= 0 && size < TAIL_LIMIT;) {
-      const data = readNow(fd, CHUNK)
-      if (!data?.length) break
-      this.queue.push(data)
-      size += data.length
-    }
     this.socket.destroy()
     this.ended = true
     this.pump()

@@ -14,13 +14,25 @@ class Agent:
         self.inbox = bytearray()
         self.turns = []
         self.highest_pipe = 2
+        self.contexts = {}
+        self.kept = []
         os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8', PYTHONUNBUFFERED='1')
+        for name, value in (('MPLBACKEND', 'Agg'), ('MPLCONFIGDIR', MATPLOTLIB)):
+            os.environ.setdefault(name, value)
         self.counts = {cause: counter(cause) for cause in COUNTERS}
 
     # The loop
 
     def main(self):
         """Serves until the host is gone. In a child that was given code to run, returns the job."""
+        hello = {'version': VERSION, 'language': sys.version.split()[0]}
+        try:
+            self.kept = preload(CONFIG['preload']) if CONFIG.get('preload') else []
+        except Failure as failure:
+            self.send(HELLO, 0, as_json({**hello, 'failed': failure.args[0]}))
+            while os.read(0, CHUNK):
+                pass
+            os._exit(0)
         self.wake, wake_up = os.pipe()
         os.set_blocking(self.wake, False)
         os.set_blocking(wake_up, False)
@@ -29,12 +41,13 @@ class Agent:
         self.watch(self.wake, select.EPOLLIN, self.reap)
         self.watch(0, select.EPOLLIN, self.receive)
         link_node_modules()
+        prepare_display()
         rehearse()  # what the interpreter makes at its first compile, children need not make again
         gc.freeze()  # what is here now is shared by every child: their collections leave it alone
         job = self.prepare_spare()
         if job:
             return job
-        self.send(HELLO, 0, as_json({'version': VERSION, 'language': sys.version.split()[0]}))
+        self.send(HELLO, 0, as_json(hello))
         while True:
             is_short = len(self.spares) < self.wanted_spares
             ready = self.epoll.poll(0 if is_short or self.turns else SILENCE_S)
@@ -53,8 +66,9 @@ class Agent:
                 self.step(self.turns.pop(0))
 
     def watch(self, fd, events, handler):
-        self.handlers[fd] = handler
-        self.epoll.register(fd, events)
+        if fd not in self.handlers:
+            self.handlers[fd] = handler
+            self.epoll.register(fd, events)
 
     def unwatch(self, fd):
         if self.handlers.pop(fd, None):
@@ -105,6 +119,8 @@ class Agent:
             request = json.loads(payload)
             if request['op'] == 'run':
                 return self.run(id, request)
+            if request['op'] == 'open':
+                return self.open(id, request)
             if request['op'] == 'exec':
                 return self.exec(id, request)
             check(request)
@@ -138,13 +154,13 @@ class Agent:
 
     def fail(self, id, error):
         if not isinstance(error, OSError):  # it makes no sense, or no system call takes it
-            error = OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+            error = refusal(errno.EINVAL)
         code = errno.errorcode.get(error.errno, 'EIO')
         self.done(id, {'error': {'code': code, 'message': error.strerror or str(error)}})
 
     # Programs
 
-    def fork(self, before):
+    def fork(self, before, sockets=()):
         """A child with pipes; in the child `before` runs, and what it returns is the job to do."""
         pipes = as_nobody(lambda: [self.pipe() for _ in range(3)])  # or /dev/stdout is closed to it
         (theirs_in, stdin), (stdout, theirs_out), (stderr, theirs_err) = pipes
@@ -165,10 +181,10 @@ class Agent:
                 os._exit(126)
         for fd in theirs:
             os.close(fd)
-        return Program(self, pid, stdin, stdout, stderr), None
+        return Program(self, pid, stdin, stdout, stderr, sockets), None
 
-    def pipe(self):
-        ends = os.pipe()
+    def pipe(self, make=os.pipe):
+        ends = make()
         self.highest_pipe = max(self.highest_pipe, *ends)
         return ends
 
@@ -179,34 +195,51 @@ class Agent:
         highest = self.highest_pipe
         if any(isinstance(job, FileJob) for job in self.jobs.values()):  # what these have open, too
             highest = max(map(int, os.listdir('/proc/self/fd')))
-        os.closerange(4, highest + 1)
+        close_others(self.kept, highest)
         os.setsid()
         be_first_victim()
         become_nobody()
+        reopen(self.kept)
         return before()
 
     def prepare_spare(self):
-        """The child that has forked already and waits for its code on a pipe."""
-        take, give = self.pipe()
+        """The child that has forked already and waits for its code on a socket."""
+        *ours, theirs = self.pipe(socket_pair)
         try:
-            program, job = self.fork(Waiting(take))
+            program, job = self.fork(Waiting(theirs), ours)
         except OSError as error:
             program, job = None, None  # no process to be had: the next run says so
             self.refusal = error
         if job:
             return job
-        os.close(take)
+        os.close(theirs)
         if program is None:
-            os.close(give)
+            for fd in ours:
+                os.close(fd)
             self.wanted_spares = len(self.spares)  # until a run has ended
             return None
-        program.give = give
         self.programs[program.pid] = program
         self.spares.append(program)
 
     def run(self, id, request):
-        code, args = request['code'].lstrip('\ufeff'), request.get('args') or []
-        settings = as_json(settings_of(request, args, code=code))
+        code, call = request['code'].lstrip('\ufeff'), request.get('call')
+        check_call(call)
+        if 'context' not in request:
+            settings = settings_of(request, request.get('args') or [], code=code, call=call)
+            return self.take_spare(id, settings)
+        name = check_name(request['context'])
+        if call or name not in self.contexts:
+            raise refusal(errno.EINVAL if call else errno.ESRCH)
+        self.contexts[name].run(id, {'code': code})
+
+    def open(self, id, request):
+        name = check_name(request['context'])
+        if name in self.contexts:
+            raise refusal(errno.EEXIST)
+        settings = settings_of(request, [], context=True)
+        return self.take_spare(id, settings, Context(self, name, id))
+
+    def take_spare(self, id, settings, context=None):
         if not self.spares:
             job = self.prepare_spare()
             if job:
@@ -214,12 +247,10 @@ class Agent:
         if not self.spares:
             raise self.refusal
         program = self.spares.pop(0)
+        if context:
+            context.take(program)
         self.start(id, program)
-        try:
-            write_all(program.give, settings)
-        except BrokenPipeError:
-            pass  # somebody inside killed it: its exit tells
-        os.close(program.give)
+        program.give(settings)
 
     def exec(self, id, request):
         settings = settings_of(request, request['argv'])
@@ -261,8 +292,7 @@ class Agent:
                 program.exited(status, usage)
 
     def forget_spare(self, spare):
-        for fd in (*spare.fds, spare.give):
-            os.close(fd)
+        spare.close()
         self.spares.remove(spare)
 
     def verdict(self, status, usage):

@@ -160,7 +160,7 @@ def at(path):
 
 def check_regular(mode):
     if stat.S_ISDIR(mode):
-        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        raise refusal(errno.EISDIR)
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, 'Not a regular file')
 

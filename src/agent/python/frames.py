@@ -5,9 +5,16 @@ and SETGID so that the programs, which are nobody, can reach neither it nor its 
 is not root itself, nothing is dropped and the rest works the same.
 """
 
+import _ast
+import _socket
+import _thread
+import atexit
+import builtins
+import enum
 import errno
 import gc
 import json
+import linecache
 import os
 import select
 import signal
@@ -16,21 +23,26 @@ import struct
 import sys
 import time
 import traceback
+import types
 import warnings  # os.execvpe wants it, and a child has no time to load it
 
-VERSION = 2
+VERSION = 3
 HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING, STARTED = range(1, 10)
-STDIN, STDOUT, STDERR = range(3)
+STDIN, STDOUT, STDERR, RECORDS = range(4)
 HEADER = struct.Struct('>BII')
+LENGTH = struct.Struct('>I')
 CHUNK = 65536
 WINDOW = 4 * CHUNK
 TAIL_LIMIT = 16 * CHUNK
 MAX_FRAME = 16 * 1024 * 1024
+MAX_RECORD = 8 * 1024 * 1024
 SILENCE_S = 90
 SPARES = 2
 
 NOBODY = 65534
-WORKSPACE = sys.argv[1] if len(sys.argv) > 1 else '/workspace'
+CONFIG = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+WORKSPACE = CONFIG.get('workspace', '/workspace')
+CONTEXT_BYTES = CONFIG.get('contextBytes', 128 * 1024 * 1024)
 COUNTERS = {
     'oom': ('oom_kill', '/sys/fs/cgroup/memory.events', '/sys/fs/cgroup/memory/memory.oom_control'),
     'pids': ('max', '/sys/fs/cgroup/pids.events', '/sys/fs/cgroup/pids/pids.events'),
@@ -42,6 +54,10 @@ ENCODER = json.JSONEncoder(separators=(',', ':'))
 
 def as_json(value):
     return ENCODER.encode(value).encode()
+
+
+def refusal(number):
+    return OSError(number, os.strerror(number))
 
 
 def write_all(fd, data):

@@ -21,9 +21,8 @@ class FileJob:
 
     def signal(self, _number):
         """It fails where it is, and cleans up as after any failure."""
-        stop = OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
         try:
-            as_nobody(lambda: self.steps.throw(stop))
+            as_nobody(lambda: self.steps.throw(refusal(errno.ECANCELED)))
         except Exception as error:
             self.agent.fail(self.id, error)
 

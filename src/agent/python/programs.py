@@ -1,21 +1,27 @@
 class Program:
-    """A child with three pipes. `Outlet` and `Inlet` move what is in them."""
+    """A child with three pipes and, where it runs code, a socket. It may be a context, too."""
 
-    def __init__(self, agent, pid, stdin, stdout, stderr):
+    def __init__(self, agent, pid, stdin, stdout, stderr, sockets):
         self.agent, self.pid, self.id, self.exit = agent, pid, 0, None
-        self.fds = (stdin, stdout, stderr)
         self.trouble = -1
+        self.context = None
+        self.awaits = b''  # what its socket may say beside records
+        self.inlet = Inlet(self, stdin)
+        self.pipes = [Outlet(self, STDOUT, stdout), Outlet(self, STDERR, stderr)]
+        self.records = Records(self, *sockets) if sockets else None
+        self.outlets = self.pipes + [self.records] if sockets else self.pipes
 
     def serve(self, id):
         self.id = id
-        stdin, stdout, stderr = self.fds
-        self.inlet = Inlet(self, stdin)
-        self.outlets = [Outlet(self, STDOUT, stdout), Outlet(self, STDERR, stderr)]
-        if self.trouble < 0:
-            self.open()
-        else:
+        if self.trouble >= 0:
             os.set_blocking(self.trouble, False)
             self.agent.watch(self.trouble, select.EPOLLIN, self.begin)
+        elif self.context is None:
+            self.open()
+
+    def give(self, job):
+        text = as_json(job)
+        self.records.feed.push(LENGTH.pack(len(text)) + text)
 
     def begin(self):
         """It has become its program: the pipe closed. Or it could not: a byte is in it."""
@@ -34,6 +40,10 @@ class Program:
         for outlet in self.outlets:
             outlet.grant(WINDOW)
 
+    def close(self):
+        for end in (self.inlet, *self.outlets):
+            end.close()
+
     def data(self, data):
         self.inlet.data(data)
 
@@ -41,9 +51,15 @@ class Program:
         self.inlet.eof()
 
     def credit(self, channel, amount):
-        if channel in (STDOUT, STDERR):
+        if STDOUT <= channel <= len(self.outlets):
             self.outlets[channel - 1].grant(amount)
+            self.moved()
             self.finish()
+
+    def moved(self):
+        """Output has gone out: a record that came after it may follow."""
+        if self.records and self.records.marks:
+            self.records.pump()
 
     def signal(self, number):
         if self.exit is None:
@@ -53,6 +69,8 @@ class Program:
         if self.trouble >= 0:
             self.begin()
         self.exit = self.agent.verdict(status, usage)
+        if self.context:
+            self.context.closed(self.exit)
         self.inlet.close()
         for outlet in self.outlets:
             outlet.last()
@@ -61,6 +79,14 @@ class Program:
     def finish(self):
         if self.exit is not None and all(outlet.over for outlet in self.outlets):
             self.agent.done(self.id, self.exit)
+
+    def ready(self):
+        self.context.opened()
+
+    def end_turn(self, code, micros):
+        self.context.idle()
+        usage = {'cpuMs': micros / 1000}
+        self.agent.done(self.id, {'exitCode': code, 'signal': None, 'usage': usage})
 
 
 def kill_tree(root, number):
@@ -87,110 +113,6 @@ def kill_tree(root, number):
             continue
 
 
-class Outlet:
-    """A pipe of the program on its way to the host, as far as the host's credit goes."""
-
-    def __init__(self, program, channel, fd):
-        self.agent, self.id, self.channel, self.fd = program.agent, program.id, channel, fd
-        self.budget, self.tail, self.over = 0, None, False
-        os.set_blocking(fd, False)
-
-    def grant(self, amount):
-        if self.budget == 0 and self.fd >= 0:
-            self.agent.watch(self.fd, select.EPOLLIN, self.pump)
-        self.budget += amount
-        self.send_tail()
-
-    def pump(self):
-        data = self.read(min(CHUNK, self.budget))
-        if data:
-            self.send(data)
-            if self.budget == 0:
-                self.agent.unwatch(self.fd)
-        elif data == b'':
-            self.close()
-
-    def read(self, size):
-        try:
-            return os.read(self.fd, size)
-        except BlockingIOError:
-            return None
-
-    def send(self, data):
-        self.budget -= len(data)
-        self.agent.send(DATA, self.id, bytes([self.channel]) + data)
-
-    def last(self):
-        """The program is over: what is in the pipe now still counts, what a child adds does not."""
-        tail = bytearray()
-        while self.fd >= 0 and len(tail) < TAIL_LIMIT:
-            data = self.read(CHUNK)
-            if not data:
-                break
-            tail += data
-        self.close()
-        self.tail = tail
-        self.send_tail()
-
-    def send_tail(self):
-        while self.tail and self.budget:
-            size = min(CHUNK, self.budget)
-            self.send(bytes(self.tail[:size]))
-            del self.tail[:size]
-        self.over = self.tail is not None and not self.tail
-
-    def close(self):
-        if self.fd >= 0:
-            self.agent.unwatch(self.fd)
-            os.close(self.fd)
-            self.fd = -1
-
-
-class Inlet:
-    """What the host sends to the program's stdin; credit goes back as the program reads."""
-
-    def __init__(self, program, fd):
-        self.agent, self.id, self.fd = program.agent, program.id, fd
-        self.buffer, self.ended = bytearray(), False
-        os.set_blocking(fd, False)
-
-    def data(self, data):
-        if self.fd < 0:
-            return self.agent.credit(self.id, len(data))  # nobody reads: let the host go on
-        if len(self.buffer) + len(data) > WINDOW:
-            raise ValueError('the host sent more than its credit')
-        if not self.buffer:
-            self.agent.watch(self.fd, select.EPOLLOUT, self.pump)
-        self.buffer += data
-        self.pump()
-
-    def eof(self):
-        self.ended = True
-        if not self.buffer:
-            self.close()
-
-    def pump(self):
-        try:
-            size = os.write(self.fd, self.buffer)
-        except BlockingIOError:
-            return
-        except OSError:  # the program has closed its stdin
-            size = len(self.buffer)
-            self.close()
-        del self.buffer[:size]
-        self.agent.credit(self.id, size)
-        if not self.buffer and self.fd >= 0:
-            self.agent.unwatch(self.fd)
-            if self.ended:
-                self.close()
-
-    def close(self):
-        if self.fd >= 0:
-            self.agent.unwatch(self.fd)
-            os.close(self.fd)
-            self.fd = -1
-
-
 def settings_of(request, args, **more):
     """What a program is given: a ValueError, in time, where no system call would take it."""
     cwd, env = request.get('cwd'), request.get('env') or {}
@@ -203,6 +125,24 @@ def settings_of(request, args, **more):
     return {'cwd': cwd, 'env': env, 'args': args, **more}
 
 
+def check_name(name):
+    if type(name) is not str or not name:
+        raise ValueError('not the name of a context')
+    return name
+
+
+def check_call(call):
+    kinds = call and [type(call.get(field)) for field in ('entry', 'args', 'kwargs')]
+    if call is not None and kinds != [str, list, dict]:
+        raise ValueError('not a call')
+
+
+def socket_pair():
+    """Descriptors: our end twice, as reading and writing are watched apart, and the child's."""
+    ours, theirs = (end.detach() for end in _socket.socketpair())
+    return ours, os.dup(ours), theirs
+
+
 class Waiting:
     """What the spare does until it gets its code."""
 
@@ -211,11 +151,11 @@ class Waiting:
 
     def __call__(self):
         rehearse()
-        with os.fdopen(3, 'rb') as pipe:
-            text = pipe.read()
-        if not text:
+        reseed()
+        job = line.begin()
+        if job is None:
             os._exit(0)
-        return json.loads(text)
+        return job
 
 
 class Executing:

@@ -1,22 +1,14 @@
 # In a child that was given code: from here on this interpreter is the user's
 
-
-class Source:
-    """Gives tracebacks and `inspect` the lines of a program that is in no file."""
-
-    def __init__(self, code):
-        self.code = code
-
-    def get_source(self, _name):
-        return self.code
+ONLY_AST, TOP_LEVEL_AWAIT = 0x400, 0x2000
+FUTURES = 0x1FE0000  # the flags of __future__, which a script's last line has as well
+IS_COROUTINE = 0x80
 
 
 def rehearse():
     """Touches what a run touches. A fresh fork pays for each page it touches first, about 4 us."""
     job = json.loads(as_json({'code': REHEARSAL, 'env': {}, 'args': []}))
-    main = type(sys)('__main__')
-    main.__dict__.update(__builtins__=__builtins__, __loader__=Source(job['code']))
-    exec(compile(job['code'], 'main.py', 'exec', dont_inherit=True), main.__dict__)
+    run(job, 'main.py', new_module('__main__').__dict__)
 
 
 REHEARSAL = """
@@ -29,36 +21,142 @@ try:
     sys.stdout.write('')
 except ValueError as error:
     raise
+print(end='')
 """
 
 
+def new_module(name):
+    module = type(sys)(name)
+    module.__builtins__ = builtins
+    return module
+
+
 def run_code(job):
-    code, file = job['code'], os.path.join(job['cwd'], 'main.py')
     os.environ.update(job['env'])
-    sys.argv = [file, *job['args']]
-    main = type(sys)('__main__')
-    main.__dict__.update(__file__=file, __builtins__=__builtins__, __loader__=Source(code))
+    main = new_module('__main__')
     sys.modules['__main__'] = main
-    status = 0
     try:
         os.chdir(job['cwd'])
-        sys.path.insert(0, job['cwd'])
-        exec(compile(code, file, 'exec', dont_inherit=True), main.__dict__)
+    except OSError as error:
+        print_error(error, '')
+        leave(1, {})
+    sys.path.insert(0, job['cwd'])
+    if job.get('context'):
+        serve_runs(job['cwd'], main.__dict__)
+    file = os.path.join(job['cwd'], 'main.py')
+    sys.argv = [file, *job['args']]
+    if job['call']:
+        main = sys.modules['main'] = new_module('main')
+    main.__file__ = file
+    leave(run(job, file, main.__dict__), main.__dict__)
+
+
+def serve_runs(cwd, names):
+    """Of a context: one after the other, in the same module."""
+    sys.argv = ['']
+    handler = signal.signal(signal.SIGINT, ignore)
+    job, count = line.next_job(b'y'), 0
+    while job:
+        count, start, status = count + 1, time.process_time(), 130
+        try:
+            signal.signal(signal.SIGINT, handler)
+            status = run(job, os.path.join(cwd, 'cell-%d.py' % count), names)
+            handler = signal.signal(signal.SIGINT, ignore)
+        except KeyboardInterrupt:  # it came when all had been said
+            handler = signal.signal(signal.SIGINT, ignore)
+        flush()
+        if not line.is_ours():
+            break
+        micros = round((time.process_time() - start) * 1e6)
+        job = line.next_job(b'e', Records.END.pack(status, micros))
+    leave(status if count else 0, names)
+
+
+def ignore(*_):
+    """An interrupt between runs. Not SIG_IGN: what a thread starts would inherit it."""
+
+
+def run(job, file, names):
+    """One run: its exit code. What it throws is reported."""
+    try:
+        try:
+            value = execute(job['code'], file, names)
+            if job.get('call'):
+                call(job['call'], names)
+            elif value is not None:
+                bundle = bundle_of(value)
+                if bundle:
+                    show(bundle, True)
+        finally:
+            figures.finish()
     except SystemExit as exit:
-        status = exit_status(exit.code)
+        return exit_status(exit.code)
+    except Refusal as refused:
+        reason, message = refused.args
+        line.say(as_utf8({'type': 'refusal', 'reason': reason, 'message': message}))
+        return 1
     except BaseException as error:
-        status = 130 if isinstance(error, KeyboardInterrupt) else 1
-        show(error, file)
-    leave(status, main.__dict__)
+        report(error, file)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
+    return 0
 
 
-def show(error, file):
+def execute(code, file, names):
+    """Runs it, and gives the value of its last statement where that is an expression."""
+    # Kept where tracebacks and `inspect` look for the lines of what is in no file.
+    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
+    tree = compile(code, file, 'exec', ONLY_AST, dont_inherit=True)
+    last = tree.body and isinstance(tree.body[-1], _ast.Expr) and tree.body.pop()
+    flags, steps = TOP_LEVEL_AWAIT, []
+    if tree.body:
+        steps.append(compile(tree, file, 'exec', flags, dont_inherit=True))
+        flags |= steps[0].co_flags & FUTURES
+    if last:
+        steps.append(compile(_ast.Expression(last.value), file, 'eval', flags, dont_inherit=True))
+    value = None
+    for step in steps:
+        value = eval(step, names)
+        if step.co_flags & IS_COROUTINE:
+            value = wait_for(value)
+    return value if value is not None and not ends_in_semicolon(code, last) else None
+
+
+def ends_in_semicolon(code, last):
+    rest = code.encode().splitlines()[last.end_lineno - 1][last.end_col_offset :]
+    return rest.lstrip().startswith(b';')
+
+
+def wait_for(awaitable):
+    """One event loop serves all that a process awaits."""
+    import asyncio
+
+    loop = wait_for.loop = wait_for.loop or asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+
+    async def wait():
+        return await awaitable
+
+    task = loop.create_task(wait())
+    try:
+        return loop.run_until_complete(task)
+    finally:
+        if task.cancel():  # interrupted: it must not go on with the next run
+            loop.run_until_complete(asyncio.wait([task]))
+
+
+wait_for.loop = None
+
+
+def print_error(error, file):
+    """As Python does, from the user's first frame on: that is what it gives."""
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename != file:
         trace = trace.tb_next
     if sys.excepthook is not sys.__excepthook__:
-        return sys.excepthook(type(error), error, trace)
-    traceback.print_exception(type(error), error, trace)
+        sys.excepthook(type(error), error, trace)
+    else:
+        traceback.print_exception(type(error), error, trace)
+    return trace
 
 
 def exit_status(code):
@@ -75,8 +173,6 @@ def leave(status, names):
     try:
         if 'threading' in sys.modules:
             sys.modules['threading']._shutdown()
-        import atexit
-
         atexit._run_exitfuncs()
         for name in [name for name in names if not name.startswith('__')]:
             names[name] = None
@@ -85,6 +181,6 @@ def leave(status, names):
                 stream.flush()
     except BaseException as error:
         status = status or 120
-        show(error, '')
+        print_error(error, '')
     finally:
         os._exit(status)

@@ -1,0 +1,196 @@
+# In a child: values as people want to see them
+
+NAMES = {
+    'text/plain': 'text',
+    'text/html': 'html',
+    'text/markdown': 'markdown',
+    'image/svg+xml': 'svg',
+    'image/png': 'png',
+    'image/jpeg': 'jpeg',
+    'text/latex': 'latex',
+    'application/json': 'json',
+}
+MAX_TEXT = 65536
+MAX_PART = 5 * 1024 * 1024
+UTF8 = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(',', ':'))
+
+
+def display(*objects, raw=False, **_ignored):
+    """Shows values by the best representations that they have; MIME bundles, where they are raw."""
+    for value in objects:
+        bundle = value if raw else bundle_of(value)
+        if os.getpid() != line.pid:
+            print(bundle.get('text/plain', '') if bundle else '')
+        elif bundle:
+            show(bundle, False)
+
+
+def bundle_of(value):
+    """Its representations by MIME type, as IPython finds them; None where it has shown itself."""
+    bundle = {}
+    if not isinstance(value, type) and not claims_all(value):
+        if ask(value, '_ipython_display_'):
+            return None
+        for given in ask(value, '_repr_mimebundle_', include=None, exclude=None):
+            given = given[0] if isinstance(given, tuple) else given
+            bundle.update(given if isinstance(given, dict) else {})
+        for mime, name in NAMES.items():
+            if name != 'text' and mime not in bundle:
+                for given in ask(value, '_repr_%s_' % name):
+                    bundle[mime] = given[0] if isinstance(given, tuple) else given
+        if figures.has(value):
+            bundle['image/png'] = figures.png_of(value)
+    if bundle.get('text/plain') is None:
+        bundle['text/plain'] = repr(value)
+    return bundle
+
+
+def claims_all(value):
+    """Whether it says that it has every attribute, as mocks do."""
+    try:
+        return hasattr(value, '_ipython_canary_method_should_not_exist_')
+    except Exception:
+        return True
+
+
+def ask(value, name, **options):
+    """What such a method gives, in a tuple: an empty one, where there is none or it fails."""
+    try:
+        method = getattr(value, name, None)
+        return () if method is None else (method(**options),)
+    except Exception:
+        return ()
+
+
+def show(bundle, is_main):
+    parts, omitted = {}, []
+    for mime, name in NAMES.items():
+        text = encoded(name, bundle.get(mime))
+        if text is not None:
+            parts[name] = text
+    while parts:
+        largest = max(parts, key=lambda name: len(parts[name]))
+        if len(parts[largest]) <= MAX_PART and sum(map(len, parts.values())) < MAX_RECORD - 1000:
+            break
+        omitted.append(largest)
+        del parts[largest]
+    record = {'type': 'result', 'isMain': is_main, **({'omitted': omitted} if omitted else {})}
+    fields = [as_json(record)[1:-1], *(b'"%s":%s' % (name.encode(), parts[name]) for name in parts)]
+    line.say(b'{%s}' % b','.join(fields))
+
+
+def encoded(name, given):
+    """A representation as JSON; None where it is none of its kind."""
+    if given is None:
+        return None
+    if name != 'json':
+        if isinstance(given, (bytes, bytearray, memoryview)):
+            import binascii
+
+            given = binascii.b2a_base64(given, newline=False).decode()
+        if not isinstance(given, str):
+            return None
+        given = cut(given) if name == 'text' else given
+    try:
+        return as_utf8(given)
+    except Exception:
+        return None
+
+
+def as_utf8(value):
+    text = UTF8.encode(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half of a pair
+        return as_json(value)
+
+
+def cut(text, end=0):
+    """Its beginning, and so much of its end."""
+    if len(text) <= MAX_TEXT:
+        return text
+    kept = MAX_TEXT - 50
+    note = '\n[%d characters left out]' % (len(text) - kept)
+    return text[: kept - end] + note + ('\n' + text[-end:] if end else '')
+
+
+def report(error, file):
+    """An error of the user's: on stderr as Python prints it, and as a record."""
+    trace = print_error(error, file)
+    text = ''.join(traceback.format_exception(type(error), error, trace))
+    try:
+        message = str(error)
+    except Exception:
+        message = ''
+    record = {'type': 'error', 'name': cut(type(error).__name__), 'message': cut(message)}
+    line.say(as_utf8({**record, 'traceback': cut(text, MAX_TEXT // 2)}))
+
+
+class Figures:
+    """Pyplot's: `show()` shows those that are open, and so does the end of a run."""
+
+    def __init__(self):
+        self.shown = []
+
+    def watch(self):
+        if 'matplotlib.pyplot' in sys.modules:
+            self.prepare(sys.modules['matplotlib.pyplot'])
+        else:
+            sys.meta_path.insert(0, self)
+
+    def prepare(self, pyplot):
+        def show(*_args, **_kwargs):  # a function: no method has the attributes that pyplot sets
+            self.show()
+
+        pyplot.show = show
+
+    def find_spec(self, name, *_):
+        if name != 'matplotlib.pyplot':
+            return None
+        sys.meta_path.remove(self)
+        from importlib.util import find_spec
+
+        spec = find_spec(name)
+        load = spec.loader.exec_module
+
+        def load_and_prepare(module):
+            load(module)
+            self.prepare(module)
+
+        spec.loader.exec_module = load_and_prepare
+        return spec
+
+    def has(self, value):
+        module = sys.modules.get('matplotlib.figure')
+        return module is not None and isinstance(value, module.Figure)
+
+    def png_of(self, figure):
+        import io
+
+        self.shown.append(figure)
+        file = io.BytesIO()
+        figure.savefig(file, format='png', bbox_inches='tight')
+        return file.getvalue()
+
+    def show(self):
+        pyplot = sys.modules['matplotlib.pyplot']
+        try:
+            for number in pyplot.get_fignums():
+                figure = pyplot.figure(number)
+                if figure.axes and not any(figure is one for one in self.shown):
+                    display(figure)
+        finally:
+            self.shown.clear()
+            pyplot.close('all')
+
+    def finish(self):
+        if 'matplotlib.pyplot' in sys.modules:
+            self.show()
+
+
+figures = Figures()
+
+
+def prepare_display():
+    builtins.display = display
+    figures.watch()

@@ -1,0 +1,24 @@
+import type { BoundedOutput } from '../exec/output.js'
+import type { Program } from '../exec/program.js'
+import type { CodeResult, ExecResult } from '../exec/result.js'
+
+/** What came of code: of its program, and what it has said beside its output. */
+export function codeResult<Data>(plain: ExecResult<Data>, program: Program): CodeResult<Data> {
+  const { results } = program.records
+  const text = results.find(({ isMain }) => isMain)?.text
+  const result: CodeResult<Data> = {
+    ...plain,
+    ...(text !== undefined && { text }),
+    results,
+    ...program.codeEnd,
+    get logs() {
+      const { stdout, stderr } = program.kept
+      return { stdout: linesOf(stdout), stderr: linesOf(stderr) }
+    },
+  }
+  return Object.defineProperty(result, 'logs', { enumerable: false })
+}
+
+function linesOf(output: BoundedOutput): string[] {
+  return output.toString().match(/[^\n]*\n|[^\n]+/g) ?? []
+}

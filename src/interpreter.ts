@@ -1,0 +1,35 @@
+import type { Channel } from './agent/channel.js'
+import type { LanguageProgram } from './defined-language.js'
+import { interpreterOf } from './defined-language.js'
+
+/** An exit code that no shell gives of itself. */
+const ABSENT = 86
+const SCRIPT = `command -v -- "$1" >/dev/null 2>&1 || exit ${ABSENT}`
+
+/**
+ * The name of the interpreter or compiler that a language wants and its container has not;
+ * `undefined` where it is there, or where nothing can be said. Nobody's code has run after it: the
+ * container is as good as new.
+ */
+export async function missingInterpreter(
+  channel: Channel,
+  program: LanguageProgram,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const name = interpreterOf(program)
+  if (name === undefined) return undefined
+  const argv = ['/bin/sh', '-c', SCRIPT, 'sh', name]
+  const request = { op: 'exec', argv, cwd: undefined, env: program.env } as const
+  const exchange = channel.open(request, () => {})
+  exchange.end()
+  const stop = () => exchange.stop('SIGKILL')
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    if (signal.aborted) stop()
+    const outcome = await exchange.outcome
+    signal.throwIfAborted()
+    return 'done' in outcome && outcome.done.exitCode === ABSENT ? name : undefined
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -1,0 +1,236 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { run } from '../helpers/agent-folder.js'
+import { agentOfTest, isSlow, places, useFolders } from '../helpers/agent-places.js'
+
+const result = (text: string) => ({ type: 'result', isMain: true, text })
+
+/** What is said, and the last value, of each way to write a program. */
+const PROGRAMS: readonly (readonly [string, string, string, readonly unknown[]])[] = [
+  ['a value', 'const x = 20\nx * 2 + 2', '', [result('42')]],
+  ['no value', 'let x = 1; console.log(x)', '1\n', []],
+  ['a promise', 'Promise.resolve([1])', '', [result('[ 1 ]')]],
+  ['require', 'const { sep } = require("path"); console.log(sep)', '/\n', []],
+  [
+    'a main module',
+    'console.log(require.main === module, typeof fs, __filename[0])',
+    'true undefined /\n',
+    [],
+  ],
+  [
+    'import',
+    'import fs, { readFileSync as read } from "node:fs"\nread === fs.readFileSync',
+    '',
+    [result('true')],
+  ],
+  ['a namespace', "import os, * as all from 'os'\nall.default === os", '', [result('true')]],
+  [
+    'imports over lines',
+    'import {\n  sep, // the "first"\n  posix,\n} from "node:path"; sep',
+    '',
+    [result("'/'")],
+  ],
+  ['import of all but names', 'import "node:fs"\nconsole.log(1)', '1\n', []],
+  [
+    'two imports',
+    'import { EOL } from "os"\nimport { sep } from "path"\n;[EOL, sep].length',
+    '',
+    [result('2')],
+  ],
+  ['await', 'const x = await Promise.resolve(41)\nx + 1', '', [result('42')]],
+  ['import()', 'const { sep } = await import("node:path"); sep', '', [result("'/'")]],
+  [
+    'import() without await',
+    'import("node:path").then((m) => console.log(m.sep)); 1',
+    '/\n',
+    [result('1')],
+  ],
+  [
+    'import() in a string',
+    'await 1; "import(1) " + `import(${2})`',
+    '',
+    [result("'import(1) import(2)'")],
+  ],
+  ['import() in a comment', '// import(1)\n/* import(2) */ await 3', '', [result('3')]],
+  ['import() in a regex', 'await 1; /import(x)/.test("importx")', '', [result('true')]],
+  [
+    'import() in a template',
+    'await 1; `${(await import("path")).sep} import(1)`',
+    '',
+    [result("'/ import(1)'")],
+  ],
+  ['a method import()', 'await 1; ({ import(x) { return x } }).import(5)', '', [result('5')]],
+  ['export', 'export const a = 1\nconsole.log(typeof require)', 'undefined\n', []],
+  ['import.meta', 'console.log(import.meta.url.startsWith("file:///"))', 'true\n', []],
+  ['a return', 'console.log(1)\nreturn\nconsole.log(2)', '1\n', []],
+]
+
+/** What a program throws, and where the user is told it was. */
+const FAILURES: readonly (readonly [string, string, string, string])[] = [
+  ['a script', 'const x = 1\nthrow new TypeError("bad")', 'TypeError', 'main.js:2:7'],
+  ['await', 'await 1\n\nthrow new TypeError("bad")', 'TypeError', 'main.js:3:7'],
+  [
+    'import',
+    'import {\n sep\n} from "path"\nthrow new TypeError("bad")',
+    'TypeError',
+    'main.js:4:7',
+  ],
+  ['export', 'export default 1\nthrow new TypeError("bad")', 'TypeError', 'main.js:2:7'],
+  ['a timer', 'setTimeout(() => {\n throw new TypeError("bad")\n}); 0', 'TypeError', 'main.js:2:8'],
+  ['a promise', 'Promise.reject(\nnew TypeError("bad"))', 'TypeError', 'main.js:2:1'],
+  ['what is no program', 'let x = 1\nx = = 2', 'SyntaxError', 'main.js:2'],
+  ['a missing name', 'import { nope } from "fs"', 'SyntaxError', 'main.js:1'],
+]
+
+const nodePlaces = places.filter(({ language }) => language === 'nodejs')
+
+describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
+  const folderOfTest = useFolders(place)
+  const few = isSlow(place)
+
+  it.each(few ? PROGRAMS.slice(0, 6) : PROGRAMS)('may have %s', async (_, code, says, records) => {
+    const { agent } = await folderOfTest()
+    const answer = await agent.ask(run(code))
+    expect([answer.stderr, answer.stdout.toString()]).toEqual(['', says])
+    expect(answer.records).toEqual(records)
+    expect(answer.done.exitCode).toBe(0)
+  })
+
+  it.each(few ? FAILURES.slice(0, 3) : FAILURES)(
+    'say where they failed with %s',
+    async (_, code, name, where) => {
+      const { agent } = await folderOfTest()
+      const { stderr, records, done } = await agent.ask(run(code))
+      expect(done.exitCode).toBe(1)
+      expect(stderr).toContain(where)
+      expect(stderr).not.toMatch(/\[eval\]/)
+      const traceback = expect.stringContaining(where)
+      expect(records.at(-1)).toMatchObject({ type: 'error', name, traceback })
+      expect(JSON.stringify(records)).not.toMatch(/node:internal\/main|\[eval\]/)
+    },
+  )
+
+  it.skipIf(few)('find what was written beside them', async () => {
+    const folder = await folderOfTest()
+    await folder.write('part.mjs', 'export const part = 7')
+    await folder.write('common.cjs', 'exports.common = 8')
+    const cwd = `${folder.agent.workspace}/${folder.path}`
+    const code =
+      'import { part } from "./part.mjs"\nimport { common } from "./common.cjs"\npart + common'
+    const { records, stderr } = await folder.agent.ask(run(code, { cwd }))
+    expect([stderr, records]).toEqual(['', [result('15')]])
+    const dynamic = 'import("./part.mjs").then(({ part }) => part + require("./common.cjs").common)'
+    expect((await folder.agent.ask(run(dynamic, { cwd }))).records).toEqual([result('15')])
+  })
+
+  it('exit with 13 where they wait for nothing', async () => {
+    const { agent } = await folderOfTest()
+    const { records, done } = await agent.ask(run('await new Promise(() => {})'))
+    expect([records, done.exitCode]).toEqual([[], 13])
+  })
+
+  it.skipIf(few)('report nothing that they catch themselves', async () => {
+    const { agent } = await folderOfTest()
+    const caught = 'process.on("uncaughtException", () => process.exit(4))\nthrow new Error("bad")'
+    for (const code of [caught, `await 1\n${caught}`, 'process.exit(4)']) {
+      const { stderr, records, done } = await agent.ask(run(code))
+      expect([stderr, records, done.exitCode]).toEqual(['', [], 4])
+    }
+  })
+
+  it.skipIf(few)('load what they were told to before they say hello', async () => {
+    const folder = await folderOfTest()
+    const preload = ['node:zlib', './no-such-module']
+    const agent = await agentOfTest(place, { preload })
+    expect(agent.hello?.failed).toEqual({
+      preload: './no-such-module',
+      message: expect.stringContaining("Cannot find module './no-such-module'"),
+    })
+    const good = await agentOfTest(place, { preload: ['node:zlib', 'node:os'] })
+    expect(good.hello?.failed).toBeUndefined()
+    const { records } = await good.ask(run('process.moduleLoadList.includes("NativeModule zlib")'))
+    expect(records).toEqual([result('true')])
+    expect(folder.agent.hello?.failed).toBeUndefined()
+  })
+
+  it.runIf(place.where === 'process')('load packages of the workspace, of both kinds', async () => {
+    const workspace = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-preload-'))
+    onTestFinished(() => rmSync(workspace, { recursive: true }))
+    chmodSync(workspace, 0o777)
+    const files = {
+      common: ['index.js', '{}', 'globalThis.loaded = ["common"]'],
+      modern: [
+        'index.mjs',
+        '{ "exports": { "import": "./index.mjs" } }',
+        'await 1; globalThis.loaded.push("modern"); export const seven = 7',
+      ],
+    }
+    for (const [name, [file = '', manifest = '', code = '']] of Object.entries(files)) {
+      const folder = path.join(workspace, 'node_modules', name)
+      mkdirSync(folder, { recursive: true })
+      writeFileSync(path.join(folder, 'package.json'), manifest)
+      writeFileSync(path.join(folder, file), code)
+    }
+    const agent = await agentOfTest(place, { workspace, preload: Object.keys(files) })
+    expect(agent.hello?.failed).toBeUndefined()
+    const code = 'import { seven } from "modern"\nloaded.concat(seven)'
+    expect((await agent.ask(run(code))).records).toEqual([result("[ 'common', 'modern', 7 ]")])
+  })
+
+  describe.runIf(place.where === 'runc')('in TypeScript', () => {
+    const typescript = true
+
+    it('lose their types, and keep their lines', async () => {
+      const agent = await agentOfTest(place, { typescript })
+      const plain = 'interface A { a: number }\nconst a: A = { a: 1 }\na'
+      expect((await agent.ask(run(plain))).records).toEqual([result('{ a: 1 }')])
+      const code =
+        'import type { A } from "./a"\nimport { sep } from "path"\nconst x: string = await sep\nthrow Error(x)'
+      const { stderr, records } = await agent.ask(run(code))
+      expect(records).toMatchObject([
+        { name: 'Error', traceback: expect.stringContaining('main.ts:4') },
+      ])
+      expect(stderr).not.toContain('Warning')
+      const module = 'export const a: number = 1\nconsole.log(a as unknown)'
+      const exported = await agent.ask(run(module))
+      expect([exported.stdout.toString(), exported.stderr]).toEqual(['1\n', ''])
+    })
+
+    it.each([
+      [
+        'an enum',
+        'const x = 1\nenum A { B }',
+        'TypeScript enum is not supported in strip-only mode',
+      ],
+      ['no type', 'const x = 1\nlet a: = 2', 'Unexpected token'],
+    ])('are refused clearly with %s', async (_, code, message) => {
+      const agent = await agentOfTest(place, { typescript })
+      const { stderr, records, done } = await agent.ask(run(code))
+      expect(done.exitCode).toBe(1)
+      const traceback = expect.stringContaining('main.ts:2')
+      const wanted = { type: 'error', name: 'SyntaxError', traceback }
+      expect(records).toMatchObject([{ ...wanted, message: expect.stringContaining(message) }])
+      expect(stderr).toMatch(/main\.ts:2[^]*SyntaxError/)
+    })
+
+    it('have contexts too', async () => {
+      const agent = await agentOfTest(place, { typescript })
+      const opened = agent.open({ op: 'open', context: 'c' })
+      await opened.wait('it is ready', () => opened.started !== undefined)
+      await agent.ask({ ...run('let a: number = 41'), context: 'c' })
+      const { records } = await agent.ask({ ...run('a + 1 as number'), context: 'c' })
+      expect(records).toEqual([result('42')])
+    })
+  })
+
+  it.runIf(place.where === 'process' && process.version.startsWith('v20'))(
+    'in TypeScript need a newer Node',
+    async () => {
+      const agent = await agentOfTest(place, { typescript: true })
+      const message = `Node ${process.version} cannot strip types, 22.13 or newer can`
+      expect(agent.hello?.failed).toEqual({ message })
+    },
+  )
+})

@@ -1,0 +1,340 @@
+import { describe, expect, it } from 'vitest'
+import { Kind, Stream } from '../../src/agent/protocol.js'
+import { run } from '../helpers/agent-folder.js'
+import type { Place } from '../helpers/agent-places.js'
+import { agentOfTest, isSlow, places, useFolders } from '../helpers/agent-places.js'
+
+/** The same program in both languages. */
+const PROGRAMS = {
+  python: {
+    value: 'x = 6\nx * 7',
+    silent: 'x = 6\nx * 7\ny = 1',
+    none: 'None',
+    shown: 'print("a")\ndisplay([1])\nprint("b")\n[2]',
+    raw: 'display({"text/html": "<b>", "image/png": b"png", "text/x-odd": "?"}, raw=True)',
+    long: 'display({"text/plain": "x" * 100000}, raw=True)',
+    huge: 'display({"text/plain": "t", "text/html": "x" * 5300000}, raw=True)',
+    throwing: 'def f():\n    raise ValueError("no " + "good")\nf()',
+    leaving: 'import sys\nsys.exit(3)',
+    wrong: 'x = (',
+    awaiting: 'import asyncio\nx = await asyncio.sleep(0, 5)\nx + 1',
+    // A window and most of a pipe: it is not the program that waits here.
+    noisy: 'print("x" * 322143)\ndisplay(1)\nprint("end")',
+    closed: 'import os\nos.close(3)\ndisplay(1)\nprint("on")\n7',
+    hostile: 'import os\nos.write(3, b"?" * 100)\nprint("on")',
+    // 64 MiB of its own.
+    large: 'x = bytearray(2**26)',
+    claiming: 'import os\nos.write(3, b"r\\xff\\xff\\xff\\xff" + b"{}")\nprint("on")',
+    ending: 'import os\nos.write(3, b"e\\0\\0\\0\\x09" + b"\\0" * 9)\nprint("on")',
+    cut: 'import os\nos.write(3, b"r\\0\\0\\0\\x09{")\nprint("on")',
+    state: 'x = 40',
+    later: 'x + 2',
+    busy: 'print("busy")\nwhile True: pass',
+    talking: 'print("busy")\nwhile True: display(1)',
+  },
+  nodejs: {
+    value: 'let x = 6\nx * 7',
+    silent: 'let x = 6\nx * 7\nundefined',
+    none: 'undefined',
+    shown: 'console.log("a")\ndisplay([1])\nconsole.log("b")\n;[2]',
+    raw: 'display({ "text/html": "<b>", "image/png": Buffer.from("png"), "text/x-odd": "?" })',
+    long: 'display({ "text/plain": "x".repeat(100_000) })',
+    huge: 'display({ "text/plain": "t", "text/html": "x".repeat(5_300_000) })',
+    throwing: 'function f() {\n  throw new TypeError("no " + "good")\n}\nf()',
+    leaving: 'process.exit(3)',
+    wrong: 'x = (',
+    awaiting: 'const x = await Promise.resolve(5)\nx + 1',
+    noisy: 'console.log("x".repeat(322_143))\ndisplay(1)\nconsole.log("end")',
+    closed: 'require("fs").closeSync(3)\ndisplay(1)\nconsole.log("on")\n7',
+    hostile: 'require("fs").writeSync(3, "?".repeat(100))\nconsole.log("on")',
+    large: 'var x = Buffer.alloc(2 ** 26, 1); undefined',
+    claiming: 'require("fs").writeSync(3, Buffer.from("72ffffffff7b7d", "hex"))\nconsole.log("on")',
+    ending:
+      'require("fs").writeSync(3, Buffer.from("6500000002" + "7b7d", "hex"))\nconsole.log("on")',
+    cut: 'require("fs").writeSync(3, Buffer.from("72000000097b", "hex"))\nconsole.log("on")',
+    state: 'let x = 40; void 0',
+    later: 'x + 2',
+    busy: 'console.log("busy")\nwhile (true) {}',
+    talking: 'console.log("busy")\nwhile (true) display(1)',
+  },
+}
+const text = (value: string, isMain = true) => ({ type: 'result', isMain, text: value })
+
+describe.each(places)('what a $language agent shows, $where', (place) => {
+  const programs = PROGRAMS[place.language]
+  const folderOfTest = useFolders(place)
+  const records = async (code: string) => {
+    const { agent } = await folderOfTest()
+    return (await agent.ask(run(code))).records
+  }
+
+  it('is the value of the last expression, where there is one', async () => {
+    expect(await records(programs.value)).toEqual([text('42')])
+    expect(await records(programs.silent)).toEqual([])
+    expect(await records(programs.none)).toEqual([])
+  })
+
+  it('comes in its place in the output', async () => {
+    const { agent } = await folderOfTest()
+    const call = agent.open(run(programs.shown))
+    const { stdout, records: found, done } = await call.answer()
+    expect([stdout.toString(), done.exitCode]).toEqual(['a\nb\n', 0])
+    expect(found).toEqual([
+      expect.objectContaining({ isMain: false }),
+      expect.objectContaining({ isMain: true }),
+    ])
+    const frames = agent.frames.filter(({ kind, id }) => kind === Kind.data && id === call.id)
+    expect(streamsOf(frames)).toBe('1313')
+  })
+
+  it('waits for a reader that is slow with the output before it', async () => {
+    const folder = await folderOfTest()
+    const { agent } = folder
+    const call = agent.open(run(programs.noisy), { pay: false })
+    await call.sends(262_144)
+    await folder.sh('sleep 0.1') // long enough for it to show its value too early
+    expect(call.received(Stream.records)).toBe(0)
+    call.grant(100_000)
+    const answer = await call.answer()
+    expect(answer.stdout).toHaveLength(322_148)
+    expect(answer.records).toEqual([text('1', false)])
+    const frames = agent.frames.filter(({ kind, id }) => kind === Kind.data && id === call.id)
+    expect(streamsOf(frames)).toBe('131')
+  })
+
+  it.skipIf(isSlow(place))('is a bundle of MIME types, where it is one', async () => {
+    expect(await records(programs.raw)).toEqual([
+      expect.objectContaining({ html: '<b>', png: Buffer.from('png').toString('base64') }),
+    ])
+  })
+
+  it.skipIf(isSlow(place))('is cut or left out where it is long', async () => {
+    const end = '\n[34514 characters left out]'
+    expect(await records(programs.long)).toEqual([text('x'.repeat(65_486) + end, false)])
+    expect(await records(programs.huge)).toEqual([{ ...text('t', false), omitted: ['html'] }])
+  })
+
+  it('is an error that nobody caught, from the user’s first frame on', async () => {
+    const { agent } = await folderOfTest()
+    const { records: found, stderr, done } = await agent.ask(run(programs.throwing))
+    expect(done.exitCode).toBe(1)
+    expect(found).toEqual([
+      {
+        type: 'error',
+        name: expect.stringMatching(/^(Value|Type)Error$/),
+        message: 'no good',
+        traceback: expect.stringMatching(/main\.(py|js)\W/),
+      },
+    ])
+    expect(JSON.stringify(found)).not.toMatch(/node:|agent|runner|<string>|\[eval\]/)
+    expect(stderr).toContain('no good')
+  })
+
+  it.skipIf(isSlow(place))('is no exit, but a syntax error', async () => {
+    expect(await records(programs.leaving)).toEqual([])
+    expect(await records(programs.wrong)).toEqual([
+      expect.objectContaining({ type: 'error', name: 'SyntaxError' }),
+    ])
+  })
+
+  it.skipIf(isSlow(place))('may have been awaited', async () => {
+    expect(await records(programs.awaiting)).toEqual([text('6')])
+  })
+
+  it.skipIf(isSlow(place)).each(['closed', 'hostile', 'claiming', 'ending', 'cut'] as const)(
+    'is nothing where the program spoils the line: %s',
+    async (name) => {
+      const { agent } = await folderOfTest()
+      const { stdout, stderr, records: found, done } = await agent.ask(run(programs[name]))
+      expect([stdout.toString(), stderr, found, done.exitCode]).toEqual(['on\n', '', [], 0])
+      expect(await records(programs.value)).toEqual([text('42')])
+    },
+  )
+
+  describe('in a context', () => {
+    it('builds on what was there', async () => {
+      const { agent } = await folderOfTest()
+      const opened = await openContext(agent, 'builds')
+      expect((await agent.ask({ ...run(programs.state), context: 'builds' })).records).toEqual([])
+      const { records: found, done } = await agent.ask({
+        ...run(programs.later),
+        context: 'builds',
+      })
+      expect(found).toEqual([text('42')])
+      expect(done).toMatchObject({ exitCode: 0, usage: { cpuMs: expect.any(Number) } })
+      opened.signal('SIGKILL')
+      expect((await opened.answer()).done.signal).toBe('SIGKILL')
+      const gone = await agent.ask({ ...run(programs.later), context: 'builds' })
+      expect(gone.done.error?.code).toBe('ESRCH')
+    })
+
+    it('is one at a time, and a name is taken once', async () => {
+      const { agent } = await folderOfTest()
+      const opened = await openContext(agent, 'once')
+      const again = await agent.ask({ op: 'open', context: 'once' })
+      expect(again.done.error?.code).toBe('EEXIST')
+      const call = agent.open({ ...run(programs.busy), context: 'once' })
+      await call.says('busy\n')
+      const other = await agent.ask({ ...run(programs.value), context: 'once' })
+      expect(other.done.error?.code).toBe('EBUSY')
+      opened.signal('SIGKILL')
+      const [first, second] = [await opened.answer(), await call.answer()]
+      expect(second.done).toEqual(first.done)
+      expect(opened.doneAt).toBeLessThan(call.doneAt)
+    })
+
+    it.skipIf(isSlow(place)).each(['busy', 'talking'] as const)(
+      'is interrupted, and goes on: %s',
+      async (name) => {
+        const { agent } = await folderOfTest()
+        const opened = await openContext(agent, name)
+        await agent.ask({ ...run(programs.state), context: name })
+        const call = agent.open({ ...run(programs[name]), context: name })
+        await call.says('busy\n')
+        call.signal('SIGINT')
+        const { records: found, done } = await call.answer()
+        expect(done.exitCode).toBe(130)
+        expect(found.at(-1)).toMatchObject({
+          type: 'error',
+          name: place.language === 'python' ? 'KeyboardInterrupt' : 'Interrupted',
+        })
+        const { records: later } = await agent.ask({ ...run(programs.later), context: name })
+        expect(later).toEqual([text('42')])
+        opened.signal('SIGKILL')
+        await opened.answer()
+      },
+    )
+
+    it.each([[{ op: 'open', context: '' }], [{ op: 'open', context: 7 }], [{ op: 'open' }]])(
+      'needs a name: %j',
+      async (request) => {
+        const { agent } = await folderOfTest()
+        expect((await agent.ask(request)).done.error?.code).toBe('EINVAL')
+      },
+    )
+  })
+
+  it.skipIf(isSlow(place))('is no more where idle contexts hold too much together', async () => {
+    const agent = await agentOfTest(place, { contextBytes: 100 * 1024 * 1024 })
+    const [first, second] = [await openContext(agent, 'first'), await openContext(agent, 'second')]
+    await agent.ask({ ...run(programs.large), context: 'first' })
+    expect(first.isOver).toBe(false)
+    await agent.ask({ ...run(programs.large), context: 'second' })
+    expect((await first.answer()).done).toMatchObject({ signal: 'SIGKILL', cause: 'oom' })
+    expect(second.isOver).toBe(false)
+  })
+
+  it.skipIf(isSlow(place))('is nothing where a module to preload is missing', async () => {
+    const agent = await agentOfTest(place, { preload: ['no_such_module'] })
+    expect(agent.hello?.failed).toMatchObject({
+      preload: 'no_such_module',
+      message: expect.stringContaining('no_such_module'),
+    })
+    expect(agent.hello?.failed?.message).not.toContain('\n')
+  })
+
+  describe.runIf(isPython(place) && !isSlow(place))('of Python', () => {
+    it('finds preloaded modules loaded, whatever they print', async () => {
+      const agent = await agentOfTest(place, { preload: ['this', 'xml.dom.minidom'] })
+      const { stdout } = await agent.ask(
+        run('import sys\nprint([name in sys.modules for name in ("this", "xml.dom.minidom")])'),
+      )
+      expect(stdout.toString()).toBe('[True, True]\n')
+    })
+
+    it.each([
+      [
+        'a representation',
+        'class A:\n def _repr_html_(s): return "<b>"\n def __repr__(s): return "A"\nA()',
+      ],
+      [
+        'a bundle',
+        'class A:\n def _repr_mimebundle_(s, **_): return {"text/html": "<b>", "text/plain": "A"}, {}\nA()',
+      ],
+      [
+        'one that fails',
+        'class A:\n def _repr_html_(s): return "<b>"\n def _repr_svg_(s): 1/0\n def __repr__(s): return "A"\nA()',
+      ],
+    ])('asks as IPython does: %s', async (_, code) => {
+      expect(await records(code)).toEqual([{ ...text('A'), html: '<b>' }])
+    })
+
+    it('asks no class, and no mock', async () => {
+      expect(await records('class A:\n def _repr_html_(s): return "<b>"\nA')).toEqual([
+        text("<class '__main__.A'>"),
+      ])
+      const [mock] = await records('from unittest.mock import Mock\nMock()')
+      expect(mock).toEqual({ ...text(''), text: expect.stringMatching(/^<Mock/) })
+    })
+
+    it.each([
+      ['6;', []],
+      ['6; # no', []],
+      ['(6\n)  ;', []],
+      ['"a;"', [text("'a;'")]],
+      ['"ž"; 6', [text('6')]],
+      ['"""doc"""', [text("'doc'")]],
+      [
+        'from __future__ import annotations\ndef f(x: y): ...\n(lambda: f.__annotations__)()',
+        [text("{'x': 'y'}")],
+      ],
+    ])('has the last word right: %j', async (code, expected) => {
+      expect(await records(code)).toEqual(expected)
+    })
+
+    it('speaks for the program alone, not for its forks', async () => {
+      const { agent } = await folderOfTest()
+      const code = 'import os\npid = os.fork()\nif pid: os.wait()\ndisplay(pid == 0)\npid and 1'
+      const { stdout, records: found } = await agent.ask(run(code))
+      expect(stdout.toString()).toBe('True\n')
+      expect(found).toEqual([text('False', false), text('1')])
+    })
+
+    it('keeps what threads show apart', async () => {
+      const code =
+        'import threading\ndef show(n): display({"text/html": str(n) * 300000}, raw=True)\n' +
+        'threads = [threading.Thread(target=show, args=(n,)) for n in range(8)]\n' +
+        'for t in threads: t.start()\nfor t in threads: t.join()'
+      const expected = Array.from('01234567', (n) => ({
+        type: 'result',
+        isMain: false,
+        html: n.repeat(300_000),
+      }))
+      const found = await records(code)
+      expect(found.length).toBe(8)
+      expect(found).toEqual(expect.arrayContaining(expected))
+    })
+
+    it('shows figures once, in their place', async () => {
+      const { agent } = await folderOfTest()
+      const has = await agent.ask(run('import matplotlib'))
+      if (has.done.exitCode !== 0) return
+      const code =
+        'import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\nfigure = plt.figure()\n' +
+        'plt.plot([2])\ndisplay(figure)\nplt.figure()\nplt.plot([3])\nprint("end")'
+      const { records: found, stderr } = await agent.ask(run(code))
+      expect(stderr).toBe('')
+      expect(found).toHaveLength(3)
+      for (const one of found) expect(one).toMatchObject({ png: expect.stringMatching(/^iVBOR/) })
+    })
+  })
+})
+
+const isPython = ({ language }: Place) => language === 'python'
+
+async function openContext(
+  agent: Awaited<ReturnType<ReturnType<typeof useFolders>>>['agent'],
+  name: string,
+) {
+  const call = agent.open({ op: 'open', context: name })
+  await call.wait('it is open', () => call.started !== undefined)
+  return call
+}
+
+/** In which order the streams were heard, each once in a row. */
+function streamsOf(frames: readonly { payload: Buffer }[]): string {
+  return frames
+    .map(({ payload }) => payload[0])
+    .join('')
+    .replace(/(.)\1+/g, '$1')
+}
