@@ -1,7 +1,7 @@
 import path from 'node:path'
 import type { Context } from 'hono'
 import { SandboxError, SandboxFileError } from '../src/errors.js'
-import { check } from '../src/options.js'
+import { check } from '../src/options/check.js'
 import type { Sandbox } from '../src/sandbox.js'
 import { heldBy } from './held.js'
 import { readForm } from './multipart.js'

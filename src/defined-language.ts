@@ -1,5 +1,6 @@
 import type { AgentName } from './languages.js'
-import { check, DefinedLanguageSettings } from './options.js'
+import { check } from './options/check.js'
+import { DefinedLanguageSettings } from './options/pool.js'
 import { shellWords } from './shell-words.js'
 
 /** How code of a language runs that no agent runs itself: as a file, by a program. */

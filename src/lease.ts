@@ -1,3 +1,5 @@
+import { SandboxError } from './errors.js'
+
 /** Why a lease ended. */
 export type LeaseEnd =
   /** The holder gave it back, or the response was over. */
@@ -61,4 +63,20 @@ export class Lease<T> {
     this.#end.released = this.#onEnd(this)
     return this.#end.released
   }
+}
+
+const AFTER_END: Readonly<Record<LeaseEnd, string>> = {
+  released: 'Finish with the sandbox before the response is over, or acquire one yourself',
+  aborted: 'The client is gone, nobody waits for this',
+  failed: 'The handler threw',
+  ttl: 'It was held for longer than leaseTtlMs',
+  crash: 'Look at killedBy of the result before: oom and crash may take the container with them',
+  closed: 'The pool was closed',
+}
+
+/** What a call gets that comes too late. */
+export function leaseEnded(name: string, how: LeaseEnd): SandboxError {
+  return new SandboxError('SANDBOX_LEASE_ENDED', `the lease of ${name} is over (${how})`, {
+    suggestion: AFTER_END[how],
+  })
 }

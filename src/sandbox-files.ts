@@ -15,8 +15,9 @@ import type {
   WriteFileOptions,
 } from './files/options.js'
 import type { Lease } from './lease.js'
-import * as calls from './options.js'
-import { check } from './options.js'
+import * as calls from './options/calls.js'
+import { check } from './options/check.js'
+import { Path } from './options/values.js'
 
 type FileFormat = 'bytes' | 'text' | 'stream'
 
@@ -157,5 +158,5 @@ async function inTime<T>(
 }
 
 function pathOf(path: string): string {
-  return check(calls.Path, path, 'path')
+  return check(Path, path, 'path')
 }

@@ -1,17 +1,16 @@
-import type { Channel } from './agent/channel.js'
-import * as v from 'valibot'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import * as v from 'valibot'
+import type { Channel } from './agent/channel.js'
 import type { CallOptions, CallResult } from './code/call.js'
 import { callResult } from './code/call.js'
 import type { CodeContext, CodeContextOptions } from './code/contexts.js'
 import { CodeContexts } from './code/contexts.js'
 import { codeResult } from './code/result.js'
-import { SandboxError, SandboxFileError } from './errors.js'
 import type { LanguageProgram } from './defined-language.js'
 import { argvOf as programArgv } from './defined-language.js'
-import type { Conclude } from './exec/handle.js'
+import { SandboxError, SandboxFileError } from './errors.js'
+import * as formats from './exec/format.js'
 import { ExecHandle } from './exec/handle.js'
-import type { CodeResult, ExecResult } from './exec/result.js'
 import type {
   BytesOutput,
   CodeOptions,
@@ -20,15 +19,17 @@ import type {
   RunCodeOptions,
   TextOutput,
 } from './exec/options.js'
-import * as formats from './exec/format.js'
+import { Program } from './exec/program.js'
+import type { CodeResult, ExecResult } from './exec/result.js'
+import { handleOf } from './exec/start.js'
 import type { Lease, LeaseEnd, Released } from './lease.js'
-import * as calls from './options.js'
-import { check } from './options.js'
-import { SandboxFiles } from './sandbox-files.js'
+import { leaseEnded } from './lease.js'
+import * as calls from './options/calls.js'
+import { check } from './options/check.js'
 import type { SandboxProcess } from './process/process.js'
 import type { StartProcessOptions } from './process/processes.js'
 import { Processes } from './process/processes.js'
-import { Program } from './exec/program.js'
+import { SandboxFiles } from './sandbox-files.js'
 
 const DEFAULT_TIMEOUT_MS = 30_000
 
@@ -105,7 +106,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   runCode(code: string, options: RunCodeOptions): CodeHandle | CodeHandle<Buffer>
   runCode(code: string, options: RunCodeOptions = {}): CodeHandle | CodeHandle<Buffer> {
     const conclude = { text: codeResult<string>, bytes: codeResult<Buffer> }
-    return handle(options, conclude, () => this.#startCode(code, options))
+    return handleOf(options, conclude, () => this.#startCode(code, options))
   }
 
   /**
@@ -195,7 +196,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     command: string | readonly string[],
     options: ExecOptions = {},
   ): ExecHandle | ExecHandle<Buffer> {
-    return handle(options, { text: same<string>, bytes: same<Buffer> }, () => {
+    return handleOf(options, { text: same<string>, bytes: same<Buffer> }, () => {
       const argv = argvOf(command, 'exec')
       const program = check(calls.ExecCall, options, 'exec')
       const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS } = program
@@ -294,43 +295,10 @@ function argvOf(command: string | readonly string[], where: string): readonly st
   return typeof checked === 'string' ? ['/bin/sh', '-c', checked] : checked
 }
 
-/** The options are checked in `start`: what is wrong is for who awaits the handle. */
-function handle<Text extends ExecResult, Bytes extends ExecResult<Buffer>>(
-  given: RunCodeOptions,
-  conclude: { text: Conclude<string, Text>; bytes: Conclude<Buffer, Bytes> },
-  start: () => Program,
-): ExecHandle<string, Text> | ExecHandle<Buffer, Bytes> {
-  const options = given ?? {}
-  const { stdin, onResult } = options
-  if (options.format === 'bytes') {
-    const { onStdout, onStderr } = options
-    const output = { format: formats.bytes, onStdout, onStderr }
-    return new ExecHandle(start, { ...output, stdin, onResult, conclude: conclude.bytes })
-  }
-  const { onStdout, onStderr } = options
-  const output = { format: formats.text, onStdout, onStderr }
-  return new ExecHandle(start, { ...output, stdin, onResult, conclude: conclude.text })
-}
-
 /** A program that is not code has nothing to say beside its output. */
 const same = <Data>(result: ExecResult<Data>): ExecResult<Data> => result
 
 function codeOf(code: string, where: string): string {
   if (typeof code === 'string') return code
   throw new SandboxError('SANDBOX_INVALID_OPTION', `${where}: the code is not a string`)
-}
-
-const AFTER_END: Readonly<Record<LeaseEnd, string>> = {
-  released: 'Finish with the sandbox before the response is over, or acquire one yourself',
-  aborted: 'The client is gone, nobody waits for this',
-  failed: 'The handler threw',
-  ttl: 'It was held for longer than leaseTtlMs',
-  crash: 'Look at killedBy of the result before: oom and crash may take the container with them',
-  closed: 'The pool was closed',
-}
-
-function leaseEnded(name: string, how: LeaseEnd): SandboxError {
-  return new SandboxError('SANDBOX_LEASE_ENDED', `the lease of ${name} is over (${how})`, {
-    suggestion: AFTER_END[how],
-  })
 }

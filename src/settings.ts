@@ -9,7 +9,8 @@ import { SandboxError } from './errors.js'
 import type { DefinedLanguage, LanguageProgram } from './defined-language.js'
 import type { BuiltInLanguage, Language } from './languages.js'
 import { AGENTS, isBuiltIn, LANGUAGES } from './languages.js'
-import { check, PoolSettings } from './options.js'
+import { check } from './options/check.js'
+import { PoolSettings } from './options/pool.js'
 
 /** One built-in language of a pool. */
 export interface LanguageOptions {

@@ -1,4 +1,5 @@
-import { check, Chunk } from '../options.js'
+import { check } from '../options/check.js'
+import { Chunk } from '../options/calls.js'
 
 /** What a program reads, or a file is made of. */
 export type Content = string | Uint8Array | Blob | ReadableStream<Uint8Array | string>

@@ -4,7 +4,8 @@ import type { OpenRequest } from '../agent/protocol.js'
 import { deadlineIn } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
-import type { Program, ProgramLimits } from '../exec/program.js'
+import type { ProgramLimits } from '../exec/limits.js'
+import type { Program } from '../exec/program.js'
 import type { Lease } from '../lease.js'
 
 /** Names and values that live from one run to the next: a notebook's memory. */

@@ -6,10 +6,11 @@ import { deadlineIn } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { endOf, NEVER_STARTED } from './ending.js'
 import type { ProgramEnd } from './ending.js'
-import type { CodeEnd, ContextState, ExecEnd, KilledBy } from './result.js'
+import type { CodeEnd, ExecEnd, KilledBy } from './result.js'
 import type { Piece } from '../bytes/inbox.js'
 import { Inbox } from '../bytes/inbox.js'
 import type { Lease } from '../lease.js'
+import type { ProgramLimits } from './limits.js'
 import { BoundedOutput } from './output.js'
 import { MAX_RESULT_BYTES, RunRecords } from './records.js'
 
@@ -23,19 +24,6 @@ const INTERRUPTED = 130
 
 /** What work on the output gets beyond the limits of the call. */
 const PATIENCE_MS = 1000
-
-/** What ends a program from outside. */
-export interface ProgramLimits {
-  timeoutMs?: number | undefined
-  signal?: AbortSignal | undefined
-  maxOutputBytes?: number | undefined
-  /** What is kept of each stream, where it is not `maxOutputBytes`. */
-  keepBytes?: number | undefined
-  /** What comes before it can start; where that fails the program is refused for the reason. */
-  after?: Promise<unknown> | undefined
-  /** The context it runs in. There it is interrupted first, and killed where that does not help. */
-  context?: { state: () => ContextState } | undefined
-}
 
 /**
  * One program in the lease's container, within its limits.

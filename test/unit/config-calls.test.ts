@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { check, Content, ExecCommand, Path, Port, SignalName } from '../../src/options.js'
+import { check } from '../../src/options/check.js'
+import { Content, ExecCommand, Port, SignalName } from '../../src/options/calls.js'
+import { Path } from '../../src/options/values.js'
 import { callWith, flow, leased } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
 

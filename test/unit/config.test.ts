@@ -4,7 +4,9 @@ import { createBody } from '../../src/engine/docker-spec.js'
 import type { LaunchSpec } from '../../src/engine/engine.js'
 import { readEnvironment } from '../../src/env.js'
 import { SandboxError, SandboxFileError } from '../../src/errors.js'
-import { AcquireCall, check, ExecCommand, PoolSettings, RunCall } from '../../src/options.js'
+import { AcquireCall, PoolSettings } from '../../src/options/pool.js'
+import { check } from '../../src/options/check.js'
+import { ExecCommand, RunCall } from '../../src/options/calls.js'
 import { readSettings } from '../../src/settings.js'
 
 /** The error something throws, which must be a SandboxError. */

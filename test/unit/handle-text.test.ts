@@ -84,7 +84,7 @@ describe('text', () => {
     expect(outputOf(events, 'stdout')).toBe('aé')
   })
 
-  it('is the same however it is cut', () => {
+  it('is the same however it is cut', { timeout: 30_000 }, () => {
     const Parts = fc.array(fc.uint8Array({ maxLength: 7 }), { maxLength: 12 })
     fc.assert(
       fc.property(fc.oneof(Parts, fc.string({ unit: 'binary' }).chain(cuts)), (parts) => {

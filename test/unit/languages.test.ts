@@ -123,7 +123,7 @@ describe('the command of a language', () => {
     )
   })
 
-  it('has every word as it was, whatever a shell makes of it', () => {
+  it('has every word as it was, whatever a shell makes of it', { timeout: 30_000 }, () => {
     const word = oneof(string({ unit: 'binary' }), string({ unit: constantFrom(...META) }))
     const words = array(
       word.filter((text) => !/[\0\p{Surrogate}]/u.test(text)),
@@ -138,7 +138,7 @@ describe('the command of a language', () => {
         const expected = ['', ...compiled, '', ...run, ...args].map((text) => `<${text}>`)
         expect(printed).toBe(expected.join(''))
       }),
-      { numRuns: 50 },
+      { numRuns: 30 },
     )
   })
 

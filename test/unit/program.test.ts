@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../src/agent/protocol.js'
-import type { ProgramLimits } from '../../src/exec/program.js'
+import type { ProgramLimits } from '../../src/exec/limits.js'
 import { Program } from '../../src/exec/program.js'
 import type { KilledBy } from '../../src/exec/result.js'
 import type { LeaseEnd } from '../../src/lease.js'

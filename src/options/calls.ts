@@ -1,35 +1,6 @@
 import * as v from 'valibot'
-import { SandboxError } from './errors.js'
-import { whyNotJson } from './json.js'
-
-const LONGEST_TIMER_MS = 2 ** 31 - 1
-
-const Milliseconds = v.pipe(
-  v.number('milliseconds'),
-  v.minValue(0, '0 ms or more'),
-  v.maxValue(LONGEST_TIMER_MS, `${LONGEST_TIMER_MS} ms or less`),
-)
-const Count = v.pipe(
-  v.number('a whole number'),
-  v.integer('a whole number'),
-  v.minValue(0, '0 or more'),
-)
-const Positive = v.pipe(
-  v.number('a whole number'),
-  v.integer('a whole number'),
-  v.minValue(1, '1 or more'),
-)
-/** Half a character, but for those that stand for a byte of a file's name. */
-const HALF_CHARACTER = /[\u{d800}-\u{dc7f}\u{dd00}-\u{dfff}]/u
-const WithoutNul = v.pipe(
-  v.string(),
-  v.excludes('\0', 'a string without NUL'),
-  v.check((text) => !HALF_CHARACTER.test(text), 'a string of whole characters'),
-)
-const Variable = v.pipe(WithoutNul, v.regex(/^[^=]+$/, "a name without '='"))
-
-/** A path inside the sandbox. */
-export const Path = v.pipe(WithoutNul, v.minLength(1))
+import { whyNotJson } from '../json.js'
+import { Count, Milliseconds, Path, Positive, Variable, WithoutNul } from './values.js'
 
 /** A shell command, or a program and its arguments. */
 export const ExecCommand = v.union([
@@ -193,87 +164,6 @@ export const CollectCall = v.strictObject({
   since: v.optional(v.array(v.looseObject({ path: v.string() }))),
 })
 
-/** What `acquire` takes. */
-export const AcquireCall = v.strictObject({
-  timeoutMs: v.optional(Milliseconds),
-  signal: v.optional(v.instance(AbortSignal)),
-})
-
-/** What `close` takes. */
-export const CloseCall = v.strictObject({ deadlineMs: v.optional(Milliseconds) })
-
-const Preload = v.array(v.pipe(WithoutNul, v.regex(/\S/, 'the name of a module')))
-
-/** What a built-in language of a pool takes. */
-export const LanguageSettings = v.strictObject({
-  size: v.optional(Count),
-  max: v.optional(Positive),
-  image: v.optional(Path),
-  preload: v.optional(Preload),
-})
-
-/** It is in containers' names and a key of objects. */
-const LanguageName = v.pipe(
-  v.string(),
-  v.regex(/^[a-z][a-z0-9_.-]{0,39}$/, 'small letters, digits, _, . and -, a letter first'),
-  v.check((name) => !(name in LanguageSettingsOf || name in {}), 'a name that is not taken'),
-)
-const FileName = v.pipe(
-  WithoutNul,
-  v.regex(/^(?![-.]*$|-)[^/]{1,255}$/, 'the name of a file, without a folder'),
-)
-const Argv = v.pipe(
-  v.array(WithoutNul),
-  v.minLength(1, 'a program and its arguments'),
-  v.check(([program = '']) => /^[^-]/.test(program), 'a program and its arguments'),
-)
-const LanguageSettingsOf = {
-  python: v.optional(LanguageSettings),
-  nodejs: v.optional(LanguageSettings),
-  typescript: v.optional(LanguageSettings),
-}
-
-/** What `defineLanguage` takes and gives. */
-export const DefinedLanguageSettings = v.strictObject({
-  name: LanguageName,
-  image: Path,
-  agent: v.picklist(['python', 'nodejs'], "'python' or 'nodejs'"),
-  file: FileName,
-  compile: v.optional(Argv),
-  run: Argv,
-  env: v.optional(v.record(Variable, WithoutNul)),
-  preload: v.optional(Preload),
-  size: v.optional(Count),
-  max: v.optional(Positive),
-})
-/** A name that is mistyped is no definition with a field missing. */
-const Defined = v.pipe(
-  v.custom<object>(
-    (value) => typeof value === 'object' && value !== null && 'name' in value,
-    'what defineLanguage() gives: it is not built in',
-  ),
-  DefinedLanguageSettings,
-)
-
-/** What a pool takes; `engine` is checked by its own type. */
-export const PoolSettings = v.strictObject({
-  languages: v.optional(v.objectWithRest(LanguageSettingsOf, v.optional(Defined))),
-  engine: v.optional(v.custom<object>((value) => typeof value === 'object', 'an Engine')),
-  runtime: v.optional(Path),
-  memory: v.optional(v.string()),
-  cpus: v.optional(v.pipe(v.number(), v.finite('a number'), v.minValue(0.01, '0.01 or more'))),
-  pids: v.optional(v.pipe(v.number(), v.integer(), v.minValue(16))),
-  openFiles: v.optional(v.pipe(v.number(), v.integer(), v.minValue(64))),
-  workspaceSize: v.optional(v.string()),
-  tmpSize: v.optional(v.string()),
-  shmSize: v.optional(v.string()),
-  network: v.optional(Path),
-  seccompProfile: v.optional(Path),
-  maxWaiting: v.optional(Count),
-  leaseTtlMs: v.optional(Milliseconds),
-  launchConcurrency: v.optional(Positive),
-})
-
 /** Not an object schema: those give a copy, and a context is known by itself. */
 function isNamed(value: unknown): boolean {
   return (
@@ -287,38 +177,4 @@ function isStandardSchema(value: unknown): boolean {
     value !== null &&
     '~standard' in value
   )
-}
-
-/**
- * Checks options and names what is wrong.
- *
- * @throws SandboxError `SANDBOX_INVALID_OPTION`, with the option's name and what was expected. The
- * value is not repeated: it may be a program, or a secret.
- */
-export function check<const Schema extends v.GenericSchema>(
-  schema: Schema,
-  input: unknown,
-  where: string,
-): v.InferOutput<Schema> {
-  const result = v.safeParse(schema, input, { abortEarly: true })
-  if (result.success) return result.output
-  const [issue] = result.issues
-  const isUnknown = issue.kind === 'schema' && issue.expected === 'never'
-  const keys = issue.path ?? []
-  const isMissing = issue.expected === JSON.stringify(keys.at(-1)?.key)
-  // A record's name that is refused is a value as well: only where it stands is told.
-  const isName = !isUnknown && !isMissing && keys.at(-1)?.origin === 'key'
-  const path = (isName ? keys.slice(0, -1) : keys).map(({ key }) => String(key)).join('.')
-  const what = path === '' ? where : `${where}: ${path}`
-  const expected = isUnknown
-    ? 'is not an option'
-    : isMissing
-      ? 'is missing'
-      : `is not valid, expected ${expectation(issue)}`
-  throw new SandboxError('SANDBOX_INVALID_OPTION', `${what} ${expected}`)
-}
-
-/** What was expected: in our words, where the schema has some; valibot's own repeat the value. */
-function expectation({ message, expected }: v.BaseIssue<unknown>): string {
-  return message.startsWith('Invalid ') ? (expected ?? 'another value') : message
 }
