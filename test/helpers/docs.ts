@@ -9,12 +9,8 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const PAGES = [
   'README.md',
   'wrangler-free-README.md',
-  'docs/handles.md',
-  'docs/streams.md',
-  'docs/processes.md',
-  'docs/files.md',
-  'docs/uploads-and-downloads.md',
-] as const
+  ...readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`),
+]
 
 /** What a program that uses a server of the docs has in it. */
 const ADDRESS = /\b(?:http|ws):\/\/localhost:3000\b/
