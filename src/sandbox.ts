@@ -147,8 +147,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   /**
    * Makes a context: names, imports and values that live from one `runCode(code, { context })` to the
    * next, until the lease is over. No other context sees them, nor does a run without one. A sandbox
-   * has up to 8; those that are idle may hold half of its memory together, and the one that was idle
-   * for longest is lost where they hold more.
+   * has up to 8; all but the last used may hold a quarter of its memory together, and the one that
+   * was idle for longest is lost where they hold more.
    *
    * @throws SandboxError `SANDBOX_TOO_MANY_CONTEXTS`, `SANDBOX_CONTEXT_LOST`, `SANDBOX_WAIT_TIMEOUT`,
    * `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`; SandboxFileError for a `cwd` that is no folder.

@@ -221,7 +221,7 @@ function readLanguages(
       ...(options.preload && { preload: options.preload }),
       ...(what.typescript && { typescript: true }),
       // The other half is for what runs.
-      contextBytes: Math.floor(memoryBytes / 2),
+      contextBytes: Math.floor(memoryBytes / 4),
     }
     const { images, reaper, program } = what
     const command = [...what.command, JSON.stringify(config)]

@@ -44,6 +44,7 @@ export function endOf(outcome: Outcome, lease: Lease<Channel>): ProgramEnd {
 }
 
 function lostBy(exit: ContainerExit, leaseEnd: LeaseEnd | undefined): KilledBy {
-  if (exit.oom) return 'oom'
-  return leaseEnd ? KILLED_BY_LEASE_END[leaseEnd] : 'crash'
+  // A container keeps its word of an oom for ever: who ended it in another way knows better.
+  if (leaseEnd && leaseEnd !== 'crash') return KILLED_BY_LEASE_END[leaseEnd]
+  return exit.oom ? 'oom' : 'crash'
 }

@@ -160,6 +160,16 @@ describe.each(places.filter((place) => !isSlow(place)))(
       expect(done.exitCode).toBe(0)
     })
 
+    it.runIf(language === 'python').each([
+      ['memoryview(b"abcd")[::2]', { type: 'value', value: 'YWM=' }],
+      [
+        '{type("x" * 2**23, (), {})(): 1}',
+        { type: 'refusal', reason: 'value', message: expect.stringContaining('a key of type xxx') },
+      ],
+    ])('takes it as it is: %s', async (value, expected) => {
+      expect((await call(MAIN.python(value))).records).toEqual([expected])
+    })
+
     it('gives 200 levels', async () => {
       const { records } = await call(MAIN[language]('deep(200)'))
       expect(JSON.stringify(records)).toContain('['.repeat(200))

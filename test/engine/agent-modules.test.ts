@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { run } from '../helpers/agent-folder.js'
+import type { Agent } from '../helpers/agent.js'
 import { agentOfTest, isSlow, places, useFolders } from '../helpers/agent-places.js'
 
 const result = (text: string) => ({ type: 'result', isMain: true, text })
@@ -65,6 +66,33 @@ const PROGRAMS: readonly (readonly [string, string, string, readonly unknown[]])
   ['export', 'export const a = 1\nconsole.log(typeof require)', 'undefined\n', []],
   ['import.meta', 'console.log(import.meta.url.startsWith("file:///"))', 'true\n', []],
   ['a return', 'console.log(1)\nreturn\nconsole.log(2)', '1\n', []],
+  [
+    'import() after a comment',
+    'const { sep } = await import /* ( */\n("path"); sep',
+    '',
+    [result("'/'")],
+  ],
+  ['import() that is spread', 'await 1; ({ ...import("path") })', '', [result('{}')]],
+  [
+    'import far to the right',
+    `/*${'x'.repeat(1100)}*/ import { sep } from "path"; sep`,
+    '',
+    [result("'/'")],
+  ],
+  [
+    'import that comes late',
+    'show()\nimport { sep } from "path"\nfunction show() { display(sep) }',
+    '',
+    [{ ...result("'/'"), isMain: false }],
+  ],
+  ['import of an escaped name', 'import { sep } from "\\x70ath"; sep', '', [result("'/'")]],
+  ['import and no more', 'import "node:fs"', '', []],
+  [
+    'names that are ours too',
+    'class Object {}\nconst Buffer = 1, process = 2\ndisplay(3)',
+    '',
+    [{ ...result('3'), isMain: false }],
+  ],
 ]
 
 /** What a program throws, and where the user is told it was. */
@@ -84,7 +112,27 @@ const FAILURES: readonly (readonly [string, string, string, string])[] = [
   ['a missing name', 'import { nope } from "fs"', 'SyntaxError', 'main.js:1'],
 ]
 
+/** What throws once more where it is looked at. */
+const SHY = [
+  'new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 2 } })',
+  'Object.defineProperty(new Error("x"), "name", { get() { throw 3 } })',
+  'Object.defineProperty(new Error("x"), "stack", { get() { throw 4 } })',
+  '{ get constructor() { throw 5 } }',
+]
+
 const nodePlaces = places.filter(({ language }) => language === 'nodejs')
+
+/** Opens a context, which ends with the test; gives what runs code in it. */
+async function contextOf(agent: Agent) {
+  const context = 'c'
+  const opened = agent.open({ op: 'open', context })
+  await opened.wait('it is ready', () => opened.started !== undefined)
+  onTestFinished(async () => {
+    opened.signal('SIGKILL')
+    await opened.answer()
+  })
+  return (code: string) => agent.ask({ ...run(code), context })
+}
 
 describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
   const folderOfTest = useFolders(place)
@@ -123,6 +171,53 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
     expect([stderr, records]).toEqual(['', [result('15')]])
     const dynamic = 'import("./part.mjs").then(({ part }) => part + require("./common.cjs").common)'
     expect((await folder.agent.ask(run(dynamic, { cwd }))).records).toEqual([result('15')])
+  })
+
+  it.skipIf(few).each(SHY)('may throw %s', async (thrown) => {
+    const { agent } = await folderOfTest()
+    const shown = expect.stringMatching(/./)
+    const error = { type: 'error', name: expect.any(String), message: shown, traceback: shown }
+    for (const code of [`throw ${thrown}`, `await 1\nthrow ${thrown}`]) {
+      const { records, done } = await agent.ask(run(code))
+      expect([records, done.exitCode]).toEqual([[error], 1])
+    }
+    const ask = await contextOf(agent)
+    const { records, done } = await ask(`setTimeout(() => { throw ${thrown} })\nthrow ${thrown}`)
+    expect([records, done.exitCode]).toEqual([[error], 1])
+    expect((await ask('await new Promise(setImmediate); 7')).records).toEqual([result('7')])
+  })
+
+  it.skipIf(few)('show an error without frames that are not theirs', async () => {
+    const { agent } = await folderOfTest()
+    const ask = await contextOf(agent)
+    const text = expect.stringMatching(/^Error: bad\n +at \S+cell-1.js:1:1$/)
+    expect((await ask('new Error("bad")')).records).toMatchObject([{ text }])
+  })
+
+  it.skipIf(few)('are told in a context what they cannot declare again', async () => {
+    const { agent } = await folderOfTest()
+    const ask = await contextOf(agent)
+    await ask('let a = 1')
+    for (const code of ['var a = 2', 'function a() {}', 'const a = 2']) {
+      const { records } = await ask(code)
+      expect(records).toMatchObject([
+        { name: 'SyntaxError', message: expect.stringContaining('already been declared') },
+      ])
+    }
+    expect((await ask('a')).records).toEqual([result('1')])
+  })
+
+  it.skipIf(few)('print in a context after an interrupt while they printed', async () => {
+    const { agent } = await folderOfTest()
+    const ask = await contextOf(agent)
+    for (let round = 0; round < 10; round++) {
+      const call = agent.open({ ...run('for (;;) console.log("on")'), context: 'c' })
+      await call.wait('it prints', () => call.text().includes('on\n'))
+      call.signal('SIGINT')
+      expect((await call.answer()).done.exitCode).toBe(130)
+      const { stdout, stderr } = await ask('console.log("out"); console.error("err")')
+      expect([stdout.toString().endsWith('out\n'), stderr]).toEqual([true, 'err\n'])
+    }
   })
 
   it('exit with 13 where they wait for nothing', async () => {
@@ -217,11 +312,9 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
 
     it('have contexts too', async () => {
       const agent = await agentOfTest(place, { typescript })
-      const opened = agent.open({ op: 'open', context: 'c' })
-      await opened.wait('it is ready', () => opened.started !== undefined)
-      await agent.ask({ ...run('let a: number = 41'), context: 'c' })
-      const { records } = await agent.ask({ ...run('a + 1 as number'), context: 'c' })
-      expect(records).toEqual([result('42')])
+      const ask = await contextOf(agent)
+      await ask('let a: number = 41')
+      expect((await ask('a + 1 as number')).records).toEqual([result('42')])
     })
   })
 

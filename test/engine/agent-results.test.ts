@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Kind, Stream } from '../../src/agent/protocol.js'
 import { run } from '../helpers/agent-folder.js'
-import type { Place } from '../helpers/agent-places.js'
 import { agentOfTest, isSlow, places, useFolders } from '../helpers/agent-places.js'
 
 /** The same program in both languages. */
@@ -22,8 +21,6 @@ const PROGRAMS = {
     noisy: 'print("x" * 322143)\ndisplay(1)\nprint("end")',
     closed: 'import os\nos.close(3)\ndisplay(1)\nprint("on")\n7',
     hostile: 'import os\nos.write(3, b"?" * 100)\nprint("on")',
-    // 64 MiB of its own.
-    large: 'x = bytearray(2**26)',
     claiming: 'import os\nos.write(3, b"r\\xff\\xff\\xff\\xff" + b"{}")\nprint("on")',
     ending: 'import os\nos.write(3, b"e\\0\\0\\0\\x09" + b"\\0" * 9)\nprint("on")',
     cut: 'import os\nos.write(3, b"r\\0\\0\\0\\x09{")\nprint("on")',
@@ -47,7 +44,6 @@ const PROGRAMS = {
     noisy: 'console.log("x".repeat(322_143))\ndisplay(1)\nconsole.log("end")',
     closed: 'require("fs").closeSync(3)\ndisplay(1)\nconsole.log("on")\n7',
     hostile: 'require("fs").writeSync(3, "?".repeat(100))\nconsole.log("on")',
-    large: 'var x = Buffer.alloc(2 ** 26, 1); undefined',
     claiming: 'require("fs").writeSync(3, Buffer.from("72ffffffff7b7d", "hex"))\nconsole.log("on")',
     ending:
       'require("fs").writeSync(3, Buffer.from("6500000002" + "7b7d", "hex"))\nconsole.log("on")',
@@ -214,16 +210,6 @@ describe.each(places)('what a $language agent shows, $where', (place) => {
     )
   })
 
-  it.skipIf(isSlow(place))('is no more where idle contexts hold too much together', async () => {
-    const agent = await agentOfTest(place, { contextBytes: 100 * 1024 * 1024 })
-    const [first, second] = [await openContext(agent, 'first'), await openContext(agent, 'second')]
-    await agent.ask({ ...run(programs.large), context: 'first' })
-    expect(first.isOver).toBe(false)
-    await agent.ask({ ...run(programs.large), context: 'second' })
-    expect((await first.answer()).done).toMatchObject({ signal: 'SIGKILL', cause: 'oom' })
-    expect(second.isOver).toBe(false)
-  })
-
   it.skipIf(isSlow(place))('is nothing where a module to preload is missing', async () => {
     const agent = await agentOfTest(place, { preload: ['no_such_module'] })
     expect(agent.hello?.failed).toMatchObject({
@@ -232,95 +218,7 @@ describe.each(places)('what a $language agent shows, $where', (place) => {
     })
     expect(agent.hello?.failed?.message).not.toContain('\n')
   })
-
-  describe.runIf(isPython(place) && !isSlow(place))('of Python', () => {
-    it('finds preloaded modules loaded, whatever they print', async () => {
-      const agent = await agentOfTest(place, { preload: ['this', 'xml.dom.minidom'] })
-      const { stdout } = await agent.ask(
-        run('import sys\nprint([name in sys.modules for name in ("this", "xml.dom.minidom")])'),
-      )
-      expect(stdout.toString()).toBe('[True, True]\n')
-    })
-
-    it.each([
-      [
-        'a representation',
-        'class A:\n def _repr_html_(s): return "<b>"\n def __repr__(s): return "A"\nA()',
-      ],
-      [
-        'a bundle',
-        'class A:\n def _repr_mimebundle_(s, **_): return {"text/html": "<b>", "text/plain": "A"}, {}\nA()',
-      ],
-      [
-        'one that fails',
-        'class A:\n def _repr_html_(s): return "<b>"\n def _repr_svg_(s): 1/0\n def __repr__(s): return "A"\nA()',
-      ],
-    ])('asks as IPython does: %s', async (_, code) => {
-      expect(await records(code)).toEqual([{ ...text('A'), html: '<b>' }])
-    })
-
-    it('asks no class, and no mock', async () => {
-      expect(await records('class A:\n def _repr_html_(s): return "<b>"\nA')).toEqual([
-        text("<class '__main__.A'>"),
-      ])
-      const [mock] = await records('from unittest.mock import Mock\nMock()')
-      expect(mock).toEqual({ ...text(''), text: expect.stringMatching(/^<Mock/) })
-    })
-
-    it.each([
-      ['6;', []],
-      ['6; # no', []],
-      ['(6\n)  ;', []],
-      ['"a;"', [text("'a;'")]],
-      ['"ž"; 6', [text('6')]],
-      ['"""doc"""', [text("'doc'")]],
-      [
-        'from __future__ import annotations\ndef f(x: y): ...\n(lambda: f.__annotations__)()',
-        [text("{'x': 'y'}")],
-      ],
-    ])('has the last word right: %j', async (code, expected) => {
-      expect(await records(code)).toEqual(expected)
-    })
-
-    it('speaks for the program alone, not for its forks', async () => {
-      const { agent } = await folderOfTest()
-      const code = 'import os\npid = os.fork()\nif pid: os.wait()\ndisplay(pid == 0)\npid and 1'
-      const { stdout, records: found } = await agent.ask(run(code))
-      expect(stdout.toString()).toBe('True\n')
-      expect(found).toEqual([text('False', false), text('1')])
-    })
-
-    it('keeps what threads show apart', async () => {
-      const code =
-        'import threading\ndef show(n): display({"text/html": str(n) * 300000}, raw=True)\n' +
-        'threads = [threading.Thread(target=show, args=(n,)) for n in range(8)]\n' +
-        'for t in threads: t.start()\nfor t in threads: t.join()'
-      const expected = Array.from('01234567', (n) => ({
-        type: 'result',
-        isMain: false,
-        html: n.repeat(300_000),
-      }))
-      const found = await records(code)
-      expect(found.length).toBe(8)
-      expect(found).toEqual(expect.arrayContaining(expected))
-    })
-
-    it('shows figures once, in their place', async () => {
-      const { agent } = await folderOfTest()
-      const has = await agent.ask(run('import matplotlib'))
-      if (has.done.exitCode !== 0) return
-      const code =
-        'import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\nfigure = plt.figure()\n' +
-        'plt.plot([2])\ndisplay(figure)\nplt.figure()\nplt.plot([3])\nprint("end")'
-      const { records: found, stderr } = await agent.ask(run(code))
-      expect(stderr).toBe('')
-      expect(found).toHaveLength(3)
-      for (const one of found) expect(one).toMatchObject({ png: expect.stringMatching(/^iVBOR/) })
-    })
-  })
 })
-
-const isPython = ({ language }: Place) => language === 'python'
 
 async function openContext(
   agent: Awaited<ReturnType<ReturnType<typeof useFolders>>>['agent'],

@@ -51,7 +51,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     ['nodejs', 'null.x', 'TypeError'],
   ])('an error of the code is a result: %s %s', async (language, code, name) => {
     const answer = await runner().run({ language, code })
-    expect(answer).toMatchObject({ exitCode: 1, killedBy: null })
+    expect(answer).toMatchObject({ exitCode: 1, killedBy: null, error: { name } })
     expect(answer.stderr).toContain(name)
   })
 

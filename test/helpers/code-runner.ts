@@ -19,6 +19,11 @@ export const WITH_DATA = { SANDBOX_BASE_PYTHON_IMAGE: '' }
 const Answer = v.strictObject({
   stdout: v.string(),
   stderr: v.string(),
+  text: v.nullable(v.string()),
+  results: v.array(v.looseObject({ isMain: v.boolean() })),
+  error: v.nullable(
+    v.strictObject({ name: v.string(), message: v.string(), traceback: v.string() }),
+  ),
   exitCode: v.nullable(v.number()),
   signal: v.nullable(v.string()),
   killedBy: v.nullable(v.string()),

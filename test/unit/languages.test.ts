@@ -161,7 +161,7 @@ describe('the languages of a pool', () => {
     const bash = defineLanguage({ ...BASH, preload: ['json'], env: { A: '1' } })
     const languages = { python: { preload: ['numpy'] }, nodejs: {}, typescript: {}, bash }
     const settings = readSettings({ languages, memory: '100m' }, {})
-    const contextBytes = 50 * MIB
+    const contextBytes = 25 * MIB
     expect(configOf(settings, 'python')).toEqual({ preload: ['numpy'], contextBytes })
     expect(configOf(settings, 'nodejs')).toEqual({ contextBytes })
     expect(configOf(settings, 'typescript')).toEqual({ typescript: true, contextBytes })

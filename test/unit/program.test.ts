@@ -230,11 +230,16 @@ describe('a container that goes', () => {
     expect(kept().stdout).toBe('so far')
   })
 
-  it('for want of memory says oom, whatever became of the lease', async () => {
+  it('for want of memory says oom, where the lease was not over before', async () => {
     const { agent, lease, ended } = await run()
     agent.exit({ oom: true })
     lease.end('crash')
     expect(await ended).toMatchObject({ killedBy: 'oom' })
+    // A container that has seen an oom says so for ever.
+    const later = await run()
+    later.lease.end('released')
+    later.agent.exit({ oom: true })
+    expect(await later.ended).toMatchObject({ killedBy: 'abort' })
   })
 
   it('by itself says crash', async () => {

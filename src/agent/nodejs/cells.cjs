@@ -14,7 +14,7 @@ function serveContext(job) {
   prepareModule(process.argv[1], true)
   connect()
   process.on('SIGINT', () => stop(new Interrupted()))
-  process.on('uncaughtException', (thrown) => thrown instanceof Exit || print(thrown))
+  process.on('uncaughtException', (thrown) => isOf(Exit, thrown) || print(thrown))
   process.exit = (code = process.exitCode) => {
     const end = new Exit(code)
     stop(end)
@@ -60,12 +60,33 @@ async function runCell(code, file) {
       cellOf(code, file).then(resolve, reject)
     })
   } catch (thrown) {
-    exitCode = thrown instanceof Exit ? thrown.code : thrown instanceof Interrupted ? 130 : 1
-    if (!(thrown instanceof Exit)) fail(thrown)
+    if (isOf(Interrupted, thrown)) await recover()
+    exitCode = isOf(Exit, thrown) ? thrown.code : isOf(Interrupted, thrown) ? 130 : 1
+    if (!isOf(Exit, thrown)) fail(thrown)
   }
   stop = () => {}
   const { user, system } = process.cpuUsage(before)
   tell('e', { exitCode, cpuMs: (user + system) / 1000 })
+}
+
+const LATE_INTERRUPT_MS = 20
+const turn = util.promisify(setImmediate)
+
+/**
+ * What an interrupt leaves behind. A write that was cut off never says that it is over, and all
+ * others wait for it; one more interrupt may be on its way, for whatever is next.
+ */
+async function recover() {
+  const end = performance.now() + LATE_INTERRUPT_MS
+  const spin = () => {
+    while (performance.now() < end);
+  }
+  attempt(() => interruptibly(spin))
+  await turn()
+  await turn() // one that waited for its reader says so by now
+  for (const { _writableState: state } of [process.stdout, process.stderr]) {
+    if (state.writing) state.onwrite()
+  }
 }
 
 async function cellOf(code, file) {

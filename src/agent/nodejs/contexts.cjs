@@ -1,6 +1,7 @@
 // Processes that are kept, and the runs in them
 
 const PAGE_SIZE = 4096
+const AGAIN_MS = 200
 const contexts = new Map()
 
 /** The `open` request. Its outlets are those of the run that is under way. */
@@ -36,6 +37,7 @@ class Context extends Program {
   hear(tag, { exitCode, cpuMs }) {
     if (tag === READY && !this.isReady) {
       this.isReady = true
+      this.base = ownBytes(this.child.pid)
       send(STARTED, this.id, json({ pid: this.child.pid }))
     } else if (tag === END && this.run) {
       const usage = { cpuMs: cpuMs > 0 ? cpuMs : 0 }
@@ -49,7 +51,7 @@ class Context extends Program {
   }
 
   exited(exitCode, signal) {
-    this.forget()
+    if (contexts.get(this.name) === this) contexts.delete(this.name)
     super.exited(exitCode, signal, this.cause)
   }
 
@@ -58,26 +60,9 @@ class Context extends Program {
     if (this.run && !jobs.has(this.id)) done(this.run.id, this.exit)
   }
 
-  forget() {
-    if (contexts.get(this.name) === this) contexts.delete(this.name)
-  }
-
   evict() {
     this.cause = 'oom'
-    this.forget()
     this.signal('SIGKILL')
-  }
-
-  /** Without what it shares with others: under gVisor, which does not tell, all it had at first. */
-  ownBytes() {
-    try {
-      const statm = fs.readFileSync(`/proc/${this.child.pid}/statm`, 'utf8')
-      const [, resident, shared] = statm.split(' ').map(Number)
-      this.pagesAtFirst ??= resident
-      return (resident - (shared || this.pagesAtFirst)) * PAGE_SIZE
-    } catch {
-      return 0
-    }
   }
 }
 
@@ -98,6 +83,9 @@ class ContextRun {
 
   signal(name) {
     this.context.signal(name)
+    if (name !== 'SIGINT') return
+    // Node loses one that comes while it begins to wait: once more, where the run goes on
+    setTimeout(() => this.context.run === this && this.context.signal(name), AGAIN_MS)
   }
 }
 
@@ -108,14 +96,26 @@ function openContext(name) {
   return context
 }
 
-/** Ends those that nobody has used for longest, until the rest holds no more than it may. */
+/** But for the last, they may hold so much together: else who has been idle longest goes. */
 function boundMemory() {
-  const idle = [...contexts.values()].filter((context) => context.isReady && !context.run)
-  const sizes = new Map(idle.map((context) => [context, context.ownBytes()]))
-  let sum = [...sizes.values()].reduce((one, other) => one + other, 0)
-  for (const context of idle.sort((one, other) => one.idleSince - other.idleSince)) {
-    if (sum <= contextBytes) return
-    sum -= sizes.get(context)
-    context.evict()
+  const idle = [...contexts.values()].filter(
+    (context) => context.isReady && !context.run && !context.cause,
+  )
+  idle.sort((one, other) => one.idleSince - other.idleSince).pop()
+  const sizes = idle.map((context) => ownBytes(context.child.pid) - context.base)
+  for (let sum = sizes.reduce(add, 0); sum > contextBytes; sum -= sizes.shift())
+    idle.shift().evict()
+}
+
+const add = (one, other) => one + other
+
+/** What a process shares with no file; under gVisor, which does not tell, all that it has. */
+function ownBytes(pid) {
+  try {
+    const statm = fs.readFileSync(`/proc/${pid}/statm`, 'utf8')
+    const [, resident, shared] = statm.split(' ').map(Number)
+    return (resident - shared) * PAGE_SIZE
+  } catch {
+    return 0
   }
 }

@@ -29,7 +29,7 @@ const {
   workspace: WORKSPACE = '/workspace',
   preload = [],
   typescript = false,
-  contextBytes = 128 * 1024 * 1024,
+  contextBytes = 64 * 1024 * 1024,
 } = JSON.parse(CONFIG)
 
 // One buffer for all that goes out: garbage of this size is collected late, and counts meanwhile

@@ -43,18 +43,21 @@ async function evaluate(code, file, start = (begin) => begin()) {
   /** @type {Promise<object> | undefined} */
   let running
   let fault
-  start(() => {
-    const stop = builtin('node:v8').promiseHooks.onInit((promise) => {
-      stop()
-      running = promise // the first is that of the code
-      unsettled.add(promise)
-    })
-    session.post('Runtime.evaluate', { expression, replMode: true }, (_, answer) => {
-      fault = answer?.exceptionDetails
-    })
+  const stop = builtin('node:v8').promiseHooks.onInit((promise) => {
     stop()
+    running = promise // the first is that of the code
+    unsettled.add(promise)
   })
-  if (!running) throw faultOfEvaluation(fault, file)
+  try {
+    start(() => {
+      session.post('Runtime.evaluate', { expression, replMode: true }, (_, answer) => {
+        fault = answer?.exceptionDetails
+      })
+    })
+  } finally {
+    stop() // an interrupt leaves it as well
+  }
+  if (fault) throw faultOfEvaluation(fault, file)
   try {
     const { '.repl_result': value } = await running
     return { value } // a promise is not for us to await
@@ -87,24 +90,27 @@ class Interrupted extends Error {
 const OUTSIDE_A_MODULE = 'Cannot use import statement outside a module'
 const BEYOND_ITS_END = "Unexpected token '}'"
 const CLAUSE = /(?:\/\*[^]*?\*\/|\/\/.*|(?!\/[/*])[^'"])*?/.source
-const NAME = /(?:'([^'\n]+)'|"([^"\n]+)")/.source
+const NAME = /('[^'\n]+'|"[^"\n]+")/.source
 const DECLARATION = new RegExp(
   `import\\b\\s*(?:(${CLAUSE})\\s*\\bfrom\\s*)?${NAME}(?:\\s*with\\s*(\\{[^}]*\\}))?`,
-  'y',
+  'g',
 )
+/** Node shows no column beyond: the first import that follows it is the one. */
+const FARTHEST_SHOWN = 1020
 const COMMENTS = /\/\*[^]*?\*\/|\/\/.*/g
-const IMPORT_CALL = /(?<![.\w$#])import(?=\s*\()/g
+const IMPORT_CALL = /(?<!(?<!\.\.)\.|[\w$#])import(?=(?:\s|\/\*[^]*?\*\/|\/\/.*)*\()/g
 
 /** Imports made into calls that work, on their lines. Throws where it is not such code. */
 function withoutImports(code, file) {
   let text = code
+  let head = 0 // imports that come late are put here: they come first
   for (let error = faultOf(text, file); error; error = faultOf(text, file)) {
-    const next = error.message === OUTSIDE_A_MODULE ? withoutDeclaration(text, error) : text
-    if (next === text) {
+    const next = error.message === OUTSIDE_A_MODULE && withoutDeclaration(text, error, head)
+    if (!next) {
       const isOurs = error.message === BEYOND_ITS_END // what follows the code
       throw (isOurs && faultOf(code, file, ['', ''])) || error
     }
-    text = next
+    ;[text, head] = next
   }
   return [...text.matchAll(IMPORT_CALL)].reduceRight((so, { index }) => {
     const [before, after] = [so.slice(0, index), so.slice(index + 'import'.length)]
@@ -124,19 +130,22 @@ function faultOf(text, file, [begin, end] = ['async () => {\n', '\n}']) {
   }
 }
 
-function withoutDeclaration(text, { stack }) {
-  const [, line, indent] = /:(\d+)\n.*\n([ \t]*)\^/.exec(stack) ?? []
+function withoutDeclaration(text, { stack }, head) {
+  const [, line, indent] = /:(\d+)\n.*(?:\n([ \t]*)\^)?/.exec(stack) ?? []
   const lines = text.split('\n').slice(0, line - 1)
-  const index = lines.join('\n').length + (lines.length > 0 ? 1 : 0) + indent?.length
-  DECLARATION.lastIndex = index
+  const start = lines.join('\n').length + (lines.length > 0 ? 1 : 0)
+  DECLARATION.lastIndex = start + (indent?.length ?? FARTHEST_SHOWN)
   const match = DECLARATION.exec(text)
-  if (!match) return text
-  const [whole, clause = '', single, double, attributes] = match
+  if (!match) return undefined
+  const { 0: whole, 1: clause = '', 2: name, 3: attributes, index } = match
   const names = clause.replace(COMMENTS, '').trim()
-  const name = stringify(single ?? double)
   const breaks = whole.replace(/[^\n]/g, '')
   const declared = declarationOf(names, name, attributes ? `{ with: ${attributes} }` : 'undefined')
-  return `${text.slice(0, index)}${declared};${breaks}${text.slice(index + whole.length)}`
+  const isLate = text.slice(head, index).replace(COMMENTS, '').trim() !== ''
+  const place = isLate ? head : index
+  const begin = `${text.slice(0, place)}${declared};`
+  const rest = `${text.slice(place, index)}${breaks}${text.slice(index + whole.length)}`
+  return [begin + rest, begin.length]
 }
 
 function declarationOf(clause, name, options) {
@@ -154,5 +163,5 @@ function declarationOf(clause, name, options) {
   const pattern = `{ ${named.map(([from, to = from]) => `${from}: ${to}`).join(', ')} }`
   const [, space] = /^\*\s*as\s+(\S+)$/.exec(rest) ?? []
   if (space) return `const ${space} = ${load}${byDefault ? `, ${pattern} = ${space}` : ''}`
-  return named.length > 0 ? `const ${pattern} = ${load}` : load
+  return `const ${pattern} = ${load}`
 }

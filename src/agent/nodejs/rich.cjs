@@ -8,6 +8,8 @@ const LONGEST_TEXT = 65536
 const LONGEST_PART = 5 * 1024 * 1024
 const LONGEST_RECORD = 8 * 1024 * 1024
 // Whatever the program makes of them
+const { Array, ArrayBuffer, Buffer, Map, Number, Object, Promise, SyntaxError, process } =
+  globalThis
 const { readSync, writeSync } = fs
 const { parse, stringify } = JSON
 const told = { unsent: Buffer.alloc(0), owed: 0 }
@@ -82,7 +84,11 @@ function attempt(action) {
   }
 }
 
+/** A proxy of the user's may throw here. */
+const isOf = (kind, thrown) => attempt(() => thrown instanceof kind)
+
 function give(value, bundle, isMain) {
+  attempt(() => trim(value))
   const parts = {}
   const sizes = {}
   for (const [type, name] of Object.entries(NAMES)) {
@@ -123,6 +129,8 @@ function shorten(text, end = 0) {
   return `${text.slice(0, begin)}\n[${text.length - begin - end} characters left out]${rest}`
 }
 
+/** What throws where it is looked at. */
+const SHY = '[it cannot be shown]'
 const OUR_FRAMES = /\n +at .*\[eval\].*/g
 /** What called the user's first frame. */
 const FRAMES_BELOW = /(?:\n +at (?:new Promise \(<anonymous>\)|(?:.*[( ])?node:.*))+$/
@@ -135,6 +143,11 @@ function trim(error) {
 }
 
 function tellError(thrown) {
+  const shy = { name: typeof thrown, message: SHY, traceback: SHY }
+  tell('r', { type: 'error', ...(attempt(() => describe(thrown)) ?? shy) })
+}
+
+function describe(thrown) {
   trim(thrown)
   const isError = util.types.isNativeError(thrown) || thrown instanceof Error
   const type = Object(thrown) === thrown ? thrown.constructor?.name : typeof thrown
@@ -145,5 +158,5 @@ function tellError(thrown) {
     traceback: text ?? thrown.stack,
   }
   const entries = Object.entries(strings).map(([name, each]) => [name, shorten(`${each}`, 30000)])
-  tell('r', { type: 'error', ...Object.fromEntries(entries) })
+  return Object.fromEntries(entries)
 }

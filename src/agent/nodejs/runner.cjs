@@ -79,11 +79,13 @@ function fail(thrown) {
 }
 
 function print(thrown) {
-  trim(thrown)
   const isError = util.types.isNativeError(thrown)
-  const text = util.inspect(thrown)
-  const plain = isError && text === `[${thrown.stack}]` ? thrown.stack : text
-  process.stderr.write(`${isError ? '' : 'Uncaught '}${plain}\n`)
+  const text = attempt(() => {
+    trim(thrown)
+    const shown = util.inspect(thrown)
+    return isError && shown === `[${thrown.stack}]` ? thrown.stack : shown
+  })
+  process.stderr.write(`${isError ? '' : 'Uncaught '}${text ?? SHY}\n`)
 }
 
 // What it has before its first job

@@ -88,7 +88,7 @@ const isCaught = () =>
 function tellUncaught(error) {
   if (isCaught()) return
   // Where it is Node knows when it prints it: from the first try it is known now.
-  const isFault = error?.name === 'SyntaxError' && error.message === fault?.message
+  const isFault = isOf(SyntaxError, error) && attempt(() => error.message === fault.message)
   tellError(isFault ? fault : error)
 }
 

@@ -22,7 +22,7 @@ async function callEntry({ entry, args, kwargs }, modules) {
     }
     tell('r', { type: 'value', value: simple })
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!isOf(Refusal, error)) throw error
     tell('r', { type: 'refusal', reason: error.reason, message: error.message })
     process.exitCode = 1
   }

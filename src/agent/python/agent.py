@@ -19,7 +19,7 @@ class Agent:
         os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8', PYTHONUNBUFFERED='1')
         for name, value in (('MPLBACKEND', 'Agg'), ('MPLCONFIGDIR', MATPLOTLIB)):
             os.environ.setdefault(name, value)
-        self.counts = {cause: counter(cause) for cause in COUNTERS}
+        self.verdicts = Verdicts()
 
     # The loop
 
@@ -294,30 +294,6 @@ class Agent:
     def forget_spare(self, spare):
         spare.close()
         self.spares.remove(spare)
-
-    def verdict(self, status, usage):
-        killer = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
-        exit = {
-            'exitCode': None if killer else os.WEXITSTATUS(status),
-            'signal': killer and signal_name(killer),
-            'usage': {
-                'cpuMs': round((usage.ru_utime + usage.ru_stime) * 1000, 3),
-                'maxRssBytes': usage.ru_maxrss * 1024,
-            },
-        }
-        if exit['exitCode'] != 0:
-            exit['cause'] = self.cause()
-        return exit
-
-    def cause(self):
-        """What the kernel refused it, if that is why it failed."""
-        found = None
-        for cause in COUNTERS:
-            count = counter(cause)
-            if count > self.counts[cause]:
-                found = found or cause
-            self.counts[cause] = count
-        return found or ('disk' if is_full(WORKSPACE) or is_full('/tmp') else None)
 
 
 run_code(Agent().main())

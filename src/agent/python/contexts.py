@@ -47,13 +47,12 @@ class Context:
 
 
 def bound(idle):
-    """Together they may hold so much: else who has been idle longest goes."""
-    sizes = [own_bytes(one.program.pid) - one.base for one in idle]
-    for one, size in zip(idle, list(sizes)):
-        if sum(sizes) <= CONTEXT_BYTES:
-            break
-        sizes.remove(size)
-        one.evict()
+    """But for the last, they may hold so much together: else who has been idle longest goes."""
+    older = idle[:-1]
+    sizes = [own_bytes(one.program.pid) - one.base for one in older]
+    while sum(sizes) > CONTEXT_BYTES:
+        older.pop(0).evict()
+        sizes.pop(0)
 
 
 def own_bytes(pid):

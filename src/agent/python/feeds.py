@@ -158,7 +158,8 @@ class Records(Outlet):
             self.pump()
 
     def pump(self):
-        """Goes on as far as output, credit and child allow."""
+        """Goes on as far as output, credit and child allow, or for its turn: there are others."""
+        end = time.monotonic() + TURN_S
         while not self.is_held():
             data = self.head[: self.budget] or self.read(self.wanted())
             if data is None:
@@ -167,6 +168,8 @@ class Records(Outlet):
                 self.over = self.is_last
                 return self.hang_up()
             self.take(data)
+            if self.fd >= 0 and time.monotonic() > end:
+                return self.agent.watch(self.fd, select.EPOLLIN, self.pump)
         self.agent.unwatch(self.fd)
 
     def is_held(self):
@@ -217,6 +220,7 @@ class Records(Outlet):
         tag, self.tag, self.marks = self.tag, b'', []
         if tag == b'r':
             self.feed.push(b'!')
+            self.rest.clear()  # who waits for this has said no more
         elif tag == b'y':
             self.program.ready()
         elif len(data) == self.END.size:

@@ -13,6 +13,7 @@ import builtins
 import enum
 import errno
 import gc
+import io
 import json
 import linecache
 import os
@@ -42,7 +43,7 @@ SPARES = 2
 NOBODY = 65534
 CONFIG = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
 WORKSPACE = CONFIG.get('workspace', '/workspace')
-CONTEXT_BYTES = CONFIG.get('contextBytes', 128 * 1024 * 1024)
+CONTEXT_BYTES = CONFIG.get('contextBytes', 64 * 1024 * 1024)
 COUNTERS = {
     'oom': ('oom_kill', '/sys/fs/cgroup/memory.events', '/sys/fs/cgroup/memory/memory.oom_control'),
     'pids': ('max', '/sys/fs/cgroup/pids.events', '/sys/fs/cgroup/pids/pids.events'),

@@ -79,3 +79,34 @@ def is_full(folder):
         return os.statvfs(folder).f_bavail == 0
     except OSError:
         return False
+
+
+class Verdicts:
+    """How programs ended, and what the kernel refused them."""
+
+    def __init__(self):
+        self.counts = {cause: counter(cause) for cause in COUNTERS}
+
+    def of(self, status, usage):
+        killer = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+        exit = {
+            'exitCode': None if killer else os.WEXITSTATUS(status),
+            'signal': killer and signal_name(killer),
+            'usage': {
+                'cpuMs': round((usage.ru_utime + usage.ru_stime) * 1000, 3),
+                'maxRssBytes': usage.ru_maxrss * 1024,
+            },
+        }
+        if exit['exitCode'] != 0:
+            exit['cause'] = self.cause()
+        return exit
+
+    def cause(self):
+        """What the kernel refused it, if that is why it failed."""
+        found = None
+        for cause in COUNTERS:
+            count = counter(cause)
+            if count > self.counts[cause]:
+                found = found or cause
+            self.counts[cause] = count
+        return found or ('disk' if is_full(WORKSPACE) or is_full('/tmp') else None)

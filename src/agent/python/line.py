@@ -4,6 +4,8 @@
 class Line:
     """The child's end of its socket, which is descriptor 3."""
 
+    pid = None
+
     def begin(self):
         self.pid, self.socket = os.getpid(), os.fstat(3)[1:3]
         self.lock, self.inbox = _thread.allocate_lock(), bytearray()
@@ -64,7 +66,17 @@ def flush():
 
 
 def uninterrupted(action):
-    """An interrupt comes after it: half a record would be the last."""
+    """Signals come after it: half a record would be the last, a handler may display as well."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        unswerved(action)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def unswerved(action):
+    """Nor does an interrupt come that another thread has taken."""
     came = []
     try:
         handler = signal.signal(signal.SIGINT, lambda *_: came.append(True))

@@ -68,7 +68,7 @@ class Program:
     def exited(self, status, usage):
         if self.trouble >= 0:
             self.begin()
-        self.exit = self.agent.verdict(status, usage)
+        self.exit = self.agent.verdicts.of(status, usage)
         if self.context:
             self.context.closed(self.exit)
         self.inlet.close()

@@ -32,12 +32,11 @@ def bundle_of(value):
         if ask(value, '_ipython_display_'):
             return None
         for given in ask(value, '_repr_mimebundle_', include=None, exclude=None):
-            given = given[0] if isinstance(given, tuple) else given
             bundle.update(given if isinstance(given, dict) else {})
         for mime, name in NAMES.items():
             if name != 'text' and mime not in bundle:
                 for given in ask(value, '_repr_%s_' % name):
-                    bundle[mime] = given[0] if isinstance(given, tuple) else given
+                    bundle[mime] = given
         if figures.has(value):
             bundle['image/png'] = figures.png_of(value)
     if bundle.get('text/plain') is None:
@@ -54,12 +53,13 @@ def claims_all(value):
 
 
 def ask(value, name, **options):
-    """What such a method gives, in a tuple: an empty one, where there is none or it fails."""
+    """What such a method gives, in a list: an empty one, where there is none or it fails."""
     try:
         method = getattr(value, name, None)
-        return () if method is None else (method(**options),)
+        found = [] if method is None else [method(**options)]
+        return [one[0] if isinstance(one, tuple) else one for one in found]  # without metadata
     except Exception:
-        return ()
+        return []
 
 
 def show(bundle, is_main):
@@ -130,7 +130,7 @@ class Figures:
     """Pyplot's: `show()` shows those that are open, and so does the end of a run."""
 
     def __init__(self):
-        self.shown = []
+        self.shown, self.pyplot = [], None
 
     def watch(self):
         if 'matplotlib.pyplot' in sys.modules:
@@ -142,7 +142,7 @@ class Figures:
         def show(*_args, **_kwargs):  # a function: no method has the attributes that pyplot sets
             self.show()
 
-        pyplot.show = show
+        pyplot.show, self.pyplot = show, pyplot
 
     def find_spec(self, name, *_):
         if name != 'matplotlib.pyplot':
@@ -165,26 +165,23 @@ class Figures:
         return module is not None and isinstance(value, module.Figure)
 
     def png_of(self, figure):
-        import io
-
         self.shown.append(figure)
         file = io.BytesIO()
         figure.savefig(file, format='png', bbox_inches='tight')
         return file.getvalue()
 
     def show(self):
-        pyplot = sys.modules['matplotlib.pyplot']
         try:
-            for number in pyplot.get_fignums():
-                figure = pyplot.figure(number)
+            for number in self.pyplot.get_fignums():
+                figure = self.pyplot.figure(number)
                 if figure.axes and not any(figure is one for one in self.shown):
                     display(figure)
         finally:
             self.shown.clear()
-            pyplot.close('all')
+            self.pyplot.close('all')
 
     def finish(self):
-        if 'matplotlib.pyplot' in sys.modules:
+        if self.pyplot and os.getpid() == line.pid:
             self.show()
 
 

@@ -87,10 +87,10 @@ def run(job, file, names):
                 bundle = bundle_of(value)
                 if bundle:
                     show(bundle, True)
+        except SystemExit as exit:
+            return exit_status(exit.code)
         finally:
             figures.finish()
-    except SystemExit as exit:
-        return exit_status(exit.code)
     except Refusal as refused:
         reason, message = refused.args
         line.say(as_utf8({'type': 'refusal', 'reason': reason, 'message': message}))
@@ -104,21 +104,31 @@ def run(job, file, names):
 def execute(code, file, names):
     """Runs it, and gives the value of its last statement where that is an expression."""
     # Kept where tracebacks and `inspect` look for the lines of what is in no file.
-    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
-    tree = compile(code, file, 'exec', ONLY_AST, dont_inherit=True)
-    last = tree.body and isinstance(tree.body[-1], _ast.Expr) and tree.body.pop()
-    flags, steps = TOP_LEVEL_AWAIT, []
-    if tree.body:
-        steps.append(compile(tree, file, 'exec', flags, dont_inherit=True))
-        flags |= steps[0].co_flags & FUTURES
-    if last:
-        steps.append(compile(_ast.Expression(last.value), file, 'eval', flags, dont_inherit=True))
+    linecache.cache[file] = (len(code), None, io.StringIO(code, None).readlines(), file)
+    steps, last = steps_of(code, file)
     value = None
     for step in steps:
         value = eval(step, names)
         if step.co_flags & IS_COROUTINE:
             value = wait_for(value)
     return value if value is not None and not ends_in_semicolon(code, last) else None
+
+
+def steps_of(code, file):
+    flags, steps = TOP_LEVEL_AWAIT, []
+    try:
+        tree = compile(code, file, 'exec', ONLY_AST, dont_inherit=True)
+        last = tree.body and isinstance(tree.body[-1], _ast.Expr) and tree.body.pop()
+        if tree.body:
+            steps.append(compile(tree, file, 'exec', flags, dont_inherit=True))
+            flags |= steps[0].co_flags & FUTURES
+        if last:
+            value = _ast.Expression(last.value)
+            steps.append(compile(value, file, 'eval', flags, dont_inherit=True))
+        return steps, last
+    except RecursionError:
+        pass  # it is deeper than trees may be, code may: then it has no value
+    return [compile(code, file, 'exec', TOP_LEVEL_AWAIT, dont_inherit=True)], None
 
 
 def ends_in_semicolon(code, last):
@@ -130,7 +140,9 @@ def wait_for(awaitable):
     """One event loop serves all that a process awaits."""
     import asyncio
 
-    loop = wait_for.loop = wait_for.loop or asyncio.new_event_loop()
+    if wait_for.loop is None or wait_for.loop.is_closed():
+        wait_for.loop = asyncio.new_event_loop()
+    loop = wait_for.loop
     asyncio.set_event_loop(loop)
 
     async def wait():
@@ -152,10 +164,13 @@ def print_error(error, file):
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename != file:
         trace = trace.tb_next
-    if sys.excepthook is not sys.__excepthook__:
-        sys.excepthook(type(error), error, trace)
-    else:
-        traceback.print_exception(type(error), error, trace)
+    for hook in (sys.excepthook, traceback.print_exception):
+        try:
+            if hook is not sys.__excepthook__:
+                hook(type(error), error, trace)
+                break
+        except Exception:
+            continue  # the user's has failed, or stderr is closed
     return trace
 
 
@@ -177,7 +192,7 @@ def leave(status, names):
         for name in [name for name in names if not name.startswith('__')]:
             names[name] = None
         for stream in (sys.stdout, sys.stderr):
-            if stream and not stream.closed:
+            if stream and not getattr(stream, 'closed', False):
                 stream.flush()
     except BaseException as error:
         status = status or 120

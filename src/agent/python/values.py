@@ -35,7 +35,7 @@ def plain(value, path, above):
     if isinstance(value, (bytes, bytearray, memoryview)):
         import binascii
 
-        return binascii.b2a_base64(value, newline=False).decode()
+        return binascii.b2a_base64(bytes(value), newline=False).decode()
     dates = sys.modules.get('datetime')
     if dates and isinstance(value, (dates.date, dates.time)):
         return value.isoformat()
@@ -78,7 +78,8 @@ def members(value, path, above):
     found = {}
     for key, one in value.items():
         if isinstance(key, bool) or not isinstance(key, (str, int)):
-            refuse(path, 'has a key of type %s: strings and integers can be' % type(key).__name__)
+            kind = type(key).__name__[:100]
+            refuse(path, 'has a key of type %s: strings and integers can be' % kind)
         name = str.__str__(key) if isinstance(key, str) else int.__repr__(key)
         if name in found:
             refuse(path, 'has two keys that are the same in JSON')
