@@ -85,10 +85,11 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
    *
    * Take it at once, before anything is awaited: a program whose stdin nobody took reads its end.
    * Writing rejects with `SANDBOX_STDIN_CLOSED` when the program is over, when the `stdin` option was
-   * given, and where it was taken too late.
+   * given, where it was taken too late, and in a context.
    */
   get stdin(): WritableStream<string | Uint8Array> {
-    const isOpen = !this.#hasBegun && this.#options.stdin === undefined
+    const isTaken = this.#hasBegun || this.#options.stdin !== undefined
+    const isOpen = !isTaken && this.#program?.hasInput
     this.#stdin ??= stdinOf(isOpen ? this.#program : undefined)
     return this.#stdin
   }

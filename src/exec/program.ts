@@ -105,6 +105,11 @@ export class Program {
     return this.#started.promise
   }
 
+  /** Whether it has a stdin: a context's is at its end. */
+  get hasInput(): boolean {
+    return this.#limits.context === undefined
+  }
+
   get isOver(): boolean {
     return this.#isOver || this.#exchange?.isOver === true
   }
@@ -197,12 +202,12 @@ export class Program {
 
   /** Signals it, and what descends from it. */
   signal(name: string): void {
-    if (name === 'SIGKILL') {
+    if (name === 'SIGKILL' || !this.#exchange) {
       this.end('abort')
       return this.#exchange?.stop('SIGKILL')
     }
     this.#signalled.add(name)
-    this.#exchange?.signal(name)
+    this.#exchange.signal(name)
   }
 
   readonly #open = (): void => {

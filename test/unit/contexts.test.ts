@@ -226,6 +226,28 @@ describe('a context', () => {
     },
   )
 
+  it('reads nothing', async () => {
+    const { context, sandbox } = await withContext()
+    const handle = sandbox.runCode('x', { context })
+    handle.catch(() => {})
+    expect(await errorOf(handle.stdin.getWriter().write('x'))).toMatchObject({
+      code: 'SANDBOX_STDIN_CLOSED',
+    })
+  })
+
+  it('never runs what is signalled while it waits', async () => {
+    const { agent, context, sandbox } = await withContext()
+    const first = sandbox.runCode('first', { context })
+    const second = sandbox.runCode('second', { context })
+    second.kill('SIGINT')
+    expect(await second).toMatchObject({ killedBy: 'abort', exitCode: null, context: 'kept' })
+    await flow()
+    agent.done(2)
+    await first
+    await flow()
+    expect(codesOf(agent)).toEqual([undefined, 'first'])
+  })
+
   it('ends with its lease', async () => {
     const { agent, context, sandbox } = await withContext()
     const running = sandbox.runCode('x', { context }).then((end) => end)
