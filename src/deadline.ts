@@ -5,6 +5,11 @@ export interface Deadline {
   clear: () => void
 }
 
+/** Whether a signal aborted because the time was over. */
+export function isLate(reason: unknown): reason is DOMException {
+  return reason instanceof DOMException && reason.name === 'TimeoutError'
+}
+
 /**
  * Makes one. `AbortSignal.any()` would do, but each leaves a trace in a parent that lives as long as
  * the pool: 8 MB after 100,000 launches.

@@ -81,7 +81,7 @@ export function defineLanguage(definition: DefinedLanguage): DefinedLanguage {
 }
 
 /** The command that runs code of a language, once its file is written. */
-export function argvOf(
+export function commandOf(
   { compile, run }: Pick<LanguageProgram, 'compile' | 'run'>,
   args: readonly string[] = [],
 ): readonly string[] {

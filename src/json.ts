@@ -17,15 +17,14 @@ export function whyNotJson(
   levels = MAX_JSON_DEPTH,
 ): string | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined
-  if (typeof value === 'number') {
-    return Number.isFinite(value) ? undefined : `${place || 'it'} is ${value}`
-  }
-  if (typeof value !== 'object') return `${place || 'it'} is ${withArticle(typeof value)}`
-  if (levels === 0) return `${place.slice(0, 100)}... is nested too deeply, or in itself`
+  const where = place.length > 100 ? `${place.slice(0, 100)}...` : place || 'it'
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${where} is ${value}`
+  if (typeof value !== 'object') return `${where} is ${withArticle(typeof value)}`
+  if (levels === 0) return `${where} is nested too deeply, or in itself`
   if (Array.isArray(value)) return firstOf(value.entries(), (at) => `${place}[${at}]`, levels)
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
-    return `${place || 'it'} is not a plain object`
+    return `${where} is not a plain object`
   }
   // As JSON.stringify does: what is undefined is not there.
   const entries = Object.entries(value).filter(([, each]) => each !== undefined)

@@ -6,8 +6,9 @@ import { callResult } from './code/call.js'
 import type { CodeContext, CodeContextOptions } from './code/contexts.js'
 import { CodeContexts } from './code/contexts.js'
 import { codeResult } from './code/result.js'
+import { deadlineIn } from './deadline.js'
 import type { LanguageProgram } from './defined-language.js'
-import { argvOf as programArgv } from './defined-language.js'
+import { commandOf } from './defined-language.js'
 import { SandboxError, SandboxFileError } from './errors.js'
 import * as formats from './exec/format.js'
 import { ExecHandle } from './exec/handle.js'
@@ -19,6 +20,7 @@ import type {
   RunCodeOptions,
   TextOutput,
 } from './exec/options.js'
+import type { ProgramLimits } from './exec/limits.js'
 import { Program } from './exec/program.js'
 import type { CodeResult, ExecResult } from './exec/result.js'
 import { handleOf } from './exec/start.js'
@@ -30,6 +32,7 @@ import type { SandboxProcess } from './process/process.js'
 import type { StartProcessOptions } from './process/processes.js'
 import { Processes } from './process/processes.js'
 import { SandboxFiles } from './sandbox-files.js'
+import { Turns } from './turns.js'
 
 const DEFAULT_TIMEOUT_MS = 30_000
 
@@ -77,6 +80,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   readonly #program: LanguageProgram | undefined
   readonly #processes = new Processes()
   readonly #contexts = new CodeContexts()
+  readonly #turns = new Turns()
 
   /** For the pool; people get one from `acquire()` or the middleware. */
   constructor(lease: Lease<Channel>, about: SandboxAbout) {
@@ -156,11 +160,17 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   async createCodeContext(options: CodeContextOptions = {}): Promise<CodeContext> {
     this.#refuseWhereDefined('createCodeContext')
     const checked = check(calls.ContextCall, options, 'createCodeContext')
-    const { cwd, timeoutMs, signal } = checked
-    if (cwd !== undefined && (await this.stat(cwd, { timeoutMs, signal })).type !== 'directory') {
-      throw new SandboxFileError('ENOTDIR', cwd, 'not a directory')
+    const { cwd, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = checked
+    const deadline = deadlineIn(timeoutMs, signal)
+    try {
+      const call = { signal: deadline.signal }
+      if (cwd !== undefined && (await this.stat(cwd, call)).type !== 'directory') {
+        throw new SandboxFileError('ENOTDIR', cwd, 'not a directory')
+      }
+      return await this.#contexts.create(this.#use(), this.language, checked, deadline.signal)
+    } finally {
+      deadline.clear()
     }
-    return this.#contexts.create(this.#use(), this.language, checked)
   }
 
   /** The contexts of this lease, in the order of their creation. */
@@ -174,7 +184,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT`.
    */
   async deleteCodeContext(context: CodeContext | string): Promise<void> {
-    await this.#contexts.delete(check(calls.ContextNamed, context, 'deleteCodeContext'))
+    await this.#contexts.delete(check(calls.ContextName, context, 'deleteCodeContext'))
   }
 
   /**
@@ -256,6 +266,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   #startCode(code: string, options: RunCodeOptions): Program {
     const checked = check(calls.RunCall, options, 'runCode')
     const { args, context, timeoutMs = DEFAULT_TIMEOUT_MS, ...rest } = checked
+    const { cwd, env } = rest
     const limits = { ...rest, timeoutMs }
     const text = codeOf(code, 'runCode')
     if (context !== undefined) {
@@ -265,15 +276,26 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
       const request = { op: 'run', code: text, context: found.about.id } as const
       return found.run((turn) => new Program(lease, request, { ...limits, ...turn }))
     }
-    const { cwd, env } = rest
-    if (!this.#program) {
-      return new Program(this.#use(), { op: 'run', code: text, cwd, env, args }, limits)
-    }
-    const { file } = this.#program
-    const after = this.writeFile(cwd === undefined ? file : `${cwd}/${file}`, text)
-    const argv = programArgv(this.#program, args ?? [])
-    const request = { op: 'exec', argv, cwd, env: { ...this.#program.env, ...env } } as const
-    return new Program(this.#use(), request, { ...limits, after })
+    const lease = this.#use()
+    if (this.#program) return this.#startFile(lease, this.#program, text, args ?? [], limits)
+    return new Program(lease, { op: 'run', code: text, cwd, env, args }, limits)
+  }
+
+  /** Of a defined language. One at a time: each writes the same file. */
+  #startFile(
+    lease: Lease<Channel>,
+    program: LanguageProgram,
+    code: string,
+    args: readonly string[],
+    { cwd, env, ...limits }: ProgramLimits & Pick<ProgramOptions, 'cwd' | 'env'>,
+  ): Program {
+    const argv = commandOf(program, args)
+    const request = { op: 'exec', argv, cwd, env: { ...program.env, ...env } } as const
+    const file = cwd === undefined ? program.file : `${cwd}/${program.file}`
+    return this.#turns.take((turn) => {
+      const after = turn.then(() => this.writeFile(file, code, { signal: limits.signal }))
+      return new Program(lease, request, { ...limits, after })
+    })
   }
 
   #refuseWhereDefined(where: string): void {

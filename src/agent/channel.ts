@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { Container, ContainerExit } from '../engine/engine.js'
+import { isLate } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
 import { Exchange } from './exchange.js'
@@ -162,13 +163,14 @@ function parseJson(payload: Buffer): unknown {
 
 /** A first word that did not come in time is the agent's failure, any other abort the caller's. */
 function lateOr(reason: unknown, name: string): unknown {
-  const isLate = reason instanceof DOMException && reason.name === 'TimeoutError'
-  return isLate ? agentFailed(name, 'it has not said a word in time') : reason
+  return isLate(reason) ? agentFailed(name, 'it has not said a word in time') : reason
 }
 
 function startFailed(name: string, failed: Failure): SandboxError {
   const { preload, message } = failed
-  if (preload === undefined) return agentFailed(name, message)
+  if (preload === undefined) {
+    return new SandboxError('SANDBOX_INTERPRETER_MISSING', `${name} is of no use: ${message}`)
+  }
   return new SandboxError(
     'SANDBOX_PRELOAD_FAILED',
     `the preload ${JSON.stringify(preload)} could not be imported in ${name}: ${message}`,

@@ -1,3 +1,4 @@
+import type { RichResult } from '../exec/records.js'
 import { CHUNK_BYTES, Stream } from '../agent/protocol.js'
 import { GrowingBuffer } from './growing.js'
 
@@ -5,6 +6,8 @@ import { GrowingBuffer } from './growing.js'
 export interface Piece {
   stream: number
   bytes: Buffer
+  /** What of the bytes are records. */
+  results: readonly RichResult[]
 }
 
 /** More pieces than this, and the order between streams is given up for memory. */
@@ -15,20 +18,22 @@ const MAX_PIECES = 256
  * bounded by the credit of the streams, its length by `MAX_PIECES`.
  */
 export class Inbox {
-  readonly #pieces: { stream: number; buffer: GrowingBuffer }[] = []
+  readonly #pieces: { stream: number; buffer: GrowingBuffer; results: RichResult[] }[] = []
   #isOver = false
   #wake: (() => void) | undefined
 
-  push(stream: number, bytes: Buffer): void {
+  push(stream: number, bytes: Buffer, results: readonly RichResult[] = []): void {
     const last = this.#pieces.at(-1)
     const isFull = this.#pieces.length >= MAX_PIECES
     const fits = last?.stream === stream && last.buffer.size + bytes.length <= CHUNK_BYTES
     const piece = isFull ? this.#nearest(stream) : last
-    if (piece && (isFull || fits)) piece.buffer.push(bytes)
-    else {
+    if (piece && (isFull || fits)) {
+      piece.buffer.push(bytes)
+      piece.results.push(...results)
+    } else {
       const buffer = new GrowingBuffer()
       buffer.push(bytes, bytes.length) // seldom more comes to it
-      this.#pieces.push({ stream, buffer })
+      this.#pieces.push({ stream, buffer, results: [...results] })
     }
     this.#notify()
   }
@@ -58,7 +63,9 @@ export class Inbox {
   /** The oldest piece, if there is one now. */
   takeNow(): Piece | undefined {
     const piece = this.#pieces.shift()
-    return piece && { stream: piece.stream, bytes: piece.buffer.bytes() }
+    if (!piece) return undefined
+    const { stream, buffer, results } = piece
+    return { stream, bytes: buffer.bytes(), results }
   }
 
   #notify(): void {

@@ -1,12 +1,12 @@
 import type { Channel } from '../agent/channel.js'
 import type { Exchange, Outcome } from '../agent/exchange.js'
 import type { OpenRequest } from '../agent/protocol.js'
-import { deadlineIn } from '../deadline.js'
-import { deferred } from '../deferred.js'
+import { isLate } from '../deadline.js'
 import { SandboxError } from '../errors.js'
 import type { ProgramLimits } from '../exec/limits.js'
 import type { Program } from '../exec/program.js'
 import type { Lease } from '../lease.js'
+import { Turns } from '../turns.js'
 
 /** Names and values that live from one run to the next: a notebook's memory. */
 export interface CodeContext {
@@ -46,7 +46,6 @@ type ContextName = string | { id: string }
 
 /** Each is a process, and the memory of the container is for all of them. */
 const MAX_CONTEXTS = 8
-const DEFAULT_TIMEOUT_MS = 30_000
 
 /** The contexts of a lease. */
 export class CodeContexts {
@@ -56,7 +55,8 @@ export class CodeContexts {
   async create(
     lease: Lease<Channel>,
     language: string,
-    options: CodeContextOptions,
+    { name, cwd, env }: CodeContextOptions,
+    signal: AbortSignal,
   ): Promise<CodeContext> {
     if (this.#byId.size >= MAX_CONTEXTS) {
       throw new SandboxError(
@@ -65,19 +65,15 @@ export class CodeContexts {
         { suggestion: 'Delete one with deleteCodeContext()' },
       )
     }
-    const { name, cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options
     const id = `context-${++this.#created}`
     const about = { id, name, language, cwd: cwd ?? '/workspace' }
     const context = new Context(lease, about, { op: 'open', context: id, cwd, env })
     this.#byId.set(id, context)
-    const deadline = deadlineIn(timeoutMs, signal)
     try {
-      await context.open(deadline.signal)
+      await context.open(signal)
     } catch (error) {
       this.#byId.delete(id)
       throw error
-    } finally {
-      deadline.clear()
     }
     return context.about
   }
@@ -93,14 +89,14 @@ export class CodeContexts {
     const found = this.#byId.get(id)
     // One of another lease may have the same id.
     if (found && (typeof context === 'string' || found.about === context)) return found
-    throw unknown(this.list())
+    throw unknownContext(this.list())
   }
 
   /** @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT`. */
   async delete(context: ContextName): Promise<void> {
     const found = this.get(context)
     this.#byId.delete(found.about.id)
-    await found.close(() => unknown(this.list()))
+    await found.close(() => unknownContext(this.list()))
   }
 }
 
@@ -114,7 +110,8 @@ class Context {
   readonly #request: OpenRequest
   #process: Exchange | undefined
   #current: Program | undefined
-  #lastTurn: Promise<unknown> = Promise.resolve()
+  #opening: Promise<void> | undefined
+  readonly #turns = new Turns()
   #deaths = 0
   #death: SandboxError | undefined
   /** The last death, until somebody has been told. */
@@ -136,7 +133,11 @@ class Context {
     if (signal?.aborted) stop()
     const started = await process.started
     signal?.removeEventListener('abort', stop)
-    if (!started || signal?.aborted) throw notOpened(id, await process.outcome, signal)
+    if (this.#closed) process.stop('SIGKILL')
+    if (!started || signal?.aborted || this.#closed) {
+      const outcome = await process.outcome
+      throw this.#closed?.() ?? notOpened(id, outcome, signal)
+    }
     this.#process = process
     void process.outcome.then((outcome) => this.#die(outcome))
   }
@@ -144,21 +145,19 @@ class Context {
   #die(outcome: Outcome): void {
     this.#process = undefined
     this.#deaths++
-    this.#death = lost(this.about.id, outcome)
+    this.#death = contextLost(this.about.id, outcome)
     this.#untold = this.#death
   }
 
   /** Runs a program of it when those before it are over. */
   run(start: (limits: Pick<ProgramLimits, 'after' | 'context'>) => Program): Program {
     const deaths = this.#deaths
-    const turn = this.#lastTurn
-    const over = deferred<void>()
-    this.#lastTurn = turn.then(() => over.promise)
-    const after = turn.then(() => this.#begin(program, deaths))
     const state = () => (this.#process && deaths === this.#deaths ? 'kept' : 'lost')
-    const program = start({ after, context: { state } })
-    void program.ended.then(() => over.resolve())
-    return program
+    return this.#turns.take((turn) => {
+      const after = turn.then(() => this.#begin(program, deaths))
+      const program = start({ after, context: { state } })
+      return program
+    })
   }
 
   /** Ends its process, and what runs in it; whoever waits for its turn gets the error. */
@@ -177,18 +176,20 @@ class Context {
     const untold = this.#untold
     this.#untold = undefined
     if (untold ?? deaths !== this.#deaths) throw untold ?? this.#death
-    if (!this.#process) await this.open()
+    // Its own limits may end the program meanwhile: the next one waits for the same process.
+    this.#opening ??= this.#process ? undefined : this.open()
+    await this.#opening?.finally(() => (this.#opening = undefined))
     this.#current = program
   }
 }
 
-function unknown(known: readonly CodeContext[]): SandboxError {
+function unknownContext(known: readonly CodeContext[]): SandboxError {
   const ids = known.map(({ id }) => id)
   const which = ids.length > 0 ? `there are ${ids.join(', ')}` : 'none was created, or left'
   return new SandboxError('SANDBOX_UNKNOWN_CONTEXT', `no context has this id: ${which}`)
 }
 
-function lost(id: string, outcome: Outcome): SandboxError {
+function contextLost(id: string, outcome: Outcome): SandboxError {
   return new SandboxError('SANDBOX_CONTEXT_LOST', `${id} is lost: its process ${fate(outcome)}`, {
     suggestion: 'All that it knew is gone; the next run begins anew',
   })
@@ -196,16 +197,17 @@ function lost(id: string, outcome: Outcome): SandboxError {
 
 function fate(outcome: Outcome): string {
   if ('lost' in outcome) return 'went with its container'
-  const { exitCode, signal, cause } = outcome.done
+  const { exitCode, signal, cause, error } = outcome.done
+  if (error) return `could not be started: ${error.code}`
+  if (cause === 'pids') return 'was refused: the sandbox has as many processes as it may'
   if (cause === 'oom') return 'was ended because the memory of the sandbox is short'
   return signal ? `was ended by ${signal}` : `has exited with ${exitCode ?? 'no code'}`
 }
 
 function notOpened(id: string, outcome: Outcome, signal: AbortSignal | undefined): unknown {
-  const reason: unknown = signal?.reason
-  const isLate = reason instanceof DOMException && reason.name === 'TimeoutError'
-  if (signal?.aborted && !isLate) return reason
-  const why = isLate ? 'it has not begun in time' : `its process ${fate(outcome)}`
-  const code = isLate ? 'SANDBOX_WAIT_TIMEOUT' : 'SANDBOX_CONTEXT_LOST'
+  const wasLate = isLate(signal?.reason)
+  if (signal?.aborted && !wasLate) return signal.reason
+  const why = wasLate ? 'it has not begun in time' : `its process ${fate(outcome)}`
+  const code = wasLate ? 'SANDBOX_WAIT_TIMEOUT' : 'SANDBOX_CONTEXT_LOST'
   return new SandboxError(code, `${id} could not be created: ${why}`)
 }

@@ -4,13 +4,13 @@ import type { CodeResult, ExecResult } from '../exec/result.js'
 
 /** What came of code: of its program, and what it has said beside its output. */
 export function codeResult<Data>(plain: ExecResult<Data>, program: Program): CodeResult<Data> {
-  const { results } = program.records
+  const { results, left } = program.records
   const text = results.find(({ isMain }) => isMain)?.text
   const result: CodeResult<Data> = {
     ...plain,
     ...(text !== undefined && { text }),
     results,
-    ...program.codeEnd,
+    ...program.codeEnd(left),
     get logs() {
       const { stdout, stderr } = program.kept
       return { stdout: linesOf(stdout), stderr: linesOf(stderr) }

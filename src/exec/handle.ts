@@ -9,11 +9,12 @@ import type { Program } from './program.js'
 import { DEFAULT_MAX_OUTPUT_BYTES } from './program.js'
 import { Stream } from '../agent/protocol.js'
 import type { RichResult } from './records.js'
-import { RecordReader } from './records.js'
+import { MAX_RESULT_BYTES } from './records.js'
 import { stdinOf } from './stdin.js'
 
-/** Who iterates has had it all: the result keeps no more than this of each stream. */
-const KEPT_BESIDE_EVENTS_BYTES = 64 * 1024
+/** Who iterates has had it all: the result keeps no more than this of each stream, and of results. */
+const KEPT_BESIDE_EVENTS = [64 * 1024, 64 * 1024] as const
+const KEPT_BESIDE_CALLBACKS = [DEFAULT_MAX_OUTPUT_BYTES, MAX_RESULT_BYTES] as const
 
 /** What the caller is given of what every program gives. */
 export type Conclude<Data, Result> = (result: ExecResult<Data>, program: Program) => Result
@@ -137,10 +138,12 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<ExecEvent<Data>, void, undefined> {
     this.#result.catch(() => {}) // the loop tells why it failed
-    yield* this.#events(KEPT_BESIDE_EVENTS_BYTES)
+    yield* this.#events(KEPT_BESIDE_EVENTS)
   }
 
-  async *#events(keepBytes: number): AsyncGenerator<ExecEvent<Data>, void, undefined> {
+  async *#events(
+    keep: readonly [number, number],
+  ): AsyncGenerator<ExecEvent<Data>, void, undefined> {
     const program = this.#program
     if (!program) return void (await this.#result)
     if (this.#isTaken) {
@@ -149,18 +152,12 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     this.#isTaken = true
     const { decoder, isEmpty } = this.#options.format
     const decoders = { stdout: decoder(), stderr: decoder() }
-    const records = new RecordReader()
     try {
-      const missed = program.take(keepBytes)
+      const missed = program.take(...keep)
       const next = () => missed.shift() ?? program.next()
       for (let piece = await next(); piece; piece = await next()) {
-        if (piece.stream === Stream.records) {
-          for (const { record } of records.read(piece.bytes)) {
-            if (record?.type !== 'result') continue
-            yield await this.#told({ type: 'result', result: record.result })
-          }
-          continue
-        }
+        for (const result of piece.results) yield await this.#told({ type: 'result', result })
+        if (piece.stream === Stream.records) continue
         const type = piece.stream === Stream.stdout ? 'stdout' : 'stderr'
         const data = decoders[type].piece(piece.bytes)
         if (!isEmpty(data)) yield await this.#told({ type, data })
@@ -172,7 +169,7 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
       const end = await program.ended
       this.#throwFailure()
       program.throwRefusal()
-      yield { type: 'exit', ...end, truncated: program.isCut, ...program.codeEnd }
+      yield { type: 'exit', ...end, truncated: program.isCut, ...program.codeEnd(0) }
     } finally {
       program.drop(Number.POSITIVE_INFINITY)
     }
@@ -210,7 +207,10 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     const program = this.#program
     const { stdin } = this.#options
     if (!program || program.isOver) return letGo(stdin)
-    if (stdin === undefined) return this.#stdin ? undefined : program.endInput()
+    if (stdin === undefined) {
+      if (!this.#stdin && program.hasInput) program.endInput()
+      return
+    }
     const taker = { write: (bytes: Uint8Array) => program.write(bytes), outcome: program.ended }
     void feed(taker, stdin).then(
       () => program.endInput(),
@@ -219,7 +219,7 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   }
 
   async #callBack(): Promise<void> {
-    const events = this.#events(DEFAULT_MAX_OUTPUT_BYTES)
+    const events = this.#events(KEPT_BESIDE_CALLBACKS)
     for (let next = await events.next(); !next.done; next = await events.next());
   }
 

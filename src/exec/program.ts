@@ -6,12 +6,13 @@ import { deadlineIn } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { endOf, NEVER_STARTED } from './ending.js'
 import type { ProgramEnd } from './ending.js'
-import type { CodeEnd, ExecEnd, KilledBy } from './result.js'
+import type { CodeEnd, ContextState, ExecEnd, KilledBy } from './result.js'
 import type { Piece } from '../bytes/inbox.js'
 import { Inbox } from '../bytes/inbox.js'
 import type { Lease } from '../lease.js'
 import type { ProgramLimits } from './limits.js'
 import { BoundedOutput } from './output.js'
+import type { RichResult } from './records.js'
 import { MAX_RESULT_BYTES, RunRecords } from './records.js'
 
 /** How much of each stream is kept, and how much there may be of both, where nobody says. */
@@ -53,6 +54,8 @@ export class Program {
   #kept: Record<'stdout' | 'stderr', BoundedOutput> | undefined
   #records: RunRecords | undefined
   #refusal: { error: unknown } | undefined
+  #keepResultBytes = MAX_RESULT_BYTES
+  #contextState: ContextState | undefined
   #isOver = false
   #keepBytes: number
   #received = 0
@@ -81,8 +84,8 @@ export class Program {
       return this.#describe(end)
     })
     if (signal?.aborted) this.end('abort')
-    else if (after) void after.then(this.#open, (error: unknown) => this.#refuse(error))
-    else this.#open()
+    if (after) void after.then(() => this.#open()).catch((error: unknown) => this.#refuse(error))
+    else this.#openNow()
   }
 
   /** Sends to its stdin, as fast as it reads. */
@@ -131,18 +134,18 @@ export class Program {
 
   /** What it has said beside its output. */
   get records(): RunRecords {
-    this.#records ??= new RunRecords(this.#way === 'taken' ? this.#keepBytes : MAX_RESULT_BYTES)
+    this.#records ??= new RunRecords(this.#keepResultBytes)
     return this.#records
   }
 
-  /** Of its end, what code alone has. */
-  get codeEnd(): Pick<CodeEnd, 'error' | 'context' | 'omittedResults'> {
-    const { error, omitted } = this.#records ?? {}
-    const context = this.#limits.context?.state()
+  /** Of its end, what code alone has. `left` is how many of its results were left out. */
+  codeEnd(left: number): Pick<CodeEnd, 'error' | 'context' | 'omittedResults'> {
+    const { error, unreadable = 0 } = this.#records ?? {}
+    const context = this.#contextState
     return {
       ...(error && { error }),
       ...(context && { context }),
-      ...(omitted && { omittedResults: omitted }),
+      ...(left + unreadable > 0 && { omittedResults: left + unreadable }),
     }
   }
 
@@ -159,11 +162,13 @@ export class Program {
   }
 
   /** From here on somebody calls `next()`. What was dropped before comes first, as far as it is kept. */
-  take(keepBytes: number): Piece[] {
+  take(keepBytes: number, keepResultBytes: number): Piece[] {
     const missed = this.#way === 'dropped' ? this.#missed() : []
     this.#way = 'taken'
     this.#limit = this.#given ?? Number.POSITIVE_INFINITY
     this.#keepBytes = this.#given ?? keepBytes
+    this.#keepResultBytes = keepResultBytes
+    if (this.#records) this.#records.limitBytes = keepResultBytes
     return missed
   }
 
@@ -210,7 +215,16 @@ export class Program {
     this.#exchange.signal(name)
   }
 
-  readonly #open = (): void => {
+  #openNow(): void {
+    try {
+      this.#open()
+    } catch (error) {
+      this.#settle(NEVER_STARTED) // it lets go of timer and signal
+      throw error
+    }
+  }
+
+  #open(): void {
     if (this.#isOver) return // it was ended while it waited
     const exchange = this.#lease.container.open(this.#request, (stream, bytes) =>
       this.#receive(stream, bytes),
@@ -231,7 +245,9 @@ export class Program {
   }
 
   #settle(end: ProgramEnd): void {
+    if (this.#isOver) return
     this.#isOver = true
+    this.#contextState = this.#limits.context?.state()
     this.#started.resolve(undefined)
     this.#ended.resolve(end)
   }
@@ -240,11 +256,13 @@ export class Program {
     this.#deliverable = Math.max(0, this.#deliverable - this.#received)
     const { stdout, stderr } = this.kept
     this.#isCut = stdout.isTruncated || stderr.isTruncated
+    const results = this.#records?.results ?? []
     const pieces = [
-      { stream: Stream.stdout, bytes: stdout.toBuffer() },
-      { stream: Stream.stderr, bytes: stderr.toBuffer() },
+      { stream: Stream.stdout, bytes: stdout.toBuffer(), results: [] },
+      { stream: Stream.stderr, bytes: stderr.toBuffer(), results: [] },
+      { stream: Stream.records, bytes: Buffer.alloc(0), results: [...results] },
     ]
-    return pieces.filter(({ bytes }) => bytes.length > 0)
+    return pieces.filter((piece) => piece.bytes.length > 0 || piece.results.length > 0)
   }
 
   /** An agent that could not start it says why; nobody else will. */
@@ -254,23 +272,23 @@ export class Program {
   }
 
   #receive(stream: number, bytes: Buffer): void {
-    if (stream === Stream.records) this.records.push(bytes)
-    else {
+    const results = stream === Stream.records ? this.records.push(bytes) : []
+    if (stream !== Stream.records) {
       this.#received += bytes.length
       this.kept[stream === Stream.stdout ? 'stdout' : 'stderr'].push(bytes)
       this.onData(stream, bytes)
     }
     if (this.#way === 'dropped') this.#exchange?.consumed(stream, bytes.length)
-    else this.#deliver(stream, bytes)
+    else this.#deliver(stream, bytes, results)
     if (this.#received > this.#limit) this.end('output')
   }
 
-  #deliver(stream: number, bytes: Buffer): void {
+  #deliver(stream: number, bytes: Buffer, results: readonly RichResult[]): void {
     const isOutput = stream !== Stream.records
     const part = isOutput ? bytes.subarray(0, this.#deliverable) : bytes
     if (isOutput) this.#deliverable -= part.length
     if (part.length < bytes.length) this.#isCut = true
-    if (part.length > 0) this.#inbox.push(stream, part)
+    if (part.length > 0) this.#inbox.push(stream, part, results)
     // What nobody will take is paid for at once, as is everything after a kill.
     const paid = this.#killedBy ? bytes.length : bytes.length - part.length
     if (paid > 0) this.#exchange?.consumed(stream, paid)
@@ -278,7 +296,7 @@ export class Program {
     if (owed > 0) this.#unpaid.set(stream, (this.#unpaid.get(stream) ?? 0) + owed)
   }
 
-  #pay({ stream, bytes }: Piece): void {
+  #pay({ stream, bytes }: Omit<Piece, 'results'>): void {
     const unpaid = this.#unpaid.get(stream) ?? 0
     const paid = Math.min(unpaid, bytes.length)
     if (paid === 0) return

@@ -89,7 +89,8 @@ export class RecordReader {
     this.#pieces.push(bytes)
     this.#size += bytes.length
     while (this.#size >= this.#needed) {
-      const all = Buffer.concat(this.#pieces)
+      const [first = Buffer.alloc(0), ...more] = this.#pieces
+      const all = more.length > 0 ? Buffer.concat(this.#pieces) : first
       const isLength = this.#needed === LENGTH_BYTES
       const length = isLength ? all.readUInt32BE(0) : this.#needed - LENGTH_BYTES
       if (isLength && (length > MAX_RECORD_BYTES || length === 0)) {
@@ -109,8 +110,19 @@ export class RecordReader {
   }
 }
 
+/** Each costs ten times its two characters when it is parsed. */
+const MAX_OBJECTS = 500_000
+const [BRACE, BRACKET] = [0x7b, 0x5b]
+
+function hasTooMany(bytes: Buffer): boolean {
+  let count = 0
+  for (const byte of bytes) if (byte === BRACE || byte === BRACKET) count++
+  return count > MAX_OBJECTS
+}
+
 function parse(bytes: Buffer): RunRecord | undefined {
   try {
+    if (hasTooMany(bytes)) return undefined
     const { success, output } = v.safeParse(RunRecord, JSON.parse(bytes.toString()))
     // Nobody could make JSON of it again: the stack has an end.
     return success && !isDeeperThan(MAX_JSON_DEPTH, output) ? output : undefined
@@ -126,33 +138,43 @@ export const MAX_RESULT_BYTES = 16 * 1024 * 1024
 /** What a run has said beside its output, bounded. */
 export class RunRecords {
   readonly results: RichResult[] = []
-  /** Results that were left out. */
-  omitted = 0
+  /** Records that were none. */
+  unreadable = 0
+  /** Results that were not kept. */
+  left = 0
+  /** How many bytes of results are kept. */
+  limitBytes: number
   error: CodeError | undefined
   value: { value: unknown } | undefined
   refusal: Refusal | undefined
   readonly #reader = new RecordReader()
-  readonly #limit: number
   #size = 0
 
   constructor(limitBytes: number) {
-    this.#limit = limitBytes
+    this.limitBytes = limitBytes
   }
 
-  push(bytes: Buffer): void {
-    for (const { record, size } of this.#reader.read(bytes)) this.#take(record, size)
+  /** Gives the results that came whole, whether they are kept or not. */
+  push(bytes: Buffer): RichResult[] {
+    return this.#reader.read(bytes).flatMap(({ record, size }) => this.#take(record, size))
   }
 
-  #take(record: RunRecord | undefined, size: number): void {
-    if (!record) return void this.omitted++
-    if (record.type === 'value') this.value = record
+  #take(record: RunRecord | undefined, size: number): RichResult[] {
+    if (!record) this.unreadable++
+    else if (record.type === 'value') this.value = record
     else if (record.type === 'refusal') this.refusal = record
     else if (record.type === 'error') this.error = errorOf(record)
-    else if (this.results.length >= MAX_RESULTS || this.#size + size > this.#limit) this.omitted++
+    else return this.#keep(record.result, size)
+    return []
+  }
+
+  #keep(result: RichResult, size: number): RichResult[] {
+    if (this.results.length >= MAX_RESULTS || this.#size + size > this.limitBytes) this.left++
     else {
       this.#size += size
-      this.results.push(record.result)
+      this.results.push(result)
     }
+    return [result]
   }
 }
 

@@ -1,3 +1,4 @@
+import { isLate } from '../deadline.js'
 import type { Channel } from '../agent/channel.js'
 import type { Exchange } from '../agent/exchange.js'
 import type { FileRequest } from '../agent/protocol.js'
@@ -87,8 +88,7 @@ export class FileCall {
 }
 
 function abortedCall(path: string, cause: unknown): SandboxFileError {
-  const isLate = cause instanceof DOMException && cause.name === 'TimeoutError'
-  return isLate
+  return isLate(cause)
     ? new SandboxFileError('ETIMEDOUT', path, cause.message, { cause })
     : new SandboxFileError('ECANCELED', path, 'the call was aborted', { cause })
 }

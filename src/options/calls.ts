@@ -68,7 +68,8 @@ export const ExecCall = v.strictObject({
   format: v.optional(v.picklist(['text', 'bytes'], "'text' or 'bytes'")),
 })
 
-const ContextName = v.union(
+/** A context of the sandbox. */
+export const ContextName = v.union(
   [v.string(), v.custom<{ id: string }>(isNamed)],
   'a context of this sandbox, or its id',
 )
@@ -91,9 +92,6 @@ export const RunInContext = v.strictObject({
   args: OfContext,
   stdin: OfContext,
 })
-
-/** What `deleteCodeContext` takes. */
-export const ContextNamed = ContextName
 
 /** What `createCodeContext` takes. */
 export const ContextCall = v.strictObject({

@@ -66,7 +66,15 @@ const REFUSED: [RegExp, Case][] = [
   ],
   [/^the value is/, { python: 'ValueError("secret")', nodejs: 'new Error("secret")' }],
   [/^the value is/, { python: 'object()', nodejs: '/secret/' }],
-  [/^the value is/, { python: '1j', nodejs: 'new Date(NaN)' }],
+  [/^the value is/, { python: '1j', nodejs: '(function* () {})' }],
+  [
+    /^the value is (?:no time|an invalid date)/,
+    {
+      // As pandas' NaT is.
+      python: 'type("T", (__import__("datetime").date,), {"__ne__": lambda *_: True})(2020, 1, 1)',
+      nodejs: 'new Date(NaN)',
+    },
+  ],
   [/^the value at \[0\]/, { python: '[{(1, 2): 3}]', nodejs: '[new Map([[{}, 3]])]' }],
   [/^the value /, { python: '{1: 2, "1": 3}', nodejs: 'new Map([[1, 2], ["1", 3]])' }],
   [/^the value at \[0\]/, { python: 'cycle()', nodejs: 'cycle()' }],

@@ -226,6 +226,49 @@ describe('a context', () => {
     },
   )
 
+  it('refuses code that is too long to send, and goes on', async () => {
+    const { agent, context, sandbox } = await withContext()
+    const code = 'x'.repeat(17 * 1024 * 1024)
+    expect(await errorOf(sandbox.runCode(code, { context }))).toMatchObject({
+      code: 'SANDBOX_INVALID_OPTION',
+    })
+    const next = sandbox.runCode('next', { context })
+    await flow()
+    agent.done(2)
+    expect(await next).toMatchObject({ context: 'kept' })
+  })
+
+  it('that is deleted while it opens is gone, and was never there', async () => {
+    const { agent, sandbox } = await leased()
+    const creating = errorOf(sandbox.createCodeContext())
+    await flow()
+    const deleting = sandbox.deleteCodeContext('context-1')
+    agent.started(1, { pid: 7 })
+    await flow()
+    expect(agent.signals).toEqual(['SIGKILL'])
+    agent.done(1, { exitCode: null, signal: 'SIGKILL' })
+    await deleting
+    expect(await creating).toMatchObject({ code: 'SANDBOX_UNKNOWN_CONTEXT' })
+  })
+
+  it('is opened once, though who waited for it is over', async () => {
+    const { agent, context, sandbox } = await withContext()
+    agent.done(1, { exitCode: null, signal: 'SIGKILL' })
+    await flow()
+    await errorOf(sandbox.runCode('told', { context }))
+    const late = sandbox.runCode('late', { context, timeoutMs: 50 })
+    const next = sandbox.runCode('next', { context })
+    await flow()
+    vi.advanceTimersByTime(50)
+    expect(await late).toMatchObject({ killedBy: 'timeout' })
+    await flow()
+    agent.started(2, { pid: 8 })
+    await flow()
+    agent.done(3)
+    expect(await next).toMatchObject({ exitCode: 0, context: 'kept' })
+    expect(agent.requests.map((request) => Object(request).op)).toEqual(['open', 'open', 'run'])
+  })
+
   it('reads nothing', async () => {
     const { context, sandbox } = await withContext()
     const handle = sandbox.runCode('x', { context })

@@ -72,6 +72,41 @@ describe('code that shows something', () => {
     expect(shownSoFar).toBe(1000)
   })
 
+  it('has all of it among its events, also where the result keeps less', async () => {
+    const { agent, sandbox } = await leased()
+    const handle = sandbox.runCode('x')
+    const { events, over } = eventsOf(handle)
+    await flow()
+    for (const text of ['a', 'b', 'c']) {
+      agent.data(1, Stream.records, shown(text.repeat(50_000)))
+      await flow()
+    }
+    agent.done(1)
+    await over
+    expect(events.filter(({ type }) => type === 'result')).toHaveLength(3)
+    expect(events.at(-1)).not.toHaveProperty('omittedResults')
+    expect(await handle).toMatchObject({ omittedResults: 2 })
+  })
+
+  it('has among its events what came before anybody took them', async () => {
+    const { agent, sandbox } = await leased()
+    const handle = sandbox.runCode('x')
+    const result = handle.then((end) => end)
+    await flow()
+    agent.data(1, Stream.records, shown('early'))
+    const record = shown('cut')
+    agent.data(1, Stream.records, record.subarray(0, 7))
+    await flow()
+    const { events, over } = eventsOf(handle)
+    await flow()
+    agent.data(1, Stream.records, record.subarray(7))
+    agent.done(1)
+    await over
+    const texts = events.flatMap((event) => (event.type === 'result' ? event.result.text : []))
+    expect(texts).toEqual(['early', 'cut'])
+    expect((await result).results).toHaveLength(2)
+  })
+
   it('says how many it left out', async () => {
     const { agent, sandbox } = await leased()
     const running = sandbox.runCode('x').then((result) => result)

@@ -63,7 +63,7 @@ describe('Inbox', () => {
     const first = inbox.take()
     expect(await outcomeOf(first)).toBe('pending')
     inbox.push(2, Buffer.from('a'))
-    expect(await outcomeOf(first)).toEqual({ stream: 2, bytes: Buffer.from('a') })
+    expect(await outcomeOf(first)).toEqual({ stream: 2, bytes: Buffer.from('a'), results: [] })
     const second = inbox.take()
     inbox.end()
     expect(await outcomeOf(second)).toBeUndefined()

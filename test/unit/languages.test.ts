@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { array, assert, constantFrom, oneof, property, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { argvOf, defineLanguage, interpreterOf } from '../../src/defined-language.js'
+import { commandOf, defineLanguage, interpreterOf } from '../../src/defined-language.js'
 import { SandboxError } from '../../src/errors.js'
 import { AGENTS } from '../../src/languages.js'
 import { readSettings } from '../../src/settings.js'
@@ -97,8 +97,8 @@ describe('defineLanguage', () => {
 
 describe('the command of a language', () => {
   it('is what runs it, with the arguments of the call', () => {
-    expect(argvOf({ run: ['bash', 'main.sh'] })).toEqual(['bash', 'main.sh'])
-    expect(argvOf({ run: ['bash', 'main.sh'] }, ['a b', '$c'])).toEqual([
+    expect(commandOf({ run: ['bash', 'main.sh'] })).toEqual(['bash', 'main.sh'])
+    expect(commandOf({ run: ['bash', 'main.sh'] }, ['a b', '$c'])).toEqual([
       'bash',
       'main.sh',
       'a b',
@@ -107,13 +107,13 @@ describe('the command of a language', () => {
   })
 
   it('compiles before, in one command', () => {
-    const argv = argvOf({ compile: ['cc', '-o', 'main', 'main.c'], run: ['./main'] }, ['1'])
+    const argv = commandOf({ compile: ['cc', '-o', 'main', 'main.c'], run: ['./main'] }, ['1'])
     const script = `'cc' '-o' 'main' 'main.c' && exec './main' "$@"`
     expect(argv).toEqual(['/bin/sh', '-c', script, 'sh', '1'])
   })
 
   it('runs nothing that did not compile, and ends as the compiler did', () => {
-    const [program = '', ...args] = argvOf({
+    const [program = '', ...args] = commandOf({
       compile: ['sh', '-c', 'echo "it\'s no good" >&2; exit 3'],
       run: ['echo', 'ran'],
     })
@@ -133,7 +133,7 @@ describe('the command of a language', () => {
     assert(
       property(words, words, words, (compiled, run, args) => {
         const compile = [...print, ...compiled]
-        const [program = '', ...rest] = argvOf({ compile, run: [...print, ...run] }, args)
+        const [program = '', ...rest] = commandOf({ compile, run: [...print, ...run] }, args)
         const printed = execFileSync(program, rest, { encoding: 'utf8' })
         const expected = ['', ...compiled, '', ...run, ...args].map((text) => `<${text}>`)
         expect(printed).toBe(expected.join(''))

@@ -99,14 +99,16 @@ describe('a preload that fails', () => {
 })
 
 describe('an agent that cannot do its work', () => {
-  it('is in the report, with why', async () => {
+  it('ends the start, with why', async () => {
     const message = 'Node v18.19.0 cannot strip types, 22.13 or newer can'
     const { engine, specs } = engineOf((agent) => {
       agent.sayJson(Kind.hello, 0, { ...HELLO, language: 'nodejs', failed: { message } })
     })
-    const report = await poolOf({ engine, languages: { typescript: { size: 1 } } }).start()
-    expect(report.typescript?.errors[0]).toMatchObject({ code: 'SANDBOX_AGENT_FAILED' })
-    expect(report.typescript?.errors[0]?.message).toContain(message)
+    const starting = poolOf({ engine, languages: { typescript: { size: 1 } } }).start()
+    await expect(starting).rejects.toMatchObject({
+      code: 'SANDBOX_INTERPRETER_MISSING',
+      message: expect.stringContaining(message),
+    })
     expect(JSON.parse(specs[0]?.command.at(-1) ?? '')).toMatchObject({ typescript: true })
   })
 })

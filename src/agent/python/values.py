@@ -38,6 +38,8 @@ def plain(value, path, above):
         return binascii.b2a_base64(bytes(value), newline=False).decode()
     dates = sys.modules.get('datetime')
     if dates and isinstance(value, (dates.date, dates.time)):
+        if value != value:
+            refuse(path, 'is no time, which JSON does not have')  # pandas' NaT
         return value.isoformat()
     if any(value is one for one in above):
         refuse(path, 'is in itself, which JSON does not have')
