@@ -85,7 +85,8 @@ const NOT_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
 /**
  * Makes an HTTP answer of a `SandboxError`: 503, with `Retry-After` where the pool can tell when;
  * 400 for an unknown language and an upload that cannot be read, 413 for one that is too large, 404
- * for an unknown process and a file that is not there, 501 for a WebSocket upgrade, 500 else;
+ * for an unknown process or context and a file that is not there, 409 for a context that is lost or
+ * one too many, 501 for a WebSocket upgrade, 500 else;
  * `{ error: { code, message } }`. The message never names the engine's address or an image, and
  * repeats nothing that a process has written.
  *

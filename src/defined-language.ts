@@ -24,7 +24,8 @@ export interface DefinedLanguage extends LanguageProgram {
   /** Which agent serves it: the image must have `python3` or `node`. */
   agent: AgentName
   /**
-   * Modules that the agent imports when a container starts.
+   * Modules that the agent imports when a container starts: a check that the image has them. The code
+   * is a process of its own, and imports them itself.
    *
    * @default none
    */

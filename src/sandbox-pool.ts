@@ -37,8 +37,8 @@ export type SandboxPoolEvents = {
   [Type in PoolEvent['type']]: [event: Extract<SandboxPoolEvent, { type: Type }>]
 }
 
-/** Why a start fails for good: the next try would find the same. */
-const LASTING: ReadonlySet<SandboxErrorCode> = new Set([
+/** Why a start fails for good: the next try would find the same. An image may still be pulled. */
+const ENDS_THE_START: ReadonlySet<SandboxErrorCode> = new Set([
   'SANDBOX_INTERPRETER_MISSING',
   'SANDBOX_PRELOAD_FAILED',
 ])
@@ -109,7 +109,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     )
     const reports = await Promise.all(starts)
     const failures = reports.flatMap(([, { ready, errors }]) => (ready > 0 ? [] : errors))
-    const lasting = failures.find(({ code }) => LASTING.has(code))
+    const lasting = failures.find(({ code }) => ENDS_THE_START.has(code))
     if (lasting) {
       await this.close({ deadlineMs: 0 })
       throw lasting

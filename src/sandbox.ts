@@ -103,7 +103,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * second later.
    *
    * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`, `SANDBOX_UNKNOWN_CONTEXT`;
-   * once after a context's process has died `SANDBOX_CONTEXT_LOST`.
+   * once after a context's process has died `SANDBOX_CONTEXT_LOST`; SandboxFileError where a defined
+   * language's file cannot be written.
    */
   runCode(code: string, options: ProgramOptions & CodeOptions & BytesOutput): CodeHandle<Buffer>
   runCode(code: string, options?: ProgramOptions & CodeOptions & TextOutput): CodeHandle

@@ -220,7 +220,7 @@ function readLanguages(
     const config: AgentConfig = {
       ...(options.preload && { preload: options.preload }),
       ...(what.typescript && { typescript: true }),
-      // The other half is for what runs.
+      // The rest is for what runs, and for the tmpfs.
       contextBytes: Math.floor(memoryBytes / 4),
     }
     const { images, reaper, program } = what

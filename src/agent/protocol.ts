@@ -141,7 +141,7 @@ export type RunRequest = {
   /** The context to run it in. */
   context?: string | undefined
 } & Partial<Surroundings>
-export interface CallRequest {
+interface CallRequest {
   entry: string
   args: readonly unknown[]
   kwargs: Readonly<Record<string, unknown>>

@@ -56,7 +56,10 @@ export interface CodeEnd extends ExecEnd {
    * `lost` where its process is over.
    */
   context?: ContextState
-  /** How many results were left out, where some were: of 100, or of 16 MiB. */
+  /**
+   * How many results were left out, where some were: 100 are kept, of 16 MiB together, or of 64 KiB
+   * where somebody iterates.
+   */
   omittedResults?: number
 }
 

@@ -12,7 +12,8 @@ export function stdinOf(program: Program | undefined): WritableStream<string | U
       const bytes = bytesOf(chunk)
       if (!program) {
         throw new SandboxError('SANDBOX_STDIN_CLOSED', 'the program has been told its end', {
-          suggestion: 'Take stdin at once, before anything is awaited, and give no stdin option',
+          suggestion:
+            'Take stdin at once, before anything is awaited, without a stdin option, not in a context',
         })
       }
       await program.write(bytes)

@@ -77,7 +77,7 @@ function check(request) {
 
 const programs = {
   run(id, request) {
-    if (request.context !== undefined) return openContext(request.context).begin(id, request.code)
+    if (request.context !== undefined) return runInContext(id, request)
     const child = takeSpare()
     const settings = settingsOf(request)
     const { code, call } = request
@@ -234,9 +234,9 @@ else greet()
 
 function greetWhenReady(child) {
   const ended = () => greet({ message: 'the process ended while it loaded its modules' })
-  child.once('exit', ended)
+  child.once('exit', ended).once('error', ended)
   child.records.hear = (tag, { preload: name, message }) => {
-    child.off('exit', ended)
+    child.off('exit', ended).off('error', ended)
     child.records.hear = () => {}
     greet(tag === FAILED ? { preload: name, message } : undefined)
   }

@@ -89,11 +89,12 @@ class ContextRun {
   }
 }
 
-function openContext(name) {
+function runInContext(id, { context: name, code, call }) {
+  if (call) throw failure('EINVAL', 'a call has no context')
   const context = contexts.get(name)
   if (!context) throw failure('ESRCH', 'no such context is open')
   if (context.run || !context.isReady) throw failure('EBUSY', 'the context is busy')
-  return context
+  context.begin(id, code)
 }
 
 /** But for the last, they may hold so much together: else who has been idle longest goes. */
