@@ -5,10 +5,10 @@ import type { CallOptions, CallResult } from './code/call.js'
 import { callResult } from './code/call.js'
 import type { CodeContext, CodeContextOptions } from './code/contexts.js'
 import { CodeContexts } from './code/contexts.js'
+import { FileRuns } from './code/file-runs.js'
 import { codeResult } from './code/result.js'
 import { deadlineIn } from './deadline.js'
 import type { LanguageProgram } from './defined-language.js'
-import { commandOf } from './defined-language.js'
 import { SandboxError, SandboxFileError } from './errors.js'
 import * as formats from './exec/format.js'
 import { ExecHandle } from './exec/handle.js'
@@ -20,7 +20,6 @@ import type {
   RunCodeOptions,
   TextOutput,
 } from './exec/options.js'
-import type { ProgramLimits } from './exec/limits.js'
 import { Program } from './exec/program.js'
 import type { CodeResult, ExecResult } from './exec/result.js'
 import { handleOf } from './exec/start.js'
@@ -32,7 +31,6 @@ import type { SandboxProcess } from './process/process.js'
 import type { StartProcessOptions } from './process/processes.js'
 import { Processes } from './process/processes.js'
 import { SandboxFiles } from './sandbox-files.js'
-import { Turns } from './turns.js'
 
 const DEFAULT_TIMEOUT_MS = 30_000
 
@@ -77,16 +75,16 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   /** Aborts when the lease ends; the reason is a `LeaseEnd`. */
   readonly signal: AbortSignal
   readonly #lease: Lease<Channel>
-  readonly #program: LanguageProgram | undefined
+  readonly #fileRuns: FileRuns | undefined
   readonly #processes = new Processes()
   readonly #contexts = new CodeContexts()
-  readonly #turns = new Turns()
 
   /** For the pool; people get one from `acquire()` or the middleware. */
   constructor(lease: Lease<Channel>, about: SandboxAbout) {
     super(() => this.#use())
     this.#lease = lease
-    this.#program = about.program
+    const { program } = about
+    this.#fileRuns = program && new FileRuns(program, (...file) => this.writeFile(...file))
     this.name = lease.container.name
     this.signal = lease.signal
     this.language = about.language
@@ -278,29 +276,12 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
       return found.run((turn) => new Program(lease, request, { ...limits, ...turn }))
     }
     const lease = this.#use()
-    if (this.#program) return this.#startFile(lease, this.#program, text, args ?? [], limits)
+    if (this.#fileRuns) return this.#fileRuns.start(lease, text, args ?? [], limits)
     return new Program(lease, { op: 'run', code: text, cwd, env, args }, limits)
   }
 
-  /** Of a defined language. One at a time: each writes the same file. */
-  #startFile(
-    lease: Lease<Channel>,
-    program: LanguageProgram,
-    code: string,
-    args: readonly string[],
-    { cwd, env, ...limits }: ProgramLimits & Pick<ProgramOptions, 'cwd' | 'env'>,
-  ): Program {
-    const argv = commandOf(program, args)
-    const request = { op: 'exec', argv, cwd, env: { ...program.env, ...env } } as const
-    const file = cwd === undefined ? program.file : `${cwd}/${program.file}`
-    return this.#turns.take((turn) => {
-      const after = turn.then(() => this.writeFile(file, code, { signal: limits.signal }))
-      return new Program(lease, request, { ...limits, after })
-    })
-  }
-
   #refuseWhereDefined(where: string): void {
-    if (!this.#program) return
+    if (!this.#fileRuns) return
     const message = `${where}: ${this.language} has no such thing, only Python and JavaScript have`
     throw new SandboxError('SANDBOX_INVALID_OPTION', message)
   }

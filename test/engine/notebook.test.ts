@@ -58,12 +58,12 @@ describe.each(places)('a notebook of $language under $runtime', ({ runtime, lang
       exitCode: 0,
       stdout: '',
     })
-    const events: string[] = []
+    let seen = '' // a piece of output is not a line
     for await (const event of sandbox.runCode(cells.shown)) {
-      if (event.type === 'result') events.push(event.result.html ?? event.result.text ?? '')
-      if (event.type === 'stdout') events.push(event.data)
+      if (event.type === 'result') seen += `[${event.result.html ?? event.result.text}]`
+      if (event.type === 'stdout') seen += event.data
     }
-    expect(events).toEqual(['one\n', '<b>2</b>', 'three\n', "'four'"])
+    expect(seen).toBe("one\n[<b>2</b>]three\n['four']")
   })
 
   it('says what was thrown, in the lines of the user', async () => {
