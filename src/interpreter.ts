@@ -8,7 +8,7 @@ const SCRIPT = `command -v -- "$1" >/dev/null 2>&1 || exit ${ABSENT}`
 
 /**
  * The name of the interpreter or compiler that a language wants and its container has not;
- * `undefined` where it is there, or where nothing can be said. Nobody's code has run after it: the
+ * `undefined` where it is there, or where nothing can be said. No user's code has run in it: the
  * container is as good as new.
  */
 export async function missingInterpreter(
@@ -22,14 +22,9 @@ export async function missingInterpreter(
   const request = { op: 'exec', argv, cwd: undefined, env: program.env } as const
   const exchange = channel.open(request, () => {})
   exchange.end()
-  const stop = () => exchange.stop('SIGKILL')
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    if (signal.aborted) stop()
-    const outcome = await exchange.outcome
-    signal.throwIfAborted()
-    return 'done' in outcome && outcome.done.exitCode === ABSENT ? name : undefined
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+  const letGo = exchange.stopOn(signal)
+  const outcome = await exchange.outcome // which never rejects
+  letGo()
+  signal.throwIfAborted()
+  return 'done' in outcome && outcome.done.exitCode === ABSENT ? name : undefined
 }

@@ -96,6 +96,14 @@ export class Exchange {
     this.#grace = setTimeout(() => void this.#wire.remove().catch(() => {}), GRACE_MS)
   }
 
+  /** Stops it for good when a signal aborts. Gives what lets go of the signal. */
+  stopOn(signal: AbortSignal | undefined): () => void {
+    const stop = () => this.stop('SIGKILL')
+    signal?.addEventListener('abort', stop, { once: true })
+    if (signal?.aborted) stop()
+    return () => signal?.removeEventListener('abort', stop)
+  }
+
   /** So many bytes of a stream were dealt with: the agent may send as many more. */
   consumed(stream: number, bytes: number): void {
     const unpaid = (this.#unpaid.get(stream) ?? 0) + bytes

@@ -114,8 +114,8 @@ class Context {
   readonly #turns = new Turns()
   #deaths = 0
   #death: SandboxError | undefined
-  /** The last death, until somebody has been told. */
-  #untold: SandboxError | undefined
+  /** Whether somebody has still to be told of the last death. */
+  #isUntold = false
   #closed: (() => SandboxError) | undefined
 
   constructor(lease: Lease<Channel>, about: CodeContext, request: OpenRequest) {
@@ -128,11 +128,9 @@ class Context {
   async open(signal?: AbortSignal): Promise<void> {
     const { id } = this.about
     const process = this.#lease.container.open(this.#request, () => {})
-    const stop = () => process.stop('SIGKILL')
-    signal?.addEventListener('abort', stop, { once: true })
-    if (signal?.aborted) stop()
+    const letGo = process.stopOn(signal)
     const started = await process.started
-    signal?.removeEventListener('abort', stop)
+    letGo()
     if (this.#closed) process.stop('SIGKILL')
     if (!started || signal?.aborted || this.#closed) {
       const outcome = await process.outcome
@@ -146,7 +144,7 @@ class Context {
     this.#process = undefined
     this.#deaths++
     this.#death = contextLost(this.about.id, outcome)
-    this.#untold = this.#death
+    this.#isUntold = true
   }
 
   /** Runs a program of it when those before it are over. */
@@ -173,9 +171,9 @@ class Context {
   async #begin(program: Program, deaths: number): Promise<void> {
     if (program.isOver) return // it was ended while it waited
     if (this.#closed) throw this.#closed()
-    const untold = this.#untold
-    this.#untold = undefined
-    if (untold ?? deaths !== this.#deaths) throw untold ?? this.#death
+    const isUntold = this.#isUntold
+    this.#isUntold = false
+    if (isUntold || deaths !== this.#deaths) throw this.#death
     // Its own limits may end the program meanwhile: the next one waits for the same process.
     this.#opening ??= this.#process ? undefined : this.open()
     await this.#opening?.finally(() => (this.#opening = undefined))

@@ -115,6 +115,7 @@ const MAX_OBJECTS = 500_000
 const [BRACE, BRACKET] = [0x7b, 0x5b]
 
 function hasTooMany(bytes: Buffer): boolean {
+  if (bytes.length <= MAX_OBJECTS) return false // nearly always: nobody need look
   let count = 0
   for (const byte of bytes) if (byte === BRACE || byte === BRACKET) count++
   return count > MAX_OBJECTS

@@ -47,7 +47,7 @@ export interface ExecResult<Data = string> extends ExecEnd {
 /** Whether what a context knew is still there after a run in it. */
 export type ContextState = 'kept' | 'lost'
 
-/** How code ended: as any program, and what code alone has. */
+/** How code ended: what every program has, and what code alone has. */
 export interface CodeEnd extends ExecEnd {
   /** What it threw and did not catch; absent where it threw nothing. It is on stderr as well. */
   error?: CodeError

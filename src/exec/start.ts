@@ -5,7 +5,10 @@ import type { RunCodeOptions } from './options.js'
 import type { Program } from './program.js'
 import type { ExecResult } from './result.js'
 
-/** A handle in the format that was asked for. `start` checks the options: what is wrong is for who awaits it. */
+/**
+ * A handle in the format that was asked for. `start` checks the options: what is wrong is for who
+ * awaits it.
+ */
 export function handleOf<Text extends ExecResult, Bytes extends ExecResult<Buffer>>(
   given: RunCodeOptions,
   conclude: { text: Conclude<string, Text>; bytes: Conclude<Buffer, Bytes> },
