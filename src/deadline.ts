@@ -1,3 +1,12 @@
+/** What comes within the time; `undefined` where it does not. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
 /** A signal that aborts at a deadline, or with a parent, whichever comes first. */
 export interface Deadline {
   signal: AbortSignal

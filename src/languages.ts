@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { AgentProgram } from './agent/program.js'
 
 /** The agents there are, each in the language that it is written in and runs code of. */
 export type AgentName = 'python' | 'nodejs'
@@ -12,8 +13,10 @@ export type Language = BuiltInLanguage | (string & Record<never, never>)
 
 /** How an agent is started. */
 interface AgentDefinition {
-  /** Its command line. Its source is in it, so that any image will do. Its config comes after. */
+  /** Its command line. What loads it is in it, so that any image will do. Its config comes after. */
   command: readonly string[]
+  /** What is loaded. */
+  agent: AgentProgram
   /** A Python agent reaps as PID 1; Node cannot wait for children it did not start. */
   reaper: 'agent' | 'engine'
 }
@@ -59,16 +62,13 @@ const NODEJS_RUNNER_PARTS = ['rich', 'values', 'repl', 'scripts', 'cells', 'runn
 export const AGENTS: Readonly<Record<AgentName, AgentDefinition>> = {
   python: {
     // -I: nothing of the working directory or the environment; -u: no output is lost by a kill.
-    command: ['python3', '-I', '-u', '-X', 'utf8', '-c', source('python', 'py', PYTHON_PARTS)],
+    command: ['python3', '-I', '-u', '-X', 'utf8', '-c', source('python/loader.py')],
+    agent: new AgentProgram(PYTHON_PARTS.map((part) => source(`python/${part}.py`)).join('\n')),
     reaper: 'agent',
   },
   nodejs: {
-    command: [
-      'node',
-      '-e',
-      source('nodejs', 'cjs', NODEJS_PARTS),
-      source('nodejs', 'cjs', NODEJS_RUNNER_PARTS),
-    ],
+    command: ['node', '-e', source('nodejs/loader.cjs')],
+    agent: new AgentProgram(nodejsProgram()),
     reaper: 'engine',
   },
 }
@@ -95,9 +95,15 @@ export function isBuiltIn(name: string): name is BuiltInLanguage {
   return Object.hasOwn(LANGUAGES, name)
 }
 
-/** An agent is one program, kept in rooms: its parts in their order. */
-function source(folder: string, extension: string, parts: readonly string[]): string {
-  const read = (part: string) =>
-    readFileSync(new URL(`./agent/${folder}/${part}.${extension}`, import.meta.url), 'utf8')
-  return parts.map(read).join('\n')
+/** The agent holds the source of what it starts for each run. */
+function nodejsProgram(): string {
+  const read = (part: string) => source(`nodejs/${part}.cjs`)
+  const [frames, ...parts] = NODEJS_PARTS.map(read)
+  const runner = JSON.stringify(NODEJS_RUNNER_PARTS.map(read).join('\n'))
+  return [frames, `const RUNNER = ${runner}`, ...parts].join('\n')
+}
+
+/** An agent is one program, kept in rooms. */
+function source(part: string): string {
+  return readFileSync(new URL(`./agent/${part}`, import.meta.url), 'utf8')
 }

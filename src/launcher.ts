@@ -83,17 +83,16 @@ export class Launcher {
     }
   }
 
-  /** The agent's first word and, once a language and image, a look at what its code runs by. */
+  /** Sends the agent, and waits for its first word and, once a language and image, a look at what its code runs by. */
   async #open(
     container: Container,
-    {
-      language,
-      image,
-      plan: { program },
-    }: { language: Language; image: string; plan: LanguagePlan },
+    { language, image, plan }: { language: Language; image: string; plan: LanguagePlan },
     signal: AbortSignal,
   ): Promise<Channel> {
+    container.stdin.write(plan.agent.frameFor(image))
     const channel = await Channel.open(container, signal)
+    if (channel.compiled) plan.agent.keep(image, channel.compiled)
+    const { program } = plan
     const probe = `${language} ${image}`
     if (!program || this.#probed.has(probe)) return channel
     try {

@@ -1,4 +1,5 @@
 import { Backoff } from './backoff.js'
+import { within } from './deadline.js'
 import type { SandboxError } from './errors.js'
 import type { Released } from './lease.js'
 import { Lease } from './lease.js'
@@ -284,11 +285,9 @@ export class Pool<T extends Pooled> {
       this.#idle.delete(container)
       this.#recycle(container)
     }
-    const deadline = sleep(deadlineMs)
     const leases = [...this.#leases.values()]
-    await Promise.race([deadline.over, Promise.all(leases.map(({ signal }) => aborted(signal)))])
+    await within(deadlineMs, Promise.all(leases.map(({ signal }) => aborted(signal))))
     for (const lease of this.#leases.values()) lease.end('closed')
-    deadline.cancel()
     await Promise.all(this.#launches)
     await Promise.all(this.#recycling)
   }
@@ -319,12 +318,4 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
-}
-
-function sleep(ms: number): { over: Promise<void>; cancel: () => void } {
-  let timer: NodeJS.Timeout | undefined
-  const over = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  return { over, cancel: () => clearTimeout(timer) }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import type { AgentProgram } from './agent/program.js'
 import type { AgentConfig } from './agent/protocol.js'
 import { parseBytes } from './bytes/size.js'
 import type { Engine, LaunchSpec } from './engine/engine.js'
@@ -152,8 +153,9 @@ export interface LanguagePlan {
   max: number
   /** Images that will do, best first. */
   images: readonly string[]
-  /** The agent's command line, with its config. */
+  /** The agent's command line, with its config, and what is sent to it first. */
   command: readonly string[]
+  agent: AgentProgram
   reaper: LaunchSpec['reaper']
   /** How its code runs, where the agent does not run it itself. */
   program: LanguageProgram | undefined
@@ -223,9 +225,9 @@ function readLanguages(
       // The rest is for what runs, and for the tmpfs.
       contextBytes: Math.floor(memoryBytes / 4),
     }
-    const { images, reaper, program } = what
+    const { images, agent, reaper, program } = what
     const command = [...what.command, JSON.stringify(config)]
-    plans.set(language, { size, max, images, command, reaper, program })
+    plans.set(language, { size, max, images, command, agent, reaper, program })
   }
   return plans
 }
@@ -239,9 +241,9 @@ function planOfBuiltIn(
 ): Plan {
   // The schema has refused any other.
   if (!isBuiltIn(language)) throw invalid(language, 'is not built in, defineLanguage() makes it')
-  const { images, imageVariable, ...agent } = LANGUAGES[language]
+  const { images, imageVariable, ...about } = LANGUAGES[language]
   const named = image ?? env[imageVariable]
-  return { ...agent, images: named === undefined ? images : [named], program: undefined }
+  return { ...about, images: named === undefined ? images : [named], program: undefined }
 }
 
 function planOfDefined(language: string, definition: DefinedLanguage): Plan {

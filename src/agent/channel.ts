@@ -11,6 +11,7 @@ import {
   FrameReader,
   Hello,
   Kind,
+  MAX_COMPILED_BYTES,
   MAX_REQUEST_BYTES,
   PROTOCOL_VERSION,
   Started,
@@ -36,6 +37,7 @@ export class Channel {
   readonly #reader = new FrameReader()
   readonly #hello = deferred<v.InferOutput<typeof Hello>>()
   readonly #pinger: NodeJS.Timeout
+  #compiled: Buffer | undefined
   #nextId = 1
   #heardAt = performance.now()
   #lost: ContainerExit | undefined
@@ -74,11 +76,16 @@ export class Channel {
       if (hello.failed) throw startFailed(container.name, hello.failed)
       return channel
     } catch (error) {
-      await channel.remove().catch(() => {})
+      await channel.kill().catch(() => {})
       throw error
     } finally {
       signal.removeEventListener('abort', abort)
     }
+  }
+
+  /** What the agent has compiled of its program, where it was sent the source. */
+  get compiled(): Buffer | undefined {
+    return this.#compiled
   }
 
   /** Starts a request. The exchange settles by the agent's answer, or as lost. */
@@ -94,7 +101,7 @@ export class Channel {
     const id = this.#nextId++
     const exchange = new Exchange(onData, {
       send: (kind, ...parts) => this.#send(kind, id, ...parts),
-      remove: () => this.remove(),
+      kill: () => this.kill(),
     })
     if (this.#lost) {
       exchange.lose(this.#lost)
@@ -105,10 +112,16 @@ export class Channel {
     return exchange
   }
 
-  /** Removes the container; every exchange is lost. */
+  /** Lets the container go; every exchange is lost. */
   async remove(): Promise<void> {
     clearInterval(this.#pinger)
     await this.#container.remove()
+  }
+
+  /** The same for one that does not answer, or is not to be trusted. */
+  async kill(): Promise<void> {
+    clearInterval(this.#pinger)
+    await this.#container.kill()
   }
 
   #send(kind: number, id: number, ...parts: Uint8Array[]): void {
@@ -122,13 +135,14 @@ export class Channel {
       for (const frame of this.#reader.read(chunk)) this.#take(frame)
     } catch (error) {
       this.#fault = `it broke the protocol: ${error instanceof Error ? error.message : String(error)}`
-      void this.remove().catch(() => {})
+      void this.kill().catch(() => {})
     }
   }
 
   #take({ kind, id, payload }: Frame): void {
     if (kind === Kind.hello) return this.#hello.resolve(v.parse(Hello, parseJson(payload)))
     if (kind === Kind.ping) return
+    if (kind === Kind.compiled) return this.#takeCompiled(payload)
     const exchange = this.#exchanges.get(id)
     if (!exchange) throw new RangeError(`a frame for request ${id}, which is not open`)
     if (kind === Kind.data) exchange.takeData(payload)
@@ -142,10 +156,15 @@ export class Channel {
     } else throw new RangeError(`a frame of kind ${kind}`)
   }
 
+  #takeCompiled(payload: Buffer): void {
+    this.#compiled = Buffer.concat([this.#compiled ?? Buffer.alloc(0), payload])
+    if (this.#compiled.length > MAX_COMPILED_BYTES) throw new RangeError('a program that long')
+  }
+
   #ping(): void {
     if (performance.now() - this.#heardAt < SILENCE_MS) return this.#send(Kind.ping, 0)
     this.#fault ??= `it has said nothing for ${SILENCE_MS} ms`
-    void this.remove().catch(() => {})
+    void this.kill().catch(() => {})
   }
 
   #lose(exit: ContainerExit): ContainerExit {

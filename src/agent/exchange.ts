@@ -9,7 +9,7 @@ export type Outcome = { done: Done } | { lost: ContainerExit }
 /** How an exchange reaches its container. */
 export interface Wire {
   send: (kind: number, ...parts: Uint8Array[]) => void
-  remove: () => Promise<void>
+  kill: () => Promise<void>
 }
 
 /** How long a request may take to end when it is told to. */
@@ -93,7 +93,7 @@ export class Exchange {
     this.#isStopped = true
     clearTimeout(this.#grace)
     this.signal(name)
-    this.#grace = setTimeout(() => void this.#wire.remove().catch(() => {}), GRACE_MS)
+    this.#grace = setTimeout(() => void this.#wire.kill().catch(() => {}), GRACE_MS)
   }
 
   /** Stops it for good when a signal aborts. Gives what lets go of the signal. */

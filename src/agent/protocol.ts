@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 
 /** The version both ends speak. The host refuses an agent of another one. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 
 /** What a frame is. The numbers are in `protocol.md`. */
 export const Kind = {
@@ -14,6 +14,8 @@ export const Kind = {
   done: 7,
   ping: 8,
   started: 9,
+  program: 10,
+  compiled: 11,
 } as const
 
 /** The streams inside one request. */
@@ -28,6 +30,8 @@ export const WINDOW_BYTES = 256 * 1024
 const MAX_AGENT_FRAME_BYTES = CHUNK_BYTES + 1
 /** A longer request is refused before it is sent. */
 export const MAX_REQUEST_BYTES = 16 * 1024 * 1024
+/** What an agent has compiled of its program may be as long. */
+export const MAX_COMPILED_BYTES = 1024 * 1024
 /** A longer record of the program's is passed over. */
 export const MAX_RECORD_BYTES = 8 * 1024 * 1024
 
@@ -50,16 +54,21 @@ export function encodeFrame(kind: number, id: number, ...parts: Uint8Array[]): B
   return Buffer.concat([header, ...parts])
 }
 
-/** Cuts what an agent sends into frames, and throws at the first that cannot be one. */
+/** Cuts what comes into frames, and throws at the first that is longer than an agent's may be. */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0)
+  readonly #longest: number
+
+  constructor(longest = MAX_AGENT_FRAME_BYTES) {
+    this.#longest = longest
+  }
 
   read(chunk: Buffer): Frame[] {
     const frames: Frame[] = []
     let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     while (bytes.length >= HEADER_BYTES) {
       const length = bytes.readUInt32BE(5)
-      if (length > MAX_AGENT_FRAME_BYTES) throw new RangeError(`a frame of ${length} bytes`)
+      if (length > this.#longest) throw new RangeError(`a frame of ${length} bytes`)
       const end = HEADER_BYTES + length
       if (bytes.length < end) break
       frames.push({

@@ -1,10 +1,12 @@
 import { Readable } from 'node:stream'
 import type { Duplex, Writable } from 'node:stream'
 import { Demuxer } from './demux.js'
-import type { EngineExit } from './docker-events.js'
+import type { Watch } from './docker-events.js'
 import type { Container, ContainerExit } from './engine.js'
 
 const STDERR_TAIL_BYTES = 4096
+/** An agent exits at once when its stdin ends; an engine with much to do needs its time. */
+const LEAVE_MS = 5000
 
 /** A container behind an attach stream. */
 export class DockerContainer implements Container {
@@ -12,18 +14,21 @@ export class DockerContainer implements Container {
   readonly stdout = new Readable({ read: () => {} })
   readonly exited: Promise<ContainerExit>
   readonly #stream: Duplex
-  readonly #forget: () => Promise<void>
+  readonly #watch: Watch
+  readonly #forceRemove: () => Promise<void>
   #stderr = Buffer.alloc(0)
-  #removal: Promise<void> | undefined
+  #leaving: Promise<void> | undefined
+  #killing: Promise<void> | undefined
 
   constructor(
     readonly name: string,
     stream: Duplex,
-    engineExit: () => Promise<EngineExit>,
-    forget: () => Promise<void>,
+    watch: Watch,
+    forceRemove: () => Promise<void>,
   ) {
     this.#stream = stream
-    this.#forget = forget
+    this.#watch = watch
+    this.#forceRemove = forceRemove
     this.stdin = stream
     const demuxer = new Demuxer(
       (bytes) => this.stdout.push(bytes),
@@ -37,7 +42,7 @@ export class DockerContainer implements Container {
     this.exited = new Promise<void>((resolve) => {
       stream.once('close', resolve)
     })
-      .then(engineExit)
+      .then(() => watch.exit())
       .then((exit) => {
         this.stdout.push(null)
         return { ...exit, stderr: this.#stderr.toString() }
@@ -45,8 +50,25 @@ export class DockerContainer implements Container {
   }
 
   remove(): Promise<void> {
-    // The stream goes last: its end makes the agent exit, should the engine not have done it.
-    this.#removal ??= this.#forget().finally(() => this.#stream.destroy())
-    return this.#removal
+    this.#leaving ??= this.#killing ?? this.#leave()
+    return this.#leaving
+  }
+
+  kill(): Promise<void> {
+    this.#killing ??= this.#forceRemove().finally(() => this.#letGo())
+    return this.#killing
+  }
+
+  /** A kill costs the engine a process of its own, a third of a removal: an exit is free. */
+  async #leave(): Promise<void> {
+    this.#stream.end()
+    if (await this.#watch.isForgotten(LEAVE_MS)) this.#letGo()
+    else await this.kill()
+  }
+
+  /** Last: the stream's end makes the agent exit, should the engine not have done it. */
+  #letGo(): void {
+    this.#stream.destroy()
+    void this.exited.then(() => this.#watch.end())
   }
 }

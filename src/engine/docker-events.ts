@@ -1,10 +1,23 @@
 import { createInterface } from 'node:readline'
 import * as v from 'valibot'
+import { within } from '../deadline.js'
+import type { Deferred } from '../deferred.js'
+import { deferred } from '../deferred.js'
 
 /** What the engine said of a container's end. */
 export interface EngineExit {
   exitCode: number | undefined
   oom: boolean
+}
+
+/** The engine's news of one container. */
+export interface Watch {
+  /** How it ended; asked for when its stream has. */
+  exit: () => Promise<EngineExit>
+  /** Whether the engine has forgotten it within the time; `false` also where nobody can tell. */
+  isForgotten: (ms: number) => Promise<boolean>
+  /** No more is wanted. */
+  end: () => void
 }
 
 /** How long after a container's stream has ended its event may still come. */
@@ -20,40 +33,41 @@ const Event = v.object({
   Actor: v.object({ ID: v.string(), Attributes: v.record(v.string(), v.string()) }),
 })
 
-interface Watch {
-  oom: boolean
-  exitCode?: number
-  onDie?: () => void
+interface Watched {
+  exit: EngineExit
+  /** All has been said about its end, or there is nobody to say it. */
+  told: Deferred<void>
+  forgotten: Deferred<boolean>
 }
 
 /**
  * The engine's event stream, one for all containers. An auto-removed container cannot be inspected
- * after its end; only the events tell that memory was the cause.
+ * after its end; only the events tell that memory was the cause, and when it is gone.
  */
 export class DockerEvents {
   readonly #connect: (signal: AbortSignal) => Promise<NodeJS.ReadableStream>
-  readonly #watched = new Map<string, Watch>()
+  readonly #watched = new Map<string, Watched>()
   #connection: AbortController | undefined
 
   constructor(connect: (signal: AbortSignal) => Promise<NodeJS.ReadableStream>) {
     this.#connect = connect
   }
 
-  /** Watches one container; the function it gives is called once its stream has ended. */
-  watch(id: string): () => Promise<EngineExit> {
-    const watch: Watch = { oom: false }
-    this.#watched.set(id, watch)
+  /** Watches one container until it is told to end. */
+  watch(id: string): Watch {
+    const exit = { exitCode: undefined, oom: false }
+    const watched: Watched = { exit, told: deferred(), forgotten: deferred() }
+    this.#watched.set(id, watched)
     void this.#listen()
-    return async () => {
-      const isKnown = watch.oom || (watch.exitCode ?? SIGKILLED) !== SIGKILLED
-      if (this.#connection && !isKnown) await dying(watch)
-      this.#watched.delete(id)
-      return { exitCode: watch.exitCode, oom: watch.oom }
+    return {
+      exit: async () => {
+        if (this.#connection && !watched.exit.oom) await within(GRACE_MS, watched.told.promise)
+        return { ...watched.exit }
+      },
+      isForgotten: async (ms) =>
+        this.#connection !== undefined && (await within(ms, watched.forgotten.promise)) === true,
+      end: () => void this.#watched.delete(id),
     }
-  }
-
-  forget(id: string): void {
-    this.#watched.delete(id)
   }
 
   close(): void {
@@ -75,7 +89,7 @@ export class DockerEvents {
     if (this.#connection !== connection) return
     connection.abort()
     this.#connection = undefined
-    for (const watch of this.#watched.values()) watch.onDie?.()
+    for (const watched of this.#watched.values()) nobodyTells(watched)
     setTimeout(() => this.#watched.size > 0 && void this.#listen(), RECONNECT_MS).unref()
   }
 
@@ -83,27 +97,27 @@ export class DockerEvents {
     const event = v.safeParse(Event, JSON.parse(line))
     if (!event.success) return
     const { Action, Actor } = event.output
-    const watch = this.#watched.get(Actor.ID)
-    if (!watch) return
+    const watched = this.#watched.get(Actor.ID)
+    if (!watched) return
+    const { exit, told, forgotten } = watched
     if (Action === 'oom') {
-      watch.oom = true
-      if (watch.exitCode !== undefined) watch.onDie?.()
+      exit.oom = true
+      if (exit.exitCode !== undefined) told.resolve()
     }
     if (Action === 'die') {
-      watch.exitCode = Number(Actor.Attributes.exitCode)
-      const mayBeOom = watch.exitCode === SIGKILLED && !watch.oom
-      if (mayBeOom) setTimeout(() => watch.onDie?.(), OOM_GRACE_MS)
-      else watch.onDie?.()
+      exit.exitCode = Number(Actor.Attributes.exitCode)
+      const mayBeOom = exit.exitCode === SIGKILLED && !exit.oom
+      if (mayBeOom) setTimeout(told.resolve, OOM_GRACE_MS)
+      else told.resolve()
     }
+    if (Action === 'destroy') forgotten.resolve(true)
   }
 }
 
-function dying(watch: Watch): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, GRACE_MS)
-    watch.onDie = () => {
-      clearTimeout(timer)
-      resolve()
-    }
-  })
+/** Who waits need not; who waits later, when there is a connection again, shall. */
+function nobodyTells(watched: Watched): void {
+  watched.told.resolve()
+  watched.forgotten.resolve(false)
+  watched.told = deferred()
+  watched.forgotten = deferred()
 }

@@ -54,7 +54,7 @@ class DockerEngine implements Engine {
     this.#events = new DockerEvents((signal) =>
       this.#docker.getEvents({
         abortSignal: signal,
-        filters: { type: ['container'], event: ['oom', 'die'], label: [OWNER_LABEL] },
+        filters: { type: ['container'], event: ['oom', 'die', 'destroy'], label: [OWNER_LABEL] },
       }),
     )
   }
@@ -117,8 +117,8 @@ class DockerEngine implements Engine {
         signal,
       )
       if (!(stream instanceof Duplex)) throw new TypeError('the engine did not give a stream')
-      const ended = this.#events.watch(created.id)
-      container = new DockerContainer(spec.name, stream, ended, () => this.#remove(created))
+      const watch = this.#events.watch(created.id)
+      container = new DockerContainer(spec.name, stream, watch, () => this.#remove(created))
       await this.#call(
         `start ${spec.name}`,
         (abortSignal) => created.start({ abortSignal }),
@@ -128,9 +128,8 @@ class DockerEngine implements Engine {
       })
       return container
     } catch (error) {
-      this.#events.forget(created.id)
       // The container's own removal lets go of the stream as well.
-      await (container?.remove() ?? this.#remove(created)).catch(() => {})
+      await (container?.kill() ?? this.#remove(created)).catch(() => {})
       throw error
     }
   }

@@ -42,8 +42,13 @@ export interface Container {
   readonly stdout: Readable
   /** Settles once, when the streams have ended; never rejects. The news of death. */
   readonly exited: Promise<ContainerExit>
-  /** Kills and removes it; resolves when the engine has forgotten it. Safe to call twice. */
+  /**
+   * Lets it go: its stdin ends, so its agent exits and the engine forgets it, which is when this
+   * resolves. One that is slow to go is killed. Safe to call twice.
+   */
   remove(): Promise<void>
+  /** Kills it by way of the engine: for an agent that does not answer. Safe to call twice. */
+  kill(): Promise<void>
 }
 
 /** What may be said of an image that is on its way. */

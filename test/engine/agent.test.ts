@@ -95,7 +95,7 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
       const agent = await agentOfTest(place)
       await agent.ask(exec('true'))
       expect(agent.frames[0]?.kind).toBe(Kind.hello)
-      expect(agent.hello).toEqual({ version: 3, language: expect.stringMatching(/^v?\d+\.\d/) })
+      expect(agent.hello).toEqual({ version: 4, language: expect.stringMatching(/^v?\d+\.\d/) })
     })
 
     it('is heard though the host has asked before it', async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, onTestFinished } from 'vitest'
 import { createDockerEngine } from '../../src/engine/docker.js'
+import type { AgentProgram } from '../../src/agent/program.js'
 import type { AgentConfig } from '../../src/agent/protocol.js'
 import type { Container, ContainerExit } from '../../src/engine/engine.js'
 import { OWNER_LABEL } from '../../src/engine/engine.js'
@@ -47,8 +48,12 @@ const owner = `contract-${randomBytes(4).toString('hex')}`
 let launched = 0
 
 /** An agent for one test alone: the test may end it. */
-export async function agentOfTest(place: Place, config: AgentConfig = {}): Promise<Agent> {
-  const agent = await launch(place, config)
+export async function agentOfTest(
+  place: Place,
+  config: AgentConfig = {},
+  program?: AgentProgram,
+): Promise<Agent> {
+  const agent = await launch(place, config, program)
   onTestFinished(() => agent.container.remove())
   return agent
 }
@@ -100,9 +105,14 @@ function useAgent(place: Place): () => Promise<Agent> {
   return async () => (agent ??= await launch(place))
 }
 
-async function launch(place: Place, config: AgentConfig = {}): Promise<Agent> {
+async function launch(
+  place: Place,
+  config: AgentConfig = {},
+  program = LANGUAGES[place.language].agent,
+): Promise<Agent> {
   const local = place.where === 'process' && new LocalContainer(place.language, config)
   const container = local || (await launchContainer(place, config))
+  container.stdin.write(program.frameFor(place.where))
   try {
     return await Agent.warm(container, local ? local.workspace : '/workspace')
   } catch (error) {
@@ -176,6 +186,10 @@ class LocalContainer implements Container {
   }
 
   async remove(): Promise<void> {
+    await this.kill()
+  }
+
+  async kill(): Promise<void> {
     this.#kill()
     await within('the agent is gone', this.exited)
     // Not rmSync: a tree of a test's may be deeper than a path can be long.

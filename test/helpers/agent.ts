@@ -21,6 +21,7 @@ export class Agent {
   readonly workspace: string
   hello: v.InferOutput<typeof Hello> | undefined
   isOver = false
+  readonly #compiled: Buffer[] = []
   #fault: Error | undefined
   readonly #reader = new FrameReader()
   readonly #calls = new Map<number, Call>()
@@ -40,6 +41,11 @@ export class Agent {
     const agent = new Agent(container, workspace)
     await agent.wait('the first word', () => agent.hello !== undefined)
     return agent
+  }
+
+  /** What it has made of its program's source, where it was sent that. */
+  get compiled(): Buffer {
+    return Buffer.concat(this.#compiled)
   }
 
   /** Throws where it has left the page. */
@@ -131,6 +137,11 @@ export class Agent {
     if (this.#fault) return
     try {
       for (const frame of this.#reader.read(chunk)) {
+        if (frame.kind === Kind.compiled) {
+          rule(!this.hello, 'what it has compiled comes before hello')
+          this.#compiled.push(frame.payload)
+          continue
+        }
         this.#take(frame)
         this.frames.push(frame)
       }

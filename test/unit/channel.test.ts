@@ -38,7 +38,7 @@ describe('the first word', () => {
       code: 'SANDBOX_AGENT_FAILED',
       message: expect.stringContaining(`speaks version 9, this host ${PROTOCOL_VERSION}`),
     })
-    expect(agent.removals).toBe(1)
+    expect(agent.kills).toBe(1)
     expect(vi.getTimerCount()).toBe(0)
   })
 
@@ -69,7 +69,7 @@ describe('the first word', () => {
       code: 'SANDBOX_AGENT_FAILED',
       message: expect.stringContaining('it broke the protocol: a frame of'),
     })
-    expect(agent.removals).toBeGreaterThan(0)
+    expect(agent.kills).toBeGreaterThan(0)
   })
 
   it('is not waited for after an abort', async () => {
@@ -77,7 +77,7 @@ describe('the first word', () => {
     const { abort, opening } = open(agent)
     abort.abort('closing')
     expect(await opening).toBe('closing')
-    expect(agent.removals).toBe(1)
+    expect(agent.kills).toBe(1)
     expect(vi.getTimerCount()).toBe(0)
   })
 })
@@ -119,7 +119,7 @@ describe('an agent that breaks the protocol', () => {
       const exchanges = [channel.open(READ, taken), channel.open(READ, taken)]
       expect(() => misbehave(agent)).not.toThrow()
       await flow()
-      expect(agent.removals).toBe(1)
+      expect(agent.kills).toBe(1)
       const lost = { lost: { exitCode: 137, oom: false, stderr: '' } }
       for (const exchange of exchanges) expect(await outcomeOf(exchange.outcome)).toEqual(lost)
       expect(await channel.exited).toEqual(lost.lost)
@@ -133,12 +133,12 @@ describe('an agent that breaks the protocol', () => {
     const { agent, channel } = await openChannel()
     const taken = vi.fn<(stream: number, bytes: Buffer) => void>()
     channel.open(READ, taken)
-    agent.cannotRemove = true
+    agent.cannotKill = true
     agent.say(99, 1)
     await flow()
     agent.data(1, Stream.stdout, 'late')
     await flow()
-    expect(agent.removals).toBe(1)
+    expect(agent.kills).toBe(1)
     expect(taken).not.toHaveBeenCalled()
   })
 
@@ -173,10 +173,10 @@ describe('a dead-man’s switch', () => {
     vi.advanceTimersByTime(39_999)
     await flow()
     expect(agent.heardOf(Kind.ping)).toHaveLength(2)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     vi.advanceTimersByTime(1)
     await flow()
-    expect(agent.removals).toBe(1)
+    expect(agent.kills).toBe(1)
     expect(await outcomeOf(exchange.outcome)).toHaveProperty('lost')
     expect(vi.getTimerCount()).toBe(0)
   })
@@ -189,7 +189,7 @@ describe('a dead-man’s switch', () => {
       await flow()
     }
     expect(agent.heardOf(Kind.ping)).toHaveLength(10)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
   })
 
   it('is off when the container is gone', async () => {

@@ -112,7 +112,7 @@ describe('a context', () => {
     expect(agent.signals).toEqual(['SIGINT', 'SIGKILL'])
     vi.advanceTimersByTime(1000)
     await flow()
-    expect(agent.removals).toBe(1)
+    expect(agent.kills).toBe(1)
     expect(await running).toMatchObject({ killedBy: 'timeout', exitCode: null, context: 'lost' })
   })
 

@@ -169,7 +169,7 @@ describe('credit', () => {
     }
     expect(taken).toBe(64 * 65_536)
     expect(agent.heardOf(Kind.credit)).toHaveLength(32)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
   })
 
   it('of one stream does not pay for another', async () => {
@@ -180,9 +180,9 @@ describe('credit', () => {
       agent.data(1, Stream.stderr, Buffer.alloc(32_768))
     }
     await flow()
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     agent.data(1, Stream.stderr, 'x')
     await flow()
-    expect(agent.removals).toBe(1)
+    expect(agent.kills).toBe(1)
   })
 })

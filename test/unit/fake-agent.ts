@@ -5,6 +5,7 @@ import {
   encodeFrame,
   FrameReader,
   Kind,
+  MAX_REQUEST_BYTES,
   PROTOCOL_VERSION,
   Stream,
 } from '../../src/agent/protocol.js'
@@ -24,16 +25,18 @@ export class FakeAgent implements Container {
   readonly exited: Promise<ContainerExit>
   /** What the host has sent. */
   readonly heard: Frame[] = []
-  removals = 0
-  /** When set, a removal fails and the container stays. */
-  cannotRemove = false
+  kills = 0
+  /** Whether it was let go, or killed. */
+  isOver = false
+  /** When set, a kill fails and the container stays. */
+  cannotKill = false
   /** Called with every frame of the host. */
   onFrame: (frame: Frame) => void = () => {}
   readonly #exit = deferred<ContainerExit>()
 
   constructor() {
     this.exited = this.#exit.promise
-    const reader = new FrameReader()
+    const reader = new FrameReader(MAX_REQUEST_BYTES)
     this.stdin.on('data', (chunk: Buffer) => {
       for (const frame of reader.read(chunk)) {
         this.heard.push(frame)
@@ -108,9 +111,14 @@ export class FakeAgent implements Container {
       .reduce((sum, { payload }) => sum + payload.readUInt32BE(1), 0)
   }
 
+  async kill(): Promise<void> {
+    this.kills++
+    if (this.cannotKill) throw new Error('the engine is gone')
+    await this.remove()
+  }
+
   async remove(): Promise<void> {
-    this.removals++
-    if (this.cannotRemove) throw new Error('the engine is gone')
+    this.isOver = true
     this.stdin.destroy()
     this.exit()
   }

@@ -50,7 +50,7 @@ describe('readFile()', () => {
     }
     agent.done(1, {})
     expect(await reading).toHaveLength(32 * PIECE.length)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
   })
 
   it.each([
@@ -83,7 +83,7 @@ describe('readFile()', () => {
     }
     agent.fail(1, 'ECANCELED')
     expect(await outcomeOf(reading)).toMatchObject({ errno: 'EFBIG' })
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     expect(agent.signals).toEqual(['SIGTERM'])
   })
 
@@ -155,7 +155,7 @@ describe('readFile() as a stream', () => {
     })
     expect(unhandled).toEqual([])
     vi.advanceTimersByTime(5000)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
   })
 
   it('that is cancelled after its end asks for nothing', async () => {
@@ -233,7 +233,7 @@ describe('writeFile()', () => {
     agent.fail(1, 'ECANCELED')
     expect(await outcomeOf(writing)).toMatchObject({ errno: 'ECANCELED', path: 'p', cause })
     vi.advanceTimersByTime(5000)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
   })
 
   it('of a stream of what is no content is the same', async () => {

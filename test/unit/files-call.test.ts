@@ -88,7 +88,7 @@ describe.each(CALLS)('%s', (_, call, request) => {
     agent.fail(1, 'ECANCELED')
     expect(await outcomeOf(calling)).toMatchObject({ errno: 'ETIMEDOUT', path: 'p' })
     vi.advanceTimersByTime(5000)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     expect(vi.getTimerCount()).toBe(PINGER)
   })
 
@@ -127,23 +127,23 @@ describe.each(CALLS)('%s', (_, call, request) => {
     calling.catch(() => {})
     vi.advanceTimersByTime(1099)
     await flow()
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     vi.advanceTimersByTime(1)
     await flow()
-    expect(agent.removals).toBe(1)
+    expect(agent.kills).toBe(1)
     expect(await outcomeOf(calling)).toMatchObject({ errno: 'ETIMEDOUT' })
     expect(vi.getTimerCount()).toBe(0)
   })
 
   it('that cannot be stopped by an engine that is gone is no unhandled rejection', async () => {
     const { agent, sandbox } = await leased()
-    agent.cannotRemove = true
+    agent.cannotKill = true
     const unhandled = await unhandledIn(async () => {
       const calling = call(sandbox, { timeoutMs: 1 })
       calling.catch(() => {})
       vi.advanceTimersByTime(1001)
       await flow()
-      expect(agent.removals).toBe(1)
+      expect(agent.kills).toBe(1)
     })
     expect(unhandled).toEqual([])
   })

@@ -100,7 +100,7 @@ describe('listFiles()', () => {
     }
     expect(await outcomeOf(listing)).toMatchObject({ code: 'SANDBOX_AGENT_FAILED' })
     vi.advanceTimersByTime(5000)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
   })
 
   it('that is endless is an EFBIG', async () => {
@@ -140,7 +140,7 @@ describe('stat()', () => {
     agent.fail(1, 'ECANCELED')
     await flow()
     vi.advanceTimersByTime(5000)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
   })
 })
 

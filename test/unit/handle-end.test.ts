@@ -20,10 +20,10 @@ describe('kill()', () => {
     vi.advanceTimersByTime(999)
     await flow()
     expect(agent.signals).toEqual(['SIGKILL'])
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     vi.advanceTimersByTime(1)
     expect(await result).toMatchObject({ exitCode: null, signal: 'SIGKILL', killedBy: 'abort' })
-    expect(agent.removals).toBe(1)
+    expect(agent.kills).toBe(1)
   })
 
   it('that is confirmed leaves the container alone', async () => {
@@ -33,7 +33,7 @@ describe('kill()', () => {
     agent.done(1, { signal: 'SIGKILL' })
     expect(await handle).toMatchObject({ signal: 'SIGKILL', killedBy: 'abort' })
     vi.advanceTimersByTime(5000)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
   })
 
   it('takes a signal by its name, and does not insist', async () => {
@@ -44,7 +44,7 @@ describe('kill()', () => {
     vi.advanceTimersByTime(5000)
     await flow()
     expect(agent.signals).toEqual(['SIGINT', 'SIGUSR1'])
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     agent.done(1, { exitCode: 130 })
     expect(await handle).not.toHaveProperty('killedBy')
   })
@@ -72,7 +72,7 @@ describe('kill()', () => {
     vi.advanceTimersByTime(5000)
     await flow()
     expect(agent.signals).toEqual([])
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     expect(await handle).toEqual(result)
   })
 

@@ -193,7 +193,7 @@ describe('iterating', () => {
       await flow()
     }
     expect(agent.signals).toEqual([])
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     agent.done(1)
     expect(await handle).toMatchObject({ exitCode: 0, truncated: true })
   })

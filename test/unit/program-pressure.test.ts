@@ -120,7 +120,7 @@ describe('a program that is killed', () => {
     handle.kill()
     await flow()
     for (const tap of taps) expect(await tap.pour(MIB)).toBe(MIB)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     agent.done(1, { signal: 'SIGKILL' })
     const seen = way === 'taken' ? ['x'] : []
     for await (const event of { [Symbol.asyncIterator]: () => events }) {

@@ -112,18 +112,18 @@ describe('a timeout', () => {
     expect(await ended).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL', exitCode: null })
     expect(kept().stdout).toBe('so far')
     vi.advanceTimersByTime(5000)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
   })
 
   it('removes the container where the kill is not confirmed in time', async () => {
     const { agent, ended } = await run({ timeoutMs: 100 })
     vi.advanceTimersByTime(1099)
     await flow()
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
     expect(await outcomeOf(ended)).toBe('pending')
     vi.advanceTimersByTime(1)
     expect(await ended).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL', usage: undefined })
-    expect(agent.removals).toBe(1)
+    expect(agent.kills).toBe(1)
   })
 
   it('that comes after it ended by itself does not change why', async () => {
@@ -209,7 +209,7 @@ describe('a signal', () => {
     expect(end).toMatchObject(expected)
     expect('killedBy' in end).toBe('killedBy' in expected)
     vi.advanceTimersByTime(5000)
-    expect(agent.removals).toBe(0)
+    expect(agent.kills).toBe(0)
   })
 })
 
@@ -257,10 +257,10 @@ describe('a container that goes', () => {
 
   it('and cannot be removed is no unhandled rejection', async () => {
     const { agent, ended } = await run({ timeoutMs: 10 })
-    agent.cannotRemove = true
+    agent.cannotKill = true
     vi.advanceTimersByTime(1010)
     await flow()
-    expect(agent.removals).toBe(1)
+    expect(agent.kills).toBe(1)
     agent.exit()
     expect(await ended).toMatchObject({ killedBy: 'timeout' })
     expect(agent.heardOf(Kind.signal)).toHaveLength(1)

@@ -14,7 +14,7 @@ const net = require('node:net')
 const os = require('node:os')
 const util = require('node:util')
 
-const VERSION = 3
+const VERSION = 4
 const [HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING, STARTED] = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 const [STDIN, STDOUT, STDERR, RECORDS] = [0, 1, 2, 3]
 const HEADER_SIZE = 9
@@ -24,7 +24,7 @@ const TAIL_LIMIT = 16 * CHUNK
 const MAX_FRAME = 16 * 1024 * 1024
 const SILENCE_MS = 90_000
 
-const [RUNNER, CONFIG = '{}'] = process.argv.slice(1)
+const [CONFIG = '{}'] = process.argv.slice(1)
 const {
   workspace: WORKSPACE = '/workspace',
   preload = [],

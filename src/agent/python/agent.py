@@ -11,6 +11,8 @@ class Agent:
         self.spares = []
         self.refusal = None
         self.wanted_spares = 1
+        self.spare_at = 0
+        self.taken = 0
         self.inbox = bytearray()
         self.turns = []
         self.highest_pipe = 2
@@ -47,13 +49,13 @@ class Agent:
         job = self.prepare_spare()
         if job:
             return job
+        self.give_compiled()
         self.send(HELLO, 0, as_json(hello))
         while True:
-            is_short = len(self.spares) < self.wanted_spares
-            ready = self.epoll.poll(0 if is_short or self.turns else SILENCE_S)
+            ready = self.epoll.poll(0 if self.turns else self.pause())
             if time.monotonic() - self.heard > SILENCE_S:
                 os._exit(0)  # the host has not even pinged: it is gone, though its socket is not
-            if is_short and not ready:  # a fork takes its time: whoever waits goes first
+            if not ready and not self.pause():  # a fork takes its time: whoever waits goes first
                 job = self.prepare_spare()
                 if job:
                     return job
@@ -64,6 +66,12 @@ class Agent:
                     return job
             if self.turns:
                 self.step(self.turns.pop(0))
+
+    def pause(self):
+        """How long it may sleep."""
+        if len(self.spares) >= self.wanted_spares:
+            return SILENCE_S
+        return max(0, self.spare_at - time.monotonic())
 
     def watch(self, fd, events, handler):
         if fd not in self.handlers:
@@ -144,6 +152,11 @@ class Agent:
 
     def send(self, kind, id, payload):
         write_all(1, HEADER.pack(kind, id, len(payload)) + payload)
+
+    def give_compiled(self):
+        """For the next container of the image, where this one was given the source."""
+        for at in range(0, len(COMPILED or b''), CHUNK):
+            self.send(TO_KEEP, 0, COMPILED[at : at + CHUNK])
 
     def credit(self, id, amount):
         self.send(CREDIT, id, bytes([STDIN]) + amount.to_bytes(4, 'big'))
@@ -247,6 +260,8 @@ class Agent:
         if not self.spares:
             raise self.refusal
         program = self.spares.pop(0)
+        self.taken += 1
+        self.spare_at = time.monotonic() + SPARE_PAUSE_S if self.taken == 1 else 0
         if context:
             context.take(program)
         self.start(id, program)
@@ -288,7 +303,7 @@ class Agent:
             if program in self.spares:
                 self.forget_spare(program)
             elif program:
-                self.wanted_spares = SPARES  # one lease, many runs: the next is ready meanwhile
+                self.wanted_spares = min(self.taken, SPARES)  # many runs: the next is ready meanwhile
                 program.exited(status, usage)
 
     def forget_spare(self, spare):

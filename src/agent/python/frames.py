@@ -27,8 +27,9 @@ import traceback
 import types
 import warnings  # os.execvpe wants it, and a child has no time to load it
 
-VERSION = 3
+VERSION = 4
 HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING, STARTED = range(1, 10)
+TO_KEEP = 11
 STDIN, STDOUT, STDERR, RECORDS = range(4)
 HEADER = struct.Struct('>BII')
 LENGTH = struct.Struct('>I')
@@ -39,6 +40,7 @@ MAX_FRAME = 16 * 1024 * 1024
 MAX_RECORD = 8 * 1024 * 1024
 SILENCE_S = 90
 SPARES = 2
+SPARE_PAUSE_S = 0.02  # most leases have one run: the next spare would cost them for nothing
 
 NOBODY = 65534
 CONFIG = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
