@@ -5,7 +5,7 @@ import type { Deferred } from '../deferred.js'
 import { deferred } from '../deferred.js'
 
 /** What the engine said of a container's end. */
-export interface EngineExit {
+interface EngineExit {
   exitCode: number | undefined
   oom: boolean
 }

@@ -1,0 +1,48 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
+import type { AgentName } from '../../../src/languages.js'
+import type { Bench, Contender } from '../bench.js'
+
+/** The interpreter itself: what a version manager puts on the PATH is a script that looks for it. */
+const INTERPRETERS: Readonly<Record<AgentName, () => string>> = {
+  python: () =>
+    execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], {
+      encoding: 'utf8',
+    }).trim(),
+  nodejs: () => process.execPath,
+}
+const FLAGS: Readonly<Record<AgentName, string>> = { python: '-c', nodejs: '-e' }
+
+/** How a language's program is given to a fresh interpreter. */
+export function argvOf(language: AgentName, interpreter: string, program: string): string[] {
+  return [interpreter, FLAGS[language], program]
+}
+
+/** A process of the host's: the floor that anyone can have, with no isolation at all. */
+export function bare({ language, program }: Pick<Bench, 'language' | 'program'>): Contender {
+  const [command = '', ...args] = argvOf(language, INTERPRETERS[language](), program)
+  return {
+    what: 'bare process on the host',
+    where: 'host',
+    run: () => outputOf(command, args),
+    settle: async () => {},
+    close: async () => {},
+  }
+}
+
+/** Runs a command of the host's to its end, which must be a good one. */
+export async function outputOf(
+  command: string,
+  args: readonly string[],
+  input?: Uint8Array,
+): Promise<string> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  const exit = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('close', resolve)
+  })
+  child.stdin.on('error', () => {}) // it may end before it has read all
+  child.stdin.end(input)
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit])
+  if (code !== 0) throw new Error(`${command} ${args[0] ?? ''} has exited with ${code}: ${stderr}`)
+  return stdout
+}

@@ -1,0 +1,57 @@
+import { Channel } from '../../../src/agent/channel.js'
+import { Lease } from '../../../src/lease.js'
+import { LANGUAGES } from '../../../src/languages.js'
+import { Sandbox } from '../../../src/sandbox.js'
+import { LocalContainer } from '../../helpers/local-container.js'
+import type { Bench, Contender } from '../bench.js'
+import { settled, startPool } from '../bench.js'
+
+/** Through the library: one lease, many runs. */
+export async function warmLease(bench: Bench): Promise<Contender> {
+  const pool = await startPool(bench, { size: 1, max: 1 })
+  const sandbox = await pool.acquire(bench.language)
+  return {
+    what: 'runCode in a warm lease',
+    where: 'container',
+    run: async () => (await sandbox.runCode(bench.program)).stdout,
+    settle: async () => {},
+    close: () => pool.close({ deadlineMs: 0 }),
+  }
+}
+
+/** Through the library: a lease, and so a container, for each run. */
+export async function freshLease(bench: Bench): Promise<Contender> {
+  const { language } = bench
+  const pool = await startPool(bench, { size: 2, max: 4 })
+  return {
+    what: 'acquire, runCode, release',
+    where: 'container',
+    run: async () => {
+      const sandbox = await pool.acquire(language)
+      try {
+        return (await sandbox.runCode(bench.program)).stdout
+      } finally {
+        sandbox.release()
+      }
+    },
+    settle: () => settled(pool, language),
+    close: () => pool.close({ deadlineMs: 0 }),
+  }
+}
+
+/** The agent as a process of the host's: what the container costs is the difference. */
+export async function agentOnHost(bench: Bench): Promise<Contender> {
+  const { language, program } = bench
+  const container = new LocalContainer(language, {})
+  container.stdin.write(LANGUAGES[language].agent.frameFor(container.name))
+  const channel = await Channel.open(container, AbortSignal.timeout(30_000))
+  const lease = new Lease<Channel>(channel, () => 'recreated')
+  const sandbox = new Sandbox(lease, { language, runtime: 'host' })
+  return {
+    what: 'the agent without a container',
+    where: 'host',
+    run: async () => (await sandbox.runCode(program, { cwd: container.workspace })).stdout,
+    settle: async () => {},
+    close: () => channel.remove(),
+  }
+}

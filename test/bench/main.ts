@@ -1,0 +1,152 @@
+// `npm run bench`: measures the library beside what there is without it, and draws the results.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { createDockerEngine } from 'hono-sandbox'
+import type { AgentName } from '../../src/languages.js'
+import type { Bench } from './bench.js'
+import { defaultImage } from './bench.js'
+import { bare } from './contenders/bare.js'
+import { describeMachine } from './machine.js'
+import { FULL, SMOKE } from './numbers.js'
+import { plotsOf } from './plots.js'
+import type { Results } from './report.js'
+import { markdownOf } from './report.js'
+import type { Row } from './rows.js'
+import { preload, transfer } from './scenarios/data.js'
+import { burst, freshRate, warmRate } from './scenarios/rates.js'
+import { acquire, fill, warmRun, wholeRequest } from './scenarios/runs.js'
+import { server, soak } from './scenarios/server.js'
+import { targetsOf } from './targets.js'
+
+const USAGE = `Usage: npm run bench -- [options]
+
+  --smoke             a few seconds: does it work?
+  --only a,b          these scenarios alone
+  --runtime r,s       under these runtimes; else runc and runsc, where the engine has them
+  --language l,m      python, nodejs; else both
+  --python FILE       the program to run, for python; it must print the same each time
+  --nodejs FILE       the same for nodejs
+  --out FOLDER        where the results go; else bench/results
+`
+
+const SCENARIOS = {
+  warm: warmRun,
+  request: wholeRequest,
+  acquire,
+  rate: warmRate,
+  fresh: freshRate,
+  burst,
+  fill,
+  preload,
+  transfer,
+  server,
+  soak,
+}
+type Scenario = keyof typeof SCENARIOS
+const PROGRAMS: Readonly<Record<AgentName, string>> = {
+  python: 'print(42)',
+  nodejs: 'console.log(42)',
+}
+
+const text = { type: 'string' } as const
+const flag = { type: 'boolean' } as const
+const OPTIONS = {
+  smoke: flag,
+  help: flag,
+  only: text,
+  runtime: text,
+  language: text,
+  python: text,
+  nodejs: text,
+  out: text,
+}
+
+function readOptions() {
+  const { values } = parseArgs({ options: OPTIONS })
+  if (values.help) {
+    process.stdout.write(USAGE)
+    process.exit(0)
+  }
+  const programOf = (language: AgentName) =>
+    values[language] === undefined ? PROGRAMS[language] : readFileSync(values[language], 'utf8')
+  return {
+    numbers: values.smoke ? SMOKE : FULL,
+    scenarios: known('--only', values.only, isScenario, Object.keys(SCENARIOS)),
+    languages: known('--language', values.language, isLanguage, Object.keys(PROGRAMS)),
+    runtimes: values.runtime?.split(','),
+    programs: { python: programOf('python'), nodejs: programOf('nodejs') },
+    out: values.out ?? 'bench/results',
+  }
+}
+
+const isScenario = (name: string): name is Scenario => Object.hasOwn(SCENARIOS, name)
+const isLanguage = (name: string): name is AgentName => Object.hasOwn(PROGRAMS, name)
+
+/** The names of a list, or all that there are. */
+function known<Name extends string>(
+  option: string,
+  list: string | undefined,
+  isKnown: (name: string) => name is Name,
+  all: readonly string[],
+): Name[] {
+  const names = list?.split(',') ?? all
+  const unknown = names.find((name) => !isKnown(name))
+  if (unknown === undefined) return names.filter(isKnown)
+  throw new Error(`${option} takes ${all.join(', ')}, not ${JSON.stringify(unknown)}`)
+}
+
+async function runtimesHere(): Promise<string[]> {
+  const engine = createDockerEngine()
+  try {
+    const listed = await engine.runtimes()
+    return ['runc', 'runsc'].filter((runtime) => listed.includes(runtime))
+  } finally {
+    engine.close()
+  }
+}
+
+async function measure(options: ReturnType<typeof readOptions>): Promise<Row[]> {
+  const { numbers, scenarios, languages, programs } = options
+  const rows: Row[] = []
+  for (const language of languages) {
+    const program = programs[language]
+    const image = await defaultImage(language)
+    const expected = await bare({ language, program }).run()
+    for (const runtime of options.runtimes ?? (await runtimesHere())) {
+      const bench: Bench = { runtime, language, image, program, expected, numbers }
+      for (const name of scenarios) {
+        process.stderr.write(`${language}, ${runtime}: ${name}...\n`)
+        rows.push(...(await SCENARIOS[name](bench)))
+      }
+    }
+  }
+  return rows
+}
+
+function keep(results: Results, folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  const write = (name: string, content: string) => {
+    writeFileSync(path.join(folder, name), content)
+    process.stderr.write(`${path.join(folder, name)}\n`)
+  }
+  write(`${results.takenAt.replaceAll(':', '')}.json`, JSON.stringify(results, undefined, 2))
+  write('latest.md', markdownOf(results))
+  for (const [name, svg] of plotsOf(results.rows)) write(name, svg)
+}
+
+async function main(): Promise<void> {
+  const options = readOptions()
+  const machine = await describeMachine()
+  const rows = await measure(options)
+  const takenAt = new Date().toISOString()
+  const { programs, out } = options
+  const results: Results = { takenAt, machine, programs, rows, targets: targetsOf(rows) }
+  console.log(markdownOf(results))
+  keep(results, out)
+}
+
+await main().catch((error: unknown) => {
+  console.error(error)
+  process.exitCode = 1
+})

@@ -1,0 +1,135 @@
+import type { Sandbox } from 'hono-sandbox'
+import type { Bench, Contender } from '../bench.js'
+import { checked, rateOf, sustainedRate, rowOf, settled, startPool } from '../bench.js'
+import { bare } from '../contenders/bare.js'
+import { createStartRemove } from '../contenders/engine.js'
+import type { Row } from '../rows.js'
+import { Samples } from '../rows.js'
+
+const LEASES = 4
+const FRESH = { size: 4, max: 10 }
+/** The engine's best rate lies among these on machines of a few cores. */
+const ENGINE_CALLERS = [2, 3, 4]
+/** How long a caller waits in the queue at the most: a rate has no deadline of its own. */
+const PATIENCE_MS = 120_000
+
+/** Runs a second in leases that stay, beside bare processes at the same concurrency. */
+export async function warmRate(bench: Bench): Promise<Row[]> {
+  const { language, program, numbers } = bench
+  const pool = await startPool(bench, { size: LEASES, max: LEASES })
+  const leases = await Promise.all(Array.from({ length: LEASES }, () => pool.acquire(language)))
+  const what = `runCode in ${LEASES} warm leases`
+  let next = 0
+  const ours = {
+    what,
+    // Taken in turn: the callers are spread over the leases.
+    run: async () => (await leaseAt(leases, next++).runCode(program)).stdout,
+  }
+  try {
+    const rows: Row[] = []
+    for (const at of numbers.concurrencies) {
+      const others = bare(bench)
+      const [warm, processes] = [new Samples(), new Samples()]
+      for (let round = 0; round < numbers.rateRounds; round++) {
+        processes.add(await rateOf(() => checked(bench, others), at, numbers.rateMs))
+        warm.add(await rateOf(() => checked(bench, ours), at, numbers.rateMs))
+      }
+      const about = { scenario: 'warm rate', unit: 'per second', at } as const
+      rows.push(rowOf(bench, 'host', { ...about, what: others.what, ...processes.spread }))
+      rows.push(rowOf(bench, 'container', { ...about, what, ...warm.spread }))
+    }
+    return rows
+  } finally {
+    await pool.close({ deadlineMs: 0 })
+  }
+}
+
+function leaseAt(leases: readonly Sandbox[], turn: number): Sandbox {
+  const lease = leases[turn % leases.length]
+  if (!lease) throw new Error('there is no lease')
+  return lease
+}
+
+/** Requests a second with a new container for each, beside the most that the engine can do. */
+export async function freshRate(bench: Bench): Promise<Row[]> {
+  const { language, program, numbers } = bench
+  const pool = await startPool(bench, FRESH, { maxWaiting: 1000 })
+  const ours: Pick<Contender, 'what' | 'run'> = {
+    what: 'a new container for each run',
+    run: async () => {
+      const sandbox = await pool.acquire(language, { timeoutMs: PATIENCE_MS })
+      try {
+        return (await sandbox.runCode(program)).stdout
+      } finally {
+        sandbox.release()
+      }
+    },
+  }
+  const engineSides = ENGINE_CALLERS.map((at) => {
+    const what = 'create, start, remove of a sleep'
+    return { what, at, work: () => createStartRemove(bench), first: at, rates: new Samples() }
+  })
+  const ourSides = numbers.concurrencies.map((at) => {
+    const first = FRESH.max + at
+    return { what: ours.what, at, work: () => checked(bench, ours), first, rates: new Samples() }
+  })
+  const sides = [...engineSides, ...ourSides]
+  try {
+    for (let round = 0; round < numbers.rateRounds; round++) {
+      for (const { at, work, first, rates } of sides) {
+        await settled(pool, language)
+        rates.add(await sustainedRate(work, at, { first, runs: numbers.freshRuns }))
+      }
+    }
+    const about = { scenario: 'fresh rate', unit: 'per second' } as const
+    return sides.map(({ what, at, rates }) =>
+      rowOf(bench, 'container', { ...about, what, at, ...rates.spread }),
+    )
+  } finally {
+    await pool.close({ deadlineMs: 0 })
+  }
+}
+
+/** Many at once on a small pool: how long they wait, and that none is lost. */
+export async function burst(bench: Bench): Promise<Row[]> {
+  const { language, program, numbers } = bench
+  const { callers, size } = numbers.burst
+  const pool = await startPool(bench, { size, max: size * 2 })
+  const waits = new Samples()
+  let served = 0
+  const caller = async () => {
+    const start = performance.now()
+    const sandbox = await pool.acquire(language, { timeoutMs: PATIENCE_MS })
+    waits.add(performance.now() - start)
+    await checked(bench, {
+      what: 'burst',
+      run: async () => (await sandbox.runCode(program)).stdout,
+    })
+    served++
+    sandbox.release()
+  }
+  try {
+    await Promise.all(Array.from({ length: callers }, caller))
+  } finally {
+    await pool.close({ deadlineMs: 0 })
+  }
+  const lost = callers - served
+  const about = { scenario: 'burst', at: callers } as const
+  return [
+    rowOf(bench, 'container', {
+      ...about,
+      what: `wait, pool of ${size}`,
+      unit: 'ms',
+      ...waits.spread,
+    }),
+    rowOf(bench, 'container', {
+      ...about,
+      what: 'callers that got nothing',
+      unit: 'calls',
+      n: callers,
+      p50: lost,
+      p95: lost,
+      p99: lost,
+    }),
+  ]
+}

@@ -1,0 +1,93 @@
+import { readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import type { Bench } from '../bench.js'
+import { rowOf, settled, startPool } from '../bench.js'
+import type { Row } from '../rows.js'
+import { Samples, single } from '../rows.js'
+
+const CONTAINERS = 20
+/** The figures of the first and of the last such part of the leases are compared. */
+const PARTS = 5
+/** One lease in so many runs something, and costs its container. */
+const USED = 10
+
+/** What a pool costs the server's process: an idle container, and a lease in which something ran. */
+export async function server(bench: Bench): Promise<Row[]> {
+  const { language, program, numbers } = bench
+  const pool = await startPool(bench, { size: 1, max: 1 })
+  const before = await memoryNow()
+  // No room for a refill: what is measured later is the leases alone.
+  pool.resize(language, 1 + CONTAINERS, 1 + CONTAINERS)
+  try {
+    await settled(pool, language)
+    const filled = await memoryNow()
+    const cpu = process.cpuUsage()
+    await sleep(numbers.idleMs)
+    const { user, system } = process.cpuUsage(cpu)
+    const leases = await Promise.all(
+      Array.from({ length: CONTAINERS }, () => pool.acquire(language)),
+    )
+    await Promise.all(leases.map((sandbox) => sandbox.runCode(program)))
+    const held = await memoryNow()
+    for (const sandbox of leases) sandbox.release()
+    const cpuShare = (user + system) / 1000 / numbers.idleMs / (CONTAINERS + 1)
+    const row = (what: string, unit: Row['unit'], value: number) =>
+      rowOf(bench, 'container', { scenario: 'server', what, unit, ...single(value) })
+    return [
+      row('memory of an idle container', 'KB', (filled - before) / CONTAINERS / 1024),
+      row('memory of a lease after a run', 'KB', (held - before) / CONTAINERS / 1024),
+      row('share of a processor an idle container', 'share', cpuShare),
+    ]
+  } finally {
+    await pool.close({ deadlineMs: 0 })
+  }
+}
+
+/** Thousands of leases: what grows, and whether the last are as quick as the first. */
+export async function soak(bench: Bench): Promise<Row[]> {
+  const { language, program, numbers } = bench
+  const pool = await startPool(bench, { size: 4, max: 8 })
+  const rows: Row[] = []
+  const part = Math.floor(numbers.leases / PARTS)
+  try {
+    for (let done = 1; done <= PARTS; done++) {
+      const times = new Samples()
+      for (let lease = 0; lease < part; lease++) {
+        const start = performance.now()
+        const sandbox = await pool.acquire(language, { timeoutMs: 60_000 })
+        if (lease % USED === 0) await sandbox.runCode(program)
+        times.add(performance.now() - start)
+        sandbox.release()
+      }
+      await settled(pool, language)
+      const about = { scenario: 'soak', at: done * part }
+      const add = (what: string, unit: Row['unit'], spread: ReturnType<typeof single>) =>
+        rows.push(rowOf(bench, 'container', { ...about, what, unit, ...spread }))
+      add('lease, one in ten with a run', 'ms', times.spread)
+      add('memory of the server', 'MB', single((await memoryNow()) / 1024 / 1024))
+      add('open files of the server', 'files', single(descriptors()))
+    }
+    return rows
+  } finally {
+    await pool.close({ deadlineMs: 0 })
+  }
+}
+
+/** What is in use after a collection, outside the heap as well, in bytes. */
+async function memoryNow(): Promise<number> {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('gc')
+  if (typeof collect !== 'function') throw new TypeError('there is no gc()')
+  for (let round = 0; round < 3; round++) {
+    collect()
+    await sleep(50) // finalizers have turns of their own
+  }
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+function descriptors(): number {
+  return readdirSync('/proc/self/fd').length
+}

@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import * as v from 'valibot'
+import { expect, it, onTestFinished } from 'vitest'
+
+const MAIN = fileURLToPath(new URL('../../dist/test/bench/main.js', import.meta.url))
+const DEADLINE_MS = 180_000
+
+const Results = v.object({
+  machine: v.object({ cores: v.number(), engine: v.string() }),
+  rows: v.array(
+    v.object({
+      scenario: v.string(),
+      what: v.string(),
+      n: v.pipe(v.number(), v.minValue(1)),
+      p50: v.pipe(v.number(), v.finite()),
+    }),
+  ),
+  targets: v.array(v.object({ what: v.string(), value: v.pipe(v.number(), v.finite()) })),
+})
+
+const bench = (...args: string[]) =>
+  promisify(execFile)(process.execPath, [MAIN, ...args], { timeout: DEADLINE_MS })
+
+it('the benchmark measures all that it says, and draws it', { timeout: DEADLINE_MS }, async () => {
+  const out = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-test-'))
+  onTestFinished(() => rmSync(out, { recursive: true }))
+  const { stdout } = await bench('--smoke', '--runtime', 'runc', '--out', out)
+  const files = readdirSync(out)
+  const json = files.find((name) => name.endsWith('.json')) ?? ''
+  const { rows, targets } = v.parse(Results, JSON.parse(readFileSync(path.join(out, json), 'utf8')))
+  expect([...new Set(rows.map(({ scenario }) => scenario))].sort()).toEqual([
+    'acquire',
+    'burst',
+    'fill',
+    'fresh rate',
+    'import pandas',
+    'server',
+    'soak',
+    'transfer',
+    'warm rate',
+    'warm run',
+    'whole request',
+  ])
+  const lost = rows.filter(({ what }) => what === 'callers that got nothing')
+  expect(lost.map(({ p50 }) => p50)).toEqual([0, 0])
+  expect(targets.length).toBeGreaterThan(8)
+  expect(stdout).toContain('a new container for each run')
+  const drawn = files.filter((name) => name.endsWith('.svg'))
+  expect(drawn).toHaveLength(10)
+  for (const name of drawn) expect(readFileSync(path.join(out, name), 'utf8')).toMatch(/^<svg /)
+})
+
+it.each([
+  [['--only', 'nonsense'], /--only takes warm, .*, not "nonsense"/],
+  [['--fast'], /Unknown option '--fast'/],
+])('a benchmark that is asked for %j says what there is', async (args, message) => {
+  await expect(bench(...args)).rejects.toMatchObject({ stderr: expect.stringMatching(message) })
+})
