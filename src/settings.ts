@@ -140,7 +140,7 @@ export interface SandboxPoolOptions {
   /**
    * How many containers are launched side by side.
    *
-   * @default the number of CPUs, at least 2
+   * @default one more than the CPUs
    */
   launchConcurrency?: number | undefined
 }
@@ -202,7 +202,7 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
     },
     maxWaiting: given.maxWaiting ?? 100,
     leaseTtlMs: given.leaseTtlMs ?? 300_000,
-    launchConcurrency: given.launchConcurrency ?? Math.max(2, availableParallelism()),
+    launchConcurrency: given.launchConcurrency ?? availableParallelism() + 1,
   }
 }
 

@@ -8,20 +8,26 @@ import { encodeFrame, Kind } from './protocol.js'
  * where their interpreter is another one: an image may have been pulled again meanwhile.
  */
 export class AgentProgram {
-  readonly #compiled = new Map<string, Buffer>()
+  readonly #asSource: Buffer
+  readonly #asCompiled = new Map<string, Buffer>()
 
-  constructor(readonly source: string) {}
+  constructor(readonly source: string) {
+    this.#asSource = this.#frameOf(Buffer.alloc(0))
+  }
 
   /** The first frame for a container of this image. */
   frameFor(image: string): Buffer {
-    const compiled = this.#compiled.get(image) ?? Buffer.alloc(0)
-    const size = Buffer.alloc(4)
-    size.writeUInt32BE(compiled.length)
-    return encodeFrame(Kind.program, 0, size, compiled, Buffer.from(this.source))
+    return this.#asCompiled.get(image) ?? this.#asSource
   }
 
   /** What a container of this image has made of it, for the next ones. */
   keep(image: string, compiled: Buffer): void {
-    this.#compiled.set(image, compiled)
+    this.#asCompiled.set(image, this.#frameOf(compiled))
+  }
+
+  #frameOf(compiled: Buffer): Buffer {
+    const size = Buffer.alloc(4)
+    size.writeUInt32BE(compiled.length)
+    return encodeFrame(Kind.program, 0, size, compiled, Buffer.from(this.source))
   }
 }
