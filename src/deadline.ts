@@ -38,3 +38,11 @@ export function deadlineIn(ms: number, parent?: AbortSignal): Deadline {
     },
   }
 }
+
+/** Settles when a signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -2,6 +2,7 @@ import type { AgentName } from './languages.js'
 import { check } from './options/check.js'
 import { DefinedLanguageSettings } from './options/pool.js'
 import { shellWords } from './shell-words.js'
+import type { SizeBounds } from './warm-size.js'
 
 /** How code of a language runs that no agent runs itself: as a file, by a program. */
 export interface LanguageProgram {
@@ -31,15 +32,16 @@ export interface DefinedLanguage extends LanguageProgram {
    */
   preload?: readonly string[] | undefined
   /**
-   * How many containers are kept warm.
+   * How many containers are kept warm. With `{ min, max }` the pool chooses between them, by how
+   * many callers come during one launch; it begins with `min`.
    *
    * @default SANDBOX_POOL_SIZE, else 2
    */
-  size?: number | undefined
+  size?: number | SizeBounds | undefined
   /**
    * How many may live at once, launching and dying ones included.
    *
-   * @default twice the size
+   * @default twice the size, or the largest that it may choose
    */
   max?: number | undefined
 }

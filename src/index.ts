@@ -56,3 +56,4 @@ export type {
 } from './sandbox-pool.js'
 export type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './settings.js'
 export { closeSandboxes, getSandboxes, initSandboxes } from './singleton.js'
+export type { SizeBounds } from './warm-size.js'

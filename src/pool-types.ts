@@ -1,5 +1,6 @@
 import type { SandboxError } from './errors.js'
 import type { LeaseEnd, Released } from './lease.js'
+import type { SizeBounds } from './warm-size.js'
 
 /** What a pool holds: something with a life of its own that can be removed. */
 export interface Pooled {
@@ -14,7 +15,7 @@ export interface PoolOptions<T extends Pooled> {
   language: string
   /** Makes one, warm and ready for use. */
   launch: (name: string, signal: AbortSignal) => Promise<T>
-  size: number
+  size: number | SizeBounds
   max: number
   maxWaiting: number
   leaseTtlMs: number
@@ -25,7 +26,7 @@ export interface PoolOptions<T extends Pooled> {
 
 /** A pool at one moment. */
 export interface PoolStats {
-  /** How many are kept warm. */
+  /** How many are kept warm; of a pool that sizes itself, at this moment. */
   size: number
   /** How many may live at once, launching and dying ones included. */
   max: number

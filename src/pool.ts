@@ -1,6 +1,8 @@
+import { MovingAverage } from './average.js'
 import { Backoff } from './backoff.js'
-import { within } from './deadline.js'
+import { aborted, within } from './deadline.js'
 import type { SandboxError } from './errors.js'
+import { Launches } from './launches.js'
 import type { Released } from './lease.js'
 import { Lease } from './lease.js'
 import { Names } from './names.js'
@@ -12,14 +14,15 @@ import type {
   PoolStats,
   StartReport,
 } from './pool-types.js'
-import { asSandboxError, Refusals } from './refusals.js'
+import { Refusals } from './refusals.js'
+import { Removals } from './removals.js'
 import { Waiters } from './waiters.js'
+import type { SizeBounds } from './warm-size.js'
+import { defaultMax, WarmSize } from './warm-size.js'
 
 const ACQUIRE_TIMEOUT_MS = 10_000
 /** What a lease is taken to last until one has ended. */
 const HOLD_GUESS_MS = 1000
-/** The latest lease's share in the moving average. */
-const HOLD_WEIGHT = 0.2
 
 /**
  * Warm containers of one language. Knows neither Docker nor HTTP.
@@ -30,35 +33,53 @@ const HOLD_WEIGHT = 0.2
  */
 export class Pool<T extends Pooled> {
   readonly #options: PoolOptions<T>
-  #size: number
+  readonly #warm: WarmSize
   #max: number
   readonly #names: Names
   readonly #refusals: Refusals
   readonly #waiters = new Waiters<Lease<T>>()
   readonly #idle = new Set<T>()
   readonly #leases = new Map<T, Lease<T>>()
-  readonly #launches = new Set<Promise<SandboxError | undefined>>()
-  readonly #recycling = new Set<Promise<void>>()
+  readonly #launches: Launches<T>
+  readonly #removals = new Removals({
+    onEvent: (event) => this.#tell(event),
+    onSettled: () => this.#refill(),
+  })
   readonly #backoff = new Backoff(() => this.#refill())
   readonly #closing = new AbortController()
-  #starting = 0
-  #holdMs = 0
+  readonly #holdMs = new MovingAverage()
   #closed: Promise<void> | undefined
 
   constructor(options: PoolOptions<T>) {
     this.#options = options
-    this.#size = options.size
+    this.#warm = new WarmSize(options.size, () => this.#trim())
     this.#max = options.max
     this.#names = new Names(options.language, options.suffix)
     this.#refusals = new Refusals(options.language)
+    this.#launches = new Launches({
+      launch: options.launch,
+      names: this.#names,
+      signal: this.#closing.signal,
+      onLaunched: (container, tookMs) => {
+        this.#backoff.succeeded()
+        this.#warm.launched(tookMs)
+        this.#adopt(container)
+      },
+      onFailed: (name, error) => {
+        if (this.#isClosed) return
+        this.#backoff.failed(error)
+        this.#tell({ type: 'launchFailed', name, error })
+      },
+      onSettled: () => this.#refill(),
+    })
   }
 
-  /** Launches `size` containers and tells how many came up. Those that did not are tried again. */
+  /** Launches what is kept warm and tells how many came up. Those that did not are tried again. */
   async start(): Promise<StartReport> {
     if (this.#isClosed) throw this.#refusals.closed()
-    const total = this.#size
+    const total = this.#warm.now
     const missing = Math.min(total, this.#max) - this.#live
-    const launches = Array.from({ length: missing }, () => this.#launch())
+    const launches = Array.from({ length: missing }, () => this.#launches.begin())
     const failures = (await Promise.all(launches)).filter((error) => error !== undefined)
     return { ready: this.#idle.size + this.#leases.size, total, errors: failures }
   }
@@ -74,6 +95,7 @@ export class Pool<T extends Pooled> {
   > {
     if (this.#isClosed) throw this.#refusals.closed()
     if (signal?.aborted) throw this.#refusals.aborted(signal.reason)
+    this.#warm.arrived()
     const [idle] = this.#idle
     // One that came up this instant belongs to whoever waits already.
     if (idle && this.#waiters.size === 0) {
@@ -102,15 +124,15 @@ export class Pool<T extends Pooled> {
 
   stats(): PoolStats {
     return {
-      size: this.#size,
+      size: this.#warm.now,
       max: this.#max,
       ready: this.#idle.size + this.#leases.size,
       idle: this.#idle.size,
       leased: this.#leases.size,
-      starting: this.#starting,
-      recycling: this.#recycling.size,
+      starting: this.#launches.starting,
+      recycling: this.#removals.size,
       waiting: this.#waiters.size,
-      holdMs: Math.round(this.#holdMs),
+      holdMs: Math.round(this.#holdMs.value ?? 0),
       lastError: this.#backoff.lastError,
     }
   }
@@ -121,8 +143,8 @@ export class Pool<T extends Pooled> {
   }
 
   /** Changes how many are kept warm, and the cap. Leased ones above it go when their lease ends. */
-  resize(size: number, max = size * 2): void {
-    this.#size = size
+  resize(size: number | SizeBounds, max = defaultMax(size)): void {
+    this.#warm.set(size)
     this.#max = max
     this.#trim()
     this.#refill()
@@ -141,12 +163,12 @@ export class Pool<T extends Pooled> {
   }
 
   get #live(): number {
-    return this.#staying + this.#recycling.size
+    return this.#staying + this.#removals.size
   }
 
   /** All but those that are going already. */
   get #staying(): number {
-    return this.#starting + this.#idle.size + this.#leases.size
+    return this.#launches.starting + this.#idle.size + this.#leases.size
   }
 
   /** Hands idle containers to waiters in line, then launches what is wanted and allowed. */
@@ -156,39 +178,10 @@ export class Pool<T extends Pooled> {
       this.#waiters.settleFirst(this.#lend(container))
     }
     if (this.#isClosed || this.#backoff.isWaiting) return
-    const wanted = this.#size + this.#waiters.size - this.#idle.size - this.#starting
+    const missing = this.#warm.now - this.#idle.size - this.#launches.starting
+    const wanted = missing + this.#waiters.size
     const allowed = this.#max - this.#live
-    for (let left = Math.min(wanted, allowed); left > 0; left--) void this.#launch()
-  }
-
-  #launch(): Promise<SandboxError | undefined> {
-    const launching = this.#launchOne().finally(() => {
-      this.#launches.delete(launching)
-      this.#refill()
-    })
-    this.#launches.add(launching)
-    return launching
-  }
-
-  async #launchOne(): Promise<SandboxError | undefined> {
-    const name = this.#names.take()
-    this.#starting++
-    try {
-      const container = await this.#options.launch(name, this.#closing.signal)
-      this.#starting--
-      this.#backoff.succeeded()
-      this.#adopt(container)
-      return undefined
-    } catch (error) {
-      this.#starting--
-      this.#names.giveBack(name)
-      const failure = asSandboxError(error, name)
-      if (!this.#isClosed) {
-        this.#backoff.failed(failure)
-        this.#tell({ type: 'launchFailed', name, error: failure })
-      }
-      return failure
-    }
+    for (let left = Math.min(wanted, allowed); left > 0; left--) void this.#launches.begin()
   }
 
   #adopt(container: T): void {
@@ -231,7 +224,7 @@ export class Pool<T extends Pooled> {
   #takeBack(lease: Lease<T>, heldMs: number): Released {
     const { container } = lease
     this.#leases.delete(container)
-    this.#holdMs += (heldMs - this.#holdMs) * (this.#holdMs === 0 ? 1 : HOLD_WEIGHT)
+    this.#holdMs.add(heldMs)
     const isSurplus = this.#staying >= this.#max
     const released = lease.isUsed || this.#isClosed || isSurplus ? 'recreated' : 'returned'
     if (released === 'returned') this.#idle.add(container)
@@ -249,27 +242,13 @@ export class Pool<T extends Pooled> {
 
   #recycle(container: T): void {
     this.#names.giveBack(container.name)
-    const removal = container
-      .remove()
-      .then(
-        () => this.#tell({ type: 'removed', name: container.name }),
-        // Its stream is closed, so its agent exits; the place must not be lost for ever.
-        (error: unknown) => {
-          const failure = asSandboxError(error, container.name)
-          this.#tell({ type: 'removeFailed', name: container.name, error: failure })
-        },
-      )
-      .finally(() => {
-        this.#recycling.delete(removal)
-        this.#refill()
-      })
-    this.#recycling.add(removal)
+    this.#removals.begin(container)
   }
 
   /** Removes idle containers above the size, or above the cap. */
   #trim(): void {
     for (const container of this.#idle) {
-      const isWanted = this.#idle.size <= this.#size + this.#waiters.size
+      const isWanted = this.#idle.size <= this.#warm.now + this.#waiters.size
       // Those that are going already must not take the warm ones with them.
       if (isWanted && this.#staying <= this.#max) return
       this.#idle.delete(container)
@@ -281,6 +260,7 @@ export class Pool<T extends Pooled> {
     this.#closing.abort(this.#refusals.closed())
     this.#waiters.rejectAll(() => this.#refusals.closed())
     this.#backoff.stop()
+    this.#warm.stop()
     for (const container of this.#idle) {
       this.#idle.delete(container)
       this.#recycle(container)
@@ -288,22 +268,22 @@ export class Pool<T extends Pooled> {
     const leases = [...this.#leases.values()]
     await within(deadlineMs, Promise.all(leases.map(({ signal }) => aborted(signal))))
     for (const lease of this.#leases.values()) lease.end('closed')
-    await Promise.all(this.#launches)
-    await Promise.all(this.#recycling)
+    await this.#launches.settled()
+    await this.#removals.settled()
   }
 
   /** Why waiting makes no sense, if so. */
   #hopeless(): SandboxError | undefined {
     const isAlive = this.#idle.size + this.#leases.size > 0
     // After the pause a caller is what tries again, where none are kept warm.
-    const isTrying = this.#starting > 0 || this.#backoff.isWaiting
+    const isTrying = this.#launches.starting > 0 || this.#backoff.isWaiting
     return isAlive || !isTrying ? undefined : this.#refusals.hopeless(this.#backoff)
   }
 
   /** When a place in line may be had, by how long leases have been held. */
   get #retryAfterMs(): number {
     const turns = (this.#waiters.size + 1) / Math.max(1, this.#max)
-    return Math.ceil(turns * (this.#holdMs || HOLD_GUESS_MS))
+    return Math.ceil(turns * (this.#holdMs.value || HOLD_GUESS_MS))
   }
 
   /** A listener that throws throws by itself: the pool's books are kept to the end. */
@@ -311,11 +291,4 @@ export class Pool<T extends Pooled> {
     const { onEvent } = this.#options
     if (onEvent) queueMicrotask(() => onEvent(event))
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -15,6 +15,8 @@ import { Pool } from './pool.js'
 import { Sandbox } from './sandbox.js'
 import type { SandboxPoolOptions, Settings } from './settings.js'
 import { readSettings } from './settings.js'
+import type { SizeBounds } from './warm-size.js'
+import { boundsOf, defaultMax } from './warm-size.js'
 
 /** One language of a pool at one moment. */
 export interface LanguageStats extends PoolStats {
@@ -148,14 +150,16 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   }
 
   /**
-   * Changes how many containers of a language are kept warm, and the cap.
+   * Changes how many containers of a language are kept warm, and the cap. A number fixes the size;
+   * with bounds the pool sizes itself between them, from where it is.
    *
    * @throws SandboxError `SANDBOX_UNKNOWN_LANGUAGE`, `SANDBOX_INVALID_OPTION`.
    */
-  resize(language: Language, size: number, max = Math.max(1, size * 2)): void {
+  resize(language: Language, size: number | SizeBounds, max = defaultMax(size)): void {
     check(LanguageSettings, { size, max }, 'resize')
-    if (max < size) {
-      const message = `resize: max is ${max}, less than the size ${size}`
+    const { max: largest } = boundsOf(size)
+    if (max < largest) {
+      const message = `resize: max is ${max}, less than the size ${largest}`
       throw new SandboxError('SANDBOX_INVALID_OPTION', message)
     }
     this.#poolOf(language).resize(size, max)

@@ -12,19 +12,22 @@ import type { BuiltInLanguage, Language } from './languages.js'
 import { AGENTS, isBuiltIn, LANGUAGES } from './languages.js'
 import { check } from './options/check.js'
 import { PoolSettings } from './options/pool.js'
+import type { SizeBounds } from './warm-size.js'
+import { boundsOf, defaultMax } from './warm-size.js'
 
 /** One built-in language of a pool. */
 export interface LanguageOptions {
   /**
-   * How many containers are kept warm.
+   * How many containers are kept warm. With `{ min, max }` the pool chooses between them, by how
+   * many callers come during one launch; it begins with `min`.
    *
    * @default SANDBOX_POOL_SIZE, else 2
    */
-  size?: number | undefined
+  size?: number | SizeBounds | undefined
   /**
    * How many may live at once, launching and dying ones included.
    *
-   * @default twice the size
+   * @default twice the size, or the largest that it may choose
    */
   max?: number | undefined
   /**
@@ -149,7 +152,7 @@ type Limits = Omit<LaunchSpec, 'name' | 'image' | 'command' | 'runtime' | 'label
 
 /** One language as a pool keeps it. */
 export interface LanguagePlan {
-  size: number
+  size: number | SizeBounds
   max: number
   /** Images that will do, best first. */
   images: readonly string[]
@@ -217,8 +220,9 @@ function readLanguages(
     const what =
       'agent' in options ? planOfDefined(language, options) : planOfBuiltIn(language, options, env)
     const size = options.size ?? env.SANDBOX_POOL_SIZE ?? DEFAULT_SIZE
-    const max = options.max ?? Math.max(1, size * 2)
-    if (max < size) throw invalid(language, `max is ${max}, less than the size ${size}`)
+    const max = options.max ?? defaultMax(size)
+    const { max: largest } = boundsOf(size)
+    if (max < largest) throw invalid(language, `max is ${max}, less than the size ${largest}`)
     const config: AgentConfig = {
       ...(options.preload && { preload: options.preload }),
       ...(what.typescript && { typescript: true }),

@@ -8,20 +8,33 @@ import type { SetupContext } from './context.js'
 import { debianMachine, mayInstall } from './debian.js'
 import type { ExtraImage } from './images.js'
 import { setup } from './setup.js'
+import { size } from './size.js'
 
 const USAGE = `Usage: hono-sandbox setup [--data] [--compiler] [--from-packages]
+       hono-sandbox size --rate 20 --hold 300ms [--json] ...
 
-Finds a container engine, or installs and starts one (root on Debian or Ubuntu),
+setup finds a container engine, or installs and starts one (root on Debian or Ubuntu),
 and gets the base images. Running it again is safe, and quick.
 
   --data           also get an image with numpy, pandas and matplotlib, for Python
   --compiler       also get an image with Python and a C compiler
   --from-packages  build the images from distribution packages, ask no registry
-  --help           show this
-  --version        show the version
 
 DOCKER_HOST names another engine, SANDBOX_BASE_PYTHON_IMAGE and
 SANDBOX_BASE_NODEJS_IMAGE name other images.
+
+size says how many containers a load needs. Times have a unit: 300ms, 1.5s, 1m.
+
+  --rate N                 callers a second
+  --hold TIME              how long each holds its container
+  --replace TIME           how long a launch and a removal take (500ms)
+  --wait TIME              how long a caller may wait (100ms)
+  --percentile N           how many of a hundred must not wait longer (99)
+  --launches-per-second N  how many the engine can launch (no limit)
+  --json                   print JSON
+
+  --help           show this
+  --version        show the version
 `
 
 const EXTRAS = ['data', 'compiler'] as const
@@ -31,6 +44,10 @@ const say = (line: string) => console.log(line)
 process.exitCode = await main(process.argv.slice(2))
 
 async function main(args: string[]): Promise<number> {
+  const [command, ...options] = args
+  if (command === 'size' && !options.some((option) => option === '--help' || option === '-h')) {
+    return size(options, { say, complain: (line) => console.error(line) })
+  }
   const parsed = parse(args)
   if (parsed?.values.help) {
     process.stdout.write(USAGE)

@@ -12,9 +12,17 @@ export const CloseCall = v.strictObject({ deadlineMs: v.optional(Milliseconds) }
 
 const Preload = v.array(v.pipe(WithoutNul, v.regex(/\S/, 'the name of a module')))
 
+const FixedSize = v.pipe(v.number('a whole number, or { min, max }'), Count)
+const Bounds = v.pipe(
+  v.strictObject({ min: Count, max: Positive }),
+  v.check(({ min, max }) => min <= max, 'a max that is not less than its min'),
+)
+/** One of two schemas and not their union, whose errors would name neither `min` nor `max`. */
+const Size = v.lazy((size) => (typeof size === 'object' && size !== null ? Bounds : FixedSize))
+
 /** What a built-in language of a pool takes. */
 export const LanguageSettings = v.strictObject({
-  size: v.optional(Count),
+  size: v.optional(Size),
   max: v.optional(Positive),
   image: v.optional(Path),
   preload: v.optional(Preload),
@@ -51,7 +59,7 @@ export const DefinedLanguageSettings = v.strictObject({
   run: Argv,
   env: v.optional(v.record(Variable, WithoutNul)),
   preload: v.optional(Preload),
-  size: v.optional(Count),
+  size: v.optional(Size),
   max: v.optional(Positive),
 })
 /** A name that is mistyped is no definition with a field missing. */

@@ -4,7 +4,7 @@ import { createBody } from '../../src/engine/docker-spec.js'
 import type { LaunchSpec } from '../../src/engine/engine.js'
 import { readEnvironment } from '../../src/env.js'
 import { SandboxError, SandboxFileError } from '../../src/errors.js'
-import { AcquireCall, PoolSettings } from '../../src/options/pool.js'
+import { AcquireCall, LanguageSettings, PoolSettings } from '../../src/options/pool.js'
 import { check } from '../../src/options/check.js'
 import { ExecCommand, RunCall } from '../../src/options/calls.js'
 import { readSettings } from '../../src/settings.js'
@@ -108,6 +108,12 @@ describe('readSettings', () => {
     expect(byOption).toMatchObject({ runtime: 'runsc', limits: { memoryBytes: 64 * 1024 ** 2 } })
   })
 
+  it('lets twice the largest size live where the pool chooses it', () => {
+    const size = { min: 1, max: 6 }
+    const { languages } = readSettings({ languages: { python: { size } } }, {})
+    expect(languages.get('python')).toMatchObject({ size, max: 12 })
+  })
+
   it('lets an empty pool have one', () => {
     const { languages } = readSettings({ languages: { python: { size: 0 } } }, {})
     expect(languages.get('python')).toMatchObject({ size: 0, max: 1 })
@@ -120,6 +126,11 @@ describe('readSettings', () => {
     [{ languages: { python: { size: 3, max: 2 } } }, 'languages.python: max is 2'],
     [{ languages: { python: { size: -1 } } }, 'languages.python.size'],
     [{ languages: { nodejs: { size: 1.5 } } }, 'languages.nodejs.size'],
+    [{ languages: { python: { size: { min: -1, max: 2 } } } }, 'python.size.min is not valid'],
+    [{ languages: { python: { size: { min: 0, max: 0 } } } }, 'max is not valid, expected 1 or'],
+    [{ languages: { python: { size: { min: 1.5, max: 2 } } } }, 'expected a whole number'],
+    [{ languages: { python: { size: { min: 3, max: 2 } } } }, 'expected a max that is not less'],
+    [{ languages: { python: { size: { min: 1, max: 4 }, max: 3 } } }, 'max is 3, less than the'],
     [{ cpus: 0 }, 'cpus'],
     [{ pids: 1 }, 'pids'],
     [{ leaseTtlMs: 2 ** 31 }, 'leaseTtlMs'],
@@ -146,6 +157,15 @@ describe('readSettings', () => {
 
 describe('check', () => {
   const SECRET = 'hunter2'
+
+  it.each([
+    [SECRET, 'a: size is not valid, expected a whole number, or { min, max }'],
+    [null, 'a: size is not valid, expected a whole number, or { min, max }'],
+    [{ min: 1 }, 'a: size.max is missing'],
+    [{ min: 1, max: 2, x: 3 }, 'a: size.x is not an option'],
+  ])('says what a size may be, where it is %j', (size, message) => {
+    expect(thrown(() => check(LanguageSettings, { size }, 'a')).message).toBe(message)
+  })
 
   it.each([
     [RunCall, { stdin: { SECRET } }, 'stdin'],

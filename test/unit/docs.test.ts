@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import * as middleware from 'hono-sandbox/middleware'
 import * as library from 'hono-sandbox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { size } from '../../src/cli/size.js'
 import { blocksOf, commentOf, examplesInSources, PAGES, readText, root } from '../helpers/docs.js'
 import { DocsProject } from '../helpers/docs-project.js'
 import type { Command } from '../helpers/docs-shell.js'
@@ -31,7 +32,22 @@ describe('every block', () => {
     for (const [at, { where, language }] of blocks.entries()) {
       const { text = '', language: asked } = blocks[at - 1] ?? {}
       if (language.startsWith('json')) expect(text, where).toMatch(/^curl /)
-      if (language === 'text' && asked !== 'ts') expect(text, where).toMatch(/^curl /)
+      if (language === 'text' && asked !== 'ts') {
+        expect(text, where).toMatch(/^(curl|npx hono-sandbox size) /)
+      }
+    }
+  })
+
+  it('that is an answer of the calculator is what it says', () => {
+    const asked = pages.flatMap(({ blocks }) =>
+      blocks.flatMap(({ where, text }, at) => {
+        const isAsked = text.startsWith('npx hono-sandbox size ')
+        return isAsked ? [{ where, text, answer: blocks[at + 1]?.text }] : []
+      }),
+    )
+    expect(asked.length).toBeGreaterThan(0)
+    for (const { where, text, answer } of asked) {
+      expect(sizeSays(commandsIn(text)[0]?.slice(3) ?? []), where).toBe(answer)
     }
   })
 })
@@ -85,6 +101,7 @@ const CHECKS: Readonly<Record<string, (command: Command) => void>> = {
   },
   npx: ([, name = '', verb = '', ...more]) => {
     expect(MANIFEST.bin).toHaveProperty(name)
+    if (verb === 'size') return expect(sizeSays(more)).toContain('languages: {')
     for (const flag of more) expect(readText('src/cli/main.ts')).toContain(`${flag} `)
     expect(readText('src/cli/main.ts')).toContain(`Usage: ${name} ${verb} `)
   },
@@ -106,6 +123,13 @@ const CHECKS: Readonly<Record<string, (command: Command) => void>> = {
     )
   },
   useradd: (command) => expect(command.at(-1)).toBe(unitOf('Service').get('User')),
+}
+
+function sizeSays(flags: readonly string[]): string {
+  const lines: string[] = []
+  const say = (line: string) => void lines.push(line)
+  expect(size([...flags], { say, complain: say })).toBe(0)
+  return lines.join('\n')
 }
 
 function expectInstallable(name: string): void {

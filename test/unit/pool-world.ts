@@ -1,6 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, vi } from 'vitest'
 import type { AcquireOptions } from '../../src/pool-types.js'
+import type { SizeBounds } from '../../src/warm-size.js'
+import { boundsOf } from '../../src/warm-size.js'
 import type { FakeContainer, FakeLauncher, FakeLease, FakePool } from './fake-pool.js'
 import { fakePool, settle } from './fake-pool.js'
 
@@ -28,6 +30,7 @@ const OPS = [
   'answerRemove',
   'failRemove',
   'resize',
+  'resizeBetween',
   'time',
   'time',
 ] as const
@@ -62,11 +65,11 @@ export class World {
   readonly #eventsOpen = new Map<string, number>()
   readonly #broken: string[] = []
   #grantedNow: number[] = []
-  size: number
+  size: SizeBounds
   max: number
 
-  constructor(size: number, max: number) {
-    this.size = size
+  constructor(size: number | SizeBounds, max: number) {
+    this.size = boundsOf(size)
     this.max = max
     const { fake, pool } = fakePool({
       size,
@@ -195,9 +198,10 @@ export class World {
         removal?.reject(new Error('cannot remove'))
         break
       case 'resize':
-        this.size = pick % 4
-        this.max = Math.max(1, this.size + (pick % 3))
-        this.pool.resize(this.size, this.max)
+        this.#resize(pick % 4, pick)
+        break
+      case 'resizeBetween':
+        this.#resize({ min: pick % 3, max: (pick % 3) + 3 }, pick)
         break
       case 'time':
         vi.advanceTimersByTime(pick * 4)
@@ -206,11 +210,19 @@ export class World {
     return ticks > 8 ? this.check() : settle(ticks)
   }
 
+  #resize(size: number | SizeBounds, pick: number): void {
+    this.size = boundsOf(size)
+    this.max = Math.max(1, this.size.max + (pick % 3))
+    this.pool.resize(size, this.max)
+  }
+
   /** What holds whenever everything that happened has been noticed. */
   async check(): Promise<void> {
     await settle()
     expect(this.#broken).toEqual([])
-    const { idle, leased, starting, recycling, waiting, ready } = this.pool.stats()
+    const { size, idle, leased, starting, recycling, waiting, ready } = this.pool.stats()
+    expect(size, 'less warm than the least').toBeGreaterThanOrEqual(this.size.min)
+    expect(size, 'more warm than the most').toBeLessThanOrEqual(this.size.max)
     const counts = [idle, leased, starting, recycling, waiting]
     expect(Math.min(...counts), `negative: ${counts.join()}`).toBeGreaterThanOrEqual(0)
     expect(ready).toBe(idle + leased)

@@ -82,6 +82,9 @@ describe('results and options', () => {
     expectTypeOf<StartReports['python']>().toExtend<StartReport | undefined>()
     // @ts-expect-error no such option
     void new SandboxPool({ memoryLimit: '1g' })
+    void new SandboxPool({ languages: { python: { size: { min: 0, max: 4 } } } })
+    // @ts-expect-error both bounds, or none
+    void new SandboxPool({ languages: { python: { size: { min: 1 } } } })
     // @ts-expect-error no such option
     sandbox({ timeoutMs: 5 })
   })
