@@ -13,6 +13,7 @@ import { plotsOf } from './plots.js'
 import type { Results } from './report.js'
 import { markdownOf } from './report.js'
 import type { Row } from './rows.js'
+import { arrivals } from './scenarios/arrivals.js'
 import { preload, transfer } from './scenarios/data.js'
 import { burst, freshRate, warmRate } from './scenarios/rates.js'
 import { acquire, fill, warmRun, wholeRequest } from './scenarios/runs.js'
@@ -37,6 +38,7 @@ const SCENARIOS = {
   rate: warmRate,
   fresh: freshRate,
   burst,
+  arrivals,
   fill,
   preload,
   transfer,

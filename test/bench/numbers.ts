@@ -10,6 +10,8 @@ export interface Numbers {
   /** Containers made for one figure of the fresh rate. */
   freshRuns: number
   burst: { callers: number; size: number }
+  /** Callers that come by chance. */
+  arrivals: number
   poolSizes: readonly number[]
   transferBytes: number
   leases: number
@@ -27,6 +29,7 @@ export const FULL: Numbers = {
   concurrencies: [1, 2, 4, 8, 16, 64],
   freshRuns: 40,
   burst: { callers: 100, size: 10 },
+  arrivals: 150,
   poolSizes: [1, 10, 50],
   transferBytes: 100 * MIB,
   leases: 10_000,
@@ -42,6 +45,7 @@ export const SMOKE: Numbers = {
   concurrencies: [1, 2],
   freshRuns: 3,
   burst: { callers: 4, size: 2 },
+  arrivals: 4,
   poolSizes: [1],
   transferBytes: MIB,
   leases: 40,

@@ -35,6 +35,7 @@ it('the benchmark measures all that it says, and draws it', { timeout: DEADLINE_
   const { rows, targets } = v.parse(Results, JSON.parse(readFileSync(path.join(out, json), 'utf8')))
   expect([...new Set(rows.map(({ scenario }) => scenario))].sort()).toEqual([
     'acquire',
+    'arrivals',
     'burst',
     'fill',
     'fresh rate',
