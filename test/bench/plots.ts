@@ -35,7 +35,7 @@ function svgOf(title: string, option: EChartsOption): string {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, ...SIZE })
   try {
     const name = { text: title, left: 'center', top: 8, textStyle: { fontSize: 15 } }
-    chart.setOption({ ...STYLE, title: name, legend: { bottom: 8 }, ...option })
+    chart.setOption({ ...STYLE, title: name, legend: { bottom: 8, itemGap: 50 }, ...option })
     return chart.renderToSVGString()
   } finally {
     chart.dispose()
@@ -59,7 +59,7 @@ function bars(rows: readonly Row[]): EChartsOption | undefined {
   return {
     grid: { left: 230, right: 60, bottom: 60 },
     yAxis: { type: 'category', data: whats },
-    xAxis: { type: 'log', min: 0.1 },
+    xAxis: { type: 'log', min: 1 },
     series,
   }
 }
