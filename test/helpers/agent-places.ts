@@ -197,10 +197,19 @@ class LocalContainer implements Container {
   }
 }
 
-/** How many descriptors an agent has open, where that can be seen. */
-export function descriptorsOf({ container }: Agent): number {
+/** How many descriptors an agent has open, or a process of its, where that can be seen. */
+export function descriptorsOf(agent: Agent, pid = pidOf(agent)): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
+
+/** The processes an agent has made itself, where they can be seen. */
+export function childrenOf(agent: Agent): number[] {
+  return childrenOfPid(pidOf(agent))
+}
+
+function pidOf({ container }: Agent): number {
   if (!(container instanceof LocalContainer)) throw new Error('it is in a container')
-  return readdirSync(`/proc/${container.pid}/fd`).length
+  return container.pid
 }
 
 function kill(pid: number): void {
@@ -212,10 +221,12 @@ function kill(pid: number): void {
 }
 
 function descendantsOf(root: number): number[] {
-  const children = readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && parentOf(name) === root,
-  )
-  return children.map(Number).flatMap((pid) => [pid].concat(descendantsOf(pid)))
+  return childrenOfPid(root).flatMap((pid) => [pid].concat(descendantsOf(pid)))
+}
+
+function childrenOfPid(root: number): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.filter((pid) => parentOf(pid) === root).map(Number)
 }
 
 function parentOf(pid: string): number {
