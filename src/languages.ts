@@ -44,6 +44,7 @@ const PYTHON_PARTS = [
   'rich',
   'values',
   'runner',
+  'zygote',
   'agent',
 ]
 const NODEJS_PARTS = [

@@ -10,7 +10,7 @@ import type { AgentName } from '../../src/languages.js'
 import { LANGUAGES } from '../../src/languages.js'
 import { Agent } from './agent.js'
 import { Folder } from './agent-folder.js'
-import { LocalContainer } from './local-container.js'
+import { childrenOfPid, LocalContainer } from './local-container.js'
 
 /** Where an agent runs: as a plain process of this machine, or in a container of its own. */
 export interface Place {
@@ -147,8 +147,17 @@ async function launchContainer(
   throw new Error(`the engine has no image for ${language}: looked for ${images.join(', ')}`)
 }
 
-/** How many descriptors an agent has open, where that can be seen. */
-export function descriptorsOf({ container }: Agent): number {
+/** How many descriptors an agent has open, or a process of its, where that can be seen. */
+export function descriptorsOf(agent: Agent, pid = pidOf(agent)): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
+
+/** The processes an agent has made itself, where they can be seen. */
+export function childrenOf(agent: Agent): number[] {
+  return childrenOfPid(pidOf(agent))
+}
+
+function pidOf({ container }: Agent): number {
   if (!(container instanceof LocalContainer)) throw new Error('it is in a container')
-  return readdirSync(`/proc/${container.pid}/fd`).length
+  return container.pid
 }

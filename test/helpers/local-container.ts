@@ -64,10 +64,13 @@ function kill(pid: number): void {
 }
 
 function descendantsOf(root: number): number[] {
-  const children = readdirSync('/proc').filter(
-    (name) => /^\d+$/.test(name) && parentOf(name) === root,
-  )
-  return children.map(Number).flatMap((pid) => [pid].concat(descendantsOf(pid)))
+  return childrenOfPid(root).flatMap((pid) => [pid].concat(descendantsOf(pid)))
+}
+
+/** The processes that a process has made itself. */
+export function childrenOfPid(root: number): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.filter((pid) => parentOf(pid) === root).map(Number)
 }
 
 function parentOf(pid: string): number {

@@ -8,10 +8,9 @@ class Context:
 
     def take(self, program):
         self.program, program.context, program.awaits = program, self, b'y'
-        self.agent.contexts[self.name] = self
 
     def run(self, id, job):
-        if self.program.awaits:
+        if not self.program or self.program.awaits:
             raise refusal(errno.EBUSY)
         self.program.id, self.program.awaits = id, b'e'
         self.agent.jobs[id] = self.program

@@ -142,7 +142,12 @@ class Records(Outlet):
     is told. Nothing that comes is trusted: what makes no sense is the end of the conversation.
     """
 
-    TAGS = {b'r': range(2, MAX_RECORD + 1), b'y': range(1), b'e': range(9, 10)}
+    TAGS = {
+        b'r': range(2, MAX_RECORD + 1),
+        b'x': range(1),
+        b'y': range(1),
+        b'e': range(9, 10),
+    }
     END = struct.Struct('>BQ')
 
     def __init__(self, program, fd, back):
@@ -211,7 +216,7 @@ class Records(Outlet):
         if not is_fit or length not in self.TAGS[tag]:
             return self.hang_up()
         self.tag, self.left = tag, length
-        if tag == b'y':
+        if not length:
             return self.finish(b'')
         self.head = data[1:] if tag == b'r' else b''
         self.marks = [(outlet, outlet.written()) for outlet in self.program.pipes]
@@ -221,6 +226,8 @@ class Records(Outlet):
         if tag == b'r':
             self.feed.push(b'!')
             self.rest.clear()  # who waits for this has said no more
+        elif tag == b'x':
+            self.program.begin(False)
         elif tag == b'y':
             self.program.ready()
         elif len(data) == self.END.size:
@@ -230,6 +237,8 @@ class Records(Outlet):
         """In both directions: the child must not wait for an answer."""
         self.rest.clear()
         self.close()
+        if self.program.awaits == b'x':
+            self.program.begin(True)
 
     def close(self):
         super().close()

@@ -92,10 +92,7 @@ class Verdicts:
         exit = {
             'exitCode': None if killer else os.WEXITSTATUS(status),
             'signal': killer and signal_name(killer),
-            'usage': {
-                'cpuMs': round((usage.ru_utime + usage.ru_stime) * 1000, 3),
-                'maxRssBytes': usage.ru_maxrss * 1024,
-            },
+            'usage': usage,
         }
         if exit['exitCode'] != 0:
             exit['cause'] = self.cause()

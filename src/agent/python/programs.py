@@ -1,37 +1,33 @@
 class Program:
-    """A child with three pipes and, where it runs code, a socket. It may be a context, too."""
+    """A child with three pipes and a socket. It may be a context, too."""
 
     def __init__(self, agent, pid, stdin, stdout, stderr, sockets):
         self.agent, self.pid, self.id, self.exit = agent, pid, 0, None
-        self.trouble = -1
         self.context = None
         self.awaits = b''  # what its socket may say beside records
         self.inlet = Inlet(self, stdin)
         self.pipes = [Outlet(self, STDOUT, stdout), Outlet(self, STDERR, stderr)]
-        self.records = Records(self, *sockets) if sockets else None
-        self.outlets = self.pipes + [self.records] if sockets else self.pipes
+        self.records = Records(self, *sockets)
+        self.outlets = self.pipes + [self.records]
 
-    def serve(self, id):
-        self.id = id
-        if self.trouble >= 0:
-            os.set_blocking(self.trouble, False)
-            self.agent.watch(self.trouble, select.EPOLLIN, self.begin)
-        elif self.context is None:
+    def serve(self, waiting):
+        """Gives it its code, or what it becomes."""
+        self.id = waiting.id
+        if waiting.context:
+            waiting.context.take(self)
+        elif waiting.job.get('exec'):
+            self.awaits = b'x'
+        else:
             self.open()
+        self.give(waiting.job)
 
     def give(self, job):
         text = as_json(job)
         self.records.feed.push(LENGTH.pack(len(text)) + text)
 
-    def begin(self):
-        """It has become its program: the pipe closed. Or it could not: a byte is in it."""
-        try:
-            has_begun = not os.read(self.trouble, 1)
-        except BlockingIOError:
-            return
-        self.agent.unwatch(self.trouble)
-        os.close(self.trouble)
-        self.trouble = -1
+    def begin(self, has_begun):
+        """It has become its program: the socket closed. Or it could not, and says so."""
+        self.awaits = b''
         if has_begun:
             self.agent.send(STARTED, self.id, as_json({'pid': self.pid}))
         self.open()
@@ -58,7 +54,7 @@ class Program:
 
     def moved(self):
         """Output has gone out: a record that came after it may follow."""
-        if self.records and self.records.marks:
+        if self.records.marks:
             self.records.pump()
 
     def signal(self, number):
@@ -66,8 +62,6 @@ class Program:
             kill_tree(self.pid, number)
 
     def exited(self, status, usage):
-        if self.trouble >= 0:
-            self.begin()
         self.exit = self.agent.verdicts.of(status, usage)
         if self.context:
             self.context.closed(self.exit)
@@ -137,42 +131,30 @@ def check_call(call):
         raise ValueError('not a call')
 
 
-def socket_pair():
-    """Descriptors: our end twice, as reading and writing are watched apart, and the child's."""
-    ours, theirs = (end.detach() for end in _socket.socketpair())
-    return ours, os.dup(ours), theirs
-
-
 class Waiting:
-    """What the spare does until it gets its code."""
+    """A request that waits for its process, and what has come for it meanwhile."""
 
-    def __init__(self, fd):
-        self.keep = fd
+    def __init__(self, id, job, context=None):
+        self.id, self.job, self.context = id, job, context
+        self.frames, self.size = [], 0
 
-    def __call__(self):
-        rehearse()
-        reseed()
-        job = line.begin()
-        if job is None:
-            os._exit(0)
-        return job
+    def keep(self, kind, payload):
+        self.size += len(payload) - 1 if kind == DATA else 0
+        if self.size > WINDOW:
+            raise ValueError('the host sent more than its credit')
+        self.frames.append((kind, payload))
 
 
-class Executing:
-    """What a child does that becomes another program."""
-
-    def __init__(self, fd, settings):
-        self.keep, self.settings = fd, settings
-
-    def __call__(self):
-        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
-            signal.signal(ignored, signal.SIG_DFL)
-        argv, env = self.settings['args'], {**os.environ, **self.settings['env']}
-        try:
-            os.chdir(self.settings['cwd'])
-            os.execvpe(argv[0], argv, env)
-        except OSError as error:
-            where = self.settings['cwd'] if error.filename == self.settings['cwd'] else argv[0]
-            os.write(3, b'!')
-            os.write(2, os.fsencode('%s: %s\n' % (where, error.strerror)))
-            os._exit(127 if error.errno == errno.ENOENT else 126)
+def execute_program(job):
+    """In a child, which becomes another program."""
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
+    argv, env = job['args'], {**os.environ, **job['env']}
+    try:
+        os.chdir(job['cwd'])
+        os.execvpe(argv[0], argv, env)
+    except OSError as error:
+        where = job['cwd'] if error.filename == job['cwd'] else argv[0]
+        write_all(3, b'x' + LENGTH.pack(0))
+        os.write(2, os.fsencode('%s: %s\n' % (where, error.strerror)))
+        os._exit(127 if error.errno == errno.ENOENT else 126)
