@@ -32,8 +32,10 @@ export interface LanguageDefinition extends AgentDefinition {
 }
 
 const PYTHON_PARTS = [
+  'notation',
   'frames',
   'identity',
+  'usual',
   'preload',
   'feeds',
   'programs',

@@ -126,7 +126,7 @@ class Agent:
 
     def request(self, id, payload):
         try:
-            request = json.loads(payload)
+            request = from_json(payload)
             if request['op'] == 'run':
                 return self.run(id, request)
             if request['op'] == 'open':

@@ -53,14 +53,17 @@ def as_nobody(action):
         os.setegid(0)
 
 
-SIGNALS = {name.encode(): number for name, number in signal.Signals.__members__.items()}
+# Of two names for one number the first in the alphabet counts, as in `signal.Signals`.
+SIGNALS = {
+    name.encode(): getattr(signal, name)
+    for name in sorted(dir(signal), reverse=True)
+    if name.startswith('SIG') and name[3] != '_'
+}
+SIGNAL_NAMES = {number: name.decode() for name, number in SIGNALS.items()}
 
 
 def signal_name(number):
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return 'SIG%d' % number  # a real-time signal
+    return SIGNAL_NAMES.get(number, 'SIG%d' % number)  # a real-time signal
 
 
 def counter(cause):

@@ -24,7 +24,7 @@ class Line:
             start = LENGTH.size
             end = start + int.from_bytes(self.inbox[:start], 'big')
             if len(self.inbox) >= max(start, end):
-                job = json.loads(self.inbox[start:end])
+                job = from_json(self.inbox[start:end])
                 del self.inbox[:end]
                 return job
             try:

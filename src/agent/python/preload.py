@@ -52,6 +52,8 @@ def aside(action):
 
 
 def one_line(error):
+    import traceback
+
     return ' '.join(''.join(traceback.format_exception_only(type(error), error)).split())[:1000]
 
 

@@ -12,7 +12,6 @@ NAMES = {
 }
 MAX_TEXT = 65536
 MAX_PART = 5 * 1024 * 1024
-UTF8 = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(',', ':'))
 
 
 def display(*objects, raw=False, **_ignored):
@@ -98,7 +97,7 @@ def encoded(name, given):
 
 
 def as_utf8(value):
-    text = UTF8.encode(value)
+    text = as_text(value)
     try:
         return text.encode()
     except UnicodeEncodeError:  # half of a pair
@@ -117,11 +116,16 @@ def cut(text, end=0):
 def report(error, file):
     """An error of the user's: on stderr as Python prints it, and as a record."""
     trace = print_error(error, file)
-    text = ''.join(traceback.format_exception(type(error), error, trace))
     try:
         message = str(error)
     except Exception:
         message = ''
+    try:
+        import traceback
+
+        text = ''.join(traceback.format_exception(type(error), error, trace))
+    except Exception:  # no file can be opened, perhaps
+        text = '%s: %s\n' % (type(error).__name__, message)
     record = {'type': 'error', 'name': cut(type(error).__name__), 'message': cut(message)}
     line.say(as_utf8({**record, 'traceback': cut(text, MAX_TEXT // 2)}))
 
@@ -132,33 +136,11 @@ class Figures:
     def __init__(self):
         self.shown, self.pyplot = [], None
 
-    def watch(self):
-        if 'matplotlib.pyplot' in sys.modules:
-            self.prepare(sys.modules['matplotlib.pyplot'])
-        else:
-            sys.meta_path.insert(0, self)
-
     def prepare(self, pyplot):
         def show(*_args, **_kwargs):  # a function: no method has the attributes that pyplot sets
             self.show()
 
         pyplot.show, self.pyplot = show, pyplot
-
-    def find_spec(self, name, *_):
-        if name != 'matplotlib.pyplot':
-            return None
-        sys.meta_path.remove(self)
-        from importlib.util import find_spec
-
-        spec = find_spec(name)
-        load = spec.loader.exec_module
-
-        def load_and_prepare(module):
-            load(module)
-            self.prepare(module)
-
-        spec.loader.exec_module = load_and_prepare
-        return spec
 
     def has(self, value):
         module = sys.modules.get('matplotlib.figure')
@@ -190,4 +172,4 @@ figures = Figures()
 
 def prepare_display():
     builtins.display = display
-    figures.watch()
+    WhenImported('matplotlib.pyplot', figures.prepare)

@@ -7,7 +7,7 @@ IS_COROUTINE = 0x80
 
 def rehearse():
     """Touches what a run touches. A fresh fork pays for each page it touches first, about 4 us."""
-    job = json.loads(as_json({'code': REHEARSAL, 'env': {}, 'args': []}))
+    job = from_json(as_json({'code': REHEARSAL, 'env': {}, 'args': []}))
     run(job, 'main.py', new_module('__main__').__dict__)
 
 
@@ -54,6 +54,7 @@ def run_code(job):
 def serve_runs(cwd, names):
     """Of a context: one after the other, in the same module."""
     sys.argv = ['']
+    import_usual()  # an interrupt must not find it in the middle of that
     handler = signal.signal(signal.SIGINT, ignore)
     job, count = line.next_job(b'y'), 0
     while job:
@@ -103,8 +104,7 @@ def run(job, file, names):
 
 def execute(code, file, names):
     """Runs it, and gives the value of its last statement where that is an expression."""
-    # Kept where tracebacks and `inspect` look for the lines of what is in no file.
-    linecache.cache[file] = (len(code), None, io.StringIO(code, None).readlines(), file)
+    sources.keep(file, code)
     steps, last = steps_of(code, file)
     value = None
     for step in steps:
@@ -164,14 +164,20 @@ def print_error(error, file):
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename != file:
         trace = trace.tb_next
-    for hook in (sys.excepthook, traceback.print_exception):
+    own = [] if sys.excepthook is sys.__excepthook__ else [sys.excepthook]
+    for hook in (*own, print_exception, sys.__excepthook__):
         try:
-            if hook is not sys.__excepthook__:
-                hook(type(error), error, trace)
-                break
+            hook(type(error), error, trace)
+            break
         except Exception:
-            continue  # the user's has failed, or stderr is closed
+            continue  # the user's has failed, or stderr is closed, or nothing can be imported any more
     return trace
+
+
+def print_exception(*error):
+    import traceback
+
+    traceback.print_exception(*error)
 
 
 def exit_status(code):

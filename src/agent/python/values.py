@@ -24,7 +24,8 @@ def plain(value, path, above):
     """It in what JSON has; `above` is what it is in."""
     if value is None or type(value) in (bool, str):
         return value
-    if isinstance(value, enum.Enum):
+    enum = sys.modules.get('enum')
+    if enum and isinstance(value, enum.Enum):
         return plain(value.value, path, above)
     if isinstance(value, str):
         return str.__str__(value)

@@ -34,7 +34,7 @@ class Zygote:
         os.set_blocking(wake_up, False)
         signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.highest = wake_up
+        self.highest, self.forks = wake_up, 0
 
     def serve(self):
         poll = select.poll()
@@ -81,6 +81,9 @@ class Zygote:
         self.tell(BIRTH.pack(pid or 0, number))
         for fd in ends:
             os.close(fd)
+        self.forks += 1
+        if self.forks == 2:  # one lease, many runs: none of them has to import these
+            import_usual()
 
     def child(self, ends):
         """The spare: it has forked already and waits for its code on its socket."""
@@ -96,6 +99,7 @@ class Zygote:
             become_nobody()
             reopen(self.kept)
             rehearse()
+            import_while_idle()
             reseed()
             job = line.begin()
             if job is None:
