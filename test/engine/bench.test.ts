@@ -1,13 +1,14 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as v from 'valibot'
-import { expect, it, onTestFinished } from 'vitest'
+import { beforeAll, expect, it, onTestFinished } from 'vitest'
 
-const MAIN = fileURLToPath(new URL('../../dist/test/bench/main.js', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const MAIN = path.join(ROOT, 'dist/test/bench/main.js')
 const DEADLINE_MS = 180_000
 
 const Results = v.object({
@@ -25,6 +26,11 @@ const Results = v.object({
 
 const bench = (...args: string[]) =>
   promisify(execFile)(process.execPath, [MAIN, ...args], { timeout: DEADLINE_MS })
+
+beforeAll(() => {
+  for (const script of ['build', 'bench:build'])
+    execFileSync('npm', ['run', '-s', script], { cwd: ROOT })
+}, DEADLINE_MS)
 
 it('the benchmark measures all that it says, and draws it', { timeout: DEADLINE_MS }, async () => {
   const out = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-test-'))

@@ -9,7 +9,9 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const PAGES = [
   'README.md',
   'wrangler-free-README.md',
-  ...readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(path.join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ]
 
 /** What a program that uses a server of the docs has in it. */

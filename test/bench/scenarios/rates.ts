@@ -70,8 +70,8 @@ export async function freshRate(bench: Bench): Promise<Row[]> {
     return { what, at, work: () => createStartRemove(bench), first: at, rates: new Samples() }
   })
   const ourSides = numbers.concurrencies.map((at) => {
-    const first = FRESH.max + at
-    return { what: ours.what, at, work: () => checked(bench, ours), first, rates: new Samples() }
+    const work = () => checked(bench, ours)
+    return { what: ours.what, at, work, first: FRESH.max, rates: new Samples() }
   })
   const sides = [...engineSides, ...ourSides]
   try {

@@ -11,7 +11,7 @@ const CONTAINERS = 20
 /** The figures of the first and of the last such part of the leases are compared. */
 const PARTS = 5
 /** One lease in so many runs something, and costs its container. */
-const USED = 10
+const USED = 20
 
 /** What a pool costs the server's process: an idle container, and a lease in which something ran. */
 export async function server(bench: Bench): Promise<Row[]> {
@@ -65,7 +65,7 @@ export async function soak(bench: Bench): Promise<Row[]> {
       const about = { scenario: 'soak', at: done * part }
       const add = (what: string, unit: Row['unit'], spread: ReturnType<typeof single>) =>
         rows.push(rowOf(bench, 'container', { ...about, what, unit, ...spread }))
-      add('lease, one in ten with a run', 'ms', times.spread)
+      add('lease, one in twenty with a run', 'ms', times.spread)
       add('memory of the server', 'MB', single((await memoryNow()) / 1024 / 1024))
       add('open files of the server', 'files', single(descriptors()))
     }
