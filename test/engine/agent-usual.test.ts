@@ -41,7 +41,7 @@ describe.each(here)('what the agent of Python does without, $where', (place) => 
     const agent = await agentOfTest(place)
     const { stderr, done, records } = await agent.ask(run(NO_FILES))
     expect(done.exitCode).toBe(1)
-    expect(stderr.toString()).toMatch(/OSError: .*Too many open files/)
+    expect(stderr).toMatch(/OSError: .*Too many open files/)
     expect(records).toMatchObject([{ type: 'error', name: 'OSError' }])
   })
 
