@@ -19,16 +19,15 @@ def start_zygote(kept):
 
 
 class Zygote:
-    """In that process. Its files are those a program has: 3 is its socket, 0 and 1 are nothing."""
+    """In that process. Its files are those a program has: 3 is its socket, and so are 0 and 1, as
+    gVisor lets programs open whatever file is there, but no socket."""
 
     def __init__(self, socket, kept):
         self.kept = kept
         os.dup2(socket, 3, inheritable=False)
         close_others(kept, max(descriptors()))
-        nothing = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1):
-            os.dup2(nothing, number)
-        os.close(nothing)
+            os.dup2(3, number)
         self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, 3)
         self.wake, wake_up = os.pipe()
         os.set_blocking(wake_up, False)
