@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { Channel } from './agent/channel.js'
 import { createDockerEngine } from './engine/docker.js'
@@ -38,6 +39,9 @@ export type SandboxPoolEvent = PoolEvent & { language: Language }
 export type SandboxPoolEvents = {
   [Type in PoolEvent['type']]: [event: Extract<SandboxPoolEvent, { type: Type }>]
 }
+
+/** Longer than a short run takes, and nothing beside a launch. */
+const MAKE_WAY_MS = 15
 
 /** Why a start fails for good: the next try would find the same. An image may still be pulled. */
 const ENDS_THE_START: ReadonlySet<SandboxErrorCode> = new Set([
@@ -84,7 +88,10 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
         maxWaiting: this.#settings.maxWaiting,
         leaseTtlMs: this.#settings.leaseTtlMs,
         suffix: owner,
-        launch: (name, signal) => limit(() => this.#launcher.launch(language, name, signal)),
+        launch: async (name, signal) => {
+          await this.#makeWay(language)
+          return limit(() => this.#launcher.launch(language, name, signal))
+        },
         onEvent: (event) => this.#emit(language, event),
       })
       this.#pools.set(language, pool)
@@ -197,6 +204,12 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
       case 'removeFailed':
         return this.emit(event.type, { ...event, language })
     }
+  }
+
+  /** A launch takes a processor for a while: a lease that has just begun, mostly for one run, goes first. */
+  async #makeWay(language: Language): Promise<void> {
+    const { leased, waiting } = this.#poolOf(language).stats()
+    if (leased > 0 && waiting === 0) await sleep(MAKE_WAY_MS)
   }
 
   #poolOf(language: Language): Pool<Channel> {

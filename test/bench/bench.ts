@@ -49,7 +49,8 @@ export async function interleave(
   rounds: number,
 ): Promise<Row[]> {
   const samples = new Map(contenders.map((contender) => [contender, new Samples()]))
-  const warmUps = Math.ceil(rounds / 20)
+  // A server that has just started runs code that no compiler has seen yet.
+  const warmUps = Math.min(20, Math.ceil(rounds / 2))
   try {
     for (let round = -warmUps; round < rounds; round++) {
       for (const [contender, times] of samples) {

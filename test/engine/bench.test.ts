@@ -46,6 +46,7 @@ it('the benchmark measures all that it says, and draws it', { timeout: DEADLINE_
     'fill',
     'fresh rate',
     'import pandas',
+    'other ways',
     'server',
     'soak',
     'transfer',
