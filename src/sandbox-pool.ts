@@ -206,7 +206,10 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     }
   }
 
-  /** A launch takes a processor for a while: a lease that has just begun, mostly for one run, goes first. */
+  /**
+   * A launch takes a processor for a while: a lease that has just begun, mostly for one run, goes
+   * first. Where callers wait there is nobody to make way for.
+   */
   async #makeWay(language: Language): Promise<void> {
     const { leased, waiting } = this.#poolOf(language).stats()
     if (leased > 0 && waiting === 0) await sleep(MAKE_WAY_MS)

@@ -7,7 +7,7 @@ import type { Bench, Contender } from '../bench.js'
 const TRIES = 5
 
 const INTERPRETERS: Readonly<Record<AgentName, () => string>> = {
-  python: quickestPython,
+  python: () => (python ??= quickestPython()),
   nodejs: () => process.execPath,
 }
 let python: string | undefined
@@ -27,8 +27,7 @@ function quickestPython(): string {
     })
     return { command, ms: Math.min(...tries) }
   })
-  python ??= times.sort((a, b) => a.ms - b.ms)[0]?.command ?? 'python3'
-  return python
+  return times.sort((a, b) => a.ms - b.ms)[0]?.command ?? 'python3'
 }
 const FLAGS: Readonly<Record<AgentName, string>> = { python: '-c', nodejs: '-e' }
 
