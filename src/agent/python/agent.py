@@ -14,6 +14,7 @@ class Agent:
         self.spare_at = 0
         self.taken = 0
         self.inbox = bytearray()
+        self.outbox = bytearray()
         self.turns = []
         self.contexts = {}
         os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8', PYTHONUNBUFFERED='1')
@@ -30,6 +31,7 @@ class Agent:
             kept = preload(CONFIG['preload']) if CONFIG.get('preload') else []
         except Failure as failure:
             self.send(HELLO, 0, as_json({**hello, 'failed': failure.args[0]}))
+            self.flush()
             while os.read(0, CHUNK):
                 pass
             os._exit(0)
@@ -53,6 +55,7 @@ class Agent:
         self.nursery.hear()
         self.give_compiled()
         self.send(HELLO, 0, as_json(hello))
+        self.flush()
         self.serve()
 
     def serve(self):
@@ -68,6 +71,7 @@ class Agent:
                     handler()
             if self.turns:
                 self.step(self.turns.pop(0))
+            self.flush()
 
     def pause(self):
         """How long it may sleep."""
@@ -148,7 +152,16 @@ class Agent:
     # What goes out
 
     def send(self, kind, id, payload):
-        write_all(1, HEADER.pack(kind, id, len(payload)) + payload)
+        self.outbox += HEADER.pack(kind, id, len(payload))
+        self.outbox += payload
+        if len(self.outbox) > CHUNK:
+            self.flush()
+
+    def flush(self):
+        """Once a turn: a run's last output and its end take engine and host one read, not two."""
+        if self.outbox:
+            write_all(1, self.outbox)
+            self.outbox = bytearray()
 
     def give_compiled(self):
         """For the next container of the image, where this one was given the source."""

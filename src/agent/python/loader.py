@@ -27,8 +27,23 @@ def load():
     interpreter = sys.version.replace('\n', ' ').encode() + b'\n'
     if compiled.startswith(interpreter):
         return marshal.loads(compiled[len(interpreter) :]), None
-    code = compile(source, '<agent>', 'exec', optimize=2)
-    return code, interpreter + marshal.dumps(code)
+    made = compile_aside(source)
+    return marshal.loads(made), interpreter + made
+
+
+def compile_aside(source):
+    """In a process of its own: every program would inherit the 5 MB that it takes, to copy them."""
+    reading, writing = os.pipe()
+    if not os.fork():
+        with open(writing, 'wb') as pipe:
+            pipe.write(marshal.dumps(compile(source, '<agent>', 'exec', optimize=2)))
+        os._exit(0)
+    os.close(writing)
+    with open(reading, 'rb') as pipe:
+        made = pipe.read()
+    if os.wait()[1]:
+        os._exit(1)  # why is on stderr
+    return made
 
 
 program, COMPILED = load()

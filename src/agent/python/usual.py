@@ -1,7 +1,7 @@
 # Modules of the library that programs import more often than not, and that the agent can do without
 
 USUAL = ('re', 'enum', 'json', 'traceback', 'signal', 'random', 'datetime', 'collections')
-IDLE_MS = 50
+REHEARSE_MS, IDLE_MS = 5, 50
 
 
 def import_usual():
@@ -9,10 +9,14 @@ def import_usual():
         __import__(name)
 
 
-def import_while_idle():
-    """A spare that waits has time for it; one whose code comes meanwhile stops after a module."""
+def prepare_while_idle(forks):
+    """A spare that waits has time for it. Where one run follows the other it would only be in the
+    way, but for what a run touches anyway; one whose code comes meanwhile stops after a module."""
     news = select.poll()
     news.register(3, select.POLLIN)
+    if forks and news.poll(REHEARSE_MS):
+        return
+    rehearse()
     pause = IDLE_MS
     for name in USUAL:
         if news.poll(pause):

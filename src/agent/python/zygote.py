@@ -83,6 +83,7 @@ class Zygote:
         self.forks += 1
         if self.forks == 2:  # one lease, many runs: none of them has to import these
             import_usual()
+            gc.freeze()  # the children's collections leave these alone, too
 
     def child(self, ends):
         """The spare: it has forked already and waits for its code on its socket."""
@@ -97,8 +98,7 @@ class Zygote:
             be_first_victim()
             become_nobody()
             reopen(self.kept)
-            rehearse()
-            import_while_idle()
+            prepare_while_idle(self.forks)
             reseed()
             job = line.begin()
             if job is None:
