@@ -26,6 +26,11 @@ while True:
     files.append(open('/dev/null'))
 `
 const HAS_JSON = "import sys; print('json' in sys.modules)"
+/** The same, and nobody can tell beforehand that it imports. */
+const HAS_JSON_UNSEEN = HAS_JSON.replace(
+  'import sys',
+  "sys = __builtins__.__dict__['__imp' 'ort__']('sys')",
+)
 
 describe.each(here)('what the agent of Python does without, $where', (place) => {
   const folderOfTest = useFolders(place)
@@ -45,10 +50,25 @@ describe.each(here)('what the agent of Python does without, $where', (place) => 
     expect(records).toMatchObject([{ type: 'error', name: 'OSError' }])
   })
 
-  it('is imported where one lease has many runs', async () => {
+  it.each([
+    ['that import', HAS_JSON],
+    ['that fail', `${HAS_JSON_UNSEEN}; 1 / 0`],
+  ])('is there from the start where one lease has many runs %s', async (_, code) => {
     const agent = await agentOfTest(place)
-    expect((await agent.ask(run(HAS_JSON))).stdout.toString()).toMatch(/^(?:True|False)\n$/)
-    const hasIt = async () => (await agent.ask(run(HAS_JSON))).stdout.toString() === 'True\n'
-    await until('a run finds json imported', hasIt)
+    let row = 0
+    await until('twenty runs in a row find it imported', async () => {
+      row = (await agent.ask(run(code))).stdout.toString() === 'True\n' ? row + 1 : 0
+      return row === 20
+    })
+  })
+
+  it('is not there where runs follow each other and none asks for it', async () => {
+    const agent = await agentOfTest(place)
+    let found = ''
+    for (let count = 0; count < 100 && found !== 'False\n'; count++) {
+      await agent.ask(run('print(42)'))
+      found = (await agent.ask(run(HAS_JSON_UNSEEN))).stdout.toString()
+    }
+    expect(found).toBe('False\n')
   })
 })

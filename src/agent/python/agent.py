@@ -188,6 +188,8 @@ class Agent:
         check_call(call)
         if 'context' not in request:
             settings = settings_of(request, request.get('args') or [], code=code, call=call)
+            if 'import' in code:
+                self.nursery.want_usual()
             return self.start(Waiting(id, settings))
         name = check_name(request['context'])
         if call or name not in self.contexts:
@@ -260,10 +262,12 @@ class Agent:
         if program in self.spares:
             self.spares.remove(program)
             return program.close()
-        self.wanted_spares = min(self.taken, SPARES)  # many runs: the next is ready meanwhile
+        self.wanted_spares = 1
         if self.taken > 1:
             self.spare_at = 0
         program.exited(status, usage)
+        if status:
+            self.nursery.want_usual()  # a traceback imports as much
 
     def reap(self):
         """Orphans: their parents were programs, and then it is us."""

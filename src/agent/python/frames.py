@@ -38,7 +38,6 @@ TAIL_LIMIT = 16 * CHUNK
 MAX_FRAME = 16 * 1024 * 1024
 MAX_RECORD = 8 * 1024 * 1024
 SILENCE_S = 90
-SPARES = 2
 SPARE_PAUSE_S = 0.02  # most leases have one run: the next spare would cost them for nothing
 
 NOBODY = 65534

@@ -7,6 +7,7 @@
 BIRTH = struct.Struct('>ii')  # the pid, or 0 and the errno
 END = struct.Struct('>iidq')  # the pid, its status, what it used: CPU in ms, memory in bytes
 ENDS = struct.Struct('4i')  # descriptors
+PLAIN, WITH_USUAL = b'p', b'u'  # requests
 
 
 def start_zygote(kept):
@@ -33,7 +34,7 @@ class Zygote:
         os.set_blocking(wake_up, False)
         signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.highest, self.forks = wake_up, 0
+        self.highest, self.forks, self.has_usual = wake_up, 0, False
 
     def serve(self):
         poll = select.poll()
@@ -81,7 +82,8 @@ class Zygote:
         for fd in ends:
             os.close(fd)
         self.forks += 1
-        if self.forks == 2:  # one lease, many runs: none of them has to import these
+        if data == WITH_USUAL and not self.has_usual:  # of many runs none has to import these
+            self.has_usual = True
             import_usual()
             gc.freeze()  # the children's collections leave these alone, too
 
@@ -114,6 +116,7 @@ class Nursery:
 
     def __init__(self, agent, socket):
         self.agent, self.socket, self.expected = agent, socket, None
+        self.request = PLAIN
 
     def ask(self):
         """For a child with three pipes and a socket; `born` or `refused` is what comes of it."""
@@ -124,12 +127,16 @@ class Nursery:
             made.append(os.dup(made[6]))  # as reading and writing are watched apart
             stdin, give, take_out, stdout, take_err, stderr, ours, theirs, back = made
             ends = ENDS.pack(stdin, stdout, stderr, theirs)
-            self.socket.sendmsg([b'f'], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ends)])
+            self.socket.sendmsg([self.request], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ends)])
         except OSError:
             close_all(*made)
             raise
         close_all(stdin, stdout, stderr, theirs)
         self.expected = give, take_out, take_err, (ours, back)
+
+    def want_usual(self):
+        """The next programs are like to import. Others do without: it makes each fork a tenth dearer."""
+        self.request = WITH_USUAL
 
     def hear(self):
         news = self.socket.recv(END.size)
