@@ -50,28 +50,37 @@ class Agent:
         signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.watch(self.wake, select.EPOLLIN, self.reap)
-        self.watch(0, select.EPOLLIN, self.receive)
         self.watch(socket.fileno(), select.EPOLLIN, self.nursery.hear)
-        self.nursery.hear()
+        self.rehearse_run()
+        self.watch(0, select.EPOLLIN, self.receive)
         self.give_compiled()
         self.send(HELLO, 0, as_json(hello))
-        self.flush()
-        self.serve()
-
-    def serve(self):
         while True:
-            ready = self.epoll.poll(0 if self.turns else self.pause())
-            if time.monotonic() - self.heard > SILENCE_S:
-                os._exit(0)  # the host has not even pinged: it is gone, though its socket is not
-            if not ready and not self.pause():
-                self.have_children()
-            for fd, _ in ready:
-                handler = self.handlers.get(fd)
-                if handler:
-                    handler()
-            if self.turns:
-                self.step(self.turns.pop(0))
             self.flush()
+            self.turn()
+
+    def rehearse_run(self):
+        """One run for nobody: the first that counts finds the pages of all of us touched."""
+        self.request(0, as_json({'op': 'run', 'code': "print(end='')"}))
+        while self.jobs:
+            self.turn()
+        self.outbox.clear()
+        self.taken = self.spare_at = 0
+        self.have_children()
+        self.nursery.hear()
+
+    def turn(self):
+        ready = self.epoll.poll(0 if self.turns else self.pause())
+        if time.monotonic() - self.heard > SILENCE_S:
+            os._exit(0)  # the host has not even pinged: it is gone, though its socket is not
+        if not ready and not self.pause():
+            self.have_children()
+        for fd, _ in ready:
+            handler = self.handlers.get(fd)
+            if handler:
+                handler()
+        if self.turns:
+            self.step(self.turns.pop(0))
 
     def pause(self):
         """How long it may sleep."""

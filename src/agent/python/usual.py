@@ -14,7 +14,7 @@ def prepare_while_idle(forks):
     way, but for what a run touches anyway; one whose code comes meanwhile stops after a module."""
     news = select.poll()
     news.register(3, select.POLLIN)
-    if forks and news.poll(REHEARSE_MS):
+    if news.poll(REHEARSE_MS if forks > 1 else 0):
         return
     rehearse()
     pause = IDLE_MS
