@@ -67,7 +67,8 @@ class Agent:
         self.outbox.clear()
         self.taken = self.spare_at = 0
         self.have_children()
-        self.nursery.hear()
+        if self.nursery.expected:
+            self.nursery.hear()
 
     def turn(self):
         ready = self.epoll.poll(0 if self.turns else self.pause())
