@@ -10,11 +10,14 @@ def import_usual():
 
 
 def prepare_while_idle(forks):
-    """A spare that waits has time for it. Where one run follows the other it would only be in the
-    way, but for what a run touches anyway; one whose code comes meanwhile stops after a module."""
+    """A spare that waits has time for it; one whose code comes meanwhile stops after a module.
+
+    Before it `forks` others were made: none for the child of the agent's own rehearsal, one for the
+    child that the first request gets. Later ones may come in a row, and have no time.
+    """
     news = select.poll()
     news.register(3, select.POLLIN)
-    if news.poll(REHEARSE_MS if forks > 1 else 0):
+    if forks == 0 or news.poll(REHEARSE_MS if forks > 1 else 0):
         return
     rehearse()
     pause = IDLE_MS
