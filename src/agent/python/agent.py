@@ -66,9 +66,8 @@ class Agent:
             self.turn()
         self.outbox.clear()
         self.taken = self.spare_at = 0
-        self.have_children()
-        if self.nursery.expected:
-            self.nursery.hear()
+        while len(self.spares) < self.wanted_spares:
+            self.turn()
 
     def turn(self):
         ready = self.epoll.poll(0 if self.turns else self.pause())
