@@ -98,12 +98,12 @@ export function isBuiltIn(name: string): name is BuiltInLanguage {
   return Object.hasOwn(LANGUAGES, name)
 }
 
-/** The agent holds the source of what it starts for each run. */
+/** Two functions, for two processes: in brackets, or V8 would put off compiling them. */
 function nodejsProgram(): string {
-  const read = (part: string) => source(`nodejs/${part}.cjs`)
-  const [frames, ...parts] = NODEJS_PARTS.map(read)
-  const runner = JSON.stringify(NODEJS_RUNNER_PARTS.map(read).join('\n'))
-  return [frames, `const RUNNER = ${runner}`, ...parts].join('\n')
+  const body = (parts: string[]) => parts.map((part) => source(`nodejs/${part}.cjs`)).join('\n')
+  const agent = `(function (script, payload) {\n${body(NODEJS_PARTS)}\n})`
+  const runner = `(function () {\n${body(NODEJS_RUNNER_PARTS)}\n})`
+  return `({ agent: ${agent}, runner: ${runner} })`
 }
 
 /** An agent is one program, kept in rooms. */

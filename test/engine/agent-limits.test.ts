@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { FileRequest } from '../../src/agent/protocol.js'
 import { Kind, WINDOW_BYTES } from '../../src/agent/protocol.js'
+import type { Agent } from '../helpers/agent.js'
 import type { Folder } from '../helpers/agent-folder.js'
 import { entriesOf, exec, run, sh } from '../helpers/agent-folder.js'
 import {
@@ -214,13 +215,22 @@ describe.each(inProcess)('descriptors of a $language agent', (place) => {
     await flood.answer()
   }
 
+  /** What is made ready for the next programs counts too, and is used up before there is more. */
+  async function leastOf(agent: Agent): Promise<number> {
+    let least = Infinity
+    for (let runs = 0; runs < 5; runs++) {
+      await agent.ask(run('1'))
+      least = Math.min(least, descriptorsOf(agent))
+    }
+    return least
+  }
+
   it('come back, however a request has ended', async () => {
     const folder = await ownFolderOfTest(place)
     await folder.sh('mkfifo fifo; truncate -s 1M big')
     await round(folder)
-    const before = descriptorsOf(folder.agent)
+    const before = await leastOf(folder.agent)
     for (let times = 0; times < 10; times++) await round(folder)
-    // What is made ready for the next program counts too.
-    await until('they come back', () => descriptorsOf(folder.agent) < before + 10)
+    await until('they come back', async () => (await leastOf(folder.agent)) < before + 10)
   })
 })

@@ -16,10 +16,10 @@ async function compiledBy(place: Place, program: AgentProgram): Promise<Buffer> 
 describe.each(places)('the program of a $language agent in $where', (place) => {
   const { source } = LANGUAGES[place.language].agent
 
-  it.runIf(place.language === 'python')('is compiled once', { timeout: 60_000 }, async () => {
+  it('is compiled once', { timeout: 60_000 }, async () => {
     const program = new AgentProgram(source)
     const compiled = await compiledBy(place, program)
-    expect(compiled.subarray(0, 200).toString('latin1')).toMatch(/^3\.\d+\.\d+ [^\n]*\n/)
+    expect(compiled.length).toBeGreaterThan(1000)
     program.keep(place.where, compiled)
     expect(await compiledBy(place, program)).toEqual(Buffer.alloc(0))
   })
@@ -30,8 +30,7 @@ describe.each(places)('the program of a $language agent in $where', (place) => {
   ])('is taken from its source where %s has compiled it', async (_, compiled) => {
     const program = new AgentProgram(source)
     program.keep(place.where, Buffer.from(compiled))
-    const isPython = place.language === 'python'
-    expect((await compiledBy(place, program)).length > 0).toBe(isPython)
+    expect((await compiledBy(place, program)).length).toBeGreaterThan(1000)
   })
 
   it('is not waited for when the host is gone', async () => {

@@ -4,26 +4,26 @@ const SPARE_DELAY_MS = 10
 const LONGEST_MESSAGE = 1000
 const ERRORS = util.getSystemErrorMap()
 const environ = { ...process.env, HOME: WORKSPACE, LANG: 'C.UTF-8' }
-/** In a block, and strict for it: what it names is not for the user's scripts. */
-const STARTER = `'use strict'\n{\n${RUNNER}\n}`
 const jobs = new Map()
-const spareNow = { child: null, pipes: null }
+const spareNow = { child: null, pipes: [] }
+/** For each spare, as it came to us; better, with what V8 has made of it. */
+let program = framed(PROGRAM, 0, payload)
 let heard = performance.now()
 
-/** The process that has started already and waits for its code, and pipes for the next program. */
+/** The process that has started already and waits for its code, and pipes for the next programs. */
 function prepareSpare() {
   if (!spareNow.child) {
-    const child = spawnProgram([process.execPath, '-e', STARTER, CONFIG], {
+    const child = spawnProgram([process.execPath, ...process.execArgv, CONFIG, '4'], {
       cwd: '/',
       env: environ,
       extra: ['pipe', 'pipe'],
     })
     child.records = new Records(child.stdio[3])
-    child.stdio[4].on('error', () => {}) // as there
+    child.stdio[4].on('error', () => {}).write(program) // as there
     child.once('error', () => dropSpare(child)).once('exit', () => dropSpare(child))
     spareNow.child = child
   }
-  spareNow.pipes ??= openPipes()
+  if (spareNow.pipes.length === 0) spareNow.pipes = openPipes()
 }
 
 function dropSpare(child) {
@@ -222,7 +222,19 @@ function take(size, bytes) {
 
 /** The first word, when the first spare has what it needs; why there will be none that has. */
 function greet(failed) {
+  if (payload.readUInt32BE(0) === 0 || script.cachedDataRejected) giveCompiled()
   send(HELLO, 0, json({ version: VERSION, language: process.version, failed }))
+}
+
+/** For the next spare, and the next container of the image. */
+function giveCompiled() {
+  const compiled = script.createCachedData()
+  const size = Buffer.alloc(4)
+  size.writeUInt32BE(compiled.length)
+  program = framed(PROGRAM, 0, size, compiled, payload.subarray(4 + payload.readUInt32BE(0)))
+  for (let at = 0; at < compiled.length; at += CHUNK) {
+    send(TO_KEEP, 0, compiled.subarray(at, at + CHUNK))
+  }
 }
 
 linkNodeModules()

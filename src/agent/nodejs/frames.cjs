@@ -7,7 +7,6 @@
 'use strict'
 
 const childProcess = require('node:child_process')
-const { randomBytes } = require('node:crypto')
 const fs = require('node:fs')
 const Module = require('node:module')
 const net = require('node:net')
@@ -16,6 +15,7 @@ const util = require('node:util')
 
 const VERSION = 4
 const [HELLO, REQUEST, DATA, EOF, CREDIT, SIGNAL, DONE, PING, STARTED] = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+const [PROGRAM, TO_KEEP] = [10, 11]
 const [STDIN, STDOUT, STDERR, RECORDS] = [0, 1, 2, 3]
 const HEADER_SIZE = 9
 const CHUNK = 65536
@@ -43,6 +43,18 @@ function send(kind, id, ...parts) {
   outgoing.writeUInt32BE(id, 1)
   outgoing.writeUInt32BE(size - HEADER_SIZE, 5)
   writeAll(1, outgoing.subarray(0, size))
+}
+
+/** A frame by itself, for who is not the host. */
+function framed(kind, id, ...parts) {
+  const header = Buffer.alloc(HEADER_SIZE)
+  header[0] = kind
+  header.writeUInt32BE(id, 1)
+  header.writeUInt32BE(
+    parts.reduce((sum, part) => sum + part.length, 0),
+    5,
+  )
+  return Buffer.concat([header, ...parts])
 }
 
 const CHANNELS = [STDIN, STDOUT, STDERR, RECORDS].map((channel) => Buffer.of(channel))

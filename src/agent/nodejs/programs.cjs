@@ -3,16 +3,21 @@
 // A program may have stopped it: only SIGKILL reaches one that is.
 const MKFIFO = { ...asProgram, stdio: 'ignore', timeout: 2000, killSignal: 'SIGKILL' }
 
+/** For so many programs at once: a process is started for it, which takes 4 ms of processor. */
+const SETS = 4
+
 /**
- * Three pipes, by way of named ones that are unlinked at once: Node's own `pipe` is a socket, on
- * which a program cannot open /dev/stdout. An image without mkfifo gets the sockets.
+ * Three pipes a program, by way of named ones that are unlinked at once: Node's own `pipe` is a
+ * socket, on which a program cannot open /dev/stdout. An image without mkfifo gets the sockets.
  *
  * The names are in a folder of everybody's. They are opened as nobody, without following links and
  * without waiting: what a program may put in their place opens nothing of ours and stops nobody.
  */
 function openPipes() {
   const base = `/tmp/.hono-sandbox-${process.hrtime.bigint()}-`
-  const names = ['in', 'out', 'err'].map((name) => base + name)
+  const sets = Array.from({ length: SETS }, (_, set) =>
+    ['in', 'out', 'err'].map((name) => `${base}${set}-${name}`),
+  )
   const fds = []
   const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants
   const open = (name, flags) => {
@@ -20,26 +25,29 @@ function openPipes() {
     return fds[fds.push(fd) - 1]
   }
   try {
-    childProcess.execFileSync('mkfifo', ['-m', '600', ...names], MKFIFO)
-    // A reader first: a writer finds none otherwise. A child's three do wait, libuv sees to it.
-    const [readers, writers] = asNobody(() =>
-      [O_RDONLY, O_WRONLY].map((flags) => names.map((name) => open(name, flags))),
+    childProcess.execFileSync('mkfifo', ['-m', '600', ...sets.flat()], MKFIFO)
+    return asNobody(() =>
+      sets.map((names) => {
+        // A reader first: a writer finds none otherwise. A child's three do wait, libuv sees to it.
+        const readers = names.map((name) => open(name, O_RDONLY))
+        const writers = names.map((name) => open(name, O_WRONLY))
+        return {
+          ours: [writers[0], readers[1], readers[2]],
+          theirs: [readers[0], writers[1], writers[2]],
+        }
+      }),
     )
-    return {
-      ours: [writers[0], readers[1], readers[2]],
-      theirs: [readers[0], writers[1], writers[2]],
-    }
   } catch {
     fds.forEach((fd) => fs.closeSync(fd))
-    return { ours: [], theirs: ['pipe', 'pipe', 'pipe'] }
+    return [{ ours: [], theirs: ['pipe', 'pipe', 'pipe'] }]
   } finally {
-    asNobody(() => names.forEach((name) => fs.rmSync(name, { force: true })))
+    asNobody(() => sets.flat().forEach((name) => fs.rmSync(name, { force: true })))
   }
 }
 
 function spawnProgram([name, ...args], { cwd, env, extra = [] }) {
-  const { ours, theirs } = spareNow.pipes ?? openPipes()
-  spareNow.pipes = null
+  if (spareNow.pipes.length === 0) spareNow.pipes = openPipes()
+  const { ours, theirs } = spareNow.pipes.pop()
   try {
     const stdio = [...theirs, ...extra]
     const options = { cwd, env, stdio, detached: true, ...asProgram }

@@ -1,5 +1,7 @@
 // In a process of the user's: what a run gives besides its output, on descriptor 3. With the parts
-// that follow, the runner: a source of its own, run by the agent in a strict block.
+// that follow, the runner: the other function of our program.
+
+'use strict'
 
 const fs = require('node:fs')
 const util = require('node:util')
@@ -131,7 +133,7 @@ function shorten(text, end = 0) {
 
 /** What throws where it is looked at. */
 const SHY = '[it cannot be shown]'
-const OUR_FRAMES = /\n +at .*\[eval\].*/g
+const OUR_FRAMES = /\n +at .*node:sandbox.*/g
 /** What called the user's first frame. */
 const FRAMES_BELOW = /(?:\n +at (?:new Promise \(<anonymous>\)|(?:.*[( ])?node:.*))+$/
 

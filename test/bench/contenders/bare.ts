@@ -36,13 +36,16 @@ export function argvOf(language: AgentName, interpreter: string, program: string
   return [interpreter, FLAGS[language], program]
 }
 
+/** As in a container: what the environment adds, certificates say, doubles the start of Node. */
+const { PATH } = process.env
+
 /** A process of the host's: the floor that anyone can have, with no isolation at all. */
 export function bare({ language, program }: Pick<Bench, 'language' | 'program'>): Contender {
   const [command = '', ...args] = argvOf(language, INTERPRETERS[language](), program)
   return {
     what: 'bare process on the host',
     where: 'host',
-    run: () => outputOf(command, args),
+    run: () => outputOf(command, args, { env: { PATH } }),
     settle: async () => {},
     close: async () => {},
   }
@@ -52,9 +55,9 @@ export function bare({ language, program }: Pick<Bench, 'language' | 'program'>)
 export async function outputOf(
   command: string,
   args: readonly string[],
-  input?: Uint8Array,
+  { input, env }: { input?: Uint8Array; env?: NodeJS.ProcessEnv } = {},
 ): Promise<string> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...(env && { env }) })
   const exit = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject).once('close', resolve)
   })

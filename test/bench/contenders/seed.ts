@@ -34,7 +34,7 @@ export async function seed({ language, image, runtime, program }: Bench): Promis
       await isRunning()
       await docker('exec', name, 'mkdir', '-p', `${place}/artifacts`)
       const tar = await tarOf(folder)
-      await outputOf('docker', ['exec', '-i', name, 'tar', 'xf', '-', '-C', place], tar)
+      await outputOf('docker', ['exec', '-i', name, 'tar', 'xf', '-', '-C', place], { input: tar })
       const run = ['timeout', '10', INTERPRETERS[language], FILES[language]]
       const stdout = await docker('exec', `--workdir=${place}`, name, ...run)
       await docker('exec', name, 'find', `${place}/artifacts`, '-type', 'f')
