@@ -3,6 +3,7 @@
 const { pathToFileURL } = require('node:url')
 const UNSETTLED = 13 // as Node exits
 let fault // why it is no script
+let wasThrown = false
 
 function runScript(job) {
   const { code, cwd, args, call } = job
@@ -86,6 +87,7 @@ const isCaught = () =>
 
 /** Before Node prints it. */
 function tellUncaught(error) {
+  wasThrown = true
   if (isCaught()) return
   // Where it is Node knows when it prints it: from the first try it is known now.
   const isFault = isOf(SyntaxError, error) && attempt(() => error.message === fault.message)
@@ -113,6 +115,18 @@ function place(folder, code) {
 /** Though it seldom runs from there: workers, forks and those who read it find it. */
 function write(file, code) {
   fs.writeFileSync(file, code, { flag: 'wx' })
-  process.once('exit', () => fs.rmSync(file, { force: true }))
+  process.on('exit', function leave(exitCode) {
+    fs.rmSync(file, { force: true })
+    if (!wasThrown) leaveAtOnce(leave, exitCode)
+  })
   return file
+}
+
+/** Before Node takes itself apart, 2 ms for nobody. What else there is to do at the exit is done. */
+function leaveAtOnce(ours, exitCode) {
+  const listeners = process.rawListeners('exit')
+  for (const listener of listeners.slice(listeners.indexOf(ours) + 1)) {
+    listener.call(process, exitCode)
+  }
+  process.reallyExit(Number(process.exitCode ?? exitCode))
 }
