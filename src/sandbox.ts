@@ -140,11 +140,11 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     check(calls.CallCall, options, 'call')
     const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, maxOutputBytes } = rest
     const call = { entry, args, kwargs }
-    const request = { op: 'run', code: codeOf(code, 'call'), cwd, env, call } as const
+    const request = { op: 'run', code: calls.codeOf(code, 'call'), cwd, env, call } as const
     const program = new Program(this.#use(), request, { timeoutMs, signal, maxOutputBytes })
     const how = { format: formats.text, conclude: codeResult<string> }
     const result = await new ExecHandle(() => program, how)
-    return callResult(result, program.records, schema ?? v.unknown())
+    return callResult(result, program.output.records, schema ?? v.unknown())
   }
 
   /**
@@ -206,7 +206,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     options: ExecOptions = {},
   ): ExecHandle | ExecHandle<Buffer> {
     return handleOf(options, { text: same<string>, bytes: same<Buffer> }, () => {
-      const argv = argvOf(command, 'exec')
+      const argv = calls.argvOf(command, 'exec')
       const program = check(calls.ExecCall, options, 'exec')
       const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS } = program
       return new Program(this.#use(), { op: 'exec', argv, cwd, env }, { ...program, timeoutMs })
@@ -224,7 +224,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     command: string | readonly string[],
     options: StartProcessOptions = {},
   ): Promise<SandboxProcess> {
-    const argv = argvOf(command, 'startProcess')
+    const argv = calls.argvOf(command, 'startProcess')
     const checked = check(calls.StartCall, options, 'startProcess')
     const readFile = (path: string) => this.readFile(path)
     return this.#processes.start(this.#use(), command, argv, checked, readFile)
@@ -267,7 +267,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     const { args, context, timeoutMs = DEFAULT_TIMEOUT_MS, ...rest } = checked
     const { cwd, env } = rest
     const limits = { ...rest, timeoutMs }
-    const text = codeOf(code, 'runCode')
+    const text = calls.codeOf(code, 'runCode')
     if (context !== undefined) {
       check(calls.RunInContext, options, 'runCode with a context')
       const found = this.#contexts.get(context)
@@ -294,15 +294,5 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 }
 
-function argvOf(command: string | readonly string[], where: string): readonly string[] {
-  const checked = check(calls.ExecCommand, command, where)
-  return typeof checked === 'string' ? ['/bin/sh', '-c', checked] : checked
-}
-
 /** A program that is not code has nothing to say beside its output. */
 const same = <Data>(result: ExecResult<Data>): ExecResult<Data> => result
-
-function codeOf(code: string, where: string): string {
-  if (typeof code === 'string') return code
-  throw new SandboxError('SANDBOX_INVALID_OPTION', `${where}: the code is not a string`)
-}

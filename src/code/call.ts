@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Program } from '../exec/program.js'
+import type { RunRecords } from '../exec/records.js'
 import type { CodeResult } from '../exec/result.js'
 
 /** What {@link Sandbox.call} takes beside the code. */
@@ -75,7 +75,7 @@ type Answer = { ok: true; value: unknown } | { ok: false; reason: CallFailure; m
 /** What a call's program has answered, and what the schema makes of it. */
 export async function callResult<Schema extends StandardSchemaV1>(
   result: CodeResult,
-  { value, refusal }: Program['records'],
+  { value, refusal }: RunRecords,
   schema: Schema,
 ): Promise<CallResult<StandardSchemaV1.InferOutput<Schema>>> {
   const answer = answerOf(result, value, refusal)
@@ -92,8 +92,8 @@ const extended = <Answer>(result: CodeResult, answer: Answer) => Object.assign(r
 
 function answerOf(
   { killedBy, signal, exitCode, error }: CodeResult,
-  value: Program['records']['value'],
-  refusal: Program['records']['refusal'],
+  value: RunRecords['value'],
+  refusal: RunRecords['refusal'],
 ): Answer {
   const failed = (reason: CallFailure, message: string): Answer => ({ ok: false, reason, message })
   if (killedBy ?? signal) return failed('killed', `it was ended: ${killedBy ?? signal}`)

@@ -4,7 +4,7 @@ import type { CodeResult, ExecResult } from '../exec/result.js'
 
 /** What came of code: of its program, and what it has said beside its output. */
 export function codeResult<Data>(plain: ExecResult<Data>, program: Program): CodeResult<Data> {
-  const { results, left } = program.records
+  const { results, left } = program.output.records
   const text = results.find(({ isMain }) => isMain)?.text
   const result: CodeResult<Data> = {
     ...plain,
@@ -12,7 +12,7 @@ export function codeResult<Data>(plain: ExecResult<Data>, program: Program): Cod
     results,
     ...program.codeEnd(left),
     get logs() {
-      const { stdout, stderr } = program.kept
+      const { stdout, stderr } = program.output.kept
       return { stdout: linesOf(stdout), stderr: linesOf(stderr) }
     },
   }

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline'
 import { Duplex } from 'node:stream'
 import type { Readable } from 'node:stream'
 import Docker from 'dockerode'
@@ -8,6 +7,8 @@ import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
 import { DockerContainer } from './docker-container.js'
 import { DockerEvents } from './docker-events.js'
+import { connectionOf } from './docker-connection.js'
+import { followProgress } from './docker-progress.js'
 import { createBody } from './docker-spec.js'
 import type { Container, Engine, LaunchSpec, PullOptions } from './engine.js'
 import { OWNER_LABEL } from './engine.js'
@@ -28,7 +29,7 @@ export interface DockerEngineOptions {
 }
 
 /**
- * The engine port on Docker, through its HTTP API. This is the only file that knows dockerode.
+ * The engine port on Docker, through its HTTP API. Only the rooms named `docker` know dockerode.
  *
  * @example
  * ```ts
@@ -241,20 +242,6 @@ class DockerEngine implements Engine {
   }
 }
 
-function connectionOf(address: string): Docker.DockerOptions {
-  // dockerode itself reads every form, and DOCKER_CERT_PATH, from the environment.
-  if (address === process.env.DOCKER_HOST) return {}
-  const path = /^(?:unix|npipe):\/\/(.*)$/.exec(address)?.[1]
-  // `host` is named too: what the environment says of it would win.
-  if (path !== undefined) return { socketPath: path, host: undefined, protocol: 'http' }
-  const { protocol, hostname, port, username } = new URL(
-    address.includes('//') ? address : `tcp://${address}`,
-  )
-  if (protocol === 'ssh:') return { protocol: 'ssh', host: hostname, port: port || 22, username }
-  const isSecure = protocol === 'https:' || port === '2376'
-  return { protocol: isSecure ? 'https' : 'http', host: hostname, port: port || 2375 }
-}
-
 /** The HTTP status the engine answered with, also where the error was wrapped. */
 function statusOf(error: unknown): number | undefined {
   if (!(error instanceof Error)) return undefined
@@ -277,25 +264,4 @@ function notStarted(spec: LaunchSpec, cause: unknown): SandboxError {
     `the agent in ${spec.name} did not start, ${spec.image} has no ${spec.command[0]}: ${why}`,
     { cause, suggestion: 'The image must have the language on its PATH' },
   )
-}
-
-const ProgressLine = v.object({
-  id: v.optional(v.string()),
-  status: v.optional(v.string()),
-  progress: v.optional(v.string()),
-  error: v.optional(v.string()),
-})
-
-/** Reads a pull's or an import's report; a failure comes in its lines, not as a status. */
-async function followProgress(
-  stream: NodeJS.ReadableStream,
-  onProgress: (line: string) => void = () => {},
-): Promise<void> {
-  for await (const line of createInterface({ input: stream })) {
-    if (line === '') continue
-    const report = v.parse(ProgressLine, JSON.parse(line))
-    if (report.error !== undefined)
-      throw Object.assign(new Error(report.error), { statusCode: 500 })
-    onProgress([report.id, report.status, report.progress].filter(Boolean).join(' '))
-  }
 }

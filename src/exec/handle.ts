@@ -6,7 +6,7 @@ import type { Format } from './format.js'
 import { check } from '../options/check.js'
 import { SignalName } from '../options/calls.js'
 import type { Program } from './program.js'
-import { DEFAULT_MAX_OUTPUT_BYTES } from './program.js'
+import { DEFAULT_MAX_OUTPUT_BYTES } from './program-output.js'
 import { Stream } from '../agent/protocol.js'
 import type { RichResult } from './records.js'
 import { MAX_RESULT_BYTES } from './records.js'
@@ -114,7 +114,8 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   // oxlint-disable-next-line unicorn/no-thenable -- that it can be awaited is the point
   get then(): Promise<Result>['then'] {
     return (onResult, onError) => {
-      if (!this.#isTaken && !this.#hasCallbacks) this.#program?.drop(DEFAULT_MAX_OUTPUT_BYTES)
+      if (!this.#isTaken && !this.#hasCallbacks)
+        this.#program?.output.drop(DEFAULT_MAX_OUTPUT_BYTES)
       queueMicrotask(() => this.#begin())
       return this.#result.then(onResult, onError)
     }
@@ -153,8 +154,8 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     const { decoder, isEmpty } = this.#options.format
     const decoders = { stdout: decoder(), stderr: decoder() }
     try {
-      const missed = program.take(...keep)
-      const next = () => missed.shift() ?? program.next()
+      const missed = program.output.take(...keep)
+      const next = () => missed.shift() ?? program.output.next()
       for (let piece = await next(); piece; piece = await next()) {
         for (const result of piece.results) yield await this.#told({ type: 'result', result })
         if (piece.stream === Stream.records) continue
@@ -169,9 +170,9 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
       const end = await program.ended
       this.#throwFailure()
       program.throwRefusal()
-      yield { type: 'exit', ...end, truncated: program.isCut, ...program.codeEnd(0) }
+      yield { type: 'exit', ...end, truncated: program.output.isCut, ...program.codeEnd(0) }
     } finally {
-      program.drop(Number.POSITIVE_INFINITY)
+      program.output.drop(Number.POSITIVE_INFINITY)
     }
   }
 
@@ -240,7 +241,7 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     this.#throwFailure()
     program.throwRefusal()
     const { whole } = this.#options.format
-    const { stdout, stderr } = program.kept
+    const { stdout, stderr } = program.output.kept
     const result = { ...end, stdout: whole(stdout), stderr: whole(stderr) }
     return this.#options.conclude(result, program)
   }

@@ -7,18 +7,9 @@ import { deferred } from '../deferred.js'
 import { endOf, NEVER_STARTED } from './ending.js'
 import type { ProgramEnd } from './ending.js'
 import type { CodeEnd, ContextState, ExecEnd, KilledBy } from './result.js'
-import type { Piece } from '../bytes/inbox.js'
-import { Inbox } from '../bytes/inbox.js'
 import type { Lease } from '../lease.js'
 import type { ProgramLimits } from './limits.js'
-import { BoundedOutput } from './output.js'
-import type { RichResult } from './records.js'
-import { MAX_RESULT_BYTES, RunRecords } from './records.js'
-
-/** How much of each stream is kept, and how much there may be of both, where nobody says. */
-export const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024
-/** What may still come after a kill: what an agent sends at most of two streams. */
-const AFTER_KILL_BYTES = 3 * 1024 * 1024
+import { ProgramOutput } from './program-output.js'
 
 /** The exit code of code that was interrupted. */
 const INTERRUPTED = 130
@@ -26,53 +17,34 @@ const INTERRUPTED = 130
 /** What work on the output gets beyond the limits of the call. */
 const PATIENCE_MS = 1000
 
-/**
- * One program in the lease's container, within its limits.
- *
- * Its output goes one of three ways. Held: nobody has asked yet, and the agent stops at the end of
- * its credit. Dropped: only what is kept of it counts. Taken: piece by piece, and the agent goes on
- * as they are taken. Once it is killed, its end waits for nobody: the rest is paid for at once.
- */
+/** One program in the lease's container, within its limits. */
 export class Program {
   /** How it ended; settles once, never rejects. Its `truncated` is about what is kept. */
   readonly ended: Promise<ExecEnd>
-  /** Sees output as it comes, whichever way it goes. */
-  onData: (stream: number, bytes: Buffer) => void = () => {}
+  readonly output: ProgramOutput
   /** None before its time has come, nor where it was ended before that. */
   #exchange: Exchange | undefined
   readonly #started = deferred<Started | undefined>()
   readonly #ended = deferred<ProgramEnd>()
   readonly #request: RunRequest | ExecRequest
-  readonly #inbox = new Inbox()
   readonly #lease: Lease<Channel>
   readonly #limits: ProgramLimits
-  readonly #given: number | undefined
-  readonly #unpaid = new Map<number, number>()
   readonly #signalled = new Set<string>()
   readonly #startedAt = performance.now()
-  #way: 'held' | 'dropped' | 'taken' = 'held'
-  #kept: Record<'stdout' | 'stderr', BoundedOutput> | undefined
-  #records: RunRecords | undefined
   #refusal: { error: unknown } | undefined
-  #keepResultBytes = MAX_RESULT_BYTES
   #contextState: ContextState | undefined
   #isOver = false
-  #keepBytes: number
-  #received = 0
-  #limit: number
-  #deliverable: number
-  #isCut = false
   #killedBy: KilledBy | undefined
 
   constructor(lease: Lease<Channel>, request: RunRequest | ExecRequest, limits: ProgramLimits) {
-    const { timeoutMs, signal, maxOutputBytes, keepBytes, after } = limits
+    const { timeoutMs, signal, after } = limits
     this.#lease = lease
     this.#limits = limits
-    this.#given = maxOutputBytes
-    this.#keepBytes = keepBytes ?? maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES
-    this.#limit = maxOutputBytes ?? Number.POSITIVE_INFINITY
-    this.#deliverable = this.#limit
     this.#request = request
+    this.output = new ProgramOutput(limits, {
+      consumed: (stream, bytes) => this.#exchange?.consumed(stream, bytes),
+      exceeded: () => this.end('output'),
+    })
     const timer =
       timeoutMs === undefined ? undefined : setTimeout(() => this.end('timeout'), timeoutMs)
     const abort = () => this.end('abort')
@@ -80,7 +52,7 @@ export class Program {
     this.ended = this.#ended.promise.then((end) => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
-      this.#inbox.end()
+      this.output.end()
       return this.#describe(end)
     })
     if (signal?.aborted) this.end('abort')
@@ -117,30 +89,9 @@ export class Program {
     return this.#isOver || this.#exchange?.isOver === true
   }
 
-  /** Whether some output was not delivered to whoever takes it. */
-  get isCut(): boolean {
-    return this.#isCut
-  }
-
-  /** What is kept of its output. */
-  get kept(): Readonly<Record<'stdout' | 'stderr', BoundedOutput>> {
-    // Made late: how much to keep is known by the time there is some.
-    this.#kept ??= {
-      stdout: new BoundedOutput(this.#keepBytes),
-      stderr: new BoundedOutput(this.#keepBytes),
-    }
-    return this.#kept
-  }
-
-  /** What it has said beside its output. */
-  get records(): RunRecords {
-    this.#records ??= new RunRecords(this.#keepResultBytes)
-    return this.#records
-  }
-
   /** Of its end, what code alone has. `left` is how many of its results were left out. */
   codeEnd(left: number): Pick<CodeEnd, 'error' | 'context' | 'omittedResults'> {
-    const { error, unreadable = 0 } = this.#records ?? {}
+    const { error, unreadable } = this.output.records
     const context = this.#contextState
     return {
       ...(error && { error }),
@@ -152,31 +103,6 @@ export class Program {
   /** @throws what it was refused for. */
   throwRefusal(): void {
     if (this.#refusal) throw this.#refusal.error
-  }
-
-  /** From here on only what is kept counts. */
-  drop(limitBytes: number): void {
-    if (this.#way === 'held') this.#limit = this.#given ?? limitBytes
-    this.#way = 'dropped'
-    for (let piece = this.#inbox.takeNow(); piece; piece = this.#inbox.takeNow()) this.#pay(piece)
-  }
-
-  /** From here on somebody calls `next()`. What was dropped before comes first, as far as it is kept. */
-  take(keepBytes: number, keepResultBytes: number): Piece[] {
-    const missed = this.#way === 'dropped' ? this.#missed() : []
-    this.#way = 'taken'
-    this.#limit = this.#given ?? Number.POSITIVE_INFINITY
-    this.#keepBytes = this.#given ?? keepBytes
-    this.#keepResultBytes = keepResultBytes
-    if (this.#records) this.#records.limitBytes = keepResultBytes
-    return missed
-  }
-
-  /** The next of its output, `undefined` after the last. */
-  async next(): Promise<Piece | undefined> {
-    const piece = await this.#inbox.take()
-    if (piece) this.#pay(piece)
-    return piece
   }
 
   /** Waits for work on the output of a program that is over, but not past the limits of the call. */
@@ -198,11 +124,9 @@ export class Program {
     if (this.#killedBy || this.isOver) return
     this.#killedBy = reason
     if (!this.#exchange) return this.#settle(NEVER_STARTED)
-    this.#deliverable = Math.min(this.#deliverable, AFTER_KILL_BYTES)
     if (this.#limits.context) this.#exchange.interrupt()
     else this.#exchange.stop('SIGKILL')
-    for (const [stream, bytes] of this.#unpaid) this.#exchange.consumed(stream, bytes)
-    this.#unpaid.clear()
+    this.output.hurry()
   }
 
   /** Signals it, and what descends from it. */
@@ -227,7 +151,7 @@ export class Program {
   #open(): void {
     if (this.#isOver) return // it was ended while it waited
     const exchange = this.#lease.container.open(this.#request, (stream, bytes) =>
-      this.#receive(stream, bytes),
+      this.output.receive(stream, bytes),
     )
     this.#exchange = exchange
     void exchange.started.then(this.#started.resolve)
@@ -252,56 +176,10 @@ export class Program {
     this.#ended.resolve(end)
   }
 
-  #missed(): Piece[] {
-    this.#deliverable = Math.max(0, this.#deliverable - this.#received)
-    const { stdout, stderr } = this.kept
-    this.#isCut = stdout.isTruncated || stderr.isTruncated
-    const results = this.#records?.results ?? []
-    const pieces = [
-      { stream: Stream.stdout, bytes: stdout.toBuffer(), results: [] },
-      { stream: Stream.stderr, bytes: stderr.toBuffer(), results: [] },
-      { stream: Stream.records, bytes: Buffer.alloc(0), results: [...results] },
-    ]
-    return pieces.filter((piece) => piece.bytes.length > 0 || piece.results.length > 0)
-  }
-
   /** An agent that could not start it says why; nobody else will. */
   #sayWhy(outcome: Outcome): void {
     const error = 'done' in outcome ? outcome.done.error : undefined
-    if (error) this.#receive(Stream.stderr, Buffer.from(`${error.code}: ${error.message}\n`))
-  }
-
-  #receive(stream: number, bytes: Buffer): void {
-    const results = stream === Stream.records ? this.records.push(bytes) : []
-    if (stream !== Stream.records) {
-      this.#received += bytes.length
-      this.kept[stream === Stream.stdout ? 'stdout' : 'stderr'].push(bytes)
-      this.onData(stream, bytes)
-    }
-    if (this.#way === 'dropped') this.#exchange?.consumed(stream, bytes.length)
-    else this.#deliver(stream, bytes, results)
-    if (this.#received > this.#limit) this.end('output')
-  }
-
-  #deliver(stream: number, bytes: Buffer, results: readonly RichResult[]): void {
-    const isOutput = stream !== Stream.records
-    const part = isOutput ? bytes.subarray(0, this.#deliverable) : bytes
-    if (isOutput) this.#deliverable -= part.length
-    if (part.length < bytes.length) this.#isCut = true
-    if (part.length > 0) this.#inbox.push(stream, part, results)
-    // What nobody will take is paid for at once, as is everything after a kill.
-    const paid = this.#killedBy ? bytes.length : bytes.length - part.length
-    if (paid > 0) this.#exchange?.consumed(stream, paid)
-    const owed = bytes.length - paid
-    if (owed > 0) this.#unpaid.set(stream, (this.#unpaid.get(stream) ?? 0) + owed)
-  }
-
-  #pay({ stream, bytes }: Omit<Piece, 'results'>): void {
-    const unpaid = this.#unpaid.get(stream) ?? 0
-    const paid = Math.min(unpaid, bytes.length)
-    if (paid === 0) return
-    this.#unpaid.set(stream, unpaid - paid)
-    this.#exchange?.consumed(stream, paid)
+    if (error) this.output.receive(Stream.stderr, Buffer.from(`${error.code}: ${error.message}\n`))
   }
 
   #describe({ exitCode, signal, usage, killedBy }: ProgramEnd): ExecEnd {
@@ -316,7 +194,7 @@ export class Program {
       signal,
       durationMs: Math.round((performance.now() - this.#startedAt) * 1000) / 1000,
       usage,
-      truncated: this.kept.stdout.isTruncated || this.kept.stderr.isTruncated,
+      truncated: this.output.isTruncated,
       ...(reason && { killedBy: reason }),
     }
   }

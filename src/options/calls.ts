@@ -1,5 +1,7 @@
 import * as v from 'valibot'
+import { SandboxError } from '../errors.js'
 import { whyNotJson } from '../json.js'
+import { check } from './check.js'
 import { Count, Milliseconds, Path, Positive, Variable, WithoutNul } from './values.js'
 
 /** A shell command, or a program and its arguments. */
@@ -175,4 +177,16 @@ function isStandardSchema(value: unknown): boolean {
     value !== null &&
     '~standard' in value
   )
+}
+
+/** A command as it is executed: a string is for a shell. */
+export function argvOf(command: string | readonly string[], where: string): readonly string[] {
+  const checked = check(ExecCommand, command, where)
+  return typeof checked === 'string' ? ['/bin/sh', '-c', checked] : checked
+}
+
+/** Code that is text, at least. */
+export function codeOf(code: string, where: string): string {
+  if (typeof code === 'string') return code
+  throw new SandboxError('SANDBOX_INVALID_OPTION', `${where}: the code is not a string`)
 }

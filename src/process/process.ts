@@ -77,7 +77,7 @@ export class SandboxProcess {
     this.command = about.command
     this.#program = program
     this.#readFile = readFile
-    program.onData = (stream, bytes) => {
+    program.output.onData = (stream, bytes) => {
       for (const watch of this.#watches) watch.push(stream, bytes)
     }
     this.exited = program.ended.then((end) => {
@@ -98,7 +98,7 @@ export class SandboxProcess {
 
   /** What it has written so far. */
   logs(): ProcessLogs {
-    const { stdout, stderr } = this.#program.kept
+    const { stdout, stderr } = this.#program.output.kept
     return { stdout: stdout.toString(), stderr: stderr.toString() }
   }
 
@@ -112,7 +112,7 @@ export class SandboxProcess {
    */
   async waitForLog(pattern: string | RegExp, options: WaitForOptions = {}): Promise<LogMatch> {
     const watch = new LogWatch(check(LogPattern, pattern, 'waitForLog: pattern'))
-    const { stdout, stderr } = this.#program.kept
+    const { stdout, stderr } = this.#program.output.kept
     watch.push(Stream.stdout, stdout.toBuffer())
     watch.push(Stream.stderr, stderr.toBuffer())
     this.#watches.add(watch)

@@ -60,7 +60,7 @@ export class Processes {
       throw new SandboxError('SANDBOX_INVALID_OPTION', message)
     }
     const program = new Program(lease, { op: 'exec', argv, cwd, env }, { signal, keepBytes })
-    program.drop(Number.POSITIVE_INFINITY)
+    program.output.drop(Number.POSITIVE_INFINITY)
     this.#starting.add(id)
     let isLate = false
     const late = () => {
@@ -116,7 +116,7 @@ async function notStarted(id: string, program: Program): Promise<SandboxError> {
   if (killedBy === 'timeout') {
     return new SandboxError('SANDBOX_WAIT_TIMEOUT', `the process ${id} has not started in time`)
   }
-  const why = program.kept.stderr.toString().trim() || killedBy || `exit code ${exitCode}`
+  const why = program.output.kept.stderr.toString().trim() || killedBy || `exit code ${exitCode}`
   return new SandboxError(
     'SANDBOX_PROCESS_EXITED',
     `the process ${id} could not be started: ${why}`,

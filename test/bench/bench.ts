@@ -1,4 +1,4 @@
-import type { SandboxPoolOptions } from 'hono-sandbox'
+import type { CodeResult, SandboxPoolOptions } from 'hono-sandbox'
 import { createDockerEngine, SandboxPool } from 'hono-sandbox'
 import type { AgentName } from '../../src/languages.js'
 import { LANGUAGES } from '../../src/languages.js'
@@ -75,17 +75,27 @@ export async function checked(bench: Bench, contender: Pick<Contender, 'what' | 
   }
 }
 
+/** What a run printed, where it ended well. */
+export function printed({ exitCode, killedBy, stdout, stderr }: CodeResult): string {
+  if (exitCode === 0) return stdout
+  throw new Error(`a run ended with ${killedBy ?? exitCode}: ${stderr.trim().split('\n').at(-1)}`)
+}
+
 /** Runs a second, of so many callers that each start again when they are done. */
-export async function rateOf(work: () => Promise<unknown>, callers: number, ms: number) {
+export async function rateOf(
+  work: (caller: number) => Promise<unknown>,
+  callers: number,
+  ms: number,
+): Promise<number> {
   const start = performance.now()
   let done = 0
-  const caller = async () => {
+  const caller = async (number: number) => {
     while (performance.now() - start < ms) {
-      await work()
+      await work(number)
       done++
     }
   }
-  await Promise.all(Array.from({ length: callers }, caller))
+  await Promise.all(Array.from({ length: callers }, (_, number) => caller(number)))
   return (done / (performance.now() - start)) * 1000
 }
 

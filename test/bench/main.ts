@@ -108,9 +108,11 @@ async function runtimesHere(): Promise<string[]> {
   }
 }
 
-async function measure(options: ReturnType<typeof readOptions>): Promise<Row[]> {
+/** Half an hour of figures is not lost for one scenario that fails. */
+async function measure(options: ReturnType<typeof readOptions>) {
   const { numbers, scenarios, languages, programs } = options
   const rows: Row[] = []
+  const failures: string[] = []
   for (const language of languages) {
     const program = programs[language]
     const image = await defaultImage(language)
@@ -118,12 +120,18 @@ async function measure(options: ReturnType<typeof readOptions>): Promise<Row[]> 
     for (const runtime of options.runtimes ?? (await runtimesHere())) {
       const bench: Bench = { runtime, language, image, program, expected, numbers }
       for (const name of scenarios) {
-        process.stderr.write(`${language}, ${runtime}: ${name}...\n`)
-        rows.push(...(await SCENARIOS[name](bench)))
+        const what = `${language}, ${runtime}: ${name}`
+        process.stderr.write(`${what}...\n`)
+        try {
+          rows.push(...(await SCENARIOS[name](bench)))
+        } catch (error) {
+          console.error(error)
+          failures.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+        }
       }
     }
   }
-  return rows
+  return { rows, failures }
 }
 
 function keep(results: Results, folder: string): void {
@@ -140,12 +148,14 @@ function keep(results: Results, folder: string): void {
 async function main(): Promise<void> {
   const options = readOptions()
   const machine = await describeMachine()
-  const rows = await measure(options)
+  const { rows, failures } = await measure(options)
   const takenAt = new Date().toISOString()
   const { programs, out } = options
-  const results: Results = { takenAt, machine, programs, rows, targets: targetsOf(rows) }
+  const targets = targetsOf(rows)
+  const results: Results = { takenAt, machine, programs, rows, targets, failures }
   console.log(markdownOf(results))
   keep(results, out)
+  if (failures.length > 0) process.exitCode = 1
 }
 
 await main().catch((error: unknown) => {

@@ -10,10 +10,13 @@ export interface Results {
   programs: Readonly<Record<string, string>>
   rows: readonly Row[]
   targets: readonly Target[]
+  /** Scenarios that gave nothing, and why. */
+  failures: readonly string[]
 }
 
 /** The results in Markdown, for a terminal as well as for a page. */
-export function markdownOf({ machine, programs, rows, targets, takenAt }: Results): string {
+export function markdownOf(results: Results): string {
+  const { machine, programs, rows, targets, failures, takenAt } = results
   const about = [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.system}.`,
     `${machine.engine}, Node ${machine.node}, ${machine.python}. Taken ${takenAt.slice(0, 10)}.`,
@@ -35,6 +38,7 @@ export function markdownOf({ machine, programs, rows, targets, takenAt }: Result
         isMet(target) ? 'met' : 'NOT MET',
       ]),
     ),
+    ...failures.map((failure) => `\nFAILED: ${failure}`),
     ...scenarios.map((scenario) => sectionOf(scenario, rows)),
     '',
   ].join('\n')

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -61,6 +61,22 @@ it('the benchmark measures all that it says, and draws it', { timeout: DEADLINE_
   const drawn = files.filter((name) => name.endsWith('.svg'))
   expect(drawn).toHaveLength(10)
   for (const name of drawn) expect(readFileSync(path.join(out, name), 'utf8')).toMatch(/^<svg /)
+})
+
+it('a benchmark keeps what it has measured where a scenario fails, and fails', async () => {
+  const out = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-test-'))
+  onTestFinished(() => rmSync(out, { recursive: true }))
+  const program = path.join(out, 'program.py')
+  // It works on the host, and not in a container.
+  writeFileSync(program, "import os; print(1 / 0 if os.getcwd() == '/workspace' else 42)")
+  const args = ['--smoke', '--only', 'fresh,fill', '--runtime', 'runc', '--language', 'python']
+  const failed = await bench(...args, '--python', program, '--out', out).catch((error) => error)
+  expect(failed).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(
+      /FAILED: python, runc: fresh: a run ended with 1: .*ZeroDivisionError[^]*### fill/,
+    ),
+  })
 })
 
 it.each([

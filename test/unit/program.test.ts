@@ -23,11 +23,11 @@ async function run(limits: ProgramLimits = {}) {
   const world = await leased()
   world.lease.touch()
   const program = new Program(world.lease, REQUEST, limits)
-  program.drop(MAX_BYTES)
+  program.output.drop(MAX_BYTES)
   await flow()
   const kept = () => ({
-    stdout: program.kept.stdout.toString(),
-    stderr: program.kept.stderr.toString(),
+    stdout: program.output.kept.stdout.toString(),
+    stderr: program.output.kept.stderr.toString(),
   })
   return { ...world, program, ended: program.ended, kept }
 }

@@ -4,7 +4,7 @@ import { LANGUAGES } from '../../../src/languages.js'
 import { Sandbox } from '../../../src/sandbox.js'
 import { LocalContainer } from '../../helpers/local-container.js'
 import type { Bench, Contender } from '../bench.js'
-import { settled, startPool } from '../bench.js'
+import { printed, settled, startPool } from '../bench.js'
 
 /** Through the library: one lease, many runs. */
 export async function warmLease(bench: Bench): Promise<Contender> {
@@ -13,7 +13,7 @@ export async function warmLease(bench: Bench): Promise<Contender> {
   return {
     what: 'runCode in a warm lease',
     where: 'container',
-    run: async () => (await sandbox.runCode(bench.program)).stdout,
+    run: async () => printed(await sandbox.runCode(bench.program)),
     settle: async () => {},
     close: () => pool.close({ deadlineMs: 0 }),
   }
@@ -29,7 +29,7 @@ export async function freshLease(bench: Bench): Promise<Contender> {
     run: async () => {
       const sandbox = await pool.acquire(language)
       try {
-        return (await sandbox.runCode(bench.program)).stdout
+        return printed(await sandbox.runCode(bench.program))
       } finally {
         sandbox.release()
       }
@@ -50,7 +50,7 @@ export async function agentOnHost(bench: Bench): Promise<Contender> {
   return {
     what: 'the agent without a container',
     where: 'host',
-    run: async () => (await sandbox.runCode(program, { cwd: container.workspace })).stdout,
+    run: async () => printed(await sandbox.runCode(program, { cwd: container.workspace })),
     settle: async () => {},
     close: () => channel.remove(),
   }

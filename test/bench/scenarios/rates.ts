@@ -1,6 +1,6 @@
 import type { Sandbox } from 'hono-sandbox'
 import type { Bench, Contender } from '../bench.js'
-import { checked, rateOf, sustainedRate, rowOf, settled, startPool } from '../bench.js'
+import { checked, printed, rateOf, sustainedRate, rowOf, settled, startPool } from '../bench.js'
 import { bare } from '../contenders/bare.js'
 import { createStartRemove } from '../contenders/engine.js'
 import type { Row } from '../rows.js'
@@ -19,12 +19,12 @@ export async function warmRate(bench: Bench): Promise<Row[]> {
   const pool = await startPool(bench, { size: LEASES, max: LEASES })
   const leases = await Promise.all(Array.from({ length: LEASES }, () => pool.acquire(language)))
   const what = `runCode in ${LEASES} warm leases`
-  let next = 0
-  const ours = {
-    what,
-    // Taken in turn: the callers are spread over the leases.
-    run: async () => (await leaseAt(leases, next++).runCode(program)).stdout,
-  }
+  // Each caller has one lease: in turn, chance gives one lease more programs than it may have.
+  const inLease = (caller: number) =>
+    checked(bench, {
+      what,
+      run: async () => printed(await leaseAt(leases, caller).runCode(program)),
+    })
   try {
     const rows: Row[] = []
     for (const at of numbers.concurrencies) {
@@ -32,7 +32,7 @@ export async function warmRate(bench: Bench): Promise<Row[]> {
       const [warm, processes] = [new Samples(), new Samples()]
       for (let round = 0; round < numbers.rateRounds; round++) {
         processes.add(await rateOf(() => checked(bench, others), at, numbers.rateMs))
-        warm.add(await rateOf(() => checked(bench, ours), at, numbers.rateMs))
+        warm.add(await rateOf(inLease, at, numbers.rateMs))
       }
       const about = { scenario: 'warm rate', unit: 'per second', at } as const
       rows.push(rowOf(bench, 'host', { ...about, what: others.what, ...processes.spread }))
@@ -44,8 +44,8 @@ export async function warmRate(bench: Bench): Promise<Row[]> {
   }
 }
 
-function leaseAt(leases: readonly Sandbox[], turn: number): Sandbox {
-  const lease = leases[turn % leases.length]
+function leaseAt(leases: readonly Sandbox[], caller: number): Sandbox {
+  const lease = leases[caller % leases.length]
   if (!lease) throw new Error('there is no lease')
   return lease
 }
@@ -59,7 +59,7 @@ export async function freshRate(bench: Bench): Promise<Row[]> {
     run: async () => {
       const sandbox = await pool.acquire(language, { timeoutMs: PATIENCE_MS })
       try {
-        return (await sandbox.runCode(program)).stdout
+        return printed(await sandbox.runCode(program))
       } finally {
         sandbox.release()
       }
@@ -103,7 +103,7 @@ export async function burst(bench: Bench): Promise<Row[]> {
     waits.add(performance.now() - start)
     await checked(bench, {
       what: 'burst',
-      run: async () => (await sandbox.runCode(program)).stdout,
+      run: async () => printed(await sandbox.runCode(program)),
     })
     served++
     sandbox.release()
