@@ -3,6 +3,7 @@ import { createDockerEngine, SandboxPool } from 'hono-sandbox'
 import type { AgentName } from '../../src/languages.js'
 import { LANGUAGES } from '../../src/languages.js'
 import { until } from '../helpers/until.js'
+import { machineIsIdle } from './idle.js'
 import type { Numbers } from './numbers.js'
 import type { Row } from './rows.js'
 import { Samples, timed } from './rows.js'
@@ -36,9 +37,10 @@ export interface Contender {
 export function rowOf(
   bench: Bench,
   where: Contender['where'],
-  rest: Omit<Row, 'runtime' | 'language'>,
+  rest: Omit<Row, 'runtime' | 'beside' | 'language'>,
 ): Row {
-  return { runtime: where === 'host' ? 'host' : bench.runtime, language: bench.language, ...rest }
+  const { runtime, language } = bench
+  return { runtime: where === 'host' ? 'host' : runtime, beside: runtime, language, ...rest }
 }
 
 /** Each contender once a round, in turn: what the machine does meanwhile, it does to all of them. */
@@ -57,6 +59,7 @@ export async function interleave(
         const ms = await timed(() => checked(bench, contender))
         if (round >= 0) times.add(ms)
         await contender.settle()
+        await machineIsIdle() // a lease makes its next process ready, which is not the next one's
       }
     }
   } finally {

@@ -5,6 +5,8 @@ export interface Row {
   scenario: string
   /** The runtime of the containers; `host` for what runs in none. */
   runtime: string
+  /** The runtime in whose turns it was measured: what is of the host is compared within those. */
+  beside: string
   language: string
   what: string
   unit: 'ms' | 'per second' | 'MB/s' | 'KB' | 'MB' | 'files' | 'calls' | 'share'

@@ -7,7 +7,7 @@ export interface Target {
   bound: { atMost: number } | { atLeast: number }
 }
 
-type Wanted = Partial<Pick<Row, 'scenario' | 'runtime' | 'language' | 'what' | 'at'>>
+type Wanted = Partial<Pick<Row, 'scenario' | 'runtime' | 'beside' | 'language' | 'what' | 'at'>>
 
 /** Everything of the rows that is promised, as far as it was measured. */
 export function targetsOf(rows: readonly Row[]): Target[] {
@@ -19,7 +19,7 @@ export function targetsOf(rows: readonly Row[]): Target[] {
     const [runtime = '', language = ''] = place.split(' ')
     if (runtime === 'host') continue
     const here = { runtime, language }
-    const floor = { runtime: 'host', language, what: 'bare process on the host' }
+    const floor = { runtime: 'host', beside: runtime, language, what: 'bare process on the host' }
     const add = (what: string, value: number, bound: Target['bound']) => {
       if (Number.isFinite(value))
         targets.push({ what: `${language}, ${runtime}: ${what}`, value, bound })
@@ -72,6 +72,7 @@ function matches(row: Row, wanted: Wanted): boolean {
   return (
     (wanted.scenario ?? row.scenario) === row.scenario &&
     (wanted.runtime ?? row.runtime) === row.runtime &&
+    (wanted.beside ?? row.beside) === row.beside &&
     (wanted.language ?? row.language) === row.language &&
     (wanted.what ?? row.what) === row.what &&
     (wanted.at ?? row.at) === row.at
