@@ -2,7 +2,7 @@ import type { EChartsOption, SeriesOption } from 'echarts'
 import * as echarts from 'echarts'
 import type { Row } from './rows.js'
 
-const SIZE = { width: 860, height: 420 }
+const SIZE = { width: 860, height: 460 }
 const STYLE = {
   backgroundColor: '#ffffff',
   animation: false,
@@ -35,7 +35,7 @@ function svgOf(title: string, option: EChartsOption): string {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, ...SIZE })
   try {
     const name = { text: title, left: 'center', top: 8, textStyle: { fontSize: 15 } }
-    chart.setOption({ ...STYLE, title: name, legend: { bottom: 8, itemGap: 50 }, ...option })
+    chart.setOption({ ...STYLE, title: name, legend: { bottom: 8, itemGap: 40 }, ...option })
     return chart.renderToSVGString()
   } finally {
     chart.dispose()
@@ -98,7 +98,7 @@ function overSteps(rows: readonly Row[], x: string, valueOf: (row: Row) => numbe
       nameGap: 28,
     },
     yAxis: { type: 'value', min: 0 },
-    grid: { left: 70, right: 30, bottom: 90 },
+    grid: { left: 70, right: 30, bottom: 120 },
     series,
   }
 }
