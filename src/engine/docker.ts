@@ -7,7 +7,6 @@ import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
 import { DockerContainer } from './docker-container.js'
 import { DockerEvents } from './docker-events.js'
-import { connectionOf } from './docker-connection.js'
 import { followProgress } from './docker-progress.js'
 import { createBody } from './docker-spec.js'
 import type { Container, Engine, LaunchSpec, PullOptions } from './engine.js'
@@ -29,7 +28,7 @@ export interface DockerEngineOptions {
 }
 
 /**
- * The engine port on Docker, through its HTTP API. Only the rooms named `docker` know dockerode.
+ * The engine port on Docker, through its HTTP API. This is the only file that knows dockerode.
  *
  * @example
  * ```ts
@@ -240,6 +239,20 @@ class DockerEngine implements Engine {
       },
     )
   }
+}
+
+function connectionOf(address: string): Docker.DockerOptions {
+  // dockerode itself reads every form, and DOCKER_CERT_PATH, from the environment.
+  if (address === process.env.DOCKER_HOST) return {}
+  const path = /^(?:unix|npipe):\/\/(.*)$/.exec(address)?.[1]
+  // `host` is named too: what the environment says of it would win.
+  if (path !== undefined) return { socketPath: path, host: undefined, protocol: 'http' }
+  const { protocol, hostname, port, username } = new URL(
+    address.includes('//') ? address : `tcp://${address}`,
+  )
+  if (protocol === 'ssh:') return { protocol: 'ssh', host: hostname, port: port || 22, username }
+  const isSecure = protocol === 'https:' || port === '2376'
+  return { protocol: isSecure ? 'https' : 'http', host: hostname, port: port || 2375 }
 }
 
 /** The HTTP status the engine answered with, also where the error was wrapped. */

@@ -7,7 +7,7 @@ const environ = { ...process.env, HOME: WORKSPACE, LANG: 'C.UTF-8' }
 const jobs = new Map()
 const spareNow = { child: null, pipes: [] }
 /** For each spare, as it came to us; better, with what V8 has made of it. */
-let program = framed(PROGRAM, 0, payload)
+let program = programOf(payload)
 let heard = performance.now()
 
 /** The process that has started already and waits for its code, and pipes for the next programs. */
@@ -222,7 +222,7 @@ function take(size, bytes) {
 
 /** The first word, when the first spare has what it needs; why there will be none that has. */
 function greet(failed) {
-  if (payload.readUInt32BE(0) === 0 || script.cachedDataRejected) giveCompiled()
+  if (script.cachedDataRejected !== false) giveCompiled() // undefined where there was none
   send(HELLO, 0, json({ version: VERSION, language: process.version, failed }))
 }
 
@@ -231,7 +231,7 @@ function giveCompiled() {
   const compiled = script.createCachedData()
   const size = Buffer.alloc(4)
   size.writeUInt32BE(compiled.length)
-  program = framed(PROGRAM, 0, size, compiled, payload.subarray(4 + payload.readUInt32BE(0)))
+  program = programOf(size, compiled, payload.subarray(4 + payload.readUInt32BE(0)))
   for (let at = 0; at < compiled.length; at += CHUNK) {
     send(TO_KEEP, 0, compiled.subarray(at, at + CHUNK))
   }

@@ -39,22 +39,21 @@ const outgoing = Buffer.allocUnsafe(HEADER_SIZE + 1 + CHUNK)
 function send(kind, id, ...parts) {
   let size = HEADER_SIZE
   for (const part of parts) size += part.copy(outgoing, size)
-  outgoing[0] = kind
-  outgoing.writeUInt32BE(id, 1)
-  outgoing.writeUInt32BE(size - HEADER_SIZE, 5)
+  putHeader(outgoing, kind, id, size - HEADER_SIZE)
   writeAll(1, outgoing.subarray(0, size))
 }
 
-/** A frame by itself, for who is not the host. */
-function framed(kind, id, ...parts) {
-  const header = Buffer.alloc(HEADER_SIZE)
-  header[0] = kind
-  header.writeUInt32BE(id, 1)
-  header.writeUInt32BE(
-    parts.reduce((sum, part) => sum + part.length, 0),
-    5,
-  )
-  return Buffer.concat([header, ...parts])
+/** What a loader takes: a frame of its own, as the agent got it. */
+function programOf(...parts) {
+  const frame = Buffer.concat([Buffer.alloc(HEADER_SIZE), ...parts])
+  putHeader(frame, PROGRAM, 0, frame.length - HEADER_SIZE)
+  return frame
+}
+
+function putHeader(frame, kind, id, length) {
+  frame[0] = kind
+  frame.writeUInt32BE(id, 1)
+  frame.writeUInt32BE(length, 5)
 }
 
 const CHANNELS = [STDIN, STDOUT, STDERR, RECORDS].map((channel) => Buffer.of(channel))
