@@ -1,10 +1,40 @@
+/** A timer of {@link setDeadline}. */
+export interface DeadlineTimer {
+  clear: () => void
+  /** The process may exit before the deadline. */
+  unref: () => DeadlineTimer
+}
+
+/**
+ * Calls `onLate` after `ms`, unless it is cleared. The pending input is read first: after the process
+ * was frozen or its event loop was blocked, Node runs the timers before it reads the sockets, and an
+ * answer that has arrived in time would count as late.
+ */
+export function setDeadline(ms: number, onLate: () => void): DeadlineTimer {
+  let reading: NodeJS.Immediate | undefined
+  const timer = setTimeout(() => {
+    reading = setImmediate(onLate)
+  }, ms)
+  const deadline: DeadlineTimer = {
+    clear: () => {
+      clearTimeout(timer)
+      clearImmediate(reading)
+    },
+    unref: () => {
+      timer.unref()
+      return deadline
+    },
+  }
+  return deadline
+}
+
 /** What comes within the time; `undefined` where it does not. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
+  let timer: DeadlineTimer | undefined
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms, undefined)
+    timer = setDeadline(ms, () => resolve(undefined))
   })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+  return Promise.race([promise, late]).finally(() => timer?.clear())
 }
 
 /** A signal that aborts at a deadline, or with a parent, whichever comes first. */
@@ -27,13 +57,13 @@ export function deadlineIn(ms: number, parent?: AbortSignal): Deadline {
   const controller = new AbortController()
   const abort = () => controller.abort(parent?.reason)
   const late = () => controller.abort(new DOMException(`no answer in ${ms} ms`, 'TimeoutError'))
-  const timer = setTimeout(late, ms)
+  const timer = setDeadline(ms, late)
   if (parent?.aborted) abort()
   else parent?.addEventListener('abort', abort, { once: true })
   return {
     signal: controller.signal,
     clear: () => {
-      clearTimeout(timer)
+      timer.clear()
       parent?.removeEventListener('abort', abort)
     },
   }

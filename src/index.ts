@@ -37,6 +37,8 @@ export type {
   TreeOptions,
   WriteFileOptions,
 } from './files/options.js'
+export { parseJson } from './json.js'
+export type { JsonLimits } from './json.js'
 export type { Language } from './languages.js'
 export type { LeaseEnd, Released } from './lease.js'
 export type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool-types.js'

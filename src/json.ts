@@ -1,10 +1,77 @@
 /** A value nested deeper is refused on either side: nobody could make text of it again. */
 export const MAX_JSON_DEPTH = 200
+/** About 20 ms of parsing (measured, 50,000 different names). */
+const MAX_NAMES = 50_000
+/** About 10 ms of parsing (measured, 500,000 numbers). */
+const MAX_ITEMS = 500_000
+const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
+const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** Whether it has more levels. */
-export function isDeeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return levels === 0 || Object.values(value).some((each) => isDeeperThan(levels - 1, each))
+/** What {@link parseJson} accepts. */
+export interface JsonLimits {
+  /**
+   * How deep objects and arrays may be nested.
+   *
+   * @default 200
+   */
+  maxDepth?: number | undefined
+  /**
+   * How many objects, arrays and names of fields there may be, all together.
+   *
+   * @default 50_000
+   */
+  maxNames?: number | undefined
+  /**
+   * How many commas there may be: one less than the items of an array.
+   *
+   * @default 500_000
+   */
+  maxItems?: number | undefined
+}
+
+/**
+ * Parses JSON of strangers. `JSON.parse()` holds the event loop for seconds if 8 MiB of text are made
+ * of field names or of brackets. This function counts them first, which takes about 3 ms a MiB.
+ * It does not bound the length of the text.
+ *
+ * @throws RangeError if the text is past a limit.
+ * @throws SyntaxError if it is not JSON. Its message quotes the text.
+ *
+ * @example
+ * ```ts
+ * import { parseJson } from 'hono-sandbox'
+ *
+ * console.log(parseJson('{ "code": "print(1)" }', { maxDepth: 10 }))
+ * ```
+ */
+export function parseJson(text: string, limits: JsonLimits = {}): unknown {
+  const { maxDepth = MAX_JSON_DEPTH, maxNames = MAX_NAMES, maxItems = MAX_ITEMS } = limits
+  const { depth, names, items } = measure(text)
+  if (depth > maxDepth) throw new RangeError(`the JSON is nested deeper than ${maxDepth} levels`)
+  if (names > maxNames) throw new RangeError(`the JSON has more than ${maxNames} names`)
+  if (items > maxItems) throw new RangeError(`the JSON has more than ${maxItems} items`)
+  return JSON.parse(text)
+}
+
+function measure(text: string) {
+  const found = { depth: 0, names: 0, items: 0 }
+  let level = 0
+  let isInString = false
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (isInString) {
+      if (code === BACKSLASH) at++
+      else if (code === QUOTE) isInString = false
+    } else if (code === QUOTE) isInString = true
+    else if (code === COMMA) found.items++
+    else if (code === COLON) found.names++
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      found.names++
+      level++
+      if (level > found.depth) found.depth = level
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) level--
+  }
+  return found
 }
 
 /**

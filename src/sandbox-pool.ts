@@ -68,6 +68,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   readonly #letGo: () => void
   readonly #launcher: Launcher
   readonly #pools = new Map<Language, Pool<Channel>>()
+  #isClosing = false
 
   /** @throws SandboxError `SANDBOX_INVALID_OPTION`, also for a `SANDBOX_*` variable. */
   constructor(options: SandboxPoolOptions = {}) {
@@ -151,6 +152,11 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     )
   }
 
+  /** Whether `close()` was called: there are no new leases. */
+  get isClosing(): boolean {
+    return this.#isClosing
+  }
+
   /** Whether a container of this name can serve: for people, not for requests. */
   isRunning(name: string): boolean {
     return [...this.#pools.values()].some((pool) => pool.isRunning(name))
@@ -178,6 +184,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    */
   async close(options: { deadlineMs?: number } = {}): Promise<void> {
     const checked = check(CloseCall, options, 'close')
+    this.#isClosing = true
     await Promise.all([...this.#pools.values()].map((pool) => pool.close(checked)))
     this.#letGo()
   }

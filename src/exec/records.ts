@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { MAX_RECORD_BYTES } from '../agent/protocol.js'
-import { isDeeperThan, MAX_JSON_DEPTH } from '../json.js'
+import { parseJson } from '../json.js'
 
 /** Something that the code showed: `display()`, a figure, the value of its last expression. */
 export interface RichResult {
@@ -110,23 +110,10 @@ export class RecordReader {
   }
 }
 
-/** Each costs ten times its two characters when it is parsed. */
-const MAX_OBJECTS = 500_000
-const [BRACE, BRACKET] = [0x7b, 0x5b]
-
-function hasTooMany(bytes: Buffer): boolean {
-  if (bytes.length <= MAX_OBJECTS) return false // nearly always: nobody need look
-  let count = 0
-  for (const byte of bytes) if (byte === BRACE || byte === BRACKET) count++
-  return count > MAX_OBJECTS
-}
-
 function parse(bytes: Buffer): RunRecord | undefined {
   try {
-    if (hasTooMany(bytes)) return undefined
-    const { success, output } = v.safeParse(RunRecord, JSON.parse(bytes.toString()))
-    // Nobody could make JSON of it again: the stack has an end.
-    return success && !isDeeperThan(MAX_JSON_DEPTH, output) ? output : undefined
+    const { success, output } = v.safeParse(RunRecord, parseJson(bytes.toString()))
+    return success ? output : undefined
   } catch {
     return undefined
   }

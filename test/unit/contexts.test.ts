@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../src/agent/protocol.js'
 import type { FakeAgent } from './fake-agent.js'
 import { flow, leased, recordOf } from './fake-agent.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -187,7 +188,7 @@ describe('a context', () => {
     await flow()
     agent.done(1, { exitCode: 1 })
     expect(await failing).toMatchObject({ code: 'SANDBOX_CONTEXT_LOST' })
-    vi.advanceTimersByTime(100)
+    elapse(100)
     await flow()
     agent.done(2, { exitCode: null, signal: 'SIGKILL' })
     expect(await late).toMatchObject({ code: 'SANDBOX_WAIT_TIMEOUT' })

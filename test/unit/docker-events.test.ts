@@ -45,7 +45,7 @@ describe('the news of a container', () => {
     const exit = events.watch('one').exit()
     await vi.advanceTimersByTimeAsync(999)
     expect(await outcomeOf(exit)).toBe('pending')
-    await vi.advanceTimersByTimeAsync(1)
+    await vi.advanceTimersByTimeAsync(2)
     expect(await outcomeOf(exit)).toEqual({ exitCode: undefined, oom: false })
   })
 
@@ -57,7 +57,7 @@ describe('the news of a container', () => {
     expect(await outcomeOf(forgotten)).toBe('pending')
     await say('destroy')
     expect(await outcomeOf(forgotten)).toBe(true)
-    await vi.advanceTimersByTimeAsync(5000)
+    await vi.advanceTimersByTimeAsync(5001)
     expect(await outcomeOf(other)).toBe(false)
   })
 
@@ -105,7 +105,7 @@ describe('a container', () => {
   it('that does not go is killed', async () => {
     const { container, stream, kill } = await launched()
     const removed = container.remove()
-    await vi.advanceTimersByTimeAsync(5000)
+    await vi.advanceTimersByTimeAsync(5001)
     expect(kill).toHaveBeenCalledOnce()
     expect(await outcomeOf(removed)).toBeUndefined()
     expect(stream.destroyed).toBe(true)

@@ -5,6 +5,7 @@ import type { FileCallOptions, Sandbox } from '../../src/index.js'
 import { SandboxFileError } from '../../src/index.js'
 import { flow, leased, unhandledIn } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -81,7 +82,7 @@ describe.each(CALLS)('%s', (_, call, request) => {
     vi.advanceTimersByTime(99)
     await flow()
     expect(agent.signals).toEqual([])
-    vi.advanceTimersByTime(1)
+    elapse(1)
     await flow()
     expect(agent.signals).toEqual(['SIGTERM'])
     expect(await outcomeOf(calling)).toBe('pending')
@@ -128,7 +129,7 @@ describe.each(CALLS)('%s', (_, call, request) => {
     vi.advanceTimersByTime(1099)
     await flow()
     expect(agent.kills).toBe(0)
-    vi.advanceTimersByTime(1)
+    elapse(1)
     await flow()
     expect(agent.kills).toBe(1)
     expect(await outcomeOf(calling)).toMatchObject({ errno: 'ETIMEDOUT' })
@@ -141,7 +142,7 @@ describe.each(CALLS)('%s', (_, call, request) => {
     const unhandled = await unhandledIn(async () => {
       const calling = call(sandbox, { timeoutMs: 1 })
       calling.catch(() => {})
-      vi.advanceTimersByTime(1001)
+      elapse(1001)
       await flow()
       expect(agent.kills).toBe(1)
     })

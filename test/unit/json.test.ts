@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isDeeperThan, whyNotJson } from '../../src/json.js'
+import { parseJson, whyNotJson } from '../../src/json.js'
 
 describe('what is JSON', () => {
   it.each([
@@ -28,9 +28,24 @@ describe('what is JSON', () => {
   ])('is not %o', (value, why) => expect(whyNotJson(value)).toBe(why))
 })
 
-it('counts levels', () => {
-  expect(isDeeperThan(1, [1])).toBe(false)
-  expect(isDeeperThan(1, [[]])).toBe(true)
-  expect(isDeeperThan(0, 'x')).toBe(false)
-  expect(isDeeperThan(2, { a: { b: [] } })).toBe(true)
+describe('parseJson', () => {
+  it('parses what is within the limits, whatever its strings contain', () => {
+    const value = { a: ['[[[{{{::,,,', 'x\\"[', { 'b:': [] }], c: '\\' }
+    expect(parseJson(JSON.stringify(value), { maxDepth: 4, maxNames: 7, maxItems: 3 })).toEqual(
+      value,
+    )
+  })
+
+  it.each([
+    ['deeper than 2 levels', '[[[]]]', { maxDepth: 2 }],
+    ['more than 4 names', '{"a":1,"b":[{}]}', { maxNames: 4 }],
+    ['more than 2 items', '[1,2,3,4]', { maxItems: 2 }],
+  ])('refuses what has %s', (message, text, limits) => {
+    expect(() => parseJson(text, limits)).toThrow(message)
+    expect(() => parseJson(text, limits)).toThrow(RangeError)
+  })
+
+  it('refuses what is not JSON', () => {
+    expect(() => parseJson('{')).toThrow(SyntaxError)
+  })
 })

@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { fakePool, outcomeOf, settle } from './fake-pool.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -70,7 +71,7 @@ describe('close', () => {
     vi.advanceTimersByTime(499)
     await settle()
     expect(lease.ended).toBeUndefined()
-    vi.advanceTimersByTime(1)
+    elapse(1)
     await closed
     expect(lease.ended).toBe('closed')
     expect(fake.alive.size).toBe(0)

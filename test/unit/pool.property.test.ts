@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { boundsOf, defaultMax } from '../../src/warm-size.js'
 import { settle } from './fake-pool.js'
 import { Steps, World } from './pool-world.js'
+import { elapse } from './fake-time.js'
 
 /** Fixed, or the pool's own choice. */
 const Size = fc.oneof(
@@ -62,7 +63,7 @@ describe('a pool, whatever happens to it', () => {
         expect(world.callers.filter(({ state }) => state === 'waiting')).toEqual([])
         for (const [at, step] of all.entries()) if (at % 3 === 0) await world.step(step)
         world.fake.recover()
-        vi.advanceTimersByTime(deadlineMs)
+        elapse(deadlineMs)
         await settle()
         world.fake.recover()
         await closed
