@@ -1,9 +1,9 @@
 import * as v from 'valibot'
 import type { Container, ContainerExit } from '../engine/engine.js'
-import { isLate } from '../deadline.js'
+import { isLate, setDeadline } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
-import { Exchange } from './exchange.js'
+import { Exchange, KILL_GRACE_MS } from './exchange.js'
 import type { Frame, Request } from './protocol.js'
 import {
   Done,
@@ -19,8 +19,11 @@ import {
 
 type Failure = NonNullable<v.InferOutput<typeof Hello>['failed']>
 
-const PING_INTERVAL_MS = 20_000
+/** Two unanswered pings make a container unresponsive, so this is known after 4 s. */
+const PING_INTERVAL_MS = 2000
 const SILENCE_MS = 60_000
+/** The end of a container whose engine has not told it yet. */
+const UNTOLD: ContainerExit = { exitCode: undefined, oom: false, stderr: '' }
 
 /**
  * The host's end of one agent: many exchanges side by side over the container's streams.
@@ -39,7 +42,8 @@ export class Channel {
   readonly #pinger: NodeJS.Timeout
   #compiled: Buffer | undefined
   #nextId = 1
-  #heardAt = performance.now()
+  /** Pings since the agent was last heard. Not a time: the host may have been frozen meanwhile. */
+  #unanswered = 0
   #lost: ContainerExit | undefined
   #fault: string | undefined
 
@@ -47,7 +51,8 @@ export class Channel {
     this.#container = container
     this.name = container.name
     this.exited = container.exited.then((exit) => this.#lose(exit))
-    this.#pinger = setInterval(() => this.#ping(), PING_INTERVAL_MS).unref()
+    // After a turn of the event loop: what has arrived is read before the agent is judged.
+    this.#pinger = setInterval(() => setImmediate(() => this.#ping()), PING_INTERVAL_MS).unref()
     container.stdin.on('error', () => {}) // the end of stdout tells
     container.stdout.on('error', () => {})
     container.stdout.on('data', (chunk: Buffer) => this.#receive(chunk))
@@ -83,6 +88,11 @@ export class Channel {
     }
   }
 
+  /** Whether the agent has answered its last ping, or has said anything since. */
+  get isResponsive(): boolean {
+    return this.#unanswered < 2
+  }
+
   /** What the agent has compiled of its program, where it was sent the source. */
   get compiled(): Buffer | undefined {
     return this.#compiled
@@ -112,16 +122,23 @@ export class Channel {
     return exchange
   }
 
-  /** Lets the container go; every exchange is lost. */
+  /** Lets the container go. Every exchange is lost, also if the engine does not answer. */
   async remove(): Promise<void> {
     clearInterval(this.#pinger)
+    const late = setDeadline(KILL_GRACE_MS, () => this.#loseAll(UNTOLD))
+    void this.exited.then(late.clear)
     await this.#container.remove()
   }
 
-  /** The same for one that does not answer, or is not to be trusted. */
+  /**
+   * Kills a container that does not answer, or that broke the protocol. Every exchange is lost at
+   * once: no answer waits for the engine.
+   */
   async kill(): Promise<void> {
     clearInterval(this.#pinger)
-    await this.#container.kill()
+    const killed = this.#container.kill()
+    this.#loseAll(UNTOLD)
+    await killed
   }
 
   #send(kind: number, id: number, ...parts: Uint8Array[]): void {
@@ -129,8 +146,8 @@ export class Channel {
   }
 
   #receive(chunk: Buffer): void {
-    this.#heardAt = performance.now()
-    if (this.#fault !== undefined) return
+    this.#unanswered = 0
+    if (this.#fault !== undefined || this.#lost) return
     try {
       for (const frame of this.#reader.read(chunk)) this.#take(frame)
     } catch (error) {
@@ -162,17 +179,25 @@ export class Channel {
   }
 
   #ping(): void {
-    if (performance.now() - this.#heardAt < SILENCE_MS) return this.#send(Kind.ping, 0)
+    if (this.#lost) return
+    if (this.#unanswered * PING_INTERVAL_MS < SILENCE_MS) {
+      this.#unanswered++
+      return this.#send(Kind.ping, 0)
+    }
     this.#fault ??= `it has said nothing for ${SILENCE_MS} ms`
     void this.kill().catch(() => {})
   }
 
   #lose(exit: ContainerExit): ContainerExit {
     clearInterval(this.#pinger)
+    this.#loseAll(exit)
+    return exit
+  }
+
+  #loseAll(exit: ContainerExit): void {
     this.#lost = exit
     for (const exchange of this.#exchanges.values()) exchange.lose(exit)
     this.#exchanges.clear()
-    return exit
   }
 }
 

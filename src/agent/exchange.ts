@@ -1,4 +1,6 @@
 import type { ContainerExit } from '../engine/engine.js'
+import type { DeadlineTimer } from '../deadline.js'
+import { setDeadline } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import type { Done, Started } from './protocol.js'
 import { CHUNK_BYTES, Kind, Stream, WINDOW_BYTES } from './protocol.js'
@@ -9,11 +11,16 @@ export type Outcome = { done: Done } | { lost: ContainerExit }
 /** How an exchange reaches its container. */
 export interface Wire {
   send: (kind: number, ...parts: Uint8Array[]) => void
+  /** Ends the container, whose agent does not answer. Its exchanges are lost at once. */
   kill: () => Promise<void>
 }
 
-/** How long a request may take to end when it is told to. */
-const GRACE_MS = 1000
+/**
+ * How long a request may take to end after SIGINT, and then after SIGKILL. A call is answered within
+ * a second of its deadline, so the sum is less than that.
+ */
+const INTERRUPT_GRACE_MS = 500
+export const KILL_GRACE_MS = 400
 
 /** One request and its streams, with credit both ways. Made by a `Channel`. */
 export class Exchange {
@@ -35,7 +42,7 @@ export class Exchange {
   #budget = WINDOW_BYTES
   #over = false
   #isStopped = false
-  #grace: NodeJS.Timeout | undefined
+  #grace: DeadlineTimer | undefined
   #wakeWriter: (() => void) | undefined
 
   constructor(onData: (stream: number, bytes: Buffer) => void, wire: Wire) {
@@ -80,20 +87,23 @@ export class Exchange {
     if (!this.#over) this.#wire.send(Kind.signal, Buffer.from(name))
   }
 
-  /** Asks it to stop where it is; what has not in a second is stopped for good. */
+  /** Asks it to stop where it is. If it does not within the grace period, it is stopped for good. */
   interrupt(): void {
     if (this.#over || this.#grace) return
     this.signal('SIGINT')
-    this.#grace = setTimeout(() => this.stop('SIGKILL'), GRACE_MS)
+    this.#grace = setDeadline(INTERRUPT_GRACE_MS, () => this.stop('SIGKILL'))
   }
 
-  /** Signals it for good: what does not end in a second is ended by the engine, container and all. */
+  /**
+   * Signals it for good. If the agent does not confirm the end within the grace period, the container
+   * is killed.
+   */
   stop(name: 'SIGKILL' | 'SIGTERM'): void {
     if (this.#over || this.#isStopped) return
     this.#isStopped = true
-    clearTimeout(this.#grace)
+    this.#grace?.clear()
     this.signal(name)
-    this.#grace = setTimeout(() => void this.#wire.kill().catch(() => {}), GRACE_MS)
+    this.#grace = setDeadline(KILL_GRACE_MS, () => void this.#wire.kill().catch(() => {}))
   }
 
   /** Stops it for good when a signal aborts. Gives what lets go of the signal. */
@@ -119,6 +129,7 @@ export class Exchange {
   }
 
   takeData(payload: Buffer): void {
+    if (this.#over) return // it was given up
     const stream = payload.readUInt8(0)
     const bytes = payload.subarray(1)
     const allowed = (this.#allowed.get(stream) ?? 0) - bytes.length
@@ -146,8 +157,9 @@ export class Exchange {
   }
 
   #end(outcome: Outcome): void {
+    if (this.#over) return
     this.#over = true
-    clearTimeout(this.#grace)
+    this.#grace?.clear()
     this.#wake()
     this.#begin(undefined)
     this.#settle(outcome)

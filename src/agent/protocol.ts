@@ -130,6 +130,11 @@ interface Surroundings {
   env: Readonly<Record<string, string | undefined>> | undefined
 }
 
+interface Timed {
+  /** How long it may take, in milliseconds. The agent ends it if the host has not, 2 s later. */
+  timeoutMs?: number | undefined
+}
+
 /** What an agent says when a request has begun: of a program its pid, of a file what it is. */
 export const Started = v.object({
   pid: v.optional(v.pipe(v.number(), v.integer())),
@@ -149,14 +154,15 @@ export type RunRequest = {
   call?: CallRequest | undefined
   /** The context to run it in. */
   context?: string | undefined
-} & Partial<Surroundings>
+} & Partial<Surroundings> &
+  Timed
 interface CallRequest {
   entry: string
   args: readonly unknown[]
   kwargs: Readonly<Record<string, unknown>>
 }
 export type OpenRequest = { op: 'open'; context: string } & Surroundings
-export type ExecRequest = { op: 'exec'; argv: readonly string[] } & Surroundings
+export type ExecRequest = { op: 'exec'; argv: readonly string[] } & Surroundings & Timed
 export type FileRequest =
   | { op: 'read'; path: string; offset?: number | undefined; length?: number | undefined }
   | { op: 'write'; path: string; atomic?: boolean | undefined; mode?: number | undefined }

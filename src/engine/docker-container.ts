@@ -55,8 +55,14 @@ export class DockerContainer implements Container {
   }
 
   kill(): Promise<void> {
-    this.#killing ??= this.#forceRemove().finally(() => this.#letGo())
+    this.#killing ??= this.#kill()
     return this.#killing
+  }
+
+  /** The stream goes first: nobody waits for an engine that does not answer. */
+  async #kill(): Promise<void> {
+    this.#letGo()
+    await this.#forceRemove()
   }
 
   /** A kill costs the engine a process of its own, a third of a removal: an exit is free. */
@@ -66,7 +72,7 @@ export class DockerContainer implements Container {
     else await this.kill()
   }
 
-  /** Last: the stream's end makes the agent exit, should the engine not have done it. */
+  /** The end of the stream makes the agent exit, even if the engine does not remove it. */
   #letGo(): void {
     this.#stream.destroy()
     void this.exited.then(() => this.#watch.end())

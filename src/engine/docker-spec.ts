@@ -27,6 +27,8 @@ export function createBody(spec: LaunchSpec) {
     // With AutoRemove: when the server dies the agent's stdin ends, it exits, the container goes.
     StdinOnce: true,
     Tty: false,
+    // An agent is PID 1 and ignores SIGTERM: `docker stop` would take its whole 10 s.
+    StopSignal: 'SIGKILL',
     NetworkDisabled: spec.network === 'none',
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {

@@ -2,7 +2,7 @@ import type { Channel } from '../agent/channel.js'
 import type { Exchange, Outcome } from '../agent/exchange.js'
 import type { ExecRequest, RunRequest, Started } from '../agent/protocol.js'
 import { Stream } from '../agent/protocol.js'
-import { deadlineIn } from '../deadline.js'
+import { deadlineIn, setDeadline } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { endOf, NEVER_STARTED } from './ending.js'
 import type { ProgramEnd } from './ending.js'
@@ -46,11 +46,11 @@ export class Program {
       exceeded: () => this.end('output'),
     })
     const timer =
-      timeoutMs === undefined ? undefined : setTimeout(() => this.end('timeout'), timeoutMs)
+      timeoutMs === undefined ? undefined : setDeadline(timeoutMs, () => this.end('timeout'))
     const abort = () => this.end('abort')
     signal?.addEventListener('abort', abort, { once: true })
     this.ended = this.#ended.promise.then((end) => {
-      clearTimeout(timer)
+      timer?.clear()
       signal?.removeEventListener('abort', abort)
       this.output.end()
       return this.#describe(end)
@@ -107,10 +107,10 @@ export class Program {
 
   /** Waits for work on the output of a program that is over, but not past the limits of the call. */
   async allow(work: Promise<void>): Promise<void> {
-    const { timeoutMs = 0, signal } = this.#limits
-    const leftMs = timeoutMs - (performance.now() - this.#startedAt)
+    const { signal } = this.#limits
+    const leftMs = this.#leftMs ?? 0
     const ends = [this.#lease.signal, ...(signal ? [signal] : [])]
-    const waitMs = PATIENCE_MS + (this.#killedBy ? 0 : Math.max(0, leftMs))
+    const waitMs = PATIENCE_MS + (this.#killedBy ? 0 : leftMs)
     const deadline = deadlineIn(waitMs, AbortSignal.any(ends))
     const late = new Promise<void>((resolve) => {
       if (deadline.signal.aborted) resolve()
@@ -139,6 +139,13 @@ export class Program {
     this.#exchange.signal(name)
   }
 
+  /** How much of the call's time is left, in milliseconds. */
+  get #leftMs(): number | undefined {
+    const { timeoutMs } = this.#limits
+    if (timeoutMs === undefined) return undefined
+    return Math.max(0, Math.ceil(timeoutMs - (performance.now() - this.#startedAt)))
+  }
+
   #openNow(): void {
     try {
       this.#open()
@@ -150,7 +157,9 @@ export class Program {
 
   #open(): void {
     if (this.#isOver) return // it was ended while it waited
-    const exchange = this.#lease.container.open(this.#request, (stream, bytes) =>
+    // The agent ends the program by itself if this host cannot.
+    const request = { ...this.#request, timeoutMs: this.#leftMs }
+    const exchange = this.#lease.container.open(request, (stream, bytes) =>
       this.output.receive(stream, bytes),
     )
     this.#exchange = exchange

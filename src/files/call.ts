@@ -1,4 +1,4 @@
-import { isLate } from '../deadline.js'
+import { isLate, setDeadline } from '../deadline.js'
 import type { Channel } from '../agent/channel.js'
 import type { Exchange } from '../agent/exchange.js'
 import type { FileRequest } from '../agent/protocol.js'
@@ -29,11 +29,11 @@ export class FileCall {
     const late = () => {
       this.stop(new SandboxFileError('ETIMEDOUT', request.path, `not done in ${timeoutMs} ms`))
     }
-    const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs)
+    const timer = timeoutMs === undefined ? undefined : setDeadline(timeoutMs, late)
     const abort = () => this.stop(abortedCall(request.path, signal?.reason))
     signal?.addEventListener('abort', abort, { once: true })
     this.ended = this.#finish(() => {
-      clearTimeout(timer)
+      timer?.clear()
       signal?.removeEventListener('abort', abort)
     })
     this.ended.catch(() => {}) // whoever takes the bytes sees it at their end

@@ -1,4 +1,5 @@
 import { Stream } from '../agent/protocol.js'
+import { setDeadline } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
 import type { ExecEnd, ExecResult } from '../exec/result.js'
@@ -168,7 +169,7 @@ export class SandboxProcess {
       const message = `${what}, which was waited for, has not come in ${timeoutMs} ms`
       stop.reject(this.#error('SANDBOX_WAIT_TIMEOUT', message))
     }
-    const timer = setTimeout(late, timeoutMs)
+    const timer = setDeadline(timeoutMs, late)
     const abort = () => stop.reject(signal?.reason)
     if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort, { once: true })
@@ -179,7 +180,7 @@ export class SandboxProcess {
       // What has happened before its end counts.
       return await Promise.race([happens, stop.promise, died])
     } finally {
-      clearTimeout(timer)
+      timer.clear()
       signal?.removeEventListener('abort', abort)
     }
   }

@@ -1,4 +1,5 @@
 import type { Channel } from '../agent/channel.js'
+import { setDeadline } from '../deadline.js'
 import { SandboxError } from '../errors.js'
 import type { Lease } from '../lease.js'
 import { SandboxProcess } from './process.js'
@@ -67,9 +68,9 @@ export class Processes {
       isLate = true
       program.end('timeout')
     }
-    const timer = setTimeout(late, timeoutMs)
+    const timer = setDeadline(timeoutMs, late)
     const started = await program.started
-    clearTimeout(timer)
+    timer.clear()
     this.#starting.delete(id)
     if (isLate || signal?.aborted || started?.pid === undefined) {
       program.end('crash') // an agent that gives no number, where it has begun

@@ -21,7 +21,7 @@ describe('a call', () => {
     const { agent, sandbox } = await saying([{ type: 'value', value: { sum: 3 } }])
     const options = { entry: 'add', args: [1, 2], kwargs: { deep: [null] } }
     const result = await sandbox.call<{ sum: number }>('code', options)
-    expect(agent.requests).toEqual([{ op: 'run', code: 'code', call: options }])
+    expect(agent.requests).toEqual([{ op: 'run', code: 'code', call: options, timeoutMs: 30_000 }])
     expect(result).toMatchObject({ ok: true, value: { sum: 3 }, stdout: 'printed', exitCode: 0 })
     await sandbox.call('code')
     expect(agent.requests[1]).toMatchObject({ call: { entry: 'main', args: [], kwargs: {} } })

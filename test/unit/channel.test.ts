@@ -5,6 +5,7 @@ import { Channel } from '../../src/agent/channel.js'
 import { Kind, PROTOCOL_VERSION, Stream, WINDOW_BYTES } from '../../src/agent/protocol.js'
 import { FakeAgent, flow, openChannel } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -120,9 +121,9 @@ describe('an agent that breaks the protocol', () => {
       expect(() => misbehave(agent)).not.toThrow()
       await flow()
       expect(agent.kills).toBe(1)
-      const lost = { lost: { exitCode: 137, oom: false, stderr: '' } }
+      const lost = { lost: { exitCode: undefined, oom: false, stderr: '' } }
       for (const exchange of exchanges) expect(await outcomeOf(exchange.outcome)).toEqual(lost)
-      expect(await channel.exited).toEqual(lost.lost)
+      expect(await channel.exited).toEqual({ exitCode: 137, oom: false, stderr: '' })
       agent.data(2, 1, 'late')
       await flow()
       expect(taken.mock.calls.filter(([, bytes]) => bytes.toString() === 'late')).toEqual([])
@@ -164,17 +165,17 @@ describe('an agent that breaks the protocol', () => {
 })
 
 describe('a dead-man’s switch', () => {
-  it('pings every 20 seconds and gives up after 60 of silence', async () => {
+  it('pings every 2 seconds and gives up after 60 of silence', async () => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
-    vi.advanceTimersByTime(20_000)
+    elapse(2000)
     await flow()
     expect(agent.heardOf(Kind.ping)).toHaveLength(1)
-    vi.advanceTimersByTime(39_999)
+    vi.advanceTimersByTime(58_000)
     await flow()
-    expect(agent.heardOf(Kind.ping)).toHaveLength(2)
+    expect(agent.heardOf(Kind.ping)).toHaveLength(30)
     expect(agent.kills).toBe(0)
-    vi.advanceTimersByTime(1)
+    vi.advanceTimersByTime(2000)
     await flow()
     expect(agent.kills).toBe(1)
     expect(await outcomeOf(exchange.outcome)).toHaveProperty('lost')
@@ -184,12 +185,22 @@ describe('a dead-man’s switch', () => {
   it('is held off by any sign of life', async () => {
     const { agent } = await openChannel()
     for (let round = 0; round < 10; round++) {
-      vi.advanceTimersByTime(20_000)
+      elapse(20_000)
       agent.say(Kind.ping, 0)
       await flow()
     }
-    expect(agent.heardOf(Kind.ping)).toHaveLength(10)
     expect(agent.kills).toBe(0)
+  })
+
+  it('tells within 4 seconds that the agent does not answer, and that it answers again', async () => {
+    const { agent, channel } = await openChannel()
+    elapse(2000)
+    expect(channel.isResponsive).toBe(true)
+    elapse(2000)
+    expect(channel.isResponsive).toBe(false)
+    agent.say(Kind.ping, 0)
+    await flow()
+    expect(channel.isResponsive).toBe(true)
   })
 
   it('is off when the container is gone', async () => {

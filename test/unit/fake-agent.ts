@@ -30,6 +30,8 @@ export class FakeAgent implements Container {
   isOver = false
   /** When set, a kill fails and the container stays. */
   cannotKill = false
+  /** The engine answers nothing, and its streams stay open. */
+  isFrozen = false
   /** Called with every frame of the host. */
   onFrame: (frame: Frame) => void = () => {}
   readonly #exit = deferred<ContainerExit>()
@@ -118,6 +120,7 @@ export class FakeAgent implements Container {
   }
 
   async remove(): Promise<void> {
+    if (this.isFrozen) return new Promise(() => {})
     this.isOver = true
     this.stdin.destroy()
     this.exit()

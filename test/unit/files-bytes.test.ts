@@ -3,6 +3,7 @@ import { Kind, Stream, WINDOW_BYTES } from '../../src/agent/protocol.js'
 import type { Content } from '../../src/index.js'
 import { flow, leased, turn, unhandledIn } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -182,7 +183,7 @@ describe('readFile() as a stream', () => {
     [
       'it takes too long',
       (world: Awaited<ReturnType<typeof opened>>) => {
-        vi.advanceTimersByTime(100)
+        elapse(100)
         world.agent.fail(1, 'ECANCELED')
       },
       'ETIMEDOUT',
@@ -284,7 +285,7 @@ describe('writeFile()', () => {
     const writing = sandbox.writeFile('p', new ReadableStream(), { timeoutMs: 5 })
     writing.catch(() => {})
     await flow()
-    vi.advanceTimersByTime(5)
+    elapse(5)
     await flow()
     agent.fail(1, 'ECANCELED')
     expect(await outcomeOf(writing)).toMatchObject({ errno: 'ETIMEDOUT' })

@@ -12,12 +12,12 @@ afterEach(() => {
 })
 
 describe('kill()', () => {
-  it('is sure: SIGKILL, and after a second the whole container', async () => {
+  it('is sure: SIGKILL, and if that is not confirmed the whole container', async () => {
     const { agent, sandbox } = await leased()
     const handle = sandbox.exec('x')
     const result = awaited(handle)
     handle.kill()
-    vi.advanceTimersByTime(999)
+    vi.advanceTimersByTime(400)
     await flow()
     expect(agent.signals).toEqual(['SIGKILL'])
     expect(agent.kills).toBe(0)
@@ -137,7 +137,7 @@ describe.each(REFUSALS)('a call refused for %s', (_, code, call) => {
       code: 'SANDBOX_STDIN_CLOSED',
     })
     await expect(handle).rejects.toMatchObject({ code })
-    vi.advanceTimersByTime(5000)
+    vi.advanceTimersByTime(1500)
     await flow()
     expect(agent.heard).toEqual([])
   })

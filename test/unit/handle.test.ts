@@ -5,6 +5,7 @@ import type { ProgramOptions, TextOutput } from '../../src/index.js'
 import type { FakeAgent } from './fake-agent.js'
 import { awaited, eventsOf, flow, leased, outputOf, unhandledIn } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -60,7 +61,7 @@ describe('awaiting', () => {
     vi.advanceTimersByTime(29_999)
     await flow()
     expect(agent.signals).toEqual([])
-    vi.advanceTimersByTime(1)
+    elapse(1)
     await flow()
     expect(agent.signals).toEqual(['SIGKILL'])
   })

@@ -5,6 +5,7 @@ import type { LogMatch, SandboxProcess } from '../../src/index.js'
 import { LogWatch } from '../../src/process/log-watch.js'
 import { callWith, flow, leased } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -177,15 +178,15 @@ describe('waitForLog()', () => {
   it('rejects when it takes too long: thirty seconds, or as told', async () => {
     const { process } = await running()
     const waits = [process.waitForLog('ready'), process.waitForLog('ready', { timeoutMs: 5 })]
-    vi.advanceTimersByTime(5)
+    elapse(5)
     await expect(waits[1]).rejects.toMatchObject({
       code: 'SANDBOX_WAIT_TIMEOUT',
       message:
         'the process process-1: a line of its output, which was waited for, has not come in 5 ms; it wrote nothing',
     })
-    vi.advanceTimersByTime(29_994)
+    vi.advanceTimersByTime(29_993)
     expect(await outcomeOf(waits[0] ?? Promise.resolve())).toBe('pending')
-    vi.advanceTimersByTime(1)
+    elapse(1)
     await expect(waits[0]).rejects.toMatchObject({ code: 'SANDBOX_WAIT_TIMEOUT' })
     expect(process.status).toBe('running')
   })

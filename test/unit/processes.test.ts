@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Stream } from '../../src/agent/protocol.js'
 import { flow, leased } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -67,13 +68,13 @@ describe('startProcess()', () => {
     const { agent, sandbox } = await leased()
     const starting = sandbox.startProcess('x')
     const short = sandbox.startProcess('x', { timeoutMs: 5 })
-    vi.advanceTimersByTime(5)
+    elapse(5)
     await flow()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(2, { signal: 'SIGKILL' })
     const late = { code: 'SANDBOX_WAIT_TIMEOUT' }
     await expect(short).rejects.toMatchObject(late)
-    vi.advanceTimersByTime(29_995)
+    elapse(29_995)
     await flow()
     expect(agent.signals).toEqual(['SIGKILL', 'SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })

@@ -7,6 +7,7 @@ import type { KilledBy } from '../../src/exec/result.js'
 import type { LeaseEnd } from '../../src/lease.js'
 import { flow, leased } from './fake-agent.js'
 import { outcomeOf } from './fake-pool.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -105,7 +106,7 @@ describe('a timeout', () => {
     vi.advanceTimersByTime(99)
     await flow()
     expect(agent.signals).toEqual([])
-    vi.advanceTimersByTime(1)
+    elapse(1)
     await flow()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
@@ -117,18 +118,29 @@ describe('a timeout', () => {
 
   it('removes the container where the kill is not confirmed in time', async () => {
     const { agent, ended } = await run({ timeoutMs: 100 })
-    vi.advanceTimersByTime(1099)
+    vi.advanceTimersByTime(500)
     await flow()
     expect(agent.kills).toBe(0)
     expect(await outcomeOf(ended)).toBe('pending')
-    vi.advanceTimersByTime(1)
+    elapse(1)
     expect(await ended).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL', usage: undefined })
     expect(agent.kills).toBe(1)
   })
 
+  it.each(['the engine hangs', 'the engine is gone'])('is answered though %s', async (how) => {
+    const { agent, ended, kept } = await run({ timeoutMs: 100 })
+    agent.isFrozen = how === 'the engine hangs'
+    agent.cannotKill = !agent.isFrozen
+    agent.data(1, Stream.stdout, 'so far')
+    await flow()
+    elapse(1000)
+    expect(await outcomeOf(ended)).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL' })
+    expect(kept().stdout).toBe('so far')
+  })
+
   it('that comes after it ended by itself does not change why', async () => {
     const { agent, ended } = await run({ timeoutMs: 100 })
-    vi.advanceTimersByTime(100)
+    elapse(100)
     agent.done(1, { exitCode: 0 })
     expect(await ended).not.toHaveProperty('killedBy')
   })

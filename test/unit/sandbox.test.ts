@@ -77,10 +77,10 @@ describe('what is run', () => {
     for (const handle of handles) expect(handle).toBeInstanceOf(ExecHandle)
     await flow()
     expect(agent.requests).toEqual([
-      { op: 'exec', argv: ['/bin/sh', '-c', 'a | b'], ...surroundings },
-      { op: 'exec', argv: ['a', '| b'] },
-      { op: 'run', code: '1', args: ['x'], ...surroundings },
-      { op: 'run', code: '2' },
+      { op: 'exec', argv: ['/bin/sh', '-c', 'a | b'], ...surroundings, timeoutMs: 30_000 },
+      { op: 'exec', argv: ['a', '| b'], timeoutMs: 5 },
+      { op: 'run', code: '1', args: ['x'], ...surroundings, timeoutMs: 30_000 },
+      { op: 'run', code: '2', timeoutMs: 30_000 },
     ])
   })
 })
