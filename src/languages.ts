@@ -39,6 +39,7 @@ const PYTHON_PARTS = [
   'preload',
   'feeds',
   'programs',
+  'deadlines',
   'contexts',
   'files',
   'jobs',

@@ -102,7 +102,7 @@ export const Hello = v.object({
 export const Done = v.object({
   exitCode: v.nullish(v.pipe(v.number(), v.integer())),
   signal: v.nullish(v.pipe(v.string(), v.maxLength(20))),
-  cause: v.nullish(v.picklist(['oom', 'pids', 'disk'])),
+  cause: v.nullish(v.picklist(['oom', 'pids', 'disk', 'timeout'])),
   usage: v.nullish(v.object({ cpuMs: Count, maxRssBytes: v.nullish(Count) })),
   error: v.nullish(
     v.object({

@@ -58,6 +58,7 @@ const FIELDS = Object.entries({
   offset: isCount,
   length: isCount,
   mode: (value) => isCount(value) && value <= PERMISSIONS,
+  timeoutMs: (value) => Number.isFinite(value) && value >= 0,
   atomic: isFlag,
   recursive: isFlag,
 })
@@ -80,8 +81,8 @@ const programs = {
     if (request.context !== undefined) return runInContext(id, request)
     const child = takeSpare()
     const settings = settingsOf(request)
-    const { code, call } = request
-    start(new Program(id, child), 'node')
+    const { code, call, timeoutMs } = request
+    start(new Program(id, child), 'node').limit(timeoutMs)
     child.once('exit', (_, signal) => signal && removeMain(settings.cwd, child.pid, code))
     child.stdio[4]?.end(line({ ...settings, code, call }))
   },
@@ -105,7 +106,7 @@ const programs = {
       sendData(id, STDERR, Buffer.from(`${name}: ${error.message}\n`).subarray(-CHUNK))
       return send(DONE, id, json({ exitCode: 126, signal: null }))
     }
-    start(new Program(id, child), missing ? settings.cwd : name)
+    start(new Program(id, child), missing ? settings.cwd : name).limit(request.timeoutMs)
     if (child.pid) send(STARTED, id, json({ pid: child.pid }))
   },
 }
@@ -124,6 +125,7 @@ function start(program, what) {
   const prepareLater = () => setTimeout(prepareSpare, SPARE_DELAY_MS)
   if (program instanceof Context) prepareLater()
   else child.once('exit', prepareLater)
+  return program
 }
 
 /** One job of a process: JSON has no line ends of its own. */
@@ -208,8 +210,10 @@ function makeRoom(size) {
   inbox = next
 }
 
-// The host is gone, or has not even pinged though its socket is still there
-setInterval(() => performance.now() - heard > SILENCE_MS && process.exit(0), SILENCE_MS / 3)
+// The host has not even pinged: it is gone, though its socket is not. What has arrived is read first:
+// a container that was frozen has not heard anything meanwhile.
+const judgeHost = () => performance.now() - heard > SILENCE_MS && process.exit(0)
+setInterval(() => setImmediate(judgeHost), SILENCE_MS / 3)
 const incoming = { buffer: Buffer.allocUnsafe(CHUNK), callback: take }
 new net.Socket({ fd: 0, readable: true, writable: false, onread: incoming })
   .on('end', () => process.exit(0))

@@ -17,7 +17,6 @@ class Context extends Program {
     contexts.set(name, this)
     this.inlet.socket.end()
     this.lend(null)
-    if (child.records) child.records.hear = (tag, message) => this.hear(tag, message)
   }
 
   /** It has no stdin any more. */
@@ -27,8 +26,9 @@ class Context extends Program {
     for (const outlet of this.outlets) outlet.lend(id)
   }
 
-  begin(id, code) {
+  begin(id, { code, timeoutMs }) {
     this.run = new ContextRun(id, this)
+    this.limit(timeoutMs)
     jobs.set(id, this.run)
     this.child.stdio[4].write(line({ code }))
     this.lend(id)
@@ -43,6 +43,7 @@ class Context extends Program {
       const usage = { cpuMs: cpuMs > 0 ? cpuMs : 0 }
       const { id } = this.run
       this.run = null
+      clearTimeout(this.deadline)
       this.lend(null)
       done(id, { exitCode: Number.isInteger(exitCode) ? exitCode : 1, signal: null, usage })
     }
@@ -89,12 +90,13 @@ class ContextRun {
   }
 }
 
-function runInContext(id, { context: name, code, call }) {
+function runInContext(id, request) {
+  const { context: name, call } = request
   if (call) throw failure('EINVAL', 'a call has no context')
   const context = contexts.get(name)
   if (!context) throw failure('ESRCH', 'no such context is open')
   if (context.run || !context.isReady) throw failure('EBUSY', 'the context is busy')
-  context.begin(id, code)
+  context.begin(id, request)
 }
 
 /** But for the last, they may hold so much together: else who has been idle longest goes. */

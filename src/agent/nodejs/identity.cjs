@@ -80,11 +80,27 @@ function isFull(folder) {
   }
 }
 
-/** CPU time of the children that have ended, in milliseconds, to the kernel's tick of 10. */
-function childrenCpuMs() {
+const TICK_MS = 10
+
+/** The processor time of a process, in milliseconds. */
+function cpuMsOf(pid) {
+  return cpuMsIn(pid, 11)
+}
+
+let reapedMs = 0
+
+/** That of the children which have ended since the last call, and of the children they waited for. */
+function takeReapedMs() {
+  const before = reapedMs
+  reapedMs = cpuMsIn('self', 13)
+  return reapedMs - before
+}
+
+/** The sum of two neighbours in /proc/<pid>/stat: user and system time. See proc(5). */
+function cpuMsIn(pid, field) {
   try {
-    const fields = fs.readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')
-    return (Number(fields[13]) + Number(fields[14])) * 10
+    const fields = fs.readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1).split(' ')
+    return (Number(fields[field]) + Number(fields[field + 1])) * TICK_MS
   } catch {
     return 0
   }

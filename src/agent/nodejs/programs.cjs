@@ -1,47 +1,50 @@
 // A child with three pipes, and what moves the bytes in them
 
-// A program may have stopped it: only SIGKILL reaches one that is.
-const MKFIFO = { ...asProgram, stdio: 'ignore', timeout: 2000, killSignal: 'SIGKILL' }
+const MKFIFO = { stdio: 'ignore', timeout: 2000, killSignal: 'SIGKILL' }
+
+/** The host ends a program at its deadline; we wait this long for it. */
+const OVERDUE_MS = 2000
+const TICKS_MS = 40
 
 /** For so many programs at once: a process is started for it, which takes 4 ms of processor. */
 const SETS = 4
 
 /**
- * Three pipes a program, by way of named ones that are unlinked at once: Node's own `pipe` is a
- * socket, on which a program cannot open /dev/stdout. An image without mkfifo gets the sockets.
+ * Three pipes a program. Node's own `pipe` is a socket, on which a program cannot open /dev/stdout, so
+ * these are named pipes, which are unlinked at once. An image without mkfifo gets the sockets.
  *
- * The names are in a folder of everybody's. They are opened as nobody, without following links and
- * without waiting: what a program may put in their place opens nothing of ours and stops nobody.
+ * The folder of the names is the agent's alone: a program that could replace a pipe by a file would
+ * end the agent. The pipes themselves are open to all, since programs open them through /dev/stdout.
  */
 function openPipes() {
-  const base = `/tmp/.hono-sandbox-${process.hrtime.bigint()}-`
-  const sets = Array.from({ length: SETS }, (_, set) =>
-    ['in', 'out', 'err'].map((name) => `${base}${set}-${name}`),
-  )
   const fds = []
-  const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants
+  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants
   const open = (name, flags) => {
-    const fd = fs.openSync(name, flags | O_NONBLOCK | O_NOFOLLOW)
+    const fd = fs.openSync(name, flags | O_NONBLOCK)
     return fds[fds.push(fd) - 1]
   }
+  let folder
   try {
-    childProcess.execFileSync('mkfifo', ['-m', '600', ...sets.flat()], MKFIFO)
-    return asNobody(() =>
-      sets.map((names) => {
-        // A reader first: a writer finds none otherwise. A child's three do wait, libuv sees to it.
-        const readers = names.map((name) => open(name, O_RDONLY))
-        const writers = names.map((name) => open(name, O_WRONLY))
-        return {
-          ours: [writers[0], readers[1], readers[2]],
-          theirs: [readers[0], writers[1], writers[2]],
-        }
-      }),
+    folder = fs.mkdtempSync('/tmp/.hono-sandbox-')
+    const sets = Array.from({ length: SETS }, (_, set) =>
+      ['in', 'out', 'err'].map((name) => `${folder}/${set}-${name}`),
     )
+    childProcess.execFileSync('mkfifo', ['-m', '666', ...sets.flat()], MKFIFO)
+    takeReapedMs()
+    return sets.map((names) => {
+      // A reader first: a writer finds none otherwise. A child's three do wait, libuv sees to it.
+      const readers = names.map((name) => open(name, O_RDONLY))
+      const writers = names.map((name) => open(name, O_WRONLY))
+      return {
+        ours: [writers[0], readers[1], readers[2]],
+        theirs: [readers[0], writers[1], writers[2]],
+      }
+    })
   } catch {
     fds.forEach((fd) => fs.closeSync(fd))
     return [{ ours: [], theirs: ['pipe', 'pipe', 'pipe'] }]
   } finally {
-    asNobody(() => sets.flat().forEach((name) => fs.rmSync(name, { force: true })))
+    if (folder) fs.rmSync(folder, { recursive: true, force: true })
   }
 }
 
@@ -52,6 +55,8 @@ function spawnProgram([name, ...args], { cwd, env, extra = [] }) {
     const stdio = [...theirs, ...extra]
     const options = { cwd, env, stdio, detached: true, ...asProgram }
     const child = asFirstVictim(() => childProcess.spawn(name, args, options))
+    // First of its listeners: each process that ends is counted once, for itself.
+    child.once('exit', () => (child.cpuMs = takeReapedMs()))
     const [stdin, stdout, stderr] = ours
     child.pipes = {
       stdin: child.stdin ?? new net.Socket({ fd: stdin, readable: false, writable: true }),
@@ -73,14 +78,22 @@ class Program {
     this.id = id
     this.child = child
     this.exit = null
-    this.cpuMs = childrenCpuMs()
+    this.isOverdue = false
+    this.cpu = { before: child.records ? cpuMsOf(child.pid) : 0, told: undefined }
     this.inlet = new Inlet(id, child.pipes.stdin)
     this.outlets = [
       new Outlet(id, STDOUT, child.pipes.stdout),
       new Outlet(id, STDERR, child.pipes.stderr),
     ]
-    if (child.records) this.outlets.push(child.records.follow(id, ...this.outlets))
+    if (child.records) {
+      this.outlets.push(child.records.follow(id, ...this.outlets))
+      child.records.hear = (tag, message) => this.hear(tag, message)
+    }
     child.once('exit', (code, signal) => this.exited(code, signal))
+  }
+
+  hear(tag, { cpuMs }) {
+    if (tag === USED && cpuMs >= 0) this.cpu.told = cpuMs
   }
 
   data(data) {
@@ -97,16 +110,39 @@ class Program {
     this.finish()
   }
 
+  /** It is killed if the host has not ended it by then: the host may be gone. */
+  limit(timeoutMs) {
+    clearTimeout(this.deadline)
+    if (timeoutMs === undefined || this.exit) return
+    this.deadline = setTimeout(() => {
+      this.isOverdue = true
+      this.signal('SIGKILL')
+    }, timeoutMs + OVERDUE_MS)
+  }
+
   signal(name) {
     if (this.exit === null && this.child.pid) killTree(this.child.pid, name)
   }
 
-  exited(exitCode, signal, cause = exitCode === 0 ? null : findCause()) {
-    const usage = { cpuMs: childrenCpuMs() - this.cpuMs }
-    this.exit = { exitCode, signal, cause, usage }
+  exited(exitCode, signal, given = exitCode === 0 ? null : findCause()) {
+    clearTimeout(this.deadline)
+    const cause = this.isOverdue && signal ? 'timeout' : given
+    this.exit = { exitCode, signal, cause, usage: null }
     this.inlet.socket.destroy()
     for (const outlet of this.outlets) outlet.last()
+    this.exit.usage = { cpuMs: this.usedMs() } // the last records have it
     this.finish()
+  }
+
+  /**
+   * What a program of ours says is exact, but it does not know its children. The kernel's figure has
+   * both, in steps of 10 ms for each of its four parts.
+   */
+  usedMs() {
+    const { before, told } = this.cpu
+    const reaped = Math.max(0, (this.child.cpuMs ?? 0) - before)
+    if (told === undefined) return reaped
+    return reaped > told + TICKS_MS ? reaped : told
   }
 
   /** It could not be started: what a shell would say, and a shell's exit code. */

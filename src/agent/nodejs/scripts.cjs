@@ -7,9 +7,11 @@ let wasThrown = false
 
 function runScript(job) {
   const { code, cwd, args, call } = job
+  const cpu = process.cpuUsage()
   const home = process.env.HOME
   try {
     enter(job)
+    process.on('exit', () => tellUsed(cpu))
     const file = placeIn(cwd, home, code)
     process.argv = [process.execPath, file, ...args]
     process.on('uncaughtExceptionMonitor', tellUncaught)
@@ -18,6 +20,12 @@ function runScript(job) {
     console.error(`${error.name}: ${error.message}`)
     exit(1)
   }
+}
+
+/** What it took since it was given its code: the agent cannot tell that from its start. */
+function tellUsed(before) {
+  const { user, system } = process.cpuUsage(before)
+  tell('u', { cpuMs: (user + system) / 1000 })
 }
 
 /** How it is run: V8 tells what it is. */

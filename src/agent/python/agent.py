@@ -6,6 +6,7 @@ class Agent:
         self.epoll = select.epoll()
         self.handlers = {}
         self.jobs = {}
+        self.deadlines = Deadlines(self.jobs)
         self.heard = time.monotonic()
         self.programs = {}
         self.spares = []
@@ -70,9 +71,7 @@ class Agent:
             self.turn()
 
     def turn(self):
-        ready = self.epoll.poll(0 if self.turns else self.pause())
-        if time.monotonic() - self.heard > SILENCE_S:
-            os._exit(0)  # the host has not even pinged: it is gone, though its socket is not
+        ready = self.epoll.poll(0 if self.turns else self.deadlines.left(self.pause()))
         if not ready and not self.pause():
             self.have_children()
         for fd, _ in ready:
@@ -81,9 +80,13 @@ class Agent:
                 handler()
         if self.turns:
             self.step(self.turns.pop(0))
+        # After what has come was read: a container that was frozen has not heard anything meanwhile.
+        if time.monotonic() - self.heard > SILENCE_S:
+            os._exit(0)  # the host has not even pinged: it is gone, though its socket is not
+        self.deadlines.check()
 
     def pause(self):
-        """How long it may sleep."""
+        """How long it may sleep before it makes the next spare."""
         if self.nursery.expected or len(self.spares) >= self.wanted_spares:
             return SILENCE_S
         return max(0, self.spare_at - time.monotonic())
@@ -181,6 +184,7 @@ class Agent:
         self.send(CREDIT, id, bytes([STDIN]) + amount.to_bytes(4, 'big'))
 
     def done(self, id, answer):
+        self.deadlines.drop(id)
         if self.jobs.pop(id, None) is not None or 'error' in answer:
             self.send(DONE, id, as_json(answer))
 
@@ -199,11 +203,13 @@ class Agent:
             settings = settings_of(request, request.get('args') or [], code=code, call=call)
             if 'import' in code:
                 self.nursery.want_usual()
-            return self.start(Waiting(id, settings))
+            self.start(Waiting(id, settings))
+            return self.deadlines.add(id, request)
         name = check_name(request['context'])
         if call or name not in self.contexts:
             raise refusal(errno.EINVAL if call else errno.ESRCH)
         self.contexts[name].run(id, {'code': code})
+        self.deadlines.add(id, request)
 
     def open(self, id, request):
         name = check_name(request['context'])
@@ -218,6 +224,7 @@ class Agent:
         if not settings['args']:
             raise ValueError('nothing to execute')
         self.start(Waiting(id, settings))
+        self.deadlines.add(id, request)
 
     def start(self, waiting):
         self.taken += 1

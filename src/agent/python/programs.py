@@ -4,6 +4,7 @@ class Program:
     def __init__(self, agent, pid, stdin, stdout, stderr, sockets):
         self.agent, self.pid, self.id, self.exit = agent, pid, 0, None
         self.context = None
+        self.cpu_before, self.is_overdue = 0, False
         self.awaits = b''  # what its socket may say beside records
         self.inlet = Inlet(self, stdin)
         self.pipes = [Outlet(self, STDOUT, stdout), Outlet(self, STDERR, stderr)]
@@ -13,6 +14,7 @@ class Program:
     def serve(self, waiting):
         """Gives it its code, or what it becomes."""
         self.id = waiting.id
+        self.cpu_before = cpu_ms_of(self.pid)  # what it took to become warm is not the program's
         if waiting.context:
             waiting.context.take(self)
         elif waiting.job.get('exec'):
@@ -61,8 +63,15 @@ class Program:
         if self.exit is None:
             kill_tree(self.pid, number)
 
+    def end_overdue(self):
+        self.is_overdue = True
+        self.signal(signal.SIGKILL)
+
     def exited(self, status, usage):
+        usage['cpuMs'] = round(max(0, usage['cpuMs'] - self.cpu_before), 3)
         self.exit = self.agent.verdicts.of(status, usage)
+        if self.is_overdue and self.exit['signal']:
+            self.exit['cause'] = 'timeout'
         if self.context:
             self.context.closed(self.exit)
         self.inlet.close()
@@ -81,6 +90,14 @@ class Program:
         self.context.idle()
         usage = {'cpuMs': micros / 1000}
         self.agent.done(self.id, {'exitCode': code, 'signal': None, 'usage': usage})
+
+
+def cpu_ms_of(pid):
+    """The processor time of another process so far, in milliseconds. See clock_getcpuclockid(3)."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2) * 1000
+    except OSError:
+        return 0
 
 
 def kill_tree(root, number):
@@ -111,6 +128,9 @@ def settings_of(request, args, **more):
     """What a program is given: a ValueError, in time, where no system call would take it."""
     cwd, env = request.get('cwd'), request.get('env') or {}
     cwd = at(cwd) if cwd else WORKSPACE
+    time_ms = request.get('timeoutMs')
+    if time_ms is not None and (type(time_ms) not in (int, float) or time_ms < 0):
+        raise ValueError('not a time')
     texts = [cwd, *env, *env.values()] + args
     if os.fsencode('\0'.join(texts)).count(0) >= len(texts):
         raise ValueError('a NUL')

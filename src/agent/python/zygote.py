@@ -145,7 +145,7 @@ class Nursery:
         if not news:
             os._exit(1)  # no more programs are to be had: the container is of no use
         pid, status, cpu_ms, max_rss = END.unpack(news)
-        self.agent.ended(pid, status, {'cpuMs': round(cpu_ms, 3), 'maxRssBytes': max_rss})
+        self.agent.ended(pid, status, {'cpuMs': cpu_ms, 'maxRssBytes': max_rss})
 
     def settle(self, pid, number):
         (*pipes, sockets), self.expected = self.expected, None
