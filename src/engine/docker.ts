@@ -103,20 +103,7 @@ class DockerEngine implements Engine {
     let container: Container | undefined
     try {
       signal?.throwIfAborted()
-      const stream = await this.#call(
-        `attach to ${spec.name}`,
-        (abortSignal) =>
-          created.attach({
-            stream: true,
-            hijack: true,
-            stdin: true,
-            stdout: true,
-            stderr: true,
-            abortSignal,
-          }),
-        signal,
-      )
-      if (!(stream instanceof Duplex)) throw new TypeError('the engine did not give a stream')
+      const stream = await this.#attach(created, spec.name, signal)
       const watch = this.#events.watch(created.id)
       container = new DockerContainer(spec.name, stream, watch, () => this.#remove(created))
       await this.#call(
@@ -132,6 +119,27 @@ class DockerEngine implements Engine {
       await (container?.kill() ?? this.#remove(created)).catch(() => {})
       throw error
     }
+  }
+
+  /** @throws SandboxError if the engine answers without an upgrade, as some proxies before it do. */
+  async #attach(created: Docker.Container, name: string, signal?: AbortSignal): Promise<Duplex> {
+    const refusal = new AbortController()
+    const streams = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true }
+    const stream = await this.#call(
+      `attach to ${name}`,
+      (deadline) => {
+        const abortSignal = AbortSignal.any([deadline, refusal.signal])
+        return created.attach({ ...streams, abortSignal })
+      },
+      signal,
+    )
+    if (stream instanceof Duplex) return stream
+    refusal.abort() // the connection would stay open
+    throw new SandboxError(
+      'SANDBOX_ENGINE_FAILED',
+      `the engine did not upgrade the connection to attach to ${name}`,
+      { suggestion: 'A proxy before the engine must let connections be upgraded' },
+    )
   }
 
   async sweep(): Promise<number> {
