@@ -7,7 +7,7 @@ export interface SandboxErrorBody {
   error: { code: SandboxErrorCode; message: string }
 }
 
-type Status = 400 | 404 | 409 | 413 | 500 | 501 | 503
+type Status = 400 | 404 | 408 | 409 | 413 | 500 | 501 | 503
 
 /** An error as a response, typed for `hc` clients. */
 export type ErrorResponse = Response & TypedResponse<SandboxErrorBody, Status, 'json'>
@@ -38,6 +38,7 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_UNKNOWN_PROCESS: 404,
   SANDBOX_UPGRADE_UNSUPPORTED: 501,
   SANDBOX_UPLOAD_INVALID: 400,
+  SANDBOX_UPLOAD_TIMEOUT: 408,
   SANDBOX_UPLOAD_TOO_LARGE: 413,
   SANDBOX_WAIT_TIMEOUT: 500,
 }
@@ -84,7 +85,7 @@ const NOT_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
 
 /**
  * Makes an HTTP answer of a `SandboxError`: 503, with `Retry-After` where the pool can tell when;
- * 400 for an unknown language and an upload that cannot be read, 413 for one that is too large, 404
+ * 400 for an unknown language and an upload that cannot be read, 408 for one that stalls, 413 for one that is too large, 404
  * for an unknown process or context and a file that is not there, 409 for a context that is lost or
  * one too many, 501 for a WebSocket upgrade, 500 else;
  * `{ error: { code, message } }`. The message never names the engine's address or an image, and

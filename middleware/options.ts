@@ -11,6 +11,27 @@ const Count = v.pipe(
 const Text = v.pipe(v.string(), v.minLength(1))
 const Held = v.optional(v.instance(Sandbox, 'a Sandbox'))
 
+const Limit = v.pipe(
+  v.number('milliseconds'),
+  v.minValue(1, '1 ms or more'),
+  v.maxValue(LONGEST_TIMER_MS, `${LONGEST_TIMER_MS} ms or less`),
+)
+
+/** What `sandbox` takes. */
+export const MiddlewareCall = v.strictObject({
+  language: v.optional(
+    v.custom<string | (() => unknown)>(
+      (value) => typeof value === 'string' || typeof value === 'function',
+      'the name of a language, or a function',
+    ),
+  ),
+  pool: v.optional(v.custom<object>((value) => typeof value === 'object', 'a SandboxPool')),
+  acquireTimeoutMs: v.optional(Count),
+  stallTimeoutMs: v.optional(Limit),
+  drainTimeoutMs: v.optional(Limit),
+  onUnavailable: v.optional(v.function('a function')),
+})
+
 /** What `streamSandbox` takes. */
 export const StreamCall = v.strictObject({
   heartbeatMs: v.optional(v.pipe(Count, v.maxValue(LONGEST_TIMER_MS))),
@@ -34,5 +55,6 @@ export const ReceiveCall = v.strictObject({
   maxBytes: v.optional(Count),
   maxFields: v.optional(Count),
   maxFieldBytes: v.optional(Count),
+  stallTimeoutMs: v.optional(Limit),
   sandbox: Held,
 })

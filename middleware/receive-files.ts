@@ -6,6 +6,7 @@ import type { Sandbox } from '../src/sandbox.js'
 import { heldBy } from './held.js'
 import { readForm } from './multipart.js'
 import { ReceiveCall } from './options.js'
+import { patientBody } from './patience.js'
 import { invalid, isUploadError, tooLarge } from './upload-error.js'
 
 /** What {@link receiveFiles} takes. */
@@ -53,6 +54,13 @@ export interface ReceiveFilesOptions {
    */
   maxFieldBytes?: number | undefined
   /**
+   * How long the client may let the sandbox wait in all, in milliseconds. A client that sends 1024
+   * bytes a second or more is never cut, however long its upload takes.
+   *
+   * @default 10_000
+   */
+  stallTimeoutMs?: number | undefined
+  /**
    * Where the files go.
    *
    * @default c.get('sandbox')
@@ -91,7 +99,8 @@ export interface Received {
  * refused, rather than one of them lost. Where it throws, the files before may be there, the rest of
  * the body is not read, and nothing is written any more.
  *
- * @throws SandboxError `SANDBOX_UPLOAD_TOO_LARGE` (413) past a limit; `SANDBOX_UPLOAD_INVALID` (400)
+ * @throws SandboxError `SANDBOX_UPLOAD_TOO_LARGE` (413) past a limit; `SANDBOX_UPLOAD_TIMEOUT` (408)
+ * for a client that stalls; `SANDBOX_UPLOAD_INVALID` (400)
  * for a body that cannot be read, one that is no form where there is no `path`, a name that no file
  * can have, and a client that goes; `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
  * @throws SandboxFileError `ENOSPC`, `EISDIR`, ...
@@ -116,11 +125,13 @@ export async function receiveFiles(
   check(ReceiveCall, options, 'receiveFiles')
   const { folder = '.', maxBytes = 32 * 1024 * 1024, maxFileBytes = maxBytes } = options
   const { maxFiles = 20, maxFields = 100, maxFieldBytes = 64 * 1024 } = options
+  const { stallTimeoutMs = 10_000 } = options
   const sandbox = heldBy(c, options.sandbox)
   const contentType = c.req.header('Content-Type') ?? 'application/octet-stream'
   const isForm = /^multipart\/form-data\s*(;|$)/i.test(contentType)
   if (!isForm && options.path === undefined) throw invalid('expected multipart/form-data')
-  const body = bodyOf(c, isForm ? maxBytes : Math.min(maxBytes, maxFileBytes))
+  const limit = isForm ? maxBytes : Math.min(maxBytes, maxFileBytes)
+  const body = patientBody(bodyOf(c, limit), stallTimeoutMs)
   const files: ReceivedFile[] = []
   const save = async (file: Omit<ReceivedFile, 'size'>, content: ReadableStream<Uint8Array>) => {
     const counted = counter(Number.POSITIVE_INFINITY)

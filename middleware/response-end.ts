@@ -13,13 +13,19 @@ export function outgoingOf(c: Context): EventEmitter | undefined {
   return outgoing instanceof EventEmitter ? outgoing : undefined
 }
 
+/** The connection of a request under node-server. */
+export function socketOf(c: Context): EventEmitter | undefined {
+  const socket: unknown = c.env?.incoming?.socket
+  return socket instanceof EventEmitter ? socket : undefined
+}
+
 /**
- * Calls `onEnd` once, when nobody can get the response any more: its socket is closed, or, where
- * there is none, the request was aborted.
+ * Calls `onEnd` once, when nobody can get the response any more: the response or its connection is
+ * closed, or, if there is no socket, the request was aborted.
  */
 export function onGone(c: Context, onEnd: (end: ResponseEnd) => void): void {
   const outgoing = outgoingOf(c)
-  if (outgoing) return onClose(outgoing, onEnd)
+  if (outgoing) return onClose(outgoing, socketOf(c), onEnd)
   // Only without a socket: the property costs node-server a Request and an AbortController.
   const { signal } = c.req.raw
   if (signal.aborted) onEnd('aborted')
@@ -27,14 +33,43 @@ export function onGone(c: Context, onEnd: (end: ResponseEnd) => void): void {
 }
 
 /**
- * Calls `onEnd` once, when the socket is done with the response. `close` is the one event that comes
- * in every case: a stream, a disconnect, HEAD, compression, a response somebody replaced.
+ * Calls `onEnd` once, when the response is closed or its connection is. The response tells in every
+ * case but one: a pipelined response that still waits for the ones before it has no `close` when the
+ * connection is closed.
  */
-function onClose(outgoing: EventEmitter, onEnd: (end: ResponseEnd) => void): void {
+function onClose(
+  outgoing: EventEmitter,
+  socket: EventEmitter | undefined,
+  onEnd: (end: ResponseEnd) => void,
+): void {
   const isFinished = () => 'writableFinished' in outgoing && outgoing.writableFinished === true
-  const end = () => onEnd(isFinished() ? 'released' : 'aborted')
-  if ('closed' in outgoing && outgoing.closed === true) end()
+  const end = () => {
+    outgoing.off('close', end)
+    letGo()
+    onEnd(isFinished() ? 'released' : 'aborted')
+  }
+  const letGo = socket ? onConnectionClose(socket, end) : () => {}
+  const isOver = [outgoing, socket].some(
+    (each) => each && 'destroyed' in each && each.destroyed === true,
+  )
+  if (isOver) end()
   else outgoing.once('close', end)
+}
+
+/** The responses that wait for the end of a connection, which may be many: pipelined ones. */
+const responsesOf = new WeakMap<EventEmitter, Set<() => void>>()
+
+/** Calls `onEnd` when the connection is closed. Gives the function that takes it back. */
+function onConnectionClose(socket: EventEmitter, onEnd: () => void): () => void {
+  const known = responsesOf.get(socket)
+  const responses = known ?? new Set()
+  if (!known) {
+    // One listener for the life of the connection: more than ten are a warning of Node's.
+    responsesOf.set(socket, responses)
+    socket.once('close', () => responses.forEach((end) => end()))
+  }
+  responses.add(onEnd)
+  return () => void responses.delete(onEnd)
 }
 
 /**

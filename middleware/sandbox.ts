@@ -2,14 +2,17 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { SandboxError } from '../src/errors.js'
+import { check } from '../src/options/check.js'
 import type { Language } from '../src/languages.js'
 import type { Sandbox } from '../src/sandbox.js'
 import type { SandboxPool } from '../src/sandbox-pool.js'
 import { getSandboxes } from '../src/singleton.js'
 import type { ErrorResponse } from './error-response.js'
 import { errorResponse } from './error-response.js'
+import { MiddlewareCall } from './options.js'
 import type { ResponseEnd } from './response-end.js'
-import { onBodyEnd, onGone, outgoingOf } from './response-end.js'
+import { onBodyEnd, onGone, outgoingOf, socketOf } from './response-end.js'
+import { onStall } from './stall.js'
 
 /** What the middleware puts into the context: `new Hono<SandboxEnv>()` for the statement style. */
 export interface SandboxEnv {
@@ -40,6 +43,20 @@ export interface SandboxOptions {
    * @default 10_000
    */
   acquireTimeoutMs?: number | undefined
+  /**
+   * How long the client may take no byte of the response, in milliseconds, while no call of the
+   * sandbox is under way. Then the lease ends; what is left of the response comes without a sandbox.
+   *
+   * @default 30_000
+   */
+  stallTimeoutMs?: number | undefined
+  /**
+   * How long a client that takes the response slowly may keep the sandbox after its last call, in
+   * milliseconds. Then the lease ends.
+   *
+   * @default 120_000
+   */
+  drainTimeoutMs?: number | undefined
   /** Answers in place of the middleware when there is no container to be had. */
   onUnavailable?: ((error: SandboxError, c: Context) => Response | Promise<Response>) | undefined
 }
@@ -65,14 +82,18 @@ export interface SandboxOptions {
 export const sandbox = (
   options: SandboxOptions = {},
 ): MiddlewareHandler<SandboxEnv, string, {}, ErrorResponse> => {
+  check(MiddlewareCall, options, 'sandbox')
   const { language = 'python', acquireTimeoutMs, onUnavailable } = options
+  const { stallTimeoutMs = 30_000, drainTimeoutMs = 120_000 } = options
 
   return async function sandboxMiddleware(c, next) {
     if (holdsSandbox(c) || !hasHandler(c)) return next()
     const outgoing = outgoingOf(c)
     const gone = new AbortController()
     let lease: Sandbox | undefined
+    let letGo = () => {}
     const end = (how: ResponseEnd) => {
+      letGo()
       gone.abort(clientGone())
       lease?.release(how)
     }
@@ -89,7 +110,8 @@ export const sandbox = (
       c.res = await onUnavailable(error, c)
       return
     }
-    c.set('sandbox', lease)
+    const held = lease
+    c.set('sandbox', held)
     try {
       await next()
     } catch (error) {
@@ -98,6 +120,11 @@ export const sandbox = (
     }
     if (c.error) end('failed')
     else if (!outgoing) onBodyEnd(c, end)
+    else if (!held.signal.aborted) {
+      const delivery = { outgoing, socket: socketOf(c), isBusy: () => held.isBusy }
+      letGo = onStall(delivery, { stallTimeoutMs, drainTimeoutMs }, () => end('aborted'))
+      held.signal.addEventListener('abort', letGo, { once: true })
+    }
   }
 }
 

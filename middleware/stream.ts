@@ -34,8 +34,8 @@ export interface StreamSandboxOptions {
  * handle gives bytes), of code `result` with what it showed, then one `exit` as in the result, or one `error` with `code` and `message` as
  * `errorResponse` has them. A stream that ends with neither was cut.
  *
- * A client that reads slowly slows the program. One that goes away kills it, and so does `HEAD`,
- * which is answered with the headers alone. The sandbox may be the middleware's or one of your own.
+ * A client that reads slowly slows the program. If it goes away the program is killed, or interrupted
+ * in a context, which keeps its variables. `HEAD` does the same and is answered with the headers alone. The sandbox may be the middleware's or one of your own.
  *
  * It takes the handle's events; the handle may be awaited all the same, by who wants the result. It
  * never throws for what the program does, nor for a handle that was refused: that is an `error`.
@@ -62,9 +62,9 @@ export function streamSandbox(
   check(StreamCall, options, 'streamSandbox')
   const { heartbeatMs = 15_000, onError = report } = options
   const format = formatFor(c)
-  const kill = () => handle.kill()
+  const abort = () => handle.abort()
   // Not by cancelling alone: a response that somebody replaces is never cancelled.
-  onGone(c, kill)
+  onGone(c, abort)
   c.header('Vary', 'Accept', { append: true })
   const headers = {
     'Content-Type': format.contentType,
@@ -75,10 +75,10 @@ export function streamSandbox(
     'X-Content-Type-Options': 'nosniff',
   }
   if (c.req.method === 'HEAD') {
-    kill()
+    abort()
     return c.body(null, 200, headers)
   }
-  return c.body(eventStream(eventsOf(handle, onError), format, heartbeatMs, kill), 200, headers)
+  return c.body(eventStream(eventsOf(handle, onError), format, heartbeatMs, abort), 200, headers)
 }
 
 async function* eventsOf(
@@ -93,7 +93,7 @@ async function* eventsOf(
     }
   } catch (error) {
     // Nobody reads on: it must not run on either.
-    handle.kill()
+    handle.abort()
     try {
       onError(error)
     } catch (another) {

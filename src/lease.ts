@@ -28,6 +28,7 @@ export class Lease<T> {
   readonly #ending = new AbortController()
   readonly #onEnd: (lease: Lease<T>) => Released
   #used = false
+  #calls = 0
   #end: { how: LeaseEnd; released: Released } | undefined
 
   constructor(
@@ -51,6 +52,18 @@ export class Lease<T> {
   /** Something is about to happen in the container: it is this lease's alone from now on. */
   touch(): void {
     this.#used = true
+  }
+
+  /** Whether a call of the holder's is under way. */
+  get isBusy(): boolean {
+    return this.#calls > 0
+  }
+
+  /** A call is under way until the promise settles. */
+  busyUntil(ended: Promise<unknown>): void {
+    this.#calls++
+    const over = () => void this.#calls--
+    ended.then(over, over)
   }
 
   end(how: LeaseEnd): Released {

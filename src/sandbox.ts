@@ -97,8 +97,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    *
    * The result has what the code showed beside what it printed: `text` and `results`, and `error`
    * where it failed. Never throws for what the code does; on abort the result says
-   * `killedBy: 'abort'`. In a context a run is interrupted first where it has to end, and killed a
-   * second later.
+   * `killedBy: 'abort'`. If a run in a context has to end it is interrupted, and killed half a second
+   * later if it goes on.
    *
    * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`, `SANDBOX_UNKNOWN_CONTEXT`;
    * once after a context's process has died `SANDBOX_CONTEXT_LOST`; SandboxFileError where a defined
@@ -251,6 +251,14 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    */
   killProcess(id: string, signal: NodeJS.Signals = 'SIGKILL'): void {
     this.#processes.get(id).kill(signal)
+  }
+
+  /**
+   * Whether a call is under way: a program of `runCode`, `exec` or `call`, or a file call. A process
+   * in the background is none, nor is a file that is streamed, which waits for the other end.
+   */
+  get isBusy(): boolean {
+    return this.#lease.isBusy
   }
 
   /** Ends the lease. An untouched container goes back to the pool; a used one is replaced. */

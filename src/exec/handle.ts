@@ -96,14 +96,23 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   }
 
   /**
-   * Signals the program and everything that descends from it. `SIGKILL` is sure: where the agent does
-   * not confirm it in a second, the engine ends the container. The result says `killedBy: 'abort'`
+   * Signals the program and everything that descends from it. `SIGKILL` is sure: if the agent does
+   * not confirm it in time, the engine ends the container. The result says `killedBy: 'abort'`
    * where the signal ended it. After the end it does nothing.
    *
    * @throws SandboxError `SANDBOX_INVALID_OPTION` where there is no such signal.
    */
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
     this.#program?.signal(check(SignalName, signal, 'kill: signal'))
+  }
+
+  /**
+   * Ends the program as an abort of its `signal` does. In a context it is interrupted, so that the
+   * context keeps its variables, and killed if it does not stop; anywhere else it is killed. The result
+   * says `killedBy: 'abort'`. After the end it does nothing.
+   */
+  abort(): void {
+    this.#program?.end('abort')
   }
 
   get [Symbol.toStringTag](): string {

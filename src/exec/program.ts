@@ -55,6 +55,8 @@ export class Program {
       this.output.end()
       return this.#describe(end)
     })
+    // Without a time limit it runs in the background of the lease.
+    if (timeoutMs !== undefined) lease.busyUntil(this.ended)
     if (signal?.aborted) this.end('abort')
     if (after) void after.then(() => this.#open()).catch((error: unknown) => this.#refuse(error))
     else this.#openNow()

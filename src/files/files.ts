@@ -51,13 +51,25 @@ export class Files {
     this.#use = use
   }
 
+  /** A call at the sandbox's own pace. One that streams waits for the other end of its stream. */
+  #call(request: FileRequest, options: FileCallOptions): FileCall {
+    const lease = this.#use()
+    const call = new FileCall(lease, request, options)
+    lease.busyUntil(call.ended)
+    return call
+  }
+
   async write(
     request: FileRequest & { op: 'write' },
     content: Content,
     options: FileCallOptions,
   ): Promise<void> {
     try {
-      await new FileCall(this.#use(), request, options).write(content)
+      const call =
+        content instanceof ReadableStream
+          ? new FileCall(this.#use(), request, options)
+          : this.#call(request, options)
+      await call.write(content)
     } finally {
       letGo(content)
     }
@@ -68,7 +80,7 @@ export class Files {
     maxBytes: number,
     options: FileCallOptions,
   ): Promise<Buffer> {
-    const call = new FileCall(this.#use(), request, options)
+    const call = this.#call(request, options)
     const chunks: Buffer[] = []
     let size = 0
     for (let bytes = await call.next(); bytes; bytes = await call.next()) {
@@ -110,7 +122,7 @@ export class Files {
     request: FileRequest & { op: 'list' | 'stat' },
     options: FileCallOptions,
   ): AsyncGenerator<FileEntry, void, undefined> {
-    const call = new FileCall(this.#use(), request, options)
+    const call = this.#call(request, options)
     try {
       const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
       let rest = ''
@@ -147,7 +159,7 @@ export class Files {
     request: FileRequest & { op: 'mkdir' | 'move' | 'delete' },
     options: FileCallOptions,
   ): Promise<void> {
-    await new FileCall(this.#use(), request, options).ended
+    await this.#call(request, options).ended
   }
 
   /** What it is itself: a link is not followed. */
