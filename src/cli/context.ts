@@ -1,5 +1,5 @@
 import type { Engine } from '../engine/engine.js'
-import type { SandboxError } from '../errors.js'
+import { SandboxError } from '../errors.js'
 import type { BaseImage, ExtraImage } from './images.js'
 
 /** One thing that set-up does. */
@@ -42,4 +42,9 @@ export interface SetupContext {
   signal: AbortSignal
   /** Prints one line of progress. */
   say: (line: string) => void
+}
+
+/** Whether an engine call failed because no engine answers. */
+export function isUnavailable(error: unknown): error is SandboxError {
+  return error instanceof SandboxError && error.code === 'SANDBOX_ENGINE_UNAVAILABLE'
 }

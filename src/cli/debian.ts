@@ -137,8 +137,11 @@ async function packagesFor(...programs: Program[]): Promise<readonly string[]> {
   return programs.filter((_, at) => !places[at]).flatMap((name) => PACKAGES[name])
 }
 
-/** Something takes connections at the engine's address: a second engine would fight for it. */
-function refuseBesideAnother({ cause, message }: EngineWanted['reason']): void {
+/**
+ * Refuses to install an engine where another one takes connections and does not answer: both would
+ * use the same address.
+ */
+export function refuseBesideAnother({ cause, message }: EngineWanted['reason']): void {
   if (!isLate(cause)) return
   throw new SandboxError('SANDBOX_SETUP_FAILED', `an engine is there and hangs: ${message}`, {
     suggestion: 'Restart it, or name another engine in DOCKER_HOST',

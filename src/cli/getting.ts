@@ -1,5 +1,6 @@
 import { SandboxError } from '../errors.js'
 import type { SetupContext } from './context.js'
+import { isUnavailable } from './context.js'
 import { nodePackageOf } from './images.js'
 import type { BaseImage } from './images.js'
 import { whileProgressing } from './progress.js'
@@ -69,6 +70,8 @@ export async function ensureImage(image: BaseImage, context: SetupContext): Prom
       return true
     } catch (error) {
       context.signal.throwIfAborted()
+      // Whatever is built now, no engine is there to take it.
+      if (isUnavailable(error)) throw error
       failures.push(`${what}: ${messageOf(error)}`)
       return false
     }

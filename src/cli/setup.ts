@@ -1,5 +1,6 @@
 import { SandboxError } from '../errors.js'
 import type { SetupContext, Step } from './context.js'
+import { isUnavailable } from './context.js'
 import { ensureImage, findImage, howToGetImage } from './getting.js'
 import { BASE_IMAGES, EXTRA_IMAGES } from './images.js'
 
@@ -126,10 +127,6 @@ function engineIs(address: string, runtimes: readonly string[]): string {
 
 function hintOf(runtimes: readonly string[]): readonly string[] {
   return runtimes.includes('runsc') ? [] : [NO_GVISOR]
-}
-
-function isUnavailable(error: unknown): error is SandboxError {
-  return error instanceof SandboxError && error.code === 'SANDBOX_ENGINE_UNAVAILABLE'
 }
 
 function noEngine({ engine, env }: SetupContext, cause: SandboxError): SandboxError {

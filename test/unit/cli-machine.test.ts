@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { lastLines, run } from '../../src/cli/command.js'
-import { isDebianLike } from '../../src/cli/debian.js'
+import { isDebianLike, refuseBesideAnother } from '../../src/cli/debian.js'
 import { BASE_IMAGES, EXTRA_IMAGES } from '../../src/cli/images.js'
 import { hooksOf } from '../../src/cli/rootfs.js'
 import { SandboxError } from '../../src/errors.js'
@@ -29,6 +29,17 @@ describe('isDebianLike', () => {
     ['', false],
   ])('%j: %s', (text, expected) => {
     expect(isDebianLike(text)).toBe(expected)
+  })
+})
+
+describe('refuseBesideAnother', () => {
+  const because = (cause: unknown) =>
+    new SandboxError('SANDBOX_ENGINE_UNAVAILABLE', 'no engine answers', { cause })
+
+  it('is for an engine that takes a connection and does not answer, and no other', () => {
+    const late = because(new DOMException('no answer', 'TimeoutError'))
+    expect(() => refuseBesideAnother(late)).toThrow(/an engine is there and hangs.*Restart it/)
+    refuseBesideAnother(because(new Error('connect ENOENT')))
   })
 })
 

@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Machine, SetupContext } from '../../src/cli/context.js'
-import { acceptedImages } from '../../src/cli/getting.js'
-import { BASE_IMAGES, EXTRA_IMAGES } from '../../src/cli/images.js'
+import { EXTRA_IMAGES } from '../../src/cli/images.js'
 import { planSetup, setup } from '../../src/cli/setup.js'
 import type { Engine, PullOptions } from '../../src/engine/engine.js'
 import { SandboxError } from '../../src/errors.js'
@@ -258,6 +257,13 @@ describe('setup', () => {
     await expect(setup(contextOf(engine).context)).rejects.toThrow(/\nthis user may not use/)
   })
 
+  it('builds nothing where the engine is gone', async () => {
+    const engine = fakeEngine({ pull: unavailable })
+    const machine = fakeMachine(engine)
+    await expect(setup(contextOf(engine, { machine }).context)).rejects.toThrow('connect ENOENT')
+    expect(machine.built).toEqual([])
+  })
+
   it('does not wait for a pull that does not notice its signal', async () => {
     const stop = new AbortController()
     const reason = new SandboxError('SANDBOX_SETUP_FAILED', 'stopped by SIGINT')
@@ -280,18 +286,5 @@ describe('setup', () => {
     const reason = new SandboxError('SANDBOX_SETUP_FAILED', 'stopped by SIGINT')
     const { context } = contextOf(fakeEngine(), { signal: AbortSignal.abort(reason) })
     await expect(setup(context)).rejects.toBe(reason)
-  })
-})
-
-describe('acceptedImages', () => {
-  const [python] = BASE_IMAGES
-
-  it('is the named image alone, else the registry image before the local one', () => {
-    if (!python) throw new Error('unreachable')
-    const accepted = (name?: string) =>
-      acceptedImages(python, { source: 'registry', env: { SANDBOX_BASE_PYTHON_IMAGE: name } })
-    expect(accepted()).toEqual(['python:3.13-slim', 'hono-sandbox/python:bookworm'])
-    expect(accepted('')).toHaveLength(2)
-    expect(accepted('a:1')).toEqual(['a:1'])
   })
 })

@@ -32,6 +32,19 @@ describe('howToGet', () => {
   })
 })
 
+describe('acceptedImages', () => {
+  const [python] = BASE_IMAGES
+
+  it('is the named image alone, else the registry image before the local one', () => {
+    if (!python) throw new Error('unreachable')
+    const accepted = (name?: string) =>
+      acceptedImages(python, { source: 'registry', env: { SANDBOX_BASE_PYTHON_IMAGE: name } })
+    expect(accepted()).toEqual(['python:3.13-slim', 'hono-sandbox/python:bookworm'])
+    expect(accepted('')).toHaveLength(2)
+    expect(accepted('a:1')).toEqual(['a:1'])
+  })
+})
+
 it('a pool without its image says how to get it', async () => {
   const unused = () => Promise.reject(new Error('not called'))
   const engine: Engine = {
