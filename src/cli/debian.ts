@@ -148,7 +148,8 @@ export function refuseBesideAnother({ cause, message }: EngineWanted['reason']):
   })
 }
 
-function withAdvice(error: unknown): unknown {
+/** The error of a build, with what to do about a full disk. */
+export function withAdvice(error: unknown): unknown {
   if (!(error instanceof Error) || !/ENOSPC|No space left/.test(error.message)) return error
   return new SandboxError('SANDBOX_SETUP_FAILED', error.message, {
     cause: error,

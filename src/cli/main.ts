@@ -107,7 +107,7 @@ async function runSetup(
   const interrupted = new AbortController()
   // `on`, not `once`: npm passes on the signal that the terminal has sent us already, and the
   // second one must not end us while the temporary folder is being removed.
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () =>
       interrupted.abort(new SandboxError('SANDBOX_SETUP_FAILED', `stopped by ${name}`)),
     )

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { lastLines, run } from '../../src/cli/command.js'
-import { isDebianLike, refuseBesideAnother } from '../../src/cli/debian.js'
+import { isDebianLike, refuseBesideAnother, withAdvice } from '../../src/cli/debian.js'
 import { BASE_IMAGES, EXTRA_IMAGES } from '../../src/cli/images.js'
 import { hooksOf } from '../../src/cli/rootfs.js'
 import { SandboxError } from '../../src/errors.js'
@@ -40,6 +40,18 @@ describe('refuseBesideAnother', () => {
     const late = because(new DOMException('no answer', 'TimeoutError'))
     expect(() => refuseBesideAnother(late)).toThrow(/an engine is there and hangs.*Restart it/)
     refuseBesideAnother(because(new Error('connect ENOENT')))
+  })
+})
+
+describe('withAdvice', () => {
+  it('says what to do about a full disk, and nothing else', () => {
+    const full = new SandboxError('SANDBOX_SETUP_FAILED', 'tar failed: No space left on device')
+    expect(withAdvice(full)).toMatchObject({
+      code: 'SANDBOX_SETUP_FAILED',
+      message: expect.stringMatching(/No space left.*TMPDIR/),
+    })
+    const other = new Error('tar failed')
+    expect(withAdvice(other)).toBe(other)
   })
 })
 
