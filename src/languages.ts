@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { AgentProgram } from './agent/program.js'
+import { agentSource } from './agent-sources.js'
 
 /** The agents there are, each in the language that it is written in and runs code of. */
 export type AgentName = 'python' | 'nodejs'
@@ -66,12 +66,14 @@ const NODEJS_RUNNER_PARTS = ['rich', 'values', 'repl', 'scripts', 'cells', 'runn
 export const AGENTS: Readonly<Record<AgentName, AgentDefinition>> = {
   python: {
     // -I: nothing of the working directory or the environment; -u: no output is lost by a kill.
-    command: ['python3', '-I', '-u', '-X', 'utf8', '-c', source('python/loader.py')],
-    agent: new AgentProgram(PYTHON_PARTS.map((part) => source(`python/${part}.py`)).join('\n')),
+    command: ['python3', '-I', '-u', '-X', 'utf8', '-c', agentSource('python/loader.py')],
+    agent: new AgentProgram(
+      PYTHON_PARTS.map((part) => agentSource(`python/${part}.py`)).join('\n'),
+    ),
     reaper: 'agent',
   },
   nodejs: {
-    command: ['node', '-e', source('nodejs/loader.cjs')],
+    command: ['node', '-e', agentSource('nodejs/loader.cjs')],
     agent: new AgentProgram(nodejsProgram()),
     reaper: 'engine',
   },
@@ -101,13 +103,9 @@ export function isBuiltIn(name: string): name is BuiltInLanguage {
 
 /** Two functions, for two processes: in brackets, or V8 would put off compiling them. */
 function nodejsProgram(): string {
-  const body = (parts: string[]) => parts.map((part) => source(`nodejs/${part}.cjs`)).join('\n')
+  const body = (parts: string[]) =>
+    parts.map((part) => agentSource(`nodejs/${part}.cjs`)).join('\n')
   const agent = `(function (script, payload) {\n${body(NODEJS_PARTS)}\n})`
   const runner = `(function () {\n${body(NODEJS_RUNNER_PARTS)}\n})`
   return `({ agent: ${agent}, runner: ${runner} })`
-}
-
-/** An agent is one program, kept in rooms. */
-function source(part: string): string {
-  return readFileSync(new URL(`./agent/${part}`, import.meta.url), 'utf8')
 }

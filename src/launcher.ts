@@ -6,6 +6,7 @@ import { SandboxError } from './errors.js'
 import { missingInterpreter } from './interpreter.js'
 import type { Language } from './languages.js'
 import type { LanguagePlan, Settings } from './settings.js'
+import { howToGet } from './setup-images.js'
 
 /** An agent that has not spoken by then never will. */
 const FIRST_WORD_MS = 30_000
@@ -77,9 +78,10 @@ export class Launcher {
         firstWord.clear,
       )
     } catch (error) {
+      if (!isMissing(error)) throw error
       // It was deleted, perhaps: the next launch looks again.
-      if (isMissing(error)) this.#images.delete(language)
-      throw error
+      this.#images.delete(language)
+      throw noImage(language, plan.images, error)
     }
   }
 
@@ -120,11 +122,7 @@ export class Launcher {
       this.#images.set(language, image)
       return image
     }
-    throw new SandboxError(
-      'SANDBOX_IMAGE_MISSING',
-      `the engine has no image for ${language}: looked for ${candidates.join(', ')}`,
-      { suggestion: 'Run `npx hono-sandbox setup`, or pull it' },
-    )
+    throw noImage(language, candidates)
   }
 
   #planOf(language: Language): LanguagePlan {
@@ -150,6 +148,14 @@ function automatic(listed: readonly string[]): string {
     },
   )
   return PLAIN
+}
+
+function noImage(language: Language, images: readonly string[], cause?: unknown): SandboxError {
+  return new SandboxError(
+    'SANDBOX_IMAGE_MISSING',
+    `the engine has no image for ${language}: looked for ${images.join(', ')}`,
+    { cause, suggestion: howToGet(images) },
+  )
 }
 
 function isMissing(error: unknown): boolean {

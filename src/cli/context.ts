@@ -1,10 +1,28 @@
 import type { Engine } from '../engine/engine.js'
+import { SandboxError } from '../errors.js'
 import type { BaseImage, ExtraImage } from './images.js'
+
+/** One thing that set-up does. */
+export interface Step {
+  /** What it does, for the plan: a line that begins with a verb. */
+  what: string
+  run: () => Promise<void>
+}
+
+/** What an engine must do before set-up goes on. */
+export interface EngineWanted {
+  /** Whether the engine's API answers by now. */
+  answers: () => Promise<boolean>
+  /** Why it does not answer yet. */
+  reason: SandboxError
+}
 
 /** What set-up does on the machine itself; a machine that may not be changed has none. */
 export interface Machine {
-  /** Installs and starts a container engine; resolves when `answers` says that it does. */
-  startEngine(answers: () => Promise<boolean>): Promise<void>
+  /** What makes a container engine answer, in order. It looks, and changes nothing. */
+  engineSteps(wanted: EngineWanted): Promise<readonly Step[]>
+  /** The packages that {@link buildImage} installs before it builds. */
+  missingForBuild(): Promise<readonly string[]>
   /** Builds the image's root file system, imports it, and leaves no file behind. */
   buildImage(image: BaseImage): Promise<void>
 }
@@ -24,4 +42,9 @@ export interface SetupContext {
   signal: AbortSignal
   /** Prints one line of progress. */
   say: (line: string) => void
+}
+
+/** Whether an engine call failed because no engine answers. */
+export function isUnavailable(error: unknown): error is SandboxError {
+  return error instanceof SandboxError && error.code === 'SANDBOX_ENGINE_UNAVAILABLE'
 }

@@ -2,10 +2,15 @@ import { createReadStream } from 'node:fs'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { addAbortSignal } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
+import { isLate } from '../deadline.js'
+import { SandboxError } from '../errors.js'
 import { findProgram, run } from './command.js'
-import type { Machine, SetupContext } from './context.js'
-import { isDockerdAlive, registerRunsc, startDockerd } from './dockerd.js'
+import type { EngineWanted, Machine, SetupContext, Step } from './context.js'
+import { DAEMON_CONFIG, hasRunsc, registerRunsc } from './daemon-config.js'
+import { howDockerdStarts, isDockerdAlive, startDockerd } from './dockerd.js'
+import type { BaseImage } from './images.js'
+import { whileProgressing } from './progress.js'
 import { buildRootfs } from './rootfs.js'
 
 // A `docker` client on PATH says nothing about an engine: these are what is looked for.
@@ -17,6 +22,9 @@ const PACKAGES = {
   mmdebstrap: ['mmdebstrap', 'debian-archive-keyring'],
 }
 type Program = keyof typeof PACKAGES
+
+/** The engine reads an archive as fast as its disk writes, and unpacks it when all has arrived. */
+const IMPORT_STALL_MS = 120_000
 
 /** Whether an os-release file is that of Debian, Ubuntu or a child of theirs. */
 export function isDebianLike(osRelease: string): boolean {
@@ -43,8 +51,7 @@ export function debianMachine({
     return run('apt-get', [...args, '-o', 'DPkg::Lock::Timeout=60'], options)
   }
   const install = async (...programs: Program[]) => {
-    const places = await Promise.all(programs.map(findProgram))
-    const packages = programs.filter((_, at) => !places[at]).flatMap((name) => PACKAGES[name])
+    const packages = await packagesFor(...programs)
     if (packages.length === 0) return
     say(`packages installing ${packages.join(', ')}...`)
     await (updated ??= apt('update'))
@@ -57,19 +64,42 @@ export function debianMachine({
       signal.throwIfAborted()
       say('packages warning: runsc (gVisor) could not be installed, going on without it')
     }
+  }
+  const register = async () => {
     const runsc = await findProgram('runsc')
-    if (runsc) await registerRunsc(runsc, say)
+    if (!runsc) return
+    await registerRunsc(runsc)
+    say(`engine   registered gVisor in ${DAEMON_CONFIG}`)
   }
 
   return {
-    async startEngine(answers) {
-      if (!(await isDockerdAlive())) {
-        // gVisor first: where a package starts its own service, the engine knows it at once.
-        await installGvisor()
-        await install('dockerd', 'iptables')
+    async engineSteps({ answers, reason }) {
+      const start = {
+        what: await howDockerdStarts(),
+        run: () => startDockerd({ answers, say, signal }),
       }
-      await startDockerd({ answers, say, signal })
+      if (await isDockerdAlive()) return [start]
+      const steps: Step[] = []
+      // gVisor first: where a package starts its own service, the engine knows it at once.
+      const gvisor = await packagesFor('runsc')
+      if (gvisor.length > 0) {
+        const what = `install ${gvisor.join(', ')} (gVisor) with apt-get, or go on without it`
+        steps.push({ what, run: installGvisor })
+      }
+      if (!(await hasRunsc())) {
+        const what = `register gVisor in ${DAEMON_CONFIG}, if it is installed`
+        steps.push({ what, run: register })
+      }
+      const docker = await packagesFor('dockerd', 'iptables')
+      if (docker.includes('docker.io')) refuseBesideAnother(reason)
+      if (docker.length > 0) {
+        const what = `install ${docker.join(', ')} with apt-get`
+        steps.push({ what, run: () => install('dockerd', 'iptables') })
+      }
+      return [...steps, start]
     },
+
+    missingForBuild: () => packagesFor('mmdebstrap'),
 
     async buildImage(image) {
       await install('mmdebstrap')
@@ -78,10 +108,51 @@ export function debianMachine({
         // apt reads in it as a user of its own.
         await chmod(folder, 0o755)
         const tar = await buildRootfs(image, folder, signal)
-        await engine.importImage(image.local, addAbortSignal(signal, createReadStream(tar)))
+        await importTar(tar, image)
+      } catch (error) {
+        signal.throwIfAborted()
+        throw withAdvice(error)
       } finally {
         await rm(folder, { recursive: true, force: true, maxRetries: 3 })
       }
     },
   }
+
+  /** The engine makes an image when the whole archive has arrived: one that breaks off leaves none. */
+  function importTar(tar: string, { local }: BaseImage): Promise<void> {
+    return whileProgressing({ stallMs: IMPORT_STALL_MS, signal }, (signal, progress) => {
+      async function* chunks() {
+        for await (const chunk of createReadStream(tar)) {
+          progress()
+          yield chunk
+        }
+      }
+      return engine.importImage(local, addAbortSignal(signal, Readable.from(chunks())))
+    })
+  }
+}
+
+async function packagesFor(...programs: Program[]): Promise<readonly string[]> {
+  const places = await Promise.all(programs.map(findProgram))
+  return programs.filter((_, at) => !places[at]).flatMap((name) => PACKAGES[name])
+}
+
+/**
+ * Refuses to install an engine where another one takes connections and does not answer: both would
+ * use the same address.
+ */
+export function refuseBesideAnother({ cause, message }: EngineWanted['reason']): void {
+  if (!isLate(cause)) return
+  throw new SandboxError('SANDBOX_SETUP_FAILED', `an engine is there and hangs: ${message}`, {
+    suggestion: 'Restart it, or name another engine in DOCKER_HOST',
+  })
+}
+
+/** The error of a build, with what to do about a full disk. */
+export function withAdvice(error: unknown): unknown {
+  if (!(error instanceof Error) || !/ENOSPC|No space left/.test(error.message)) return error
+  return new SandboxError('SANDBOX_SETUP_FAILED', error.message, {
+    cause: error,
+    suggestion: `Free some space: images are built in ${tmpdir()}, or in the folder that TMPDIR names`,
+  })
 }

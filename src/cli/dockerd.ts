@@ -1,17 +1,16 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open, readFile, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SandboxError } from '../errors.js'
 import { findProgram, lastLines, run } from './command.js'
 
-const CONFIG = '/etc/docker/daemon.json'
 const LOG = '/var/log/hono-sandbox-dockerd.log'
 const DOCKERD_PID = '/var/run/docker.pid'
 const CONTAINERD_PID = '/var/run/docker/containerd/containerd.pid'
 const START_MS = 60_000
+const LATE = `no answer within ${START_MS / 1000} seconds`
 const POLL_MS = 250
 
 /** What starting an engine needs. */
@@ -22,61 +21,38 @@ export interface StartOptions {
   signal: AbortSignal
 }
 
-/**
- * The text of a daemon.json with gVisor in it and all else kept; `undefined` where it is in it
- * already. Throws where the text is not a JSON object.
- */
-export function withRunsc(text: string, runsc: string): string | undefined {
-  const config: unknown = text.trim() === '' ? {} : JSON.parse(text)
-  if (!isRecord(config)) throw new TypeError('it is not a JSON object')
-  const runtimes = config.runtimes ?? {}
-  if (!isRecord(runtimes)) throw new TypeError('its "runtimes" is not an object')
-  if ('runsc' in runtimes) return undefined
-  // Debian's runsc of 2022: its kvm platform hangs, and it refuses to run with a network here.
-  const runtimeArgs = ['--platform=ptrace', '--network=none']
-  const merged = { ...config, runtimes: { ...runtimes, runsc: { path: runsc, runtimeArgs } } }
-  return `${JSON.stringify(merged, undefined, 2)}\n`
-}
-
-/** Registers gVisor in the engine's configuration file; an engine that runs does not notice. */
-export async function registerRunsc(runsc: string, say: StartOptions['say']): Promise<void> {
-  const text = existsSync(CONFIG) ? await readFile(CONFIG, 'utf8') : ''
-  let merged: string | undefined
-  try {
-    merged = withRunsc(text, runsc)
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new SandboxError('SANDBOX_SETUP_FAILED', `${CONFIG} cannot be read: ${reason}`, {
-      cause,
-      suggestion: 'Repair it by hand; it was left as it is.',
-    })
-  }
-  if (merged === undefined) return
-  // Written aside and renamed: whatever happens meanwhile, the file is the old one or the new.
-  await mkdir(dirname(CONFIG), { recursive: true })
-  await writeFile(`${CONFIG}.${process.pid}`, merged)
-  await rename(`${CONFIG}.${process.pid}`, CONFIG)
-  say(`engine   registered gVisor in ${CONFIG}`)
-}
-
 /** Whether a dockerd is running, answering or not. */
 export function isDockerdAlive(): Promise<boolean> {
   return isAlive(DOCKERD_PID, 'dockerd')
 }
 
+/** What {@link startDockerd} does, for the plan. */
+export async function howDockerdStarts(): Promise<string> {
+  if (await isDockerdAlive())
+    return 'wait for the dockerd that is running; if it ends, start it again'
+  if (hasSystemd()) return 'start docker.service, now and at each start of the machine'
+  return `start dockerd, which runs on when set-up has ended; its log is ${LOG}`
+}
+
 /** Starts the installed engine, and waits until it answers. */
 export async function startDockerd({ answers, say, signal }: StartOptions): Promise<void> {
   signal.throwIfAborted()
+  const failed = (why: string) =>
+    new SandboxError('SANDBOX_SETUP_FAILED', `dockerd did not start: ${why}`)
   if (await isDockerdAlive()) {
     say('engine   waiting for the dockerd that is running...')
     const settled = async () => (await answers()) || !(await isDockerdAlive())
-    await waitFor(settled, signal, () => undefined, 'See its log.')
+    const hangs = 'the dockerd that is running does not answer: restart it, or see its log'
+    if (!(await within(START_MS, settled, signal))) {
+      throw new SandboxError('SANDBOX_SETUP_FAILED', hangs)
+    }
     if (await answers()) return
   }
-  if (existsSync('/run/systemd/system')) {
+  if (hasSystemd()) {
     say('engine   starting docker.service...')
     await run('systemctl', ['enable', '--now', 'docker'], { signal })
-    return waitFor(answers, signal, () => undefined, 'See `journalctl -u docker`.')
+    if (await within(START_MS, answers, signal)) return
+    throw failed(`${LATE}\nSee \`journalctl -u docker\`.`)
   }
   await clearStalePids()
   say(`engine   starting dockerd, its log is ${LOG}`)
@@ -85,12 +61,19 @@ export async function startDockerd({ answers, say, signal }: StartOptions): Prom
   child.once('error', (error) => (failure = error.message))
   child.once('exit', (code, killedBy) => (failure = `it ended with ${killedBy ?? code}`))
   try {
-    await waitFor(answers, signal, () => failure)
+    const settled = async () => (await answers()) || failure !== undefined
+    const isSettled = await within(START_MS, settled, signal)
+    if (isSettled && failure === undefined) return
+    throw failed(`${failure ?? LATE}\n${lastLines(await readFile(LOG, 'utf8').catch(() => ''))}`)
   } catch (error) {
     // One that never answered would hold the pid file against the next try.
     child.kill()
     throw error
   }
+}
+
+function hasSystemd(): boolean {
+  return existsSync('/run/systemd/system')
 }
 
 /** A session of its own: neither a closed terminal nor the end of set-up reaches it. */
@@ -110,23 +93,19 @@ async function spawnDockerd(): Promise<ChildProcess> {
   }
 }
 
-async function waitFor(
-  answers: StartOptions['answers'],
+/** Whether a condition comes true in time. */
+async function within(
+  ms: number,
+  condition: () => Promise<boolean>,
   signal: AbortSignal,
-  failed: () => string | undefined,
-  suggestion?: string,
-): Promise<void> {
-  const deadline = Date.now() + START_MS
-  while (!(await answers())) {
+): Promise<boolean> {
+  const deadline = Date.now() + ms
+  while (!(await condition())) {
     signal.throwIfAborted()
-    const late = Date.now() > deadline ? `no answer within ${START_MS / 1000} seconds` : undefined
-    const reason = failed() ?? late
-    if (reason !== undefined) {
-      const tail = suggestion ?? lastLines(await readFile(LOG, 'utf8').catch(() => ''))
-      throw new SandboxError('SANDBOX_SETUP_FAILED', `dockerd did not start: ${reason}\n${tail}`)
-    }
+    if (Date.now() > deadline) return false
     await sleep(POLL_MS)
   }
+  return true
 }
 
 /**
@@ -145,8 +124,4 @@ async function isAlive(pidFile: string, program: string): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   const [, name, state] = /^\d+ \((.*)\) (\S)/s.exec(stat) ?? []
   return name === program && state !== 'Z'
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -7,18 +7,20 @@ import { SandboxError } from '../errors.js'
 import type { SetupContext } from './context.js'
 import { debianMachine, mayInstall } from './debian.js'
 import type { ExtraImage } from './images.js'
-import { setup } from './setup.js'
+import { planSetup, setup } from './setup.js'
 import { size } from './size.js'
 
-const USAGE = `Usage: hono-sandbox setup [--data] [--compiler] [--from-packages]
+const USAGE = `Usage: hono-sandbox setup [--data] [--compiler] [--from-packages] [--dry-run]
        hono-sandbox size --rate 20 --hold 300ms [--json] ...
 
 setup finds a container engine, or installs and starts one (root on Debian or Ubuntu),
-and gets the base images. Running it again is safe, and quick.
+and gets the base images. It prints what it will do before it changes anything.
+Running it again is safe, and quick.
 
   --data           also get an image with numpy, pandas and matplotlib, for Python
   --compiler       also get an image with Python and a C compiler
   --from-packages  build the images from distribution packages, ask no registry
+  --dry-run        print what would be done, and change nothing
 
 DOCKER_HOST names another engine, SANDBOX_BASE_PYTHON_IMAGE and
 SANDBOX_BASE_NODEJS_IMAGE name other images.
@@ -39,9 +41,14 @@ size says how many containers a load needs. Times have a unit: 300ms, 1.5s, 1m.
 
 const EXTRAS = ['data', 'compiler'] as const
 
+/** How long the process may take to end by itself. */
+const LEAVE_MS = 1000
+
 const say = (line: string) => console.log(line)
 
 process.exitCode = await main(process.argv.slice(2))
+// An engine that hangs may hold a connection open, and so this process.
+setTimeout(() => process.exit(), LEAVE_MS).unref()
 
 async function main(args: string[]): Promise<number> {
   const [command, ...options] = args
@@ -63,7 +70,12 @@ async function main(args: string[]): Promise<number> {
   }
   const { values } = parsed
   const extras = EXTRAS.filter((name) => values[name])
-  return runSetup(values['from-packages'] ? 'packages' : 'registry', extras)
+  const source = values['from-packages'] ? 'packages' : 'registry'
+  return runSetup(values['dry-run'] ? dryRun : setup, source, extras)
+}
+
+async function dryRun(context: SetupContext): Promise<void> {
+  for (const line of (await planSetup(context)).lines) say(line)
 }
 
 function parse(args: string[]) {
@@ -76,6 +88,7 @@ function parse(args: string[]) {
         data: flag,
         compiler: flag,
         'from-packages': flag,
+        'dry-run': flag,
         help: { ...flag, short: 'h' },
         version: flag,
       },
@@ -87,13 +100,14 @@ function parse(args: string[]) {
 }
 
 async function runSetup(
+  work: (context: SetupContext) => Promise<void>,
   source: SetupContext['source'],
   extras: readonly ExtraImage[],
 ): Promise<number> {
   const interrupted = new AbortController()
   // `on`, not `once`: npm passes on the signal that the terminal has sent us already, and the
   // second one must not end us while the temporary folder is being removed.
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () =>
       interrupted.abort(new SandboxError('SANDBOX_SETUP_FAILED', `stopped by ${name}`)),
     )
@@ -103,16 +117,21 @@ async function runSetup(
     const engine = createDockerEngine()
     try {
       const machine = (await mayInstall()) ? debianMachine({ engine, say, signal }) : undefined
-      await setup({ engine, env: process.env, source, extras, machine, signal, say })
+      await work({ engine, env: process.env, source, extras, machine, signal, say })
     } finally {
       engine.close()
     }
     return 0
   } catch (error) {
-    if (!(error instanceof SandboxError)) throw error
+    if (!(error instanceof SandboxError || isSystemError(error))) throw error
     console.error(`error: ${error.message}`)
     return 1
   }
+}
+
+/** What the machine refuses: a full disk, a file that may not be read. Its message says it all. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error
 }
 
 function packageVersion(): string {

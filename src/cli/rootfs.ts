@@ -1,10 +1,9 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SandboxError } from '../errors.js'
 import { shellWords } from '../shell-words.js'
 import { run } from './command.js'
-import { DEBIAN_SUITE } from './images.js'
+import { DEBIAN_SUITE, nodePackageOf } from './images.js'
 import type { BaseImage } from './images.js'
+import { addNode } from './node-package.js'
 
 /** Builds the root file system of a local image inside a folder; gives the tar archive's path. */
 export async function buildRootfs(
@@ -24,7 +23,8 @@ export async function buildRootfs(
     signal,
     env: { TMPDIR: folder },
   })
-  if (image.nodePackages) await addNode(image.nodePackages, folder, tar, signal)
+  const node = nodePackageOf(image)
+  if (node) await addNode(node, folder, tar, signal)
   return tar
 }
 
@@ -34,32 +34,4 @@ export function hooksOf({ unwanted, finish }: BaseImage): string[] {
   if (unwanted) hooks.push(`rm -rf ${unwanted.map((pattern) => `"$1"${pattern}`).join(' ')}`)
   if (finish) hooks.push(`chroot "$1" ${shellWords(finish)}`)
   return hooks
-}
-
-async function addNode(
-  packages: NonNullable<BaseImage['nodePackages']>,
-  folder: string,
-  tar: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const found = packages[process.arch]
-  if (!found) {
-    throw new SandboxError('SANDBOX_SETUP_FAILED', `no Node is known for ${process.arch}`)
-  }
-  const { name, version } = found
-  const target = join(folder, 'node/usr/local')
-  await mkdir(target, { recursive: true })
-  // `--loglevel=error` and not `--silent`, which would keep the reason of a failure to itself.
-  await run('npm', ['pack', `${name}@${version}`, '--loglevel=error'], { signal, cwd: folder })
-  await run(
-    'tar',
-    ['-xzf', `${name}-${version}.tgz`, '-C', target, '--strip-components=1', 'package/bin/node'],
-    { signal, cwd: folder },
-  )
-  const owner = ['--owner=0', '--group=0', '--numeric-owner']
-  await run(
-    'tar',
-    ['--append', ...owner, '-f', tar, '-C', join(folder, 'node'), './usr/local/bin/node'],
-    { signal },
-  )
 }

@@ -1,23 +1,71 @@
 import { SandboxError } from '../errors.js'
-import type { SetupContext } from './context.js'
-import { BASE_IMAGES, ensureImage, EXTRA_IMAGES } from './images.js'
+import type { SetupContext, Step } from './context.js'
+import { isUnavailable } from './context.js'
+import { ensureImage, findImage, howToGetImage } from './getting.js'
+import { BASE_IMAGES, EXTRA_IMAGES } from './images.js'
 
 const NO_GVISOR =
   'gvisor   not registered with this engine: install runsc, name it under "runtimes" in the ' +
   "engine's daemon.json, restart the engine"
 
-/** Brings a machine to where a pool can start: an engine that answers, an image a language. */
+/** What set-up will do. */
+export interface Plan {
+  /** The plan in words, a line each, to be printed before anything is done. */
+  lines: readonly string[]
+  /** What makes an engine answer: nothing where one does. */
+  engine: readonly Step[]
+  /** What gets the images. */
+  images: readonly Step[]
+}
+
+/**
+ * Looks at what is there, and plans what is missing: an engine that answers, an image a language. It
+ * changes nothing.
+ *
+ * @throws SandboxError `SANDBOX_SETUP_FAILED` if it knows already that set-up cannot succeed.
+ */
+export async function planSetup(context: SetupContext): Promise<Plan> {
+  const wanted = [...BASE_IMAGES, ...(context.extras ?? []).map((name) => EXTRA_IMAGES[name])]
+  const { engine: port } = context
+  let runtimes: readonly string[] | undefined
+  let engine: readonly Step[] = []
+  try {
+    runtimes = await port.runtimes()
+  } catch (error) {
+    engine = await stepsToEngine(error, context)
+  }
+  const here: string[] = []
+  const images: Step[] = []
+  for (const image of wanted) {
+    context.signal.throwIfAborted()
+    const found = runtimes && (await findImage(image, context))
+    const run = () => ensureImage(image, context)
+    if (found !== undefined) here.push(found)
+    else images.push({ what: howToGetImage(image, context), run })
+  }
+  const tools = images.length > 0 ? ((await context.machine?.missingForBuild()) ?? []) : []
+  const getting = images.map(itemOf)
+  if (tools.length > 0)
+    getting.push(`         To build, it installs ${tools.join(', ')} with apt-get.`)
+  const lines = runtimes
+    ? [...describeEngine(engineIs(port.address, runtimes), here, getting), ...hintOf(runtimes)]
+    : describeStart(port.address, engine.map(itemOf), getting)
+  return { lines, engine, images }
+}
+
+/** Brings a machine to where a pool can start. It prints the plan before it changes anything. */
 export async function setup(context: SetupContext): Promise<void> {
   const { engine, say, signal } = context
   try {
-    const runtimes = await ensureEngine(context)
-    say(`engine   ${engine.address} (${runtimes.join(', ')})`)
-    if (!runtimes.includes('runsc')) say(NO_GVISOR)
-    const extras = (context.extras ?? []).map((name) => EXTRA_IMAGES[name])
-    for (const image of [...BASE_IMAGES, ...extras]) {
-      signal.throwIfAborted()
-      await ensureImage(image, context)
+    const plan = await planSetup(context)
+    for (const line of plan.lines) say(line)
+    await runAll(plan.engine, signal)
+    if (plan.engine.length > 0) {
+      const runtimes = await engine.runtimes()
+      say(`engine   ${engineIs(engine.address, runtimes)}`)
+      for (const line of hintOf(runtimes)) say(line)
     }
+    await runAll(plan.images, signal)
   } catch (error) {
     // What fails because we were told to stop says so, not that some child was killed.
     signal.throwIfAborted()
@@ -25,37 +73,86 @@ export async function setup(context: SetupContext): Promise<void> {
   }
 }
 
-async function ensureEngine(context: SetupContext): Promise<readonly string[]> {
-  const { engine, env, machine, say } = context
-  try {
-    return await engine.runtimes()
-  } catch (error) {
-    if (!isUnavailable(error)) throw error
-    if (env.DOCKER_HOST || !machine) throw noEngine(context, error)
+async function runAll(steps: readonly Step[], signal: AbortSignal): Promise<void> {
+  for (const step of steps) {
+    signal.throwIfAborted()
+    await step.run()
   }
-  say(`engine   none answers at ${engine.address}`)
+}
+
+async function stepsToEngine(error: unknown, context: SetupContext): Promise<readonly Step[]> {
+  const { engine, env, machine } = context
+  if (!isUnavailable(error)) throw error
+  if (env.DOCKER_HOST || !machine) throw noEngine(context, error)
   const answers = () =>
     engine.runtimes().then(
       () => true,
       () => false,
     )
-  await machine.startEngine(answers)
-  return engine.runtimes()
+  return machine.engineSteps({ answers, reason: error })
 }
 
-function isUnavailable(error: unknown): error is SandboxError {
-  return error instanceof SandboxError && error.code === 'SANDBOX_ENGINE_UNAVAILABLE'
+function describeEngine(
+  engine: string,
+  here: readonly string[],
+  getting: readonly string[],
+): readonly string[] {
+  if (getting.length === 0) return [`set-up   nothing to do: ${engine} has ${here.join(', ')}`]
+  const there = here.length > 0 ? ` has ${here.join(', ')}` : ''
+  return [`engine   ${engine}${there}`, 'set-up   will do this:', ...getting]
+}
+
+function describeStart(
+  address: string,
+  starting: readonly string[],
+  getting: readonly string[],
+): readonly string[] {
+  return [
+    `engine   none answers at ${address}`,
+    'set-up   will do this on this machine:',
+    ...starting,
+    '         and then, for each image that the engine does not have:',
+    ...getting,
+    '         To avoid it, stop this, and start Docker yourself or name an engine in DOCKER_HOST.',
+  ]
+}
+
+function itemOf({ what }: Step): string {
+  return `         - ${what}`
+}
+
+function engineIs(address: string, runtimes: readonly string[]): string {
+  return `${address} (${runtimes.join(', ')})`
+}
+
+function hintOf(runtimes: readonly string[]): readonly string[] {
+  return runtimes.includes('runsc') ? [] : [NO_GVISOR]
 }
 
 function noEngine({ engine, env }: SetupContext, cause: SandboxError): SandboxError {
-  const advice = env.DOCKER_HOST
-    ? 'DOCKER_HOST names that address: start the engine there, or correct the variable\n' +
-      'without DOCKER_HOST, set-up looks for an engine on this machine'
-    : 'start Docker and run this again, or name an engine elsewhere in DOCKER_HOST\n' +
-      'as root on Debian or Ubuntu, this command installs and starts one by itself'
+  const reason = cause.cause instanceof Error ? cause.cause.message : cause.message
   return new SandboxError(
     'SANDBOX_SETUP_FAILED',
-    `no container engine answers at ${engine.address} (${cause.message})\n${advice}`,
+    `no container engine answers at ${engine.address} (${reason})\n${adviceOn(cause, env)}`,
     { cause },
+  )
+}
+
+function adviceOn({ cause }: SandboxError, env: SetupContext['env']): string {
+  if (cause instanceof Error && 'code' in cause && cause.code === 'EACCES') {
+    return (
+      'this user may not use the engine: run this as root, or as a member of the group that owns ' +
+      'the socket (usually docker)'
+    )
+  }
+  if (env.DOCKER_HOST) {
+    return (
+      'DOCKER_HOST names that address: start the engine there, or correct the variable\n' +
+      'without DOCKER_HOST, set-up looks for an engine on this machine'
+    )
+  }
+  return (
+    'start Docker and run this again, or name an engine elsewhere in DOCKER_HOST\n' +
+    'as root on Debian or Ubuntu, this command installs and starts one by itself'
   )
 }

@@ -82,10 +82,7 @@ export class DocsProject {
     const config = path.join(root, 'tsconfig.build.json')
     const errors = await compiler(['-p', config, '--outDir', dist])
     if (errors) throw new Error(errors)
-    for (const language of ['python', 'nodejs']) {
-      const agent = path.join('src/agent', language)
-      cpSync(path.join(root, agent), path.join(dist, agent), { recursive: true })
-    }
+    await promisify(execFile)(process.execPath, ['src/embed-agents.js', dist], { cwd: root })
   }
 
   #write(name: string, value: unknown): void {

@@ -1,12 +1,8 @@
 import type { Readable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { lastLines, run } from '../../src/cli/command.js'
 import type { Machine, SetupContext } from '../../src/cli/context.js'
-import { isDebianLike } from '../../src/cli/debian.js'
-import { withRunsc } from '../../src/cli/dockerd.js'
-import { acceptedImages, BASE_IMAGES, EXTRA_IMAGES } from '../../src/cli/images.js'
-import { hooksOf } from '../../src/cli/rootfs.js'
-import { setup } from '../../src/cli/setup.js'
+import { EXTRA_IMAGES } from '../../src/cli/images.js'
+import { planSetup, setup } from '../../src/cli/setup.js'
 import type { Engine, PullOptions } from '../../src/engine/engine.js'
 import { SandboxError } from '../../src/errors.js'
 
@@ -41,9 +37,15 @@ function fakeMachine(engine: FakeEngine): Machine & { built: string[] } {
   const built: string[] = []
   return {
     built,
-    startEngine: async (answers) => {
-      while (!(await answers()));
-    },
+    engineSteps: async ({ answers }) => [
+      {
+        what: 'start the engine',
+        run: async () => {
+          while (!(await answers()));
+        },
+      },
+    ],
+    missingForBuild: () => Promise.resolve(['mmdebstrap']),
     buildImage: (image) => {
       built.push(image.local)
       engine.images.add(image.local)
@@ -78,10 +80,60 @@ describe('setup', () => {
     const { context, lines } = contextOf(engine)
     await setup(context)
     expect(lines).toEqual([
+      'set-up   nothing to do: unix:///fake.sock (runc, runsc) has ' +
+        'python:3.13-slim, hono-sandbox/nodejs:24',
+    ])
+  })
+
+  it('prints the plan before it changes anything', async () => {
+    const engine = fakeEngine({}, ['python:3.13-slim'])
+    const runtimes = vi.fn(() => engine.runtimes()).mockImplementationOnce(unavailable)
+    const machine = fakeMachine(engine)
+    const { context, lines } = contextOf({ ...engine, runtimes }, { machine })
+    const changes: string[] = []
+    const startEngine = () => {
+      changes.push(lines.join('\n'))
+      return Promise.resolve()
+    }
+    machine.engineSteps = () =>
+      Promise.resolve([{ what: 'install docker.io with apt-get', run: startEngine }])
+    await setup(context)
+    const node = `npm package node-linux-${process.arch}@24`
+    expect(changes).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          '^engine   none answers at unix:///fake.sock\nset-up   will do this .*\n' +
+            '         - install docker.io with apt-get\n.* for each image .*\n' +
+            '         - pull python:3.13-slim; if that fails, build hono-sandbox/python:bookworm .*\n' +
+            `         - pull node:24-slim; if that fails, .* and the ${node}.*\n` +
+            '         To build, it installs mmdebstrap with apt-get.\n' +
+            '.* start Docker yourself or name an engine in DOCKER_HOST.$',
+        ),
+      ),
+    ])
+    expect(lines.slice(8, 10)).toEqual([
       'engine   unix:///fake.sock (runc, runsc)',
       'python   python:3.13-slim is here',
-      'nodejs   hono-sandbox/nodejs:24 is here',
     ])
+  })
+
+  it('plans only what it will do', async () => {
+    const engine = fakeEngine({}, ['python:3.13-slim'])
+    const env = { SANDBOX_BASE_NODEJS_IMAGE: 'ours/node@sha256:0f' }
+    const { lines } = await planSetup(contextOf(engine, { env, extras: ['compiler'] }).context)
+    expect(lines).toEqual([
+      'engine   unix:///fake.sock (runc, runsc) has python:3.13-slim',
+      'set-up   will do this:',
+      '         - pull ours/node@sha256:0f, as SANDBOX_BASE_NODEJS_IMAGE says',
+      '         - pull python:3.13',
+    ])
+    expect(engine.pulled).toEqual([])
+  })
+
+  it('plans nothing where it knows that it cannot do it', async () => {
+    const { context, lines } = contextOf(fakeEngine(), { source: 'packages' })
+    await expect(setup(context)).rejects.toThrow(/no image for python\nonly root on Debian/)
+    expect(lines).toEqual([])
   })
 
   it('pulls what is missing, and builds nothing', async () => {
@@ -104,6 +156,13 @@ describe('setup', () => {
     const machine = fakeMachine(engine)
     await setup(contextOf(engine, { machine, source: 'packages' }).context)
     expect(engine.pulled).toEqual([])
+    expect(machine.built).toEqual(LOCAL)
+  })
+
+  it('builds what it is told to build, also beside what a registry gave', async () => {
+    const engine = fakeEngine({}, REGISTRY)
+    const machine = fakeMachine(engine)
+    await setup(contextOf(engine, { machine, source: 'packages' }).context)
     expect(machine.built).toEqual(LOCAL)
   })
 
@@ -191,6 +250,31 @@ describe('setup', () => {
     await expect(setup(context)).rejects.toThrow('DOCKER_HOST names that address')
   })
 
+  it('says so where the user may not use the engine', async () => {
+    const cause = Object.assign(new Error('connect EACCES'), { code: 'EACCES' })
+    const refused = new SandboxError('SANDBOX_ENGINE_UNAVAILABLE', 'connect EACCES', { cause })
+    const engine = fakeEngine({ runtimes: () => Promise.reject(refused) })
+    await expect(setup(contextOf(engine).context)).rejects.toThrow(/\nthis user may not use/)
+  })
+
+  it('builds nothing where the engine is gone', async () => {
+    const engine = fakeEngine({ pull: unavailable })
+    const machine = fakeMachine(engine)
+    await expect(setup(contextOf(engine, { machine }).context)).rejects.toThrow('connect ENOENT')
+    expect(machine.built).toEqual([])
+  })
+
+  it('does not wait for a pull that does not notice its signal', async () => {
+    const stop = new AbortController()
+    const reason = new SandboxError('SANDBOX_SETUP_FAILED', 'stopped by SIGINT')
+    const pull = () => {
+      stop.abort(reason)
+      return new Promise<void>(() => {})
+    }
+    const { context } = contextOf(fakeEngine({ pull }), { signal: stop.signal })
+    await expect(setup(context)).rejects.toBe(reason)
+  })
+
   it('says how to get gVisor where the engine has none', async () => {
     const engine = fakeEngine({ runtimes: () => Promise.resolve(['runc']) }, LOCAL)
     const { context, lines } = contextOf(engine)
@@ -202,101 +286,5 @@ describe('setup', () => {
     const reason = new SandboxError('SANDBOX_SETUP_FAILED', 'stopped by SIGINT')
     const { context } = contextOf(fakeEngine(), { signal: AbortSignal.abort(reason) })
     await expect(setup(context)).rejects.toBe(reason)
-  })
-})
-
-describe('acceptedImages', () => {
-  const [python] = BASE_IMAGES
-
-  it('is the named image alone, else the registry image before the local one', () => {
-    if (!python) throw new Error('unreachable')
-    expect(acceptedImages(python, {})).toEqual(['python:3.13-slim', 'hono-sandbox/python:bookworm'])
-    expect(acceptedImages(python, { SANDBOX_BASE_PYTHON_IMAGE: '' })).toHaveLength(2)
-    expect(acceptedImages(python, { SANDBOX_BASE_PYTHON_IMAGE: 'a:1' })).toEqual(['a:1'])
-  })
-})
-
-describe('hooksOf', () => {
-  it('is nothing where the packages are all', () => {
-    expect(BASE_IMAGES.flatMap(hooksOf)).toEqual([])
-  })
-
-  it('removes and finishes below the root alone', () => {
-    const [remove = '', finish = ''] = hooksOf(EXTRA_IMAGES.data)
-    const [rm, option, ...patterns] = remove.split(' ')
-    expect([rm, option]).toEqual(['rm', '-rf'])
-    for (const pattern of patterns) expect(pattern).toMatch(/^"\$1"\/(usr|var)\//)
-    expect(finish).toMatch(/^chroot "\$1" 'env' .* 'import matplotlib\.pyplot'$/)
-  })
-})
-
-describe('withRunsc', () => {
-  it('adds gVisor and keeps the rest', () => {
-    const text = '{"debug":true,"runtimes":{"kata":{"path":"/kata"}}}'
-    expect(JSON.parse(withRunsc(text, '/usr/bin/runsc') ?? '')).toEqual({
-      debug: true,
-      runtimes: {
-        kata: { path: '/kata' },
-        runsc: { path: '/usr/bin/runsc', runtimeArgs: ['--platform=ptrace', '--network=none'] },
-      },
-    })
-  })
-
-  it('starts from an empty or missing file', () => {
-    expect(withRunsc('', '/runsc')).toContain('"path": "/runsc"')
-  })
-
-  it('leaves a runsc that is registered alone', () => {
-    expect(withRunsc('{"runtimes":{"runsc":{"path":"/opt/runsc"}}}', '/runsc')).toBeUndefined()
-  })
-
-  it.each(['{', '[]', '"runsc"', '{"runtimes":[]}'])('refuses %s', (text) => {
-    expect(() => withRunsc(text, '/runsc')).toThrow()
-  })
-})
-
-describe('isDebianLike', () => {
-  it.each([
-    ['ID=debian\n', true],
-    ['NAME="Ubuntu"\nID=ubuntu\nID_LIKE=debian\n', true],
-    ['ID=linuxmint\nID_LIKE="ubuntu debian"\n', true],
-    ['ID="rhel"\nID_LIKE="fedora"\n', false],
-    ['VARIANT_ID=debian\n', false],
-    ['', false],
-  ])('%j: %s', (text, expected) => {
-    expect(isDebianLike(text)).toBe(expected)
-  })
-})
-
-describe('run', () => {
-  const { signal } = new AbortController()
-
-  it('gives the last lines of what failed', async () => {
-    const failing = run('sh', ['-c', 'seq 100; echo no >&2; exit 3'], { signal })
-    await expect(failing).rejects.toMatchObject({
-      code: 'SANDBOX_SETUP_FAILED',
-      message: expect.stringMatching(/^sh -c failed: ended with exit code 3\n82\n[^]*\nno$/),
-    })
-  })
-
-  it('says so when there is no such program', async () => {
-    await expect(run('no-such-program', [], { signal })).rejects.toThrow(/ENOENT/)
-  })
-
-  it('ends the whole process group when it is told to stop', async () => {
-    const stop = new AbortController()
-    const reason = new SandboxError('SANDBOX_SETUP_FAILED', 'stopped')
-    // The grandchild holds the pipe: only its end lets `run` return.
-    const running = run('sh', ['-c', 'sleep 60 & wait'], { signal: stop.signal })
-    stop.abort(reason)
-    await expect(running).rejects.toBe(reason)
-  })
-})
-
-describe('lastLines', () => {
-  it('is at most twenty', () => {
-    expect(
-      lastLines(`${Array.from({ length: 30 }, (_, at) => at).join('\n')}\n`).split('\n'),
-    ).toEqual(Array.from({ length: 20 }, (_, at) => String(at + 10)))
   })
 })

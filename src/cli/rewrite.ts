@@ -1,0 +1,59 @@
+import { mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { SandboxError } from '../errors.js'
+
+/** The mode of a file that was not there before. */
+const NEW_MODE = 0o644
+
+/**
+ * Replaces the whole text of a file, or makes the file. The text is written aside and renamed: the
+ * file is the old one or the new one at every moment. It keeps its mode and its owner. A symbolic
+ * link stays a link, and the file that it names is replaced.
+ *
+ * @throws SandboxError `SANDBOX_SETUP_FAILED`. The file is as it was.
+ */
+export async function rewrite(path: string, text: string): Promise<void> {
+  try {
+    const target = await targetOf(path)
+    await mkdir(dirname(target), { recursive: true })
+    const old = await stat(target).catch(unlessMissing)
+    const aside = `${target}.${process.pid}.new`
+    try {
+      // Closed to others until it has its owner. The flag refuses a file or link that is there.
+      const file = await open(aside, 'wx', 0o600)
+      try {
+        await file.writeFile(text)
+        if (old) await file.chown(old.uid, old.gid)
+        await file.chmod(old ? old.mode & 0o7777 : NEW_MODE)
+        // A rename may reach the disk before the text does.
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(aside, target)
+    } catch (error) {
+      await rm(aside, { force: true })
+      throw error
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new SandboxError('SANDBOX_SETUP_FAILED', `${path} cannot be written: ${reason}`, {
+      cause,
+      suggestion: 'It was left as it is',
+    })
+  }
+}
+
+async function targetOf(path: string): Promise<string> {
+  const found = await realpath(path).catch(unlessMissing)
+  if (found !== undefined) return found
+  const link = await readlink(path).catch(() => undefined)
+  // The engine could not read it either: the operator must say what it is for.
+  if (link !== undefined) throw new Error(`it is a link to ${link}, which is not there`)
+  return path
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+  throw error
+}
