@@ -1,5 +1,5 @@
 /** A value nested deeper is refused on either side: nobody could make text of it again. */
-export const MAX_JSON_DEPTH = 200
+const MAX_JSON_DEPTH = 200
 /** About 20 ms of parsing (measured, 50,000 different names). */
 const MAX_NAMES = 50_000
 /** About 10 ms of parsing (measured, 500,000 numbers). */
