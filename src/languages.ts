@@ -17,6 +17,8 @@ interface AgentDefinition {
   command: readonly string[]
   /** What is loaded. */
   agent: AgentProgram
+  /** Processes and threads that a program of it takes: measured 11 for Node, which has a spare besides. */
+  tasks: number
   /** A Python agent reaps as PID 1; Node cannot wait for children it did not start. */
   reaper: 'agent' | 'engine'
 }
@@ -70,11 +72,13 @@ export const AGENTS: Readonly<Record<AgentName, AgentDefinition>> = {
     agent: new AgentProgram(
       PYTHON_PARTS.map((part) => agentSource(`python/${part}.py`)).join('\n'),
     ),
+    tasks: 2,
     reaper: 'agent',
   },
   nodejs: {
     command: ['node', '-e', agentSource('nodejs/loader.cjs')],
     agent: new AgentProgram(nodejsProgram()),
+    tasks: 16,
     reaper: 'engine',
   },
 }

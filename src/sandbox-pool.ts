@@ -137,8 +137,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     const pool = this.#poolOf(language)
     const lease = await pool.acquire(check(AcquireCall, options, 'acquire'))
     const runtime = this.#launcher.runtime ?? 'unknown'
-    const program = this.#settings.languages.get(language)?.program
-    return new Sandbox(lease, { language, runtime, program })
+    const { program, maxPrograms } = this.#settings.languages.get(language) ?? {}
+    return new Sandbox(lease, { language, runtime, program, maxPrograms })
   }
 
   /** Every language as it stands. */

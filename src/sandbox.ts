@@ -8,6 +8,7 @@ import { CodeContexts } from './code/contexts.js'
 import { FileRuns } from './code/file-runs.js'
 import { codeResult } from './code/result.js'
 import { deadlineIn } from './deadline.js'
+import type { ExecRequest, RunRequest } from './agent/protocol.js'
 import type { LanguageProgram } from './defined-language.js'
 import { SandboxError, SandboxFileError } from './errors.js'
 import * as formats from './exec/format.js'
@@ -20,7 +21,9 @@ import type {
   RunCodeOptions,
   TextOutput,
 } from './exec/options.js'
+import type { ProgramLimits } from './exec/limits.js'
 import { Program } from './exec/program.js'
+import { ProgramTurns } from './exec/program-turns.js'
 import type { CodeResult, ExecResult } from './exec/result.js'
 import { handleOf } from './exec/start.js'
 import type { Lease, LeaseEnd, Released } from './lease.js'
@@ -41,6 +44,8 @@ export interface SandboxAbout {
   runtime: string
   /** How code becomes a program; absent where the agent itself runs it. */
   program?: LanguageProgram | undefined
+  /** How many programs may run at once; absent for any number. */
+  maxPrograms?: number | undefined
 }
 
 /** Code that runs, as `runCode()` gives it. */
@@ -76,6 +81,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   readonly signal: AbortSignal
   readonly #lease: Lease<Channel>
   readonly #fileRuns: FileRuns | undefined
+  readonly #turns: ProgramTurns
   readonly #processes = new Processes()
   readonly #contexts = new CodeContexts()
 
@@ -83,7 +89,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   constructor(lease: Lease<Channel>, about: SandboxAbout) {
     super(() => this.#use())
     this.#lease = lease
-    const { program } = about
+    const { program, maxPrograms = Infinity } = about
+    this.#turns = new ProgramTurns(maxPrograms)
     this.#fileRuns = program && new FileRuns(program, (...file) => this.writeFile(...file))
     this.name = lease.container.name
     this.signal = lease.signal
@@ -141,7 +148,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, maxOutputBytes } = rest
     const call = { entry, args, kwargs }
     const request = { op: 'run', code: calls.codeOf(code, 'call'), cwd, env, call } as const
-    const program = new Program(this.#use(), request, { timeoutMs, signal, maxOutputBytes })
+    const program = this.#run(request, { timeoutMs, signal, maxOutputBytes })
     const how = { format: formats.text, conclude: codeResult<string> }
     const result = await new ExecHandle(() => program, how)
     return callResult(result, program.output.records, schema ?? v.unknown())
@@ -209,7 +216,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
       const argv = calls.argvOf(command, 'exec')
       const program = check(calls.ExecCall, options, 'exec')
       const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS } = program
-      return new Program(this.#use(), { op: 'exec', argv, cwd, env }, { ...program, timeoutMs })
+      return this.#run({ op: 'exec', argv, cwd, env }, { ...program, timeoutMs })
     })
   }
 
@@ -283,9 +290,17 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
       const request = { op: 'run', code: text, context: found.about.id } as const
       return found.run((turn) => new Program(lease, request, { ...limits, ...turn }))
     }
+    if (this.#fileRuns) return this.#fileRuns.start(this.#use(), text, args ?? [], limits)
+    return this.#run({ op: 'run', code: text, cwd, env, args }, limits)
+  }
+
+  /** Runs a program when it is its turn. */
+  #run(request: RunRequest | ExecRequest, limits: ProgramLimits & { timeoutMs: number }): Program {
     const lease = this.#use()
-    if (this.#fileRuns) return this.#fileRuns.start(lease, text, args ?? [], limits)
-    return new Program(lease, { op: 'run', code: text, cwd, env, args }, limits)
+    return this.#turns.run(
+      limits.timeoutMs,
+      (after) => new Program(lease, request, { ...limits, after }),
+    )
   }
 
   #refuseWhereDefined(where: string): void {

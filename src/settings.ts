@@ -85,12 +85,20 @@ export interface SandboxPoolOptions {
    */
   cpus?: number | undefined
   /**
-   * Processes and threads of a container. Under gVisor, whose own threads count as well, the engine
-   * is given four times as many.
+   * Processes and threads of a container's programs. Under gVisor its own kernel bounds them, and the
+   * engine's limit leaves room for gVisor's threads.
    *
    * @default 128
    */
   pids?: number | undefined
+  /**
+   * How many programs may run at once in a lease. Others wait, and the wait counts in their `timeoutMs`;
+   * after half of that, or 5 s, they start all the same, since a program may wait for another. Processes
+   * in the background and contexts are not counted.
+   *
+   * @default a program for each 2 `pids` for Python, for each 16 for Node
+   */
+  maxPrograms?: number | undefined
   /**
    * Open files of a process.
    *
@@ -148,7 +156,10 @@ export interface SandboxPoolOptions {
   launchConcurrency?: number | undefined
 }
 
-type Limits = Omit<LaunchSpec, 'name' | 'image' | 'command' | 'runtime' | 'labels' | 'reaper'>
+type Limits = Omit<
+  LaunchSpec,
+  'userPids' | 'name' | 'image' | 'command' | 'runtime' | 'labels' | 'reaper'
+>
 
 /** One language as a pool keeps it. */
 export interface LanguagePlan {
@@ -160,6 +171,8 @@ export interface LanguagePlan {
   command: readonly string[]
   agent: AgentProgram
   reaper: LaunchSpec['reaper']
+  /** How many programs may run at once in a lease. */
+  maxPrograms: number
   /** How its code runs, where the agent does not run it itself. */
   program: LanguageProgram | undefined
 }
@@ -189,14 +202,19 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
     memory,
   )
   const profile = given.seccompProfile ?? profileOf(env)
+  const pids = given.pids ?? 128
   return {
-    languages: readLanguages(given.languages ?? { python: {}, nodejs: {} }, memoryBytes, env),
+    languages: readLanguages(
+      given.languages ?? { python: {}, nodejs: {} },
+      { memoryBytes, pids, maxPrograms: given.maxPrograms },
+      env,
+    ),
     runtime: given.runtime ?? env.SANDBOX_RUNTIME ?? 'auto',
     limits: {
       network: given.network ?? 'none',
       memoryBytes,
       cpus: given.cpus ?? 1,
-      pids: given.pids ?? 128,
+      pids,
       openFiles: given.openFiles ?? 1024,
       workspaceBytes: parseBytes('workspaceSize', given.workspaceSize ?? '64m'),
       tmpBytes: parseBytes('tmpSize', given.tmpSize ?? '32m'),
@@ -211,9 +229,10 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
 
 function readLanguages(
   languages: PoolLanguages,
-  memoryBytes: number,
+  limits: Pick<Limits, 'memoryBytes' | 'pids'> & Pick<SandboxPoolOptions, 'maxPrograms'>,
   env: SandboxEnvironment,
 ): Settings['languages'] {
+  const { memoryBytes, pids } = limits
   const plans = new Map<Language, LanguagePlan>()
   for (const [language, options] of Object.entries(languages)) {
     if (!options) continue
@@ -228,15 +247,20 @@ function readLanguages(
       ...(what.typescript && { typescript: true }),
       // The rest is for what runs, and for the tmpfs.
       contextBytes: Math.floor(memoryBytes / 4),
+      pids,
     }
-    const { images, agent, reaper, program } = what
+    const { images, agent, reaper, tasks, program } = what
     const command = [...what.command, JSON.stringify(config)]
-    plans.set(language, { size, max, images, command, agent, reaper, program })
+    const maxPrograms = limits.maxPrograms ?? Math.max(1, Math.floor(pids / tasks))
+    plans.set(language, { size, max, images, command, agent, reaper, maxPrograms, program })
   }
   return plans
 }
 
-type Plan = Omit<LanguagePlan, 'size' | 'max'> & { typescript?: true }
+type Plan = Omit<LanguagePlan, 'size' | 'max' | 'maxPrograms'> & {
+  tasks: number
+  typescript?: true
+}
 
 function planOfBuiltIn(
   language: string,

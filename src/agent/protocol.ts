@@ -123,6 +123,8 @@ export interface AgentConfig {
   typescript?: boolean
   /** What idle contexts may hold together. */
   contextBytes?: number
+  /** How many processes and threads the programs may have. */
+  pids?: number
 }
 
 interface Surroundings {

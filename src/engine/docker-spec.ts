@@ -58,6 +58,9 @@ export function createBody(spec: LaunchSpec) {
       Ulimits: [
         { Name: 'nofile', Soft: spec.openFiles, Hard: spec.openFiles },
         { Name: 'core', Soft: 0, Hard: 0 },
+        ...(spec.userPids === undefined
+          ? []
+          : [{ Name: 'nproc', Soft: spec.userPids, Hard: spec.userPids }]),
       ],
       LogConfig: { Type: 'none', Config: {} },
     },

@@ -16,7 +16,13 @@ export interface LaunchSpec {
   network: string
   memoryBytes: number
   cpus: number
+  /** Processes and threads that the engine counts. */
   pids: number
+  /**
+   * Processes and threads of one user, as the runtime counts them inside. Only for a runtime that has
+   * a kernel of its own: the host's kernel counts this limit over all containers together.
+   */
+  userPids?: number
   openFiles: number
   workspaceBytes: number
   tmpBytes: number

@@ -79,6 +79,7 @@ export const PoolSettings = v.strictObject({
   memory: v.optional(v.string()),
   cpus: v.optional(v.pipe(v.number(), v.finite('a number'), v.minValue(0.01, '0.01 or more'))),
   pids: v.optional(v.pipe(v.number(), v.integer(), v.minValue(16))),
+  maxPrograms: v.optional(Positive),
   openFiles: v.optional(v.pipe(v.number(), v.integer(), v.minValue(64))),
   workspaceSize: v.optional(v.string()),
   tmpSize: v.optional(v.string()),

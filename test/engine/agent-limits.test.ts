@@ -18,7 +18,8 @@ const MIB = 1024 * 1024
 const CREDIT = 256 * MIB
 const inProcess = places.filter(({ where }) => where === 'process')
 const inContainers = places.filter(({ where }) => where !== 'process')
-/** gVisor's cgroups are outside of the container: its agent cannot see what was refused. */
+/** gVisor's cgroups are outside of the container: its agent sees less of what was refused. */
+const underGvisor = places.filter(({ where }) => where === 'runsc')
 const underRunc = places.filter(({ where }) => where === 'runc')
 
 /** Opens a request that takes long, and others right behind it: says where these were answered. */
@@ -168,6 +169,20 @@ describe.each(underRunc)('what the kernel refuses programs of a $language agent'
     const { done } = await folder.agent.ask(sh('head -c 100M /dev/zero > big; exit 0'))
     expect(done.exitCode).toBe(0)
     expect(done.cause ?? null).toBeNull()
+  })
+})
+
+describe.each(underGvisor)('what gVisor refuses programs of a $language agent', (place) => {
+  it('is told as the cause if they say it: pids', async () => {
+    const { agent } = await ownFolderOfTest(place)
+    // It is no cause while there is room: the text is of any errno that is EAGAIN.
+    const said = await agent.ask(sh('echo Resource temporarily unavailable >&2; exit 1'))
+    expect(said.done.cause ?? null).toBeNull()
+    const refused = await agent.ask(
+      sh('i=0; while [ $i -lt 200 ]; do sleep 300 & i=$((i+1)); done'),
+    )
+    expect(refused.done).toMatchObject({ exitCode: 2, cause: 'pids' })
+    expect((await agent.ask(sh('echo well'))).stdout.toString()).toBe('well\n')
   })
 })
 

@@ -45,7 +45,7 @@ describe.each(runtimes)('options under %s', (runtime) => {
       Memory: 192 * MIB,
       MemorySwap: 192 * MIB,
       NanoCpus: 5e8,
-      PidsLimit: runtime === 'runsc' ? 256 : 64,
+      PidsLimit: runtime === 'runsc' ? 64 * 16 + 128 : 64,
       ShmSize: 2 * MIB,
     })
     expect(inspected.HostConfig.Tmpfs?.['/workspace']).toContain(`size=${8 * MIB}`)

@@ -42,12 +42,13 @@ describe.each(places)('a $language container under $runtime', ({ runtime, langua
       MemorySwap: 256 * MIB,
       NanoCpus: 1e9,
       // gVisor's own threads count too.
-      PidsLimit: runtime === 'runsc' ? 512 : 128,
+      PidsLimit: runtime === 'runsc' ? 2176 : 128,
       ShmSize: 16 * MIB,
       LogConfig: { Type: 'none' },
       Ulimits: [
         { Name: 'nofile', Soft: 1024, Hard: 1024 },
         { Name: 'core', Soft: 0, Hard: 0 },
+        ...(runtime === 'runsc' ? [{ Name: 'nproc', Soft: 128, Hard: 128 }] : []),
       ],
     })
     const { CapAdd } = v.parse(Added, HostConfig)

@@ -146,8 +146,8 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
   it('a fork bomb: pids', () =>
     attack(async (sandbox) => {
       const { killedBy } = await sandbox.runCode(programs.forks, { timeoutMs: 10_000 })
-      // Under gVisor the limit counts its own threads too, and it does not survive reaching it.
-      const accepted = runtime === 'runc' ? ['pids'] : ['pids', 'crash', 'timeout', 'oom']
+      // Under gVisor 128 processes of Python take more memory than there is.
+      const accepted = runtime === 'runc' ? ['pids'] : ['pids', 'oom']
       expect(accepted).toContain(killedBy)
     }))
 

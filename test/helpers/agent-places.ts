@@ -140,9 +140,9 @@ async function launchContainer(
     if (!(await engine.hasImage(image))) continue
     const name = `sandbox_${language}_1.${++launched}_${owner}`
     const labels = { [OWNER_LABEL]: owner }
-    // gVisor's own threads count too.
-    const pids = runtime === 'runsc' ? 512 : 128
-    return engine.launch({ ...LIMITS, pids, name, image, runtime, command, reaper, labels })
+    // gVisor's own threads count too, and it bounds the programs itself.
+    const pids = runtime === 'runsc' ? { pids: 2176, userPids: 128 } : { pids: 128 }
+    return engine.launch({ ...LIMITS, ...pids, name, image, runtime, command, reaper, labels })
   }
   throw new Error(`the engine has no image for ${language}: looked for ${images.join(', ')}`)
 }

@@ -161,11 +161,11 @@ describe('the languages of a pool', () => {
     const bash = defineLanguage({ ...BASH, preload: ['json'], env: { A: '1' } })
     const languages = { python: { preload: ['numpy'] }, nodejs: {}, typescript: {}, bash }
     const settings = readSettings({ languages, memory: '100m' }, {})
-    const contextBytes = 25 * MIB
-    expect(configOf(settings, 'python')).toEqual({ preload: ['numpy'], contextBytes })
-    expect(configOf(settings, 'nodejs')).toEqual({ contextBytes })
-    expect(configOf(settings, 'typescript')).toEqual({ typescript: true, contextBytes })
-    expect(configOf(settings, 'bash')).toEqual({ preload: ['json'], contextBytes })
+    const limits = { contextBytes: 25 * MIB, pids: 128 }
+    expect(configOf(settings, 'python')).toEqual({ preload: ['numpy'], ...limits })
+    expect(configOf(settings, 'nodejs')).toEqual(limits)
+    expect(configOf(settings, 'typescript')).toEqual({ typescript: true, ...limits })
+    expect(configOf(settings, 'bash')).toEqual({ preload: ['json'], ...limits })
     const command = expect.arrayContaining([...AGENTS.python.command])
     expect(settings.languages.get('bash')).toMatchObject({
       command,

@@ -56,6 +56,37 @@ function counter([name, ...files]) {
   return 0
 }
 
+/** gVisor's kernel refuses and does not count: there it is found out as well as it can be. */
+const isCounted = COUNTERS.pids.slice(1).some((file) => fs.existsSync(file))
+const REFUSED = [
+  'Resource temporarily unavailable',
+  "can't start new thread",
+  'Cannot fork',
+  'EAGAIN',
+]
+
+/** Whether a program was refused a process or thread, when it has just said this. */
+function isRefusal(said) {
+  return REFUSED.some((word) => said.includes(word)) && isCrowded()
+}
+
+function isCrowded() {
+  return !isCounted && countThreads() >= PIDS
+}
+
+function countThreads() {
+  let total = 0
+  for (const name of fs.readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      total += fs.readdirSync(`/proc/${name}/task`).length
+    } catch {
+      continue
+    }
+  }
+  return total
+}
+
 const counts = new Map(Object.entries(COUNTERS).map(([cause, where]) => [cause, counter(where)]))
 
 /** What the kernel refused a program, if that is why it failed. */
@@ -66,6 +97,7 @@ function findCause() {
     if (count > counts.get(cause)) found ??= cause
     counts.set(cause, count)
   }
+  if (!found && isCrowded()) return 'pids'
   return found ?? (isFull(WORKSPACE) || isFull('/tmp') ? 'disk' : null)
 }
 

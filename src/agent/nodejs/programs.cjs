@@ -85,6 +85,8 @@ class Program {
       new Outlet(id, STDOUT, child.pipes.stdout),
       new Outlet(id, STDERR, child.pipes.stderr),
     ]
+    this.wasRefused = false
+    if (!isCounted) this.outlets[STDERR - 1].look = (said) => (this.wasRefused ||= isRefusal(said))
     if (child.records) {
       this.outlets.push(child.records.follow(id, ...this.outlets))
       child.records.hear = (tag, message) => this.hear(tag, message)
@@ -131,6 +133,7 @@ class Program {
     this.inlet.socket.destroy()
     for (const outlet of this.outlets) outlet.last()
     this.exit.usage = { cpuMs: this.usedMs() } // the last records have it
+    if (this.wasRefused && exitCode !== 0) this.exit.cause ??= 'pids'
     this.finish()
   }
 
@@ -208,9 +211,13 @@ class Outlet {
     socket.resume()
   }
 
+  /** Called with what it takes. */
+  look() {}
+
   take(data) {
     this.queue.push(data)
     this.taken += data.length
+    this.look(data)
   }
 
   grant(amount) {

@@ -68,6 +68,7 @@ class Outlet:
     def __init__(self, program, channel, fd):
         self.program, self.agent, self.channel, self.fd = program, program.agent, channel, fd
         self.budget, self.sent, self.tail, self.over = 0, 0, None, False
+        self.look = None  # called with what the program says
         os.set_blocking(fd, False)
 
     def grant(self, amount):
@@ -92,9 +93,12 @@ class Outlet:
 
     def read(self, size):
         try:
-            return os.read(self.fd, size)
+            data = os.read(self.fd, size)
         except BlockingIOError:
             return None
+        if self.look:
+            self.look(data)
+        return data
 
     def send(self, data):
         self.budget -= len(data)

@@ -44,6 +44,13 @@ NOBODY = 65534
 CONFIG = from_json(sys.argv[1]) if len(sys.argv) > 1 else {}
 WORKSPACE = CONFIG.get('workspace', '/workspace')
 CONTEXT_BYTES = CONFIG.get('contextBytes', 64 * 1024 * 1024)
+PIDS = CONFIG.get('pids', 128)
+REFUSED = (
+    b'Resource temporarily unavailable',
+    b"can't start new thread",
+    b'Cannot fork',
+    b'EAGAIN',
+)
 COUNTERS = {
     'oom': ('oom_kill', '/sys/fs/cgroup/memory.events', '/sys/fs/cgroup/memory/memory.oom_control'),
     'pids': ('max', '/sys/fs/cgroup/pids.events', '/sys/fs/cgroup/pids/pids.events'),

@@ -77,6 +77,18 @@ def counter(cause):
     return 0
 
 
+def threads():
+    """How many there are in the container."""
+    total = 0
+    for name in os.listdir('/proc'):
+        if name.isdigit():
+            try:
+                total += len(os.listdir('/proc/%s/task' % name))
+            except OSError:
+                continue
+    return total
+
+
 def is_full(folder):
     try:
         return os.statvfs(folder).f_bavail == 0
@@ -89,6 +101,15 @@ class Verdicts:
 
     def __init__(self):
         self.counts = {cause: counter(cause) for cause in COUNTERS}
+        # gVisor's kernel refuses and does not count: there it is found out as well as it can be.
+        self.is_counted = any(os.path.exists(file) for file in COUNTERS['pids'][1:])
+
+    def is_refusal(self, said):
+        """Whether a program was refused a process or thread, when it has just said this."""
+        return any(word in said for word in REFUSED) and self.is_crowded()
+
+    def is_crowded(self):
+        return not self.is_counted and threads() >= PIDS
 
     def of(self, status, usage):
         killer = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
@@ -109,4 +130,6 @@ class Verdicts:
             if count > self.counts[cause]:
                 found = found or cause
             self.counts[cause] = count
+        if not found and self.is_crowded():
+            return 'pids'
         return found or ('disk' if is_full(WORKSPACE) or is_full('/tmp') else None)

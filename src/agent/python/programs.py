@@ -4,12 +4,14 @@ class Program:
     def __init__(self, agent, pid, stdin, stdout, stderr, sockets):
         self.agent, self.pid, self.id, self.exit = agent, pid, 0, None
         self.context = None
-        self.cpu_before, self.is_overdue = 0, False
+        self.cpu_before, self.is_overdue, self.was_refused = 0, False, False
         self.awaits = b''  # what its socket may say beside records
         self.inlet = Inlet(self, stdin)
         self.pipes = [Outlet(self, STDOUT, stdout), Outlet(self, STDERR, stderr)]
         self.records = Records(self, *sockets)
         self.outlets = self.pipes + [self.records]
+        if not agent.verdicts.is_counted:
+            self.pipes[1].look = self.listen
 
     def serve(self, waiting):
         """Gives it its code, or what it becomes."""
@@ -63,6 +65,9 @@ class Program:
         if self.exit is None:
             kill_tree(self.pid, number)
 
+    def listen(self, said):
+        self.was_refused = self.was_refused or self.agent.verdicts.is_refusal(said)
+
     def end_overdue(self):
         self.is_overdue = True
         self.signal(signal.SIGKILL)
@@ -77,6 +82,8 @@ class Program:
         self.inlet.close()
         for outlet in self.outlets:
             outlet.last()
+        if self.was_refused and self.exit['exitCode'] != 0 and not self.exit.get('cause'):
+            self.exit['cause'] = 'pids'
         self.finish()
 
     def finish(self):
