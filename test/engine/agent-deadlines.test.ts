@@ -1,10 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { Kind } from '../../src/agent/protocol.js'
 import { run, sh } from '../helpers/agent-folder.js'
-import { agentOfTest, isSlow, places, useFolders } from '../helpers/agent-places.js'
+import {
+  agentOfTest,
+  isSlow,
+  ownFolderOfTest,
+  places,
+  useFolders,
+} from '../helpers/agent-places.js'
 import { until } from '../helpers/until.js'
 
 const ENDLESS = { python: 'while True: pass', nodejs: 'for (;;);' }
+/** More than may be sent without credit. */
+const MUCH = { python: 'print("x" * 400_000)', nodejs: 'console.log("x".repeat(400_000))' }
 /** The processor time of its process when its code begins, in milliseconds. */
 const CPU_SO_FAR = {
   python: 'import time; print(time.process_time() * 1000)',
@@ -47,6 +55,23 @@ describe.each(places)('a $language agent whose host does nothing, $where', (plac
     })
     expect(done).toMatchObject(killed)
     expect((await context.answer()).done).toMatchObject(killed)
+  })
+
+  it('ends a context whose output is not taken in time, and goes on', async () => {
+    const folder = await ownFolderOfTest(place)
+    const { agent } = folder
+    const context = agent.open({ op: 'open', context: 'c' })
+    await context.wait('it is open', () => context.started !== undefined)
+    const request = { ...run(MUCH[place.language]), context: 'c', timeoutMs: 100 }
+    const call = agent.open(request, { pay: false })
+    await until('its process is gone', async () => {
+      return (await folder.alive(context.started?.pid)).length === 0
+    })
+    call.grant(1024 * 1024)
+    // The code was over, and said so: that counts.
+    expect((await call.answer()).done).toMatchObject({ exitCode: 0 })
+    expect((await context.answer()).done).toMatchObject(killed)
+    expect((await agent.ask(sh('echo well'))).stdout.toString()).toBe('well\n')
   })
 
   it('refuses a time that is none', async () => {

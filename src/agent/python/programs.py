@@ -94,7 +94,8 @@ class Program:
         self.context.opened()
 
     def end_turn(self, code, micros):
-        self.context.idle()
+        if self.exit is None:  # else it was killed before the host took the output
+            self.context.idle()
         usage = {'cpuMs': micros / 1000}
         self.agent.done(self.id, {'exitCode': code, 'signal': None, 'usage': usage})
 
