@@ -21,7 +21,7 @@ import type { SizeBounds } from './warm-size.js'
 import { defaultMax, WarmSize } from './warm-size.js'
 
 /** Launches and removals get this long to end after the last lease, if the deadline is over. */
-const LAST_REMOVALS_MS = 1000
+export const LAST_REMOVALS_MS = 1000
 
 /**
  * Warm containers of one language. Knows neither Docker nor HTTP.

@@ -84,7 +84,7 @@ describe('an image that is not there', () => {
     })
     await docker.getImage('hono-sandbox/python:bookworm').tag({ repo, tag: 'late' })
     onTestFinished(async () => {
-      await pool.close({ deadlineMs: 0 })
+      await pool.close({ deadlineMs: 10_000 })
       await docker.getImage(image).remove()
     })
     await until('it is found', () => pool.stats().python?.idle === 1)
