@@ -60,7 +60,7 @@ export interface StartReport {
 /** What an acquire may be given. */
 export interface AcquireOptions {
   /**
-   * How long to wait in the queue, in milliseconds.
+   * How long to wait in the queue, in milliseconds. With 0 a caller gets what is idle, or is refused.
    *
    * @default 10_000
    */

@@ -144,7 +144,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
       await this.close({ deadlineMs: 0 })
       throw lasting
     }
-    for (const [language, { ready, errors }] of reports) this.#warnOfEmpty(language, ready, errors)
+    for (const [language, report] of reports) this.#warnOfEmpty(language, report)
     return Object.fromEntries(reports)
   }
 
@@ -224,32 +224,22 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     this.#letGo()
   }
 
-  /** Emits an event, and looks after the failures: what they leave behind, and that somebody hears. */
+  /** Emits an event, and looks after failures: what they leave behind, and that somebody hears. */
   #take(language: Language, event: PoolEvent): void {
     const isHeard = this.#emit(language, event)
-    // What fails during the start is in its report.
-    const isTold = isHeard || this.#isStarting
-    const { type, name } = event
-    if (type === 'launched') this.#warnings.succeeded(language, 'launch')
-    if (type === 'removed') this.#warnings.succeeded(language, 'removal')
-    if (type === 'launchFailed') {
+    if (event.type === 'launchFailed' || event.type === 'removeFailed') {
       this.#sweeper.failed()
-      const what = `a ${language} sandbox could not be launched, the pool keeps trying`
-      if (!isTold) this.#warnings.failed(language, 'launch', event.error, what)
+      // What fails during the start is in its report.
+      if (isHeard || this.#isStarting) return
     }
-    if (type === 'removeFailed') {
-      this.#sweeper.failed()
-      const what = `${name} could not be removed`
-      if (!isTold) this.#warnings.failed(language, 'removal', event.error, what)
-    }
+    this.#warnings.take(language, event)
   }
 
   /** A server that comes up without a single sandbox must not be silent about it. */
-  #warnOfEmpty(language: Language, ready: number, [error]: readonly SandboxError[]): void {
-    const isTold = this.isClosing || this.listenerCount('launchFailed') > 0
-    if (ready > 0 || !error || isTold) return
-    const what = `there is no ${language} sandbox yet, the pool keeps trying`
-    this.#warnings.failed(language, 'launch', error, what)
+  #warnOfEmpty(language: Language, { ready, errors: [error] }: StartReport): void {
+    const isHeard = this.listenerCount('launchFailed') > 0
+    if (ready > 0 || !error || isHeard || this.isClosing) return
+    this.#warnings.startedEmpty(language, error)
   }
 
   #isLaunching(name: string): boolean {

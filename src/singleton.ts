@@ -83,7 +83,8 @@ export function getSandboxes(): SandboxPool {
 
 /**
  * Closes the process's pool: no new lease, running ones get until `deadlineMs` (10 seconds by
- * default), then every container is removed. Does nothing where there is none.
+ * default), then every container is removed. Resolves about a second after the deadline at the latest.
+ * Does nothing if there is no pool.
  *
  * @example
  * ```ts
