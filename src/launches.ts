@@ -70,7 +70,7 @@ export class Launches<T extends Pooled> {
         timeoutMs,
         launching.then((failure) => ({ failure })),
       )
-      return outcome ? outcome.failure : notUp(this.#options.language, timeoutMs)
+      return outcome ? outcome.failure : notUp(this.#options.language)
     })
     return (await Promise.all(launches)).filter((error) => error !== undefined)
   }

@@ -61,8 +61,8 @@ export class Refusals {
 }
 
 /** Why a container is missing in the report of a start that waits no longer. */
-export function notUp(language: string, timeoutMs: number): SandboxError {
-  const message = `a ${language} sandbox was not up within ${timeoutMs} ms`
+export function notUp(language: string): SandboxError {
+  const message = `a ${language} sandbox was not up within startTimeoutMs`
   return new SandboxError('SANDBOX_WAIT_TIMEOUT', `${message}; the pool goes on launching`)
 }
 
