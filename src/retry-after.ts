@@ -4,8 +4,8 @@ import { REPLACE_MS } from './sizing.js'
 /** A lease is assumed to last this long until one has ended. */
 const HOLD_GUESS_MS = 300
 /**
- * Returns are promised this far ahead. Refused callers may never come back, and a flood of them must
- * not keep away those that do.
+ * At most so many returns are promised after the queue, and none later than this. Refused callers may
+ * never come back, and a flood of them must not keep away those that do.
  */
 const MOST_PROMISED = 1000
 const LONGEST_MS = 600_000
@@ -50,7 +50,7 @@ export class RetryAfter {
     // Callers in the queue are served or leave; the first return is due after them.
     const ahead = Math.max(this.#promised, Math.min(size, lastLeavesInMs / slotMs))
     const dueMs = (ahead + 1) * slotMs
-    const longestMs = Math.min(LONGEST_MS, MOST_PROMISED * slotMs)
+    const longestMs = Math.min(LONGEST_MS, (size + MOST_PROMISED) * slotMs)
     // There is no time of its own left: the rest are spread by chance.
     if (dueMs > longestMs) return Math.ceil(longestMs * (0.5 + Math.random() / 2))
     this.#promised = ahead + 1

@@ -153,10 +153,11 @@ describe('RetryAfter', () => {
   it('spreads a flood of refusals within bounds', () => {
     const { next } = known()
     const told = Array.from({ length: 20_000 }, () => next(100)).slice(1000)
-    expect(Math.max(...told)).toBeLessThanOrEqual(55_556)
-    expect(Math.min(...told)).toBeGreaterThanOrEqual(27_778)
+    // 1100 times 56 ms, and half of it.
+    expect(Math.max(...told)).toBeLessThanOrEqual(61_112)
+    expect(Math.min(...told)).toBeGreaterThanOrEqual(30_555)
     expect(new Set(told).size).toBeGreaterThan(5000)
-    vi.advanceTimersByTime(55_600)
+    vi.advanceTimersByTime(61_200)
     expect(next(0)).toBe(56)
   })
 })
