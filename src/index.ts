@@ -5,7 +5,14 @@ export { defineLanguage } from './defined-language.js'
 export type { DefinedLanguage, LanguageProgram } from './defined-language.js'
 export { createDockerEngine } from './engine/docker.js'
 export type { DockerEngineOptions } from './engine/docker.js'
-export type { Container, ContainerExit, Engine, LaunchSpec, PullOptions } from './engine/engine.js'
+export type {
+  Container,
+  ContainerExit,
+  Engine,
+  LaunchSpec,
+  PullOptions,
+  SweepOptions,
+} from './engine/engine.js'
 export { SandboxError, SandboxFileError } from './errors.js'
 export type { SandboxErrorCode, SandboxErrorOptions } from './errors.js'
 export { ExecHandle } from './exec/handle.js'

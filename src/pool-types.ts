@@ -7,6 +7,11 @@ export interface Pooled {
   readonly name: string
   /** Settles when it is dead, however it died. */
   readonly exited: Promise<unknown>
+  /**
+   * `false` if it has not answered the last time it was asked: it is not counted as ready, and is lent
+   * only if there is no other. `undefined` counts as `true`.
+   */
+  readonly isResponsive?: boolean | undefined
   remove(): Promise<void>
 }
 
@@ -30,7 +35,7 @@ export interface PoolStats {
   size: number
   /** How many may live at once, launching and dying ones included. */
   max: number
-  /** How many can serve: idle and leased. */
+  /** How many can serve: idle and leased, without those that do not answer. */
   ready: number
   idle: number
   leased: number
@@ -48,14 +53,14 @@ export interface PoolStats {
 export interface StartReport {
   ready: number
   total: number
-  /** One for each that failed; the pool keeps trying. */
+  /** One for each that failed or was not up in time; the pool keeps trying. */
   errors: readonly SandboxError[]
 }
 
 /** What an acquire may be given. */
 export interface AcquireOptions {
   /**
-   * How long to wait in the queue, in milliseconds.
+   * How long to wait in the queue, in milliseconds. With 0 a caller gets what is idle, or is refused.
    *
    * @default 10_000
    */

@@ -1,11 +1,9 @@
-import { MovingAverage } from './average.js'
 import { Backoff } from './backoff.js'
-import { aborted, within } from './deadline.js'
+import { within } from './deadline.js'
 import type { SandboxError } from './errors.js'
 import { Launches } from './launches.js'
-import type { Released } from './lease.js'
-import { Lease } from './lease.js'
-import { Names } from './names.js'
+import type { Lease, Released } from './lease.js'
+import { Leases } from './leases.js'
 import type {
   AcquireOptions,
   Pooled,
@@ -16,13 +14,14 @@ import type {
 } from './pool-types.js'
 import { Refusals } from './refusals.js'
 import { Removals } from './removals.js'
+import { firstToGo, firstToLend, isResponsive } from './responsive.js'
+import { RetryAfter } from './retry-after.js'
 import { Waiters } from './waiters.js'
 import type { SizeBounds } from './warm-size.js'
 import { defaultMax, WarmSize } from './warm-size.js'
 
-const ACQUIRE_TIMEOUT_MS = 10_000
-/** What a lease is taken to last until one has ended. */
-const HOLD_GUESS_MS = 1000
+/** Launches and removals get this long to end after the last lease, if the deadline is over. */
+export const LAST_REMOVALS_MS = 1000
 
 /**
  * Warm containers of one language. Knows neither Docker nor HTTP.
@@ -35,30 +34,33 @@ export class Pool<T extends Pooled> {
   readonly #options: PoolOptions<T>
   readonly #warm: WarmSize
   #max: number
-  readonly #names: Names
   readonly #refusals: Refusals
   readonly #waiters = new Waiters<Lease<T>>()
   readonly #idle = new Set<T>()
-  readonly #leases = new Map<T, Lease<T>>()
+  readonly #leases: Leases<T>
   readonly #launches: Launches<T>
   readonly #removals = new Removals({
     onEvent: (event) => this.#tell(event),
     onSettled: () => this.#refill(),
   })
+  readonly #retryAfter: RetryAfter
   readonly #backoff = new Backoff(() => this.#refill())
   readonly #closing = new AbortController()
-  readonly #holdMs = new MovingAverage()
   #closed: Promise<void> | undefined
 
   constructor(options: PoolOptions<T>) {
     this.#options = options
     this.#warm = new WarmSize(options.size, () => this.#trim())
     this.#max = options.max
-    this.#names = new Names(options.language, options.suffix)
     this.#refusals = new Refusals(options.language)
+    this.#leases = new Leases({
+      ttlMs: options.leaseTtlMs,
+      onEnd: (lease, heldMs) => this.#takeBack(lease, heldMs),
+    })
     this.#launches = new Launches({
+      language: options.language,
+      suffix: options.suffix,
       launch: options.launch,
-      names: this.#names,
       signal: this.#closing.signal,
       onLaunched: (container, tookMs) => {
         this.#backoff.succeeded()
@@ -72,16 +74,23 @@ export class Pool<T extends Pooled> {
       },
       onSettled: () => this.#refill(),
     })
+    this.#retryAfter = new RetryAfter({
+      launch: this.#launches.tookMs,
+      hold: this.#leases.heldMs,
+      removal: this.#removals.tookMs,
+    })
   }
 
-  /** Launches what is kept warm and tells how many came up. Those that did not are tried again. */
-  async start(): Promise<StartReport> {
+  /**
+   * Launches what is kept warm and tells how many came up within the time. Those that failed are
+   * tried again, those that take longer go on.
+   */
+  async start(timeoutMs = 30_000): Promise<StartReport> {
     if (this.#isClosed) throw this.#refusals.closed()
     const total = this.#warm.now
     const missing = Math.min(total, this.#max) - this.#live
-    const launches = Array.from({ length: missing }, () => this.#launches.begin())
-    const failures = (await Promise.all(launches)).filter((error) => error !== undefined)
-    return { ready: this.#idle.size + this.#leases.size, total, errors: failures }
+    const errors = await this.#launches.beginAll(missing, timeoutMs)
+    return { ready: this.stats().ready, total, errors }
   }
 
   /**
@@ -90,13 +99,11 @@ export class Pool<T extends Pooled> {
    * @throws SandboxError `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_ACQUIRE_ABORTED`,
    * `SANDBOX_CLOSED`; and at once, why there is none, where nothing is alive and launches fail.
    */
-  async acquire({ timeoutMs = ACQUIRE_TIMEOUT_MS, signal }: AcquireOptions = {}): Promise<
-    Lease<T>
-  > {
+  async acquire({ timeoutMs = 10_000, signal }: AcquireOptions = {}): Promise<Lease<T>> {
     if (this.#isClosed) throw this.#refusals.closed()
     if (signal?.aborted) throw this.#refusals.aborted(signal.reason)
     this.#warm.arrived()
-    const [idle] = this.#idle
+    const idle = firstToLend(this.#idle)
     // One that came up this instant belongs to whoever waits already.
     if (idle && this.#waiters.size === 0) {
       const lease = this.#lend(idle)
@@ -106,13 +113,16 @@ export class Pool<T extends Pooled> {
     const hopeless = this.#hopeless()
     if (hopeless) throw hopeless
     if (this.#waiters.size >= this.#options.maxWaiting) {
-      throw this.#refusals.queueFull(this.#waiters.size, this.#retryAfterMs)
+      const retryAfterMs = this.#retryAfter.next(this.#max, this.#waiters)
+      throw this.#refusals.queueFull(this.#waiters.size, retryAfterMs)
     }
     const waiting = this.#waiters.add({
       timeoutMs,
       signal,
-      onTimeout: () =>
-        this.#refusals.timedOut(timeoutMs, this.#retryAfterMs, this.#backoff.lastError),
+      onTimeout: () => {
+        const retryAfterMs = this.#retryAfter.next(this.#max, this.#waiters)
+        return this.#refusals.timedOut(timeoutMs, retryAfterMs, this.#backoff.lastError)
+      },
       onAbort: (reason) => this.#refusals.aborted(reason),
     })
     this.#refill()
@@ -126,20 +136,25 @@ export class Pool<T extends Pooled> {
     return {
       size: this.#warm.now,
       max: this.#max,
-      ready: this.#idle.size + this.#leases.size,
+      ready: [...this.#idle, ...this.#leases.containers].filter(isResponsive).length,
       idle: this.#idle.size,
       leased: this.#leases.size,
       starting: this.#launches.starting,
       recycling: this.#removals.size,
       waiting: this.#waiters.size,
-      holdMs: Math.round(this.#holdMs.value ?? 0),
+      holdMs: Math.round(this.#leases.heldMs.value ?? 0),
       lastError: this.#backoff.lastError,
     }
   }
 
   /** Whether a container of this name can serve. */
   isRunning(name: string): boolean {
-    return [...this.#idle, ...this.#leases.keys()].some((container) => container.name === name)
+    return [...this.#idle, ...this.#leases.containers].some((container) => container.name === name)
+  }
+
+  /** Whether the launch of a container of this name is under way. */
+  isLaunching(name: string): boolean {
+    return this.#launches.has(name)
   }
 
   /** Changes how many are kept warm, and the cap. Leased ones above it go when their lease ends. */
@@ -151,7 +166,9 @@ export class Pool<T extends Pooled> {
   }
 
   /**
-   * Refuses new callers, gives leases until the deadline to end, removes everything. Idempotent.
+   * Refuses new callers, gives leases until the deadline to end, removes everything. Resolves a second
+   * after the deadline at the latest: what is not known to be gone by then is told as `removeFailed`.
+   * Idempotent.
    */
   close({ deadlineMs = 10_000 }: { deadlineMs?: number } = {}): Promise<void> {
     this.#closed ??= this.#close(deadlineMs)
@@ -173,8 +190,9 @@ export class Pool<T extends Pooled> {
 
   /** Hands idle containers to waiters in line, then launches what is wanted and allowed. */
   #refill(): void {
-    for (const container of this.#idle) {
-      if (this.#waiters.size === 0) break
+    while (this.#waiters.size > 0) {
+      const container = firstToLend(this.#idle)
+      if (!container) break
       this.#waiters.settleFirst(this.#lend(container))
     }
     if (this.#isClosed || this.#backoff.isWaiting) return
@@ -193,7 +211,7 @@ export class Pool<T extends Pooled> {
   }
 
   #died(container: T): void {
-    const lease = this.#leases.get(container)
+    const lease = this.#leases.of(container)
     const wasIdle = this.#idle.delete(container)
     if (!lease && !wasIdle) return
     this.#tell({ type: 'crashed', name: container.name })
@@ -210,21 +228,13 @@ export class Pool<T extends Pooled> {
 
   #lend(container: T): Lease<T> {
     this.#idle.delete(container)
-    const since = performance.now()
-    const lease: Lease<T> = new Lease(container, () => {
-      clearTimeout(ttl)
-      return this.#takeBack(lease, performance.now() - since)
-    })
-    const ttl = setTimeout(() => lease.end('ttl'), this.#options.leaseTtlMs).unref()
-    this.#leases.set(container, lease)
+    const lease = this.#leases.begin(container)
     this.#tell({ type: 'acquired', name: container.name })
     return lease
   }
 
   #takeBack(lease: Lease<T>, heldMs: number): Released {
     const { container } = lease
-    this.#leases.delete(container)
-    this.#holdMs.add(heldMs)
     const isSurplus = this.#staying >= this.#max
     const released = lease.isUsed || this.#isClosed || isSurplus ? 'recreated' : 'returned'
     if (released === 'returned') this.#idle.add(container)
@@ -241,35 +251,36 @@ export class Pool<T extends Pooled> {
   }
 
   #recycle(container: T): void {
-    this.#names.giveBack(container.name)
+    this.#idle.delete(container)
+    this.#launches.freeSlot(container.name)
     this.#removals.begin(container)
   }
 
   /** Removes idle containers above the size, or above the cap. */
   #trim(): void {
-    for (const container of this.#idle) {
+    for (const container of firstToGo(this.#idle)) {
       const isWanted = this.#idle.size <= this.#warm.now + this.#waiters.size
       // Those that are going already must not take the warm ones with them.
       if (isWanted && this.#staying <= this.#max) return
-      this.#idle.delete(container)
       this.#recycle(container)
     }
   }
 
   async #close(deadlineMs: number): Promise<void> {
+    const deadline = performance.now() + deadlineMs
     this.#closing.abort(this.#refusals.closed())
     this.#waiters.rejectAll(() => this.#refusals.closed())
     this.#backoff.stop()
     this.#warm.stop()
-    for (const container of this.#idle) {
-      this.#idle.delete(container)
-      this.#recycle(container)
-    }
-    const leases = [...this.#leases.values()]
-    await within(deadlineMs, Promise.all(leases.map(({ signal }) => aborted(signal))))
-    for (const lease of this.#leases.values()) lease.end('closed')
-    await this.#launches.settled()
-    await this.#removals.settled()
+    for (const container of this.#idle) this.#recycle(container)
+    await within(deadlineMs, this.#leases.ended())
+    this.#leases.endAll('closed')
+    const leftMs = Math.max(LAST_REMOVALS_MS, deadline - performance.now())
+    await within(
+      leftMs,
+      this.#launches.settled().then(() => this.#removals.settled()),
+    )
+    this.#removals.giveUp(this.#launches.names)
   }
 
   /** Why waiting makes no sense, if so. */
@@ -278,12 +289,6 @@ export class Pool<T extends Pooled> {
     // After the pause a caller is what tries again, where none are kept warm.
     const isTrying = this.#launches.starting > 0 || this.#backoff.isWaiting
     return isAlive || !isTrying ? undefined : this.#refusals.hopeless(this.#backoff)
-  }
-
-  /** When a place in line may be had, by how long leases have been held. */
-  get #retryAfterMs(): number {
-    const turns = (this.#waiters.size + 1) / Math.max(1, this.#max)
-    return Math.ceil(turns * (this.#holdMs.value || HOLD_GUESS_MS))
   }
 
   /** A listener that throws throws by itself: the pool's books are kept to the end. */

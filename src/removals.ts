@@ -1,5 +1,6 @@
+import { MovingAverage } from './average.js'
 import type { Pooled, PoolEvent } from './pool-types.js'
-import { asSandboxError } from './refusals.js'
+import { asSandboxError, notGone } from './refusals.js'
 
 interface RemovalsOptions {
   onEvent: (event: PoolEvent) => void
@@ -10,7 +11,10 @@ interface RemovalsOptions {
 /** Containers on their way out. Each counts until its removal has settled. */
 export class Removals {
   readonly #options: RemovalsOptions
-  readonly #running = new Set<Promise<void>>()
+  /** How long a removal takes, also one that fails. */
+  readonly tookMs = new MovingAverage()
+  readonly #running = new Map<Pooled, Promise<void>>()
+  #isGivenUp = false
 
   constructor(options: RemovalsOptions) {
     this.#options = options
@@ -21,16 +25,29 @@ export class Removals {
   }
 
   begin(container: Pooled): void {
+    const since = performance.now()
     const removing = this.#remove(container).finally(() => {
-      this.#running.delete(removing)
+      this.#running.delete(container)
+      this.tookMs.add(performance.now() - since)
       this.#options.onSettled()
     })
-    this.#running.add(removing)
+    this.#running.set(container, removing)
   }
 
   /** Settles when those that are under way have. */
   async settled(): Promise<void> {
-    await Promise.all(this.#running)
+    await Promise.all(this.#running.values())
+  }
+
+  /**
+   * Tells of each removal under way, and of the `others`, as one that failed: nobody waits any more.
+   * They go on. A later success is told; a later failure is not told again.
+   */
+  giveUp(others: readonly string[]): void {
+    this.#isGivenUp = true
+    for (const name of [...others, ...Array.from(this.#running.keys(), ({ name }) => name)]) {
+      this.#options.onEvent({ type: 'removeFailed', name, error: notGone(name) })
+    }
   }
 
   async #remove(container: Pooled): Promise<void> {
@@ -40,6 +57,7 @@ export class Removals {
       this.#options.onEvent({ type: 'removed', name })
     } catch (error) {
       // Its stream is closed, so its agent exits; the place must not be lost for ever.
+      if (this.#isGivenUp) return
       this.#options.onEvent({ type: 'removeFailed', name, error: asSandboxError(error, name) })
     }
   }

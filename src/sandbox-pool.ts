@@ -5,17 +5,20 @@ import pLimit from 'p-limit'
 import type { Channel } from './agent/channel.js'
 import { createDockerEngine } from './engine/docker.js'
 import type { Engine } from './engine/engine.js'
+import { within } from './deadline.js'
 import type { SandboxErrorCode } from './errors.js'
 import { SandboxError } from './errors.js'
+import { FailureWarnings } from './failure-warnings.js'
 import type { BuiltInLanguage, Language } from './languages.js'
 import { Launcher } from './launcher.js'
 import { AcquireCall, CloseCall, LanguageSettings } from './options/pool.js'
 import { check } from './options/check.js'
 import type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool-types.js'
-import { Pool } from './pool.js'
+import { LAST_REMOVALS_MS, Pool } from './pool.js'
 import { Sandbox } from './sandbox.js'
 import type { SandboxPoolOptions, Settings } from './settings.js'
 import { readSettings } from './settings.js'
+import { Sweeper } from './sweeper.js'
 import type { SizeBounds } from './warm-size.js'
 import { boundsOf, defaultMax } from './warm-size.js'
 
@@ -68,7 +71,10 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   readonly #letGo: () => void
   readonly #launcher: Launcher
   readonly #pools = new Map<Language, Pool<Channel>>()
-  #isClosing = false
+  readonly #sweeper: Sweeper
+  readonly #warnings = new FailureWarnings()
+  #isStarting = false
+  #closed: Promise<void> | undefined
 
   /** @throws SandboxError `SANDBOX_INVALID_OPTION`, also for a `SANDBOX_*` variable. */
   constructor(options: SandboxPoolOptions = {}) {
@@ -80,6 +86,9 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     // Ends every name and is the owner's label: two servers on one engine do not meet.
     const owner = randomBytes(4).toString('hex')
     this.#launcher = new Launcher(this.#engine, this.#settings, owner)
+    this.#sweeper = new Sweeper(() =>
+      this.#engine.sweep({ owner, isLaunching: (name) => this.#isLaunching(name) }),
+    )
     const limit = pLimit(this.#settings.launchConcurrency)
     for (const [language, { size, max }] of this.#settings.languages) {
       const pool = new Pool({
@@ -93,7 +102,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
           await this.#makeWay(language)
           return limit(() => this.#launcher.launch(language, name, signal))
         },
-        onEvent: (event) => this.#emit(language, event),
+        onEvent: (event) => this.#take(language, event),
       })
       this.#pools.set(language, pool)
     }
@@ -101,7 +110,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
 
   /**
    * Fills the pool. A container that fails is in the report, with its cause, and is tried again in
-   * the background.
+   * the background. Resolves after `startTimeoutMs` at the latest: a container that is not up by then
+   * is in the report with `SANDBOX_WAIT_TIMEOUT`, and its launch goes on.
    *
    * @throws SandboxError `SANDBOX_RUNTIME_MISSING` where the runtime asked for is not there, or where
    * `NODE_ENV` is `production` and neither gVisor nor an explicit choice is. `SANDBOX_PRELOAD_FAILED`
@@ -109,13 +119,23 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * `SANDBOX_INTERPRETER_MISSING` where its image has no program for its code: the pool is closed then.
    */
   async start(): Promise<StartReports> {
-    await this.#launcher.chooseRuntime().catch((error: unknown) => {
+    this.#isStarting = true
+    try {
+      return await this.#start(performance.now() + this.#settings.startTimeoutMs)
+    } finally {
+      this.#isStarting = false
+    }
+  }
+
+  async #start(deadline: number): Promise<StartReports> {
+    const leftMs = () => Math.max(0, deadline - performance.now())
+    await within(leftMs(), this.#launcher.chooseRuntime()).catch((error: unknown) => {
       if (error instanceof SandboxError && error.code === 'SANDBOX_RUNTIME_MISSING') throw error
       // Any other error comes back from each launch, with its place in the report.
     })
-    void this.#engine.sweep().catch(() => {})
+    this.#sweeper.start()
     const starts = [...this.#pools].map(
-      async ([language, pool]) => [language, await pool.start()] as const,
+      async ([language, pool]) => [language, await pool.start(leftMs())] as const,
     )
     const reports = await Promise.all(starts)
     const failures = reports.flatMap(([, { ready, errors }]) => (ready > 0 ? [] : errors))
@@ -124,6 +144,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
       await this.close({ deadlineMs: 0 })
       throw lasting
     }
+    for (const [language, report] of reports) this.#warnOfEmpty(language, report)
     return Object.fromEntries(reports)
   }
 
@@ -154,7 +175,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
 
   /** Whether `close()` was called: there are no new leases. */
   get isClosing(): boolean {
-    return this.#isClosing
+    return this.#closed !== undefined
   }
 
   /** Whether a container of this name can serve: for people, not for requests. */
@@ -180,17 +201,49 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
 
   /**
    * Refuses new callers, waits up to `deadlineMs` (10 seconds by default) for leases to end, removes
-   * every container. Idempotent.
+   * every container. Resolves about a second after the deadline at the latest: a container that the
+   * engine has not confirmed to be gone by then is told as `removeFailed`. Idempotent.
+   *
+   * @throws SandboxError `SANDBOX_INVALID_OPTION`.
    */
   async close(options: { deadlineMs?: number } = {}): Promise<void> {
-    const checked = check(CloseCall, options, 'close')
-    this.#isClosing = true
-    await Promise.all([...this.#pools.values()].map((pool) => pool.close(checked)))
-    this.#letGo()
+    const { deadlineMs = 10_000 } = check(CloseCall, options, 'close')
+    this.#closed ??= this.#close(deadlineMs)
+    await this.#closed
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    const deadline = performance.now() + deadlineMs + LAST_REMOVALS_MS
+    await Promise.all([...this.#pools.values()].map((pool) => pool.close({ deadlineMs })))
+    // A launch whose answer was lost may have left a container that no later sweep of ours finds.
+    await this.#sweeper.stop(deadline - performance.now())
+    this.#letGo()
+  }
+
+  /** Emits an event, and looks after failures: what they leave behind, and that somebody hears. */
+  #take(language: Language, event: PoolEvent): void {
+    const isHeard = this.#emit(language, event)
+    if (event.type === 'launchFailed' || event.type === 'removeFailed') {
+      this.#sweeper.failed()
+      // What fails during the start is in its report.
+      if (isHeard || this.#isStarting) return
+    }
+    this.#warnings.take(language, event)
+  }
+
+  /** A server that comes up without a single sandbox must not be silent about it. */
+  #warnOfEmpty(language: Language, { ready, errors: [error] }: StartReport): void {
+    const isHeard = this.listenerCount('launchFailed') > 0
+    if (ready > 0 || !error || isHeard || this.isClosing) return
+    this.#warnings.startedEmpty(language, error)
+  }
+
+  #isLaunching(name: string): boolean {
+    return [...this.#pools.values()].some((pool) => pool.isLaunching(name))
   }
 
   /** A case each, so that a listener's event has the type of its name. */

@@ -143,7 +143,13 @@ export interface SandboxPoolOptions {
    */
   maxWaiting?: number | undefined
   /**
-   * How long a lease may be held, in milliseconds.
+   * How long the start may take, in milliseconds. Containers that are not up by then go on launching.
+   *
+   * @default 30_000
+   */
+  startTimeoutMs?: number | undefined
+  /**
+   * How long a lease may be held, in milliseconds, 1 or more.
    *
    * @default 300_000
    */
@@ -183,6 +189,7 @@ export interface Settings {
   runtime: string
   limits: Limits
   maxWaiting: number
+  startTimeoutMs: number
   leaseTtlMs: number
   launchConcurrency: number
 }
@@ -222,6 +229,7 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
       ...(profile !== undefined && { seccompProfile: readProfile(profile) }),
     },
     maxWaiting: given.maxWaiting ?? 100,
+    startTimeoutMs: given.startTimeoutMs ?? 30_000,
     leaseTtlMs: given.leaseTtlMs ?? 300_000,
     launchConcurrency: given.launchConcurrency ?? availableParallelism() + 1,
   }

@@ -1,17 +1,24 @@
+import { isDeepStrictEqual } from 'node:util'
 import { SandboxError } from './errors.js'
 import { SandboxPool } from './sandbox-pool.js'
 import type { StartReports } from './sandbox-pool.js'
 import type { SandboxPoolOptions } from './settings.js'
 
-let current: { pool: SandboxPool; started: Promise<StartReports> } | undefined
+interface Current {
+  pool: SandboxPool
+  options: SandboxPoolOptions
+  started: Promise<StartReports>
+}
+
+let current: Current | undefined
 let closing: Promise<void> | undefined
 
 /**
- * Makes and fills the process's one pool, once, when the server starts. A second call gives the
- * first one's report.
+ * Makes and fills the process's one pool, once, when the server starts. A second call without options
+ * or with equal ones gives the first one's report.
  *
  * @returns how many containers came up, a language: `{ python: { ready, total, errors }, ... }`
- * @throws SandboxError `SANDBOX_INVALID_OPTION`, and what no further try can mend:
+ * @throws SandboxError `SANDBOX_INVALID_OPTION`, also for a second call with other options; and what no further try can mend:
  * `SANDBOX_RUNTIME_MISSING`, `SANDBOX_PRELOAD_FAILED`, `SANDBOX_INTERPRETER_MISSING`. Any other
  * failure is no reason to throw: it is in the report, and the container is tried again.
  *
@@ -24,17 +31,21 @@ let closing: Promise<void> | undefined
  * await closeSandboxes()
  * ```
  */
-export async function initSandboxes(options: SandboxPoolOptions = {}): Promise<StartReports> {
+export async function initSandboxes(options?: SandboxPoolOptions): Promise<StartReports> {
   if (closing) await closing.catch(() => {}) // its caller hears of a failure
   if (!current) {
     const pool = new SandboxPool(options)
-    current = { pool, started: pool.start() }
+    current = { pool, options: options ?? {}, started: pool.start() }
+  } else if (options && !isSame(options, current.options)) {
+    throw new SandboxError(
+      'SANDBOX_INVALID_OPTION',
+      "initSandboxes: the process's pool has other options",
+      { suggestion: 'Call closeSandboxes() first, or make another pool with new SandboxPool()' },
+    )
   }
   const { pool, started } = current
   try {
-    const report = await started
-    warnOfEmpty(report)
-    return report
+    return await started
   } catch (error) {
     if (current?.pool === pool) current = undefined
     await pool.close()
@@ -42,14 +53,11 @@ export async function initSandboxes(options: SandboxPoolOptions = {}): Promise<S
   }
 }
 
-/** A server that comes up without a single sandbox should not be silent about it. */
-function warnOfEmpty(report: StartReports): void {
-  for (const [language, { ready, errors }] of Object.entries(report)) {
-    const [error] = errors
-    if (ready > 0 || !error) continue
-    const message = `there is no ${language} sandbox yet, the pool keeps trying: ${error.message}`
-    process.emitWarning(message, { type: 'SandboxWarning', code: error.code })
-  }
+/** Engines are compared by identity: two of the same address may still be two. */
+function isSame(one: SandboxPoolOptions, other: SandboxPoolOptions): boolean {
+  const { engine, ...rest } = one
+  const { engine: otherEngine, ...otherRest } = other
+  return engine === otherEngine && isDeepStrictEqual(rest, otherRest)
 }
 
 /**
@@ -75,7 +83,8 @@ export function getSandboxes(): SandboxPool {
 
 /**
  * Closes the process's pool: no new lease, running ones get until `deadlineMs` (10 seconds by
- * default), then every container is removed. Does nothing where there is none.
+ * default), then every container is removed. Resolves about a second after the deadline at the latest.
+ * Does nothing if there is no pool.
  *
  * @example
  * ```ts

@@ -1,3 +1,5 @@
+import { setDeadline } from './deadline.js'
+
 /** How one waiter waits. */
 interface WaiterOptions {
   timeoutMs: number
@@ -7,6 +9,8 @@ interface WaiterOptions {
 }
 
 interface Waiter<T> {
+  /** When it leaves at the latest, by `performance.now()`. */
+  leavesAt: number
   resolve: (value: T) => void
   reject: (error: Error) => void
 }
@@ -22,14 +26,21 @@ export class Waiters<T> {
     return this.#line.size
   }
 
+  /** In how many milliseconds the line is empty at the latest, whoever is served. */
+  get lastLeavesInMs(): number {
+    const last = Math.max(...Array.from(this.#line, ({ leavesAt }) => leavesAt))
+    return Math.max(0, last - performance.now())
+  }
+
   add({ timeoutMs, signal, onTimeout, onAbort }: WaiterOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const leave = () => {
         this.#line.delete(waiter)
-        clearTimeout(timer)
+        timer.clear()
         signal?.removeEventListener('abort', abort)
       }
       const waiter: Waiter<T> = {
+        leavesAt: performance.now() + timeoutMs,
         resolve: (value) => {
           leave()
           resolve(value)
@@ -40,7 +51,7 @@ export class Waiters<T> {
         },
       }
       const abort = () => waiter.reject(onAbort(signal?.reason))
-      const timer = setTimeout(() => waiter.reject(onTimeout()), timeoutMs)
+      const timer = setDeadline(timeoutMs, () => waiter.reject(onTimeout()))
       signal?.addEventListener('abort', abort, { once: true })
       this.#line.add(waiter)
     })

@@ -71,6 +71,8 @@ export class DockerEvents {
   }
 
   close(): void {
+    // A removal must not wait for news that will never come.
+    for (const watched of this.#watched.values()) nobodyTells(watched)
     this.#watched.clear()
     this.#connection?.abort()
     this.#connection = undefined

@@ -5,17 +5,15 @@ import * as v from 'valibot'
 import { deadlineIn } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
+import { check } from '../options/check.js'
+import { DockerSettings } from '../options/pool.js'
 import { DockerContainer } from './docker-container.js'
 import { DockerEvents } from './docker-events.js'
 import { followProgress } from './docker-progress.js'
 import { createBody } from './docker-spec.js'
-import type { Container, Engine, LaunchSpec, PullOptions } from './engine.js'
+import { straysOf } from './docker-strays.js'
+import type { Container, Engine, LaunchSpec, PullOptions, SweepOptions } from './engine.js'
 import { OWNER_LABEL } from './engine.js'
-
-/** Every call that is not a stream answers within this, or has failed. */
-const CALL_MS = 15_000
-/** A container created this long ago and not started never will be: its server is gone. */
-const STRAY_AGE_S = 60
 
 /** Where a Docker engine is. */
 export interface DockerEngineOptions {
@@ -25,10 +23,18 @@ export interface DockerEngineOptions {
    * @default the environment's `DOCKER_HOST`, else `unix:///var/run/docker.sock`
    */
   address?: string | undefined
+  /**
+   * How long a call that is not a stream may take, in milliseconds, 1 or more.
+   *
+   * @default 15_000
+   */
+  timeoutMs?: number | undefined
 }
 
 /**
  * The engine port on Docker, through its HTTP API. This is the only file that knows dockerode.
+ *
+ * @throws SandboxError `SANDBOX_INVALID_OPTION`
  *
  * @example
  * ```ts
@@ -40,16 +46,22 @@ export interface DockerEngineOptions {
  * ```
  */
 export function createDockerEngine(options: DockerEngineOptions = {}): Engine {
-  return new DockerEngine(
-    options.address || process.env.DOCKER_HOST || 'unix:///var/run/docker.sock',
-  )
+  const { address, timeoutMs = 15_000 } = check(DockerSettings, options, 'createDockerEngine')
+  const found = address || process.env.DOCKER_HOST || 'unix:///var/run/docker.sock'
+  return new DockerEngine(found, timeoutMs)
 }
 
 class DockerEngine implements Engine {
   readonly #docker: Docker
   readonly #events: DockerEvents
 
-  constructor(readonly address: string) {
+  readonly #timeoutMs: number
+
+  constructor(
+    readonly address: string,
+    timeoutMs: number,
+  ) {
+    this.#timeoutMs = timeoutMs
     this.#docker = new Docker(connectionOf(address))
     this.#events = new DockerEvents((signal) =>
       this.#docker.getEvents({
@@ -142,17 +154,24 @@ class DockerEngine implements Engine {
     )
   }
 
-  async sweep(): Promise<number> {
-    const found = await this.#call('list containers', (abortSignal) =>
+  async sweep(options: SweepOptions): Promise<number> {
+    // Asked first, so that a slow answer makes no container look older.
+    const info = await this.#call('tell its time', () => this.#docker.info())
+    const { SystemTime } = v.parse(v.object({ SystemTime: v.optional(v.string(), '') }), info)
+    const listed = await this.#call('list containers', (abortSignal) =>
       this.#docker.listContainers({
         all: true,
         filters: { label: [OWNER_LABEL], status: ['created', 'exited', 'dead'] },
         abortSignal,
       }),
     )
-    const strays = found.filter(({ Created }) => Date.now() / 1000 - Created > STRAY_AGE_S)
-    await Promise.all(strays.map(({ Id }) => this.#remove(this.#docker.getContainer(Id))))
-    return strays.length
+    // Without force: the engine refuses to remove one that was started meanwhile.
+    const remove = (id: string) => (abortSignal: AbortSignal) =>
+      this.#docker.getContainer(id).remove({ v: true, abortSignal })
+    const ids = straysOf(listed, SystemTime, options)
+    const removals = ids.map((id) => this.#call(`remove ${id}`, remove(id)))
+    const outcomes = await Promise.allSettled(removals)
+    return outcomes.filter(({ status }) => status === 'fulfilled').length
   }
 
   close(): void {
@@ -214,7 +233,7 @@ class DockerEngine implements Engine {
     call: (signal: AbortSignal) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const deadline = deadlineIn(CALL_MS, signal)
+    const deadline = deadlineIn(this.#timeoutMs, signal)
     const over = deferred<never>()
     deadline.signal.addEventListener('abort', () => over.reject(deadline.signal.reason))
     try {

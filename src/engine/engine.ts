@@ -64,6 +64,14 @@ export interface PullOptions {
   signal?: AbortSignal
 }
 
+/** What a sweep must know of the pool that asks for it. */
+export interface SweepOptions {
+  /** The pool's own owner: its containers that were never started are strays at any age. */
+  owner: string
+  /** Whether the owner's launch of this name is under way: its container is no stray. */
+  isLaunching: (name: string) => boolean
+}
+
 /**
  * The port to a container engine. It launches a container and hands over its streams; all else
  * goes through the agent inside. Every method has a deadline of its own and throws a
@@ -82,8 +90,11 @@ export interface Engine {
   importImage(image: string, tar: Readable): Promise<void>
   /** Creates, attaches, starts. A leftover of the same owner and name is removed first. */
   launch(spec: LaunchSpec, signal?: AbortSignal): Promise<Container>
-  /** Removes containers of this library that were created and never started; gives their number. */
-  sweep(): Promise<number>
+  /**
+   * Removes containers of this library that nobody will start any more; gives their number. Those of
+   * other owners must be a minute old by the engine's clock. One that runs is never touched.
+   */
+  sweep(options: SweepOptions): Promise<number>
   /** Lets go of the engine: no container is touched. */
   close(): void
 }

@@ -1,10 +1,24 @@
 import * as v from 'valibot'
-import { Count, Milliseconds, Path, Positive, Variable, WithoutNul } from './values.js'
+import {
+  Count,
+  Milliseconds,
+  Path,
+  Positive,
+  PositiveMilliseconds,
+  Variable,
+  WithoutNul,
+} from './values.js'
 
 /** What `acquire` takes. */
 export const AcquireCall = v.strictObject({
   timeoutMs: v.optional(Milliseconds),
   signal: v.optional(v.instance(AbortSignal)),
+})
+
+/** What `createDockerEngine` takes. */
+export const DockerSettings = v.strictObject({
+  address: v.optional(v.string()),
+  timeoutMs: v.optional(PositiveMilliseconds),
 })
 
 /** What `close` takes. */
@@ -87,6 +101,7 @@ export const PoolSettings = v.strictObject({
   network: v.optional(Path),
   seccompProfile: v.optional(Path),
   maxWaiting: v.optional(Count),
-  leaseTtlMs: v.optional(Milliseconds),
+  startTimeoutMs: v.optional(PositiveMilliseconds),
+  leaseTtlMs: v.optional(PositiveMilliseconds),
   launchConcurrency: v.optional(Positive),
 })

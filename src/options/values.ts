@@ -7,6 +7,8 @@ export const Milliseconds = v.pipe(
   v.minValue(0, '0 ms or more'),
   v.maxValue(LONGEST_TIMER_MS, `${LONGEST_TIMER_MS} ms or less`),
 )
+/** A time in which something must be possible. */
+export const PositiveMilliseconds = v.pipe(Milliseconds, v.minValue(1, '1 ms or more'))
 export const Count = v.pipe(
   v.number('a whole number'),
   v.integer('a whole number'),

@@ -11,8 +11,8 @@ import {
 import { until } from '../helpers/until.js'
 
 const ENDLESS = { python: 'while True: pass', nodejs: 'for (;;);' }
-/** More than may be sent without credit. */
-const MUCH = { python: 'print("x" * 400_000)', nodejs: 'console.log("x".repeat(400_000))' }
+/** More than may be sent without credit, and no more than a pipe holds besides. */
+const MUCH = { python: 'print("x" * 300_000)', nodejs: 'console.log("x".repeat(300_000))' }
 /** The processor time of its process when its code begins, in milliseconds. */
 const CPU_SO_FAR = {
   python: 'import time; print(time.process_time() * 1000)',

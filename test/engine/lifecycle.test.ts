@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createDockerEngine, SandboxPool } from 'hono-sandbox'
 import {
   containersOf,
@@ -15,7 +15,6 @@ import {
   poolOfTest,
   runtimes,
 } from '../helpers/engine.js'
-import { fakeDocker } from '../helpers/fake-docker.js'
 import { until, within } from '../helpers/until.js'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -98,7 +97,9 @@ describe.each(runtimes)('a pool under %s', (runtime) => {
     await ours.close({ deadlineMs: 0 })
     expect(await running).toMatchObject({ killedBy: 'shutdown' })
     expect(await taking).toMatchObject([{ reason: { code: 'SANDBOX_CLOSED' } }])
-    expect(await containersOf(ownerOf(held.name))).toEqual([])
+    await until('it has left nothing', async () => {
+      return (await containersOf(ownerOf(held.name))).length === 0
+    })
     await expect(ours.acquire('python')).rejects.toMatchObject({ code: 'SANDBOX_CLOSED' })
     expect(ownerOf(other.name)).not.toBe(ownerOf(held.name))
     expect(other.pool.isRunning(other.name)).toBe(true)
@@ -118,7 +119,9 @@ describe.each(runtimes)('a pool under %s', (runtime) => {
     await pool.close({ deadlineMs: 0 })
     const report = await starting
     for (const error of report.python?.errors ?? []) expect(error.code).toBe('SANDBOX_CLOSED')
-    if (owner.name) expect(await containersOf(ownerOf(owner.name))).toEqual([])
+    await until('it has left nothing', async () => {
+      return owner.name === '' || (await containersOf(ownerOf(owner.name))).length === 0
+    })
   })
 
   it('gives an untouched container back, as it was', async () => {
@@ -131,33 +134,52 @@ describe.each(runtimes)('a pool under %s', (runtime) => {
 })
 
 describe('a sweep', () => {
-  it('removes what was never started and is older than a minute', async () => {
-    const now = Math.floor(Date.now() / 1000)
-    const listed = [
-      { Id: 'young', Created: now - 30 },
-      { Id: 'old', Created: now - 90 },
-    ]
-    const { address, calls } = await fakeDocker(listed)
-    const engine = createDockerEngine({ address })
-    expect(await engine.sweep()).toBe(1)
-    const [list = '', ...rest] = calls
-    const filters: unknown = JSON.parse(
-      new URL(list.slice(4), 'http://x').searchParams.get('filters') ?? '',
-    )
-    expect(filters).toEqual({ label: [OWNER], status: ['created', 'exited', 'dead'] })
-    expect(rest).toEqual([expect.stringMatching(/^DELETE \/containers\/old\?/)])
+  afterEach(() => {
+    vi.useRealTimers()
   })
 
-  it('leaves the young and the living alone', async () => {
-    const { pool, name } = await idleOne('runc')
-    const Labels = { [OWNER]: `test-${randomBytes(4).toString('hex')}` }
+  /** A container that was never started, and its state in the engine. */
+  async function created(owner: string, name = `${owner}-${randomBytes(4).toString('hex')}`) {
+    const Labels = { [OWNER]: owner }
     const Image = 'hono-sandbox/python:bookworm'
-    const young = await docker.createContainer({ Image, Labels, Cmd: ['true'] })
-    onTestFinished(() => young.remove())
+    const container = await docker.createContainer({ name, Image, Labels, Cmd: ['sleep', '300'] })
+    onTestFinished(() => container.remove({ force: true }).catch(() => {}))
+    const state = async () => {
+      const found = await docker.listContainers({ all: true, filters: { id: [container.id] } })
+      return found[0]?.State ?? 'gone'
+    }
+    return { name, container, state }
+  }
+
+  function engineOfTest() {
     const engine = createDockerEngine()
-    await engine.sweep()
-    expect((await young.inspect()).State.Status).toBe('created')
+    onTestFinished(() => engine.close())
+    return engine
+  }
+
+  it('takes our own that were never started, but for launches under way', async () => {
+    const owner = `test-${randomBytes(4).toString('hex')}`
+    const [stray, launching, running] = await Promise.all([
+      created(owner),
+      created(owner),
+      created(owner),
+    ])
+    await running.container.start()
+    const isLaunching = (name: string) => name === launching.name
+    await engineOfTest().sweep({ owner, isLaunching })
+    const states = await Promise.all([stray, launching, running].map(({ state }) => state()))
+    expect(states).toEqual(['gone', 'created', 'running'])
+  })
+
+  it('leaves the young of others and the living alone, also with a clock that is ahead', async () => {
+    const { pool, name } = await idleOne('runc')
+    const young = await created(`test-${randomBytes(4).toString('hex')}`)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 300_000 })
+    await engineOfTest().sweep({ owner: ownerOf(name), isLaunching: () => false })
+    vi.useRealTimers()
+    expect(await young.state()).toBe('created')
     expect(pool.isRunning(name)).toBe(true)
+    expect(await stateOf(name)).toBe('running')
   })
 })
 

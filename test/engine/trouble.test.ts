@@ -84,7 +84,7 @@ describe('an image that is not there', () => {
     })
     await docker.getImage('hono-sandbox/python:bookworm').tag({ repo, tag: 'late' })
     onTestFinished(async () => {
-      await pool.close({ deadlineMs: 0 })
+      await pool.close({ deadlineMs: 10_000 })
       await docker.getImage(image).remove()
     })
     await until('it is found', () => pool.stats().python?.idle === 1)
@@ -149,11 +149,9 @@ describe.each(runtimes)('an agent under %s', (runtime) => {
   })
 
   it('that never speaks: says so, and its container goes', async () => {
-    const timeout = AbortSignal.timeout.bind(AbortSignal)
-    // Thirty seconds is for people.
-    vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms === 30_000 ? 2000 : ms))
     const engine = engineRunning('sleep', '300')
-    const pool = poolOf({ runtime, engine })
+    // Longer than an agent has for its first word.
+    const pool = poolOf({ runtime, engine, startTimeoutMs: 45_000 })
     const { python } = await pool.start()
     expect(python).toMatchObject({ ready: 0, errors: [{ code: 'SANDBOX_AGENT_FAILED' }] })
   })

@@ -129,19 +129,21 @@ const LIMITS = {
   shmBytes: 16 * MIB,
 }
 
+const PIDS = 128
+
 /** What a pool launches, without a pool. */
 async function launchContainer(
   { language, where: runtime }: Place,
   config: AgentConfig,
 ): Promise<Container> {
   const { images, reaper } = LANGUAGES[language]
-  const command = [...LANGUAGES[language].command, JSON.stringify(config)]
+  const command = [...LANGUAGES[language].command, JSON.stringify({ pids: PIDS, ...config })]
   for (const image of images) {
     if (!(await engine.hasImage(image))) continue
     const name = `sandbox_${language}_1.${++launched}_${owner}`
     const labels = { [OWNER_LABEL]: owner }
     // gVisor's own threads count too, and it bounds the programs itself.
-    const pids = runtime === 'runsc' ? { pids: 2176, userPids: 128 } : { pids: 128 }
+    const pids = runtime === 'runsc' ? { pids: 17 * PIDS, userPids: PIDS } : { pids: PIDS }
     return engine.launch({ ...LIMITS, ...pids, name, image, runtime, command, reaper, labels })
   }
   throw new Error(`the engine has no image for ${language}: looked for ${images.join(', ')}`)

@@ -4,17 +4,31 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** An engine that answers every call with the same, and remembers what it was asked. */
-export async function fakeDocker(answer: unknown): Promise<{ address: string; calls: string[] }> {
+/** What the fake engine says to one call: a body, also with a status, or nothing at all. */
+export type FakeAnswer = { status?: number; body: unknown } | 'lost' | 'never'
+
+/** An engine of HTTP answers alone, and the calls that it was asked for: `GET /info`. */
+export async function fakeDocker(
+  answerTo: (call: string) => FakeAnswer,
+): Promise<{ address: string; calls: string[] }> {
   const socket = path.join(tmpdir(), `hono-sandbox-test-${randomBytes(4).toString('hex')}.sock`)
   const calls: string[] = []
   const server = createServer((request, response) => {
-    calls.push(`${request.method} ${decodeURIComponent(request.url ?? '')}`)
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(answer))
+    const call = `${request.method} ${decodeURIComponent(request.url ?? '')}`
+    calls.push(call)
+    const answer = answerTo(call)
+    if (answer === 'lost') request.socket.destroy()
+    if (typeof answer === 'string') return
+    response.statusCode = answer.status ?? 200
+    response.setHeader('content-type', 'application/json')
+    response.end(response.statusCode === 204 ? undefined : JSON.stringify(answer.body))
   })
   await new Promise<void>((resolve) => {
     server.listen(socket, resolve)
   })
-  onTestFinished(() => void server.close())
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
   return { address: `unix://${socket}`, calls }
 }

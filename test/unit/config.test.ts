@@ -81,7 +81,12 @@ describe('readSettings', () => {
     const settings = readSettings({}, {})
     expect([...settings.languages.keys()]).toEqual(['python', 'nodejs'])
     expect(settings.languages.get('python')).toMatchObject({ size: 2, max: 4 })
-    expect(settings).toMatchObject({ runtime: 'auto', maxWaiting: 100, leaseTtlMs: 300_000 })
+    expect(settings).toMatchObject({
+      runtime: 'auto',
+      maxWaiting: 100,
+      startTimeoutMs: 30_000,
+      leaseTtlMs: 300_000,
+    })
     expect(settings.limits).toMatchObject({ network: 'none', memoryBytes: 268_435_456, pids: 128 })
     expect(settings.limits).not.toHaveProperty('seccompProfile')
   })
@@ -134,6 +139,8 @@ describe('readSettings', () => {
     [{ cpus: 0 }, 'cpus'],
     [{ pids: 1 }, 'pids'],
     [{ leaseTtlMs: 2 ** 31 }, 'leaseTtlMs'],
+    [{ leaseTtlMs: 0 }, 'leaseTtlMs is not valid, expected 1 ms or more'],
+    [{ startTimeoutMs: 0 }, 'startTimeoutMs is not valid, expected 1 ms or more'],
     [{ seccompProfile: '/no/such/file' }, '"/no/such/file"'],
   ])('refuses %j and names it', (options, part) => {
     const error = thrown(() => readSettings(options, {}))

@@ -78,6 +78,14 @@ describe('the news of a container', () => {
   })
 })
 
+it('an engine that is let go makes no removal wait for its news', async () => {
+  const { events } = await engine()
+  const forgotten = events.watch('one').isForgotten(5000)
+  await flow()
+  events.close()
+  expect(await outcomeOf(forgotten)).toBe(false)
+})
+
 describe('a container', () => {
   async function launched() {
     const { events, say } = await engine()

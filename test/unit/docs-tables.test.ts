@@ -104,8 +104,9 @@ describe('the table', () => {
       expect(parseBytes(name, shown.get(name)?.[0] ?? ''), name).toBe(bytes)
     }
     const { cpus, pids, openFiles, network } = limits
-    const { runtime, maxWaiting, leaseTtlMs } = settings
-    const plain = { cpus, pids, openFiles, network, runtime, maxWaiting, leaseTtlMs }
+    const { runtime, maxWaiting, startTimeoutMs, leaseTtlMs } = settings
+    const times = { startTimeoutMs, leaseTtlMs }
+    const plain = { cpus, pids, openFiles, network, runtime, maxWaiting, ...times }
     for (const [name, value] of Object.entries(plain)) {
       expect(shown.get(name)?.[0]?.replaceAll('_', ''), name).toBe(String(value))
     }

@@ -7,6 +7,7 @@ import { deferred } from '../../src/deferred.js'
 /** A container that is a plain object; it lives from the launch call until its removal settles. */
 export interface FakeContainer extends Pooled {
   removals: number
+  isResponsive: boolean
   crash(): void
 }
 
@@ -66,6 +67,7 @@ export class FakeLauncher {
       name,
       exited: exited.promise,
       removals: 0,
+      isResponsive: true,
       crash: () => exited.resolve(),
       remove: async () => {
         container.removals++

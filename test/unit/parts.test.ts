@@ -6,6 +6,7 @@ import { Lease } from '../../src/lease.js'
 import { Names } from '../../src/names.js'
 import { BoundedOutput } from '../../src/exec/output.js'
 import { Waiters } from '../../src/waiters.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -94,7 +95,7 @@ describe('Waiters', () => {
       const waiting = waiters.add(how(abort.signal)).catch(() => {})
       expect(getEventListeners(abort.signal, 'abort')).toHaveLength(1)
       if (end === 'turn') waiters.settleFirst(1)
-      else if (end === 'timeout') vi.advanceTimersByTime(100)
+      else if (end === 'timeout') elapse(100)
       else if (end === 'abort') abort.abort()
       else waiters.rejectAll(() => new Error('all'))
       await waiting

@@ -88,6 +88,57 @@ describe('close', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('does not end a lease whose end comes in the same turn as the deadline', async () => {
+    const { pool } = fakePool()
+    await pool.start()
+    const lease = await pool.acquire()
+    const closed = pool.close({ deadlineMs: 500 })
+    vi.advanceTimersByTime(500) // the timer fires, the input is still unread
+    await settle()
+    lease.end('released')
+    elapse(0)
+    await closed
+    expect(lease.ended).toBe('released')
+  })
+
+  it.each([
+    ['the rest of the deadline', 5000, 1000, 4000],
+    ['a second after the last lease', 500, 500, 1000],
+  ])('gives removals %s, and tells what is not gone', async (_, deadlineMs, heldMs, leftMs) => {
+    const { fake, pool, events } = fakePool({ size: 2, max: 4 })
+    await pool.start()
+    fake.launchMode = 'manual'
+    fake.removeMode = 'manual'
+    const lease = await pool.acquire() // a launch begins, and hangs
+    const closed = pool.close({ deadlineMs })
+    elapse(heldMs)
+    lease.end('released')
+    await settle()
+    elapse(leftMs - 5)
+    expect(await outcomeOf(closed)).toBe('pending')
+    elapse(5)
+    expect(await outcomeOf(closed)).toBeUndefined()
+    const failed = events.filter(({ type }) => type === 'removeFailed')
+    expect(failed.map(({ name }) => name).sort()).toEqual(fake.names.toSorted())
+    expect(failed).toHaveLength(3)
+    expect(failed[0]).toMatchObject({ error: { code: 'SANDBOX_WAIT_TIMEOUT' } })
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('tells of a container that is gone after it was told as failed, not of a second failure', async () => {
+    const { fake, pool, types } = fakePool({ size: 2, max: 2 })
+    await pool.start()
+    fake.removeMode = 'manual'
+    const closed = pool.close({ deadlineMs: 0 })
+    await settle()
+    elapse(1000)
+    await closed
+    fake.removals[0]?.resolve()
+    fake.removals[1]?.reject(new Error('no engine'))
+    await settle()
+    expect(types().slice(2)).toEqual(['removeFailed', 'removeFailed', 'removed'])
+  })
+
   it('is over when the last launch and the last removal are', async () => {
     const { fake, pool } = fakePool({ size: 2, max: 2 })
     fake.launchMode = 'manual'

@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SandboxError } from '../../src/errors.js'
 import { fakePool, outcomeOf, settle } from './fake-pool.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -48,27 +49,36 @@ describe('the queue', () => {
     const waiting = pool.acquire()
     await expect(pool.acquire()).rejects.toMatchObject({
       code: 'SANDBOX_QUEUE_FULL',
-      retryAfterMs: 2000,
+      retryAfterMs: expect.any(Number),
     })
     expect(await outcomeOf(waiting)).toBe('pending')
   })
 
-  it('estimates from how long leases are held', async () => {
-    const { pool } = fakePool({ max: 1, maxWaiting: 0 })
-    await pool.start()
+  it('estimates from how long launches, leases and removals take', async () => {
+    const { fake, pool } = fakePool({ max: 1, maxWaiting: 0 })
+    fake.launchMode = 'manual'
+    fake.removeMode = 'manual'
+    void pool.start()
+    vi.advanceTimersByTime(400)
+    fake.launches[0]?.answer.resolve()
+    await settle()
     const lease = await pool.acquire()
     vi.advanceTimersByTime(300)
-    lease.end('released')
-    await pool.acquire()
+    lease.end('failed')
+    vi.advanceTimersByTime(200)
+    fake.removals[0]?.resolve()
+    await settle()
     expect(pool.stats().holdMs).toBe(300)
-    await expect(pool.acquire()).rejects.toMatchObject({ retryAfterMs: 300 })
+    // 900 ms for one caller; a tenth of the throughput is left to others.
+    await expect(pool.acquire()).rejects.toMatchObject({ retryAfterMs: 1000 })
   })
 
   it('rejects at the deadline with the cause and when to come again', async () => {
     const { fake, pool } = fakePool()
     fake.launchMode = 'fails'
     const waiting = pool.acquire({ timeoutMs: 50 }).catch((error: unknown) => error)
-    await vi.advanceTimersByTimeAsync(50)
+    await settle()
+    elapse(50)
     const error = await waiting
     expect(error).toBeInstanceOf(SandboxError)
     expect(error).toMatchObject({
@@ -79,6 +89,26 @@ describe('the queue', () => {
     expect(pool.stats().waiting).toBe(0)
   })
 
+  it('serves a caller whose container comes in the same turn as its deadline', async () => {
+    const { fake, pool } = fakePool({ size: 0, max: 1 })
+    fake.launchMode = 'manual'
+    const waiting = pool.acquire({ timeoutMs: 50 })
+    vi.advanceTimersByTime(50) // the timer fires, the input is still unread
+    fake.recover()
+    await settle()
+    elapse(0)
+    expect(await outcomeOf(waiting)).toHaveProperty('container')
+  })
+
+  it('does not wait with a timeout of 0, but takes what is there', async () => {
+    const { pool } = fakePool({ max: 1 })
+    await pool.start()
+    expect(await outcomeOf(pool.acquire({ timeoutMs: 0 }))).toHaveProperty('container')
+    const refused = pool.acquire({ timeoutMs: 0 })
+    elapse(1)
+    expect(await outcomeOf(refused)).toMatchObject({ code: 'SANDBOX_ACQUIRE_TIMEOUT' })
+  })
+
   it('waits ten seconds unless told otherwise', async () => {
     const { pool } = fakePool({ max: 1 })
     await pool.start()
@@ -86,7 +116,7 @@ describe('the queue', () => {
     const waiting = pool.acquire().catch((error: unknown) => error)
     await vi.advanceTimersByTimeAsync(9999)
     expect(pool.stats().waiting).toBe(1)
-    await vi.advanceTimersByTimeAsync(1)
+    elapse(1)
     expect(await waiting).toMatchObject({ code: 'SANDBOX_ACQUIRE_TIMEOUT' })
   })
 })

@@ -18,6 +18,8 @@ const OPS = [
   'endBadly',
   'crash',
   'crashLeased',
+  'goSilent',
+  'answerAgain',
   'launchWorks',
   'launchFails',
   'launchSlow',
@@ -163,6 +165,12 @@ export class World {
       case 'crashLeased':
         lease?.container.crash()
         break
+      case 'goSilent':
+        this.#setResponsive(pick, false)
+        break
+      case 'answerAgain':
+        this.#setResponsive(pick, true)
+        break
       case 'launchWorks':
         fake.launchMode = 'works'
         break
@@ -210,6 +218,11 @@ export class World {
     return ticks > 8 ? this.check() : settle(ticks)
   }
 
+  #setResponsive(pick: number, value: boolean): void {
+    const container = choose([...this.fake.alive.values()], pick)
+    if (container) container.isResponsive = value
+  }
+
   #resize(size: number | SizeBounds, pick: number): void {
     this.size = boundsOf(size)
     this.max = Math.max(1, this.size.max + (pick % 3))
@@ -225,7 +238,10 @@ export class World {
     expect(size, 'more warm than the most').toBeLessThanOrEqual(this.size.max)
     const counts = [idle, leased, starting, recycling, waiting]
     expect(Math.min(...counts), `negative: ${counts.join()}`).toBeGreaterThanOrEqual(0)
-    expect(ready).toBe(idle + leased)
+    const alive = [...this.fake.alive.values()].filter((container) => container !== undefined)
+    const silent = alive.filter(({ isResponsive }) => !isResponsive)
+    const serving = ({ name }: FakeContainer) => this.pool.isRunning(name)
+    expect(ready, 'ready').toBe(idle + leased - silent.filter(serving).length)
     expect(idle + leased + starting + recycling, 'counted').toBe(this.fake.alive.size)
     expect(leased, 'leases').toBe(this.held.size)
     expect(new Set(this.fake.names).size, 'names').toBe(this.fake.names.length)

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SandboxError } from '../../src/errors.js'
-import { fakePool, settle } from './fake-pool.js'
+import { fakePool, outcomeOf, settle } from './fake-pool.js'
+import { elapse } from './fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -39,6 +40,27 @@ describe('start', () => {
     fake.launchMode = 'fails'
     fake.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image')
     expect((await pool.start()).errors).toEqual([fake.launchError])
+  })
+
+  it('is over in time, and goes on with what has not come up', async () => {
+    const { fake, pool } = fakePool({ size: 2, max: 4 })
+    fake.launchMode = 'manual'
+    const started = pool.start(2000)
+    fake.launches[0]?.answer.resolve()
+    await settle()
+    elapse(1999)
+    expect(await outcomeOf(started)).toBe('pending')
+    elapse(1)
+    expect(await outcomeOf(started)).toMatchObject({
+      ready: 1,
+      total: 2,
+      errors: [
+        { code: 'SANDBOX_WAIT_TIMEOUT', message: expect.stringContaining('goes on launching') },
+      ],
+    })
+    fake.launches[1]?.answer.resolve()
+    await settle()
+    expect(pool.stats()).toMatchObject({ ready: 2, starting: 0 })
   })
 
   it('launches nothing in a closed pool', async () => {
@@ -104,11 +126,22 @@ describe('a lease', () => {
     const lease = await pool.acquire()
     vi.advanceTimersByTime(999)
     expect(lease.ended).toBeUndefined()
-    vi.advanceTimersByTime(1)
+    elapse(1)
     expect(lease.ended).toBe('ttl')
     expect(lease.signal.reason).toBe('ttl')
     await settle()
     expect(lease.container.removals).toBe(1)
+  })
+
+  it('that ends in the same turn as its time to live has ended as its holder said', async () => {
+    const { pool } = fakePool({ leaseTtlMs: 1000 })
+    await pool.start()
+    const lease = await pool.acquire()
+    vi.advanceTimersByTime(1000) // the timer fires, the input is still unread
+    lease.end('released')
+    elapse(0)
+    expect(lease.ended).toBe('released')
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('leaves no timer when it ends', async () => {
@@ -132,6 +165,32 @@ describe('a lease', () => {
     expect(holder.ended).toBeUndefined()
     expect(holder.isUsed).toBe(false)
     expect(pool.stats()).toMatchObject({ leased: 1, idle: 0 })
+  })
+})
+
+describe('a container that does not answer', () => {
+  it('is not ready, and is lent only if there is no other', async () => {
+    const { fake, pool } = fakePool({ size: 2, max: 2 })
+    await pool.start()
+    const [silent = '', other] = fake.names
+    fake.get(silent).isResponsive = false
+    expect(pool.stats()).toMatchObject({ ready: 1, idle: 2 })
+    expect((await pool.acquire()).container.name).toBe(other)
+    const lease = await pool.acquire()
+    expect(lease.container.name).toBe(silent)
+    expect(pool.stats()).toMatchObject({ ready: 1, idle: 0, leased: 2 })
+    lease.container.isResponsive = true
+    expect(pool.stats().ready).toBe(2)
+  })
+
+  it('is the first that a smaller pool gives up', async () => {
+    const { fake, pool } = fakePool({ size: 2, max: 2 })
+    await pool.start()
+    const [kept = '', silent = ''] = fake.names
+    fake.get(silent).isResponsive = false
+    pool.resize(1)
+    expect(pool.isRunning(kept)).toBe(true)
+    expect(pool.isRunning(silent)).toBe(false)
   })
 })
 

@@ -1,4 +1,4 @@
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { Engine } from '../../src/index.js'
 import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from '../../src/index.js'
 
@@ -18,6 +18,8 @@ const engine: Engine = {
 }
 const options = { engine, languages: { python: { size: 1 } } }
 
+// The pool that comes up empty warns.
+beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(() => {}))
 afterEach(() => closeSandboxes())
 
 it('there is one pool a process', async () => {
@@ -27,6 +29,30 @@ it('there is one pool a process', async () => {
   const pool = getSandboxes()
   await initSandboxes(options)
   expect(getSandboxes()).toBe(pool)
+})
+
+it('a second call without options, or with equal ones, gives the first report', async () => {
+  const report = await initSandboxes(options)
+  expect(await initSandboxes()).toBe(report)
+  expect(await initSandboxes({ engine, languages: { python: { size: 1 } } })).toBe(report)
+})
+
+it.each([
+  ['other options', { ...options, maxWaiting: 5 }],
+  ['other languages', { engine, languages: { python: { size: 2 } } }],
+  ['another engine', { ...options, engine: { ...engine } }],
+  ['fewer options', {}],
+])('a second call with %s is refused, and the pool stays', async (_, other) => {
+  await initSandboxes(options)
+  const pool = getSandboxes()
+  await expect(initSandboxes(other)).rejects.toMatchObject({
+    code: 'SANDBOX_INVALID_OPTION',
+    message: expect.stringMatching(/closeSandboxes\(\) first.*new SandboxPool\(\)/),
+  })
+  expect(getSandboxes()).toBe(pool)
+  await closeSandboxes()
+  await initSandboxes({ ...options, maxWaiting: 5 })
+  expect(getSandboxes()).not.toBe(pool)
 })
 
 it('a pool that is made while the last one closes is a new one', async () => {

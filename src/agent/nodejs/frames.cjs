@@ -30,7 +30,7 @@ const {
   preload = [],
   typescript = false,
   contextBytes = 64 * 1024 * 1024,
-  pids: PIDS = 128,
+  pids: PIDS,
 } = JSON.parse(CONFIG)
 
 // One buffer for all that goes out: garbage of this size is collected late, and counts meanwhile

@@ -71,7 +71,7 @@ function isRefusal(said) {
 }
 
 function isCrowded() {
-  return !isCounted && countThreads() >= PIDS
+  return PIDS !== undefined && !isCounted && countThreads() >= PIDS
 }
 
 function countThreads() {

@@ -44,7 +44,7 @@ NOBODY = 65534
 CONFIG = from_json(sys.argv[1]) if len(sys.argv) > 1 else {}
 WORKSPACE = CONFIG.get('workspace', '/workspace')
 CONTEXT_BYTES = CONFIG.get('contextBytes', 64 * 1024 * 1024)
-PIDS = CONFIG.get('pids', 128)
+PIDS = CONFIG.get('pids')
 REFUSED = (
     b'Resource temporarily unavailable',
     b"can't start new thread",

@@ -109,7 +109,7 @@ class Verdicts:
         return any(word in said for word in REFUSED) and self.is_crowded()
 
     def is_crowded(self):
-        return not self.is_counted and threads() >= PIDS
+        return PIDS and not self.is_counted and threads() >= PIDS
 
     def of(self, status, usage):
         killer = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None

@@ -1,0 +1,67 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createDockerEngine, SandboxPool } from 'hono-sandbox'
+import type { SandboxPoolOptions } from 'hono-sandbox'
+import { engineProxy } from '../helpers/engine-proxy.js'
+import { containersOf, docker, ownerOf } from '../helpers/engine.js'
+import { until, within } from '../helpers/until.js'
+
+/** A pool whose engine can hang. What it leaves behind is removed after the test. */
+async function poolBehindProxy(options: SandboxPoolOptions = {}) {
+  const proxy = await engineProxy()
+  const engine = createDockerEngine({ address: proxy.address, timeoutMs: 1000 })
+  const languages = { python: { size: 1, max: 2 } }
+  const pool = new SandboxPool({ runtime: 'runc', languages, engine, ...options })
+  const names = new Set<string>()
+  pool.on('launched', ({ name }) => names.add(name))
+  pool.on('launchFailed', ({ name }) => names.add(name))
+  pool.on('removeFailed', () => {}) // nobody is to be warned
+  const left = async () => {
+    const [name] = names
+    return name === undefined ? [] : containersOf(ownerOf(name))
+  }
+  onTestFinished(async () => {
+    proxy.thaw()
+    await pool.close({ deadlineMs: 10_000 })
+    engine.close()
+    const all = (await left()).map((name) => docker.getContainer(name).remove({ force: true }))
+    await Promise.allSettled(all)
+  })
+  return { pool, proxy, names, left }
+}
+
+describe('an engine that hangs', () => {
+  it('does not keep a start, which goes on when it answers again', async () => {
+    const { pool, proxy } = await poolBehindProxy({ startTimeoutMs: 500 })
+    proxy.freeze()
+    const report = await within('the start is over', pool.start(), 15_000)
+    expect(report.python).toMatchObject({ ready: 0, errors: [{ code: 'SANDBOX_WAIT_TIMEOUT' }] })
+    proxy.thaw()
+    await until('it has come up', () => pool.stats().python?.idle === 1)
+  })
+
+  it('does not keep a close, which tells what may be left', async () => {
+    const { pool, proxy, names, left } = await poolBehindProxy()
+    const failed: string[] = []
+    pool.on('removeFailed', ({ name, error }) => failed.push(`${name} ${error.code}`))
+    await pool.start()
+    proxy.freeze()
+    await within('the close is over', pool.close({ deadlineMs: 500 }), 15_000)
+    expect(failed).toEqual([`${[...names][0]} SANDBOX_WAIT_TIMEOUT`])
+    proxy.thaw()
+    await until('its container is gone', async () => (await left()).length === 0)
+  })
+
+  it.each(['freeze', 'loseAnswers'] as const)('leaves no stray: %s', async (trouble) => {
+    const { pool, proxy, names, left } = await poolBehindProxy()
+    await pool.start()
+    const [first = ''] = names
+    proxy[trouble]()
+    pool.resize('python', 2)
+    await until('a launch has failed', () => names.size > 1)
+    proxy.thaw()
+    await until('it is up again', () => pool.stats().python?.idle === 2)
+    await until('the strays are swept', async () => (await left()).length === 2)
+    expect(await left()).toContain(first)
+    expect(pool.isRunning(first)).toBe(true)
+  })
+})
