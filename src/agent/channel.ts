@@ -3,6 +3,7 @@ import type { Container, ContainerExit } from '../engine/engine.js'
 import { isLate } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
+import { isTurnSpent, spend } from '../loop-turn.js'
 import { Exchange } from './exchange.js'
 import type { Frame, Request } from './protocol.js'
 import {
@@ -131,12 +132,23 @@ export class Channel {
   #receive(chunk: Buffer): void {
     this.#heardAt = performance.now()
     if (this.#fault !== undefined) return
+    if (isTurnSpent()) return this.#postpone(chunk)
+    const began = performance.now()
     try {
       for (const frame of this.#reader.read(chunk)) this.#take(frame)
     } catch (error) {
       this.#fault = `it broke the protocol: ${error instanceof Error ? error.message : String(error)}`
       void this.kill().catch(() => {})
     }
+    spend(began)
+  }
+
+  /** One socket is read up to 32 times in a turn: what it brings must not add up. */
+  #postpone(chunk: Buffer): void {
+    const { stdout } = this.#container
+    stdout.pause()
+    stdout.unshift(chunk)
+    setImmediate(() => stdout.resume())
   }
 
   #take({ kind, id, payload }: Frame): void {

@@ -206,8 +206,8 @@ const LISTENING = '0A'
 
 function hasListener(table: string, port: number): boolean {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  return table.split('\n').some((line) => {
-    const [, local = '', , state] = line.trim().split(/\s+/)
-    return local.endsWith(suffix) && state === LISTENING
-  })
+  // A line is `  0: 0100007F:1F90 00000000:0000 0A ...`: local address, remote address, state.
+  return new RegExp(`^ *\\d+: [\\dA-F]+${suffix} [\\dA-F]+:[\\dA-F]+ ${LISTENING} `, 'm').test(
+    table,
+  )
 }
