@@ -33,8 +33,11 @@ const MAX_AGENT_FRAME_BYTES = CHUNK_BYTES + 1
 export const MAX_REQUEST_BYTES = 16 * 1024 * 1024
 /** What an agent has compiled of its program may be as long. */
 export const MAX_COMPILED_BYTES = 1024 * 1024
-/** A longer record of the program's is passed over. */
-export const MAX_RECORD_BYTES = 8 * 1024 * 1024
+/**
+ * A longer record of the program's is passed over. The host decodes, checks and parses a record in one
+ * turn of its event loop, which takes about 10 ms a MiB (measured, text that is not ASCII).
+ */
+export const MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 /** One frame: a kind, the request it belongs to, bytes. */
 export interface Frame {

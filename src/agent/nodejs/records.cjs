@@ -3,7 +3,7 @@
 
 const TAG_SIZE = 5
 const [RECORD, END, READY, FAILED] = ['r', 'e', 'y', 'f']
-const LONGEST_SAYING = { [RECORD]: 8 * 1024 * 1024, [END]: 1000, [READY]: 1000, [FAILED]: 8000 }
+const LONGEST_SAYING = { [RECORD]: 4 * 1024 * 1024, [END]: 1000, [READY]: 1000, [FAILED]: 8000 }
 const ACKNOWLEDGEMENT = Buffer.of(1)
 
 /** Records go on to the host, as the host's credit goes; the rest is for whoever hears it. */
