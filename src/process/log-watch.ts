@@ -22,11 +22,20 @@ const MAX_MATCH_MS = 50
 /** A machine with much to do may need more than one try. */
 const MAX_TRIES = 3
 
+/** What is looked at together: to guard a pattern takes 0.1 ms each time. */
+const BATCH_BYTES = 64 * 1024
+/** Output comes no slower for a pattern that is slow: with more of it waiting, the watch is given up. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024
+
+const TOO_SLOW = `waitForLog: the pattern takes more than ${MAX_MATCH_MS} ms on the output of the process`
+const TOO_FAST =
+  'waitForLog: the output of the process comes faster than the pattern can look at it'
+
 interface State {
   decoder: StringDecoder
   /** What there is of a line that is not finished. */
   line: string
-  /** Where it is in what is to be looked at. */
+  /** Where that is among the lines of a batch. */
   place: number | undefined
 }
 
@@ -35,10 +44,13 @@ export class LogWatch {
   readonly #pattern: string | RegExp
   readonly #streams = new Map<number, State>()
   readonly #found: Deferred<LogMatch> = deferred<LogMatch>()
-  /** Lines that nobody has looked at. */
-  #lines: string[] = []
+  #pieces: { stream: number; bytes: Buffer }[] = []
+  #waitingBytes = 0
+  /** The lines of a batch that took too long. */
+  #slow: string[] | undefined
   #triesLeft = MAX_TRIES
   #isOver = false
+  #looked: Deferred<void> | undefined
 
   constructor(pattern: string | RegExp) {
     // Without g and y: these make a pattern remember where it was.
@@ -58,44 +70,95 @@ export class LogWatch {
     return this.#found.promise
   }
 
+  /** Settles when all that has come is looked at. */
+  get looked(): Promise<void> {
+    return this.#looked?.promise ?? Promise.resolve()
+  }
+
   push(stream: number, bytes: Buffer): void {
-    if (this.#isOver) return
+    if (this.#isOver || bytes.length === 0) return
+    for (let at = 0; at < bytes.length; at += BATCH_BYTES) {
+      this.#pieces.push({ stream, bytes: bytes.subarray(at, at + BATCH_BYTES) })
+    }
+    this.#waitingBytes += bytes.length
+    if (this.#waitingBytes > MAX_WAITING_BYTES) return this.#fail(TOO_FAST)
+    if (this.#looked) return
+    this.#looked = deferred<void>()
+    queueMicrotask(() => this.#look())
+  }
+
+  /** Batch after batch, for as long as a turn may take. */
+  #look(): void {
+    const began = performance.now()
+    while (!this.#isOver && (this.#slow || this.#pieces.length > 0)) {
+      if (performance.now() - began > MAX_MATCH_MS / 2) {
+        setImmediate(() => this.#look())
+        return
+      }
+      this.#lookAt(this.#slow ?? this.#batch())
+    }
+    this.#looked?.resolve()
+    this.#looked = undefined
+  }
+
+  #lookAt(lines: string[]): void {
+    this.#slow = undefined
+    try {
+      const match = firstOf(lines, this.#pattern)
+      if (match) this.#end(() => this.#found.resolve(match))
+    } catch (error) {
+      this.#slow = lines
+      this.#triesLeft--
+      if (this.#triesLeft === 0) this.#fail(TOO_SLOW, error)
+    }
+  }
+
+  /** Lines of the next pieces. One that has become longer meanwhile is there once. */
+  #batch(): string[] {
+    const lines: string[] = []
+    let count = 0
+    for (let size = 0; count < this.#pieces.length && size < BATCH_BYTES; count++) {
+      const { stream, bytes } = this.#pieces[count] ?? { stream: 0, bytes: Buffer.alloc(0) }
+      size += bytes.length
+      this.#waitingBytes -= bytes.length
+      this.#split(stream, bytes, lines)
+    }
+    this.#pieces = this.#pieces.slice(count)
+    for (const state of this.#streams.values()) state.place = undefined
+    return lines
+  }
+
+  #split(stream: number, bytes: Buffer, lines: string[]): void {
     const state = this.#streams.get(stream) ?? newState()
     this.#streams.set(stream, state)
     const [first = '', ...others] = state.decoder.write(bytes).split('\n')
-    // Looked at together when all of this turn has come: to guard a pattern takes 0.1 ms.
-    if (this.#lines.length === 0) queueMicrotask(() => this.#look())
-    if (state.line.length < MAX_LINE_CHARACTERS) this.#add(state, state.line + first)
+    if (state.line.length < MAX_LINE_CHARACTERS) add(state, state.line + first, lines)
     for (const line of others) {
       state.place = undefined
-      this.#add(state, line)
+      add(state, line, lines)
     }
   }
 
-  /** A line that has become longer is looked at once. */
-  #add(state: State, line: string): void {
-    state.line = line.slice(0, MAX_LINE_CHARACTERS)
-    state.place ??= this.#lines.length
-    this.#lines[state.place] = state.line
+  #end(settle: () => void): void {
+    this.#isOver = true
+    this.#pieces = []
+    settle()
   }
 
-  #look(): void {
-    try {
-      const match = firstOf(this.#lines, this.#pattern)
-      if (match) this.#found.resolve(match)
-      this.#isOver = match !== undefined
-    } catch (error) {
-      this.#triesLeft--
-      if (this.#triesLeft > 0) return void setImmediate(() => this.#look())
-      this.#found.reject(error)
-      this.#isOver = true
-    }
-    this.#lines = []
-    for (const state of this.#streams.values()) state.place = undefined
+  #fail(why: string, cause?: unknown): void {
+    const suggestion = 'Wait for a text, or for a pattern with one `*` or `+` at most'
+    const error = new SandboxError('SANDBOX_INVALID_OPTION', why, { suggestion, cause })
+    this.#end(() => this.#found.reject(error))
   }
 }
 
 const newState = (): State => ({ decoder: new StringDecoder(), line: '', place: undefined })
+
+function add(state: State, line: string, lines: string[]): void {
+  state.line = line.slice(0, MAX_LINE_CHARACTERS)
+  state.place ??= lines.length
+  lines[state.place] = state.line
+}
 
 function firstOf(lines: readonly string[], pattern: string | RegExp): LogMatch | undefined {
   if (typeof pattern === 'string') {
@@ -121,14 +184,6 @@ function inTime<T>(work: () => T): T | undefined {
   context.run = () => {
     answer.value = work()
   }
-  try {
-    RUN.runInContext(context, { timeout: MAX_MATCH_MS })
-  } catch (cause) {
-    throw new SandboxError(
-      'SANDBOX_INVALID_OPTION',
-      `waitForLog: the pattern takes more than ${MAX_MATCH_MS} ms on the output of the process`,
-      { suggestion: 'Wait for a text, or for a pattern with one `*` or `+` at most', cause },
-    )
-  }
+  RUN.runInContext(context, { timeout: MAX_MATCH_MS })
   return answer.value
 }
