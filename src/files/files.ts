@@ -40,7 +40,7 @@ export interface FileEntry {
 /** What an entry takes, its path aside. */
 const ENTRY_BYTES = 200
 /** Half a character is 20 times as slow to write as JSON. */
-const HALF_CHARACTER_BYTES = 25
+const HALF_CHARACTER_BYTES = 50
 const HALF_CHARACTERS = /\p{Surrogate}/gu
 /**
  * How much one call lists: 75,000 entries with short names. To make JSON of that takes about 30 ms, of
