@@ -12,6 +12,7 @@ const MAX_ITEMS = 500_000
 const COST = { string: 400, field: 400, container: 300, item: 150 } as const
 const MAX_COST = 50_000_000
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
+const [LETTER_U, LETTER_D] = [0x75, 0x64]
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /** What {@link parseJson} accepts. */
@@ -45,6 +46,8 @@ export interface JsonStructure {
   /** Names of fields among them. */
   strings: number
   escapes: number
+  /** Escapes of halves of characters: from `\ud000` on, which has some whole ones as well. */
+  halves: number
   /** What it takes to parse, in nanoseconds, but for the length of the text. */
   cost: number
 }
@@ -85,7 +88,8 @@ export function parseMeasured(
 
 /** Counts what a JSON text consists of, without regard to whether it is JSON. */
 export function measureJson(text: string): JsonStructure {
-  let [depth, containers, fields, items, strings, escapes, level] = [0, 0, 0, 0, 0, 0, 0]
+  let [depth, containers, fields, items, strings, level] = [0, 0, 0, 0, 0, 0]
+  let [escapes, halves] = [0, 0]
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === QUOTE) {
@@ -96,6 +100,8 @@ export function measureJson(text: string): JsonStructure {
         if (inside !== BACKSLASH) continue
         escapes++
         at++
+        if (text.charCodeAt(at) === LETTER_U && (text.charCodeAt(at + 1) | 0x20) === LETTER_D)
+          halves++
       }
     } else if (code === COMMA) items++
     else if (code === COLON) fields++
@@ -107,7 +113,7 @@ export function measureJson(text: string): JsonStructure {
   }
   const costs = [strings * COST.string, fields * COST.field, containers * COST.container]
   const cost = costs.reduce((sum, each) => sum + each, items * COST.item)
-  return { depth, names: containers + fields, items, strings, escapes, cost }
+  return { depth, names: containers + fields, items, strings, escapes, halves, cost }
 }
 
 /**
