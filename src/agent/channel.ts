@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { GrowingBuffer } from '../bytes/growing.js'
 import type { Container, ContainerExit } from '../engine/engine.js'
 import { isLate } from '../deadline.js'
 import { deferred } from '../deferred.js'
@@ -38,7 +39,7 @@ export class Channel {
   readonly #reader = new FrameReader()
   readonly #hello = deferred<v.InferOutput<typeof Hello>>()
   readonly #pinger: NodeJS.Timeout
-  #compiled: Buffer | undefined
+  readonly #compiled = new GrowingBuffer()
   #nextId = 1
   #heardAt = performance.now()
   #lost: ContainerExit | undefined
@@ -86,7 +87,7 @@ export class Channel {
 
   /** What the agent has compiled of its program, where it was sent the source. */
   get compiled(): Buffer | undefined {
-    return this.#compiled
+    return this.#compiled.size > 0 ? this.#compiled.bytes() : undefined
   }
 
   /** Starts a request. The exchange settles by the agent's answer, or as lost. */
@@ -169,8 +170,8 @@ export class Channel {
   }
 
   #takeCompiled(payload: Buffer): void {
-    this.#compiled = Buffer.concat([this.#compiled ?? Buffer.alloc(0), payload])
-    if (this.#compiled.length > MAX_COMPILED_BYTES) throw new RangeError('a program that long')
+    this.#compiled.push(payload)
+    if (this.#compiled.size > MAX_COMPILED_BYTES) throw new RangeError('a program that long')
   }
 
   #ping(): void {

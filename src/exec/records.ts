@@ -152,7 +152,8 @@ function parse(bytes: Buffer): Found {
   const escapes = structure.escapes * ESCAPE_COST + structure.halves * HALF_COST
   const cost = structure.cost + size * BYTE_COST + escapes
   try {
-    if (cost > MAX_RECORD_COST) throw new RangeError('the JSON takes too long to read')
+    if (cost > MAX_RECORD_COST)
+      throw new RangeError('the JSON has too many strings, names, items or escapes')
     const { success, output } = v.safeParse(RunRecord, parseMeasured(text, structure))
     return success ? { record: output, size, cost } : none
   } catch (error) {

@@ -14,7 +14,7 @@ import { sortedByPath } from '../../src/files/by-path.js'
 import { LogWatch } from '../../src/process/log-watch.js'
 import type { Sandbox } from '../../src/sandbox.js'
 import type { FakeAgent } from './fake-agent.js'
-import { entryLine, leased, recordOf, turn } from './fake-agent.js'
+import { entryLine, leased, openChannel, recordOf, turn } from './fake-agent.js'
 
 /** How long hostile code may hold the event loop. */
 const BOUND_MS = 100
@@ -226,6 +226,17 @@ describe('the event loop is not held by bytes that come one by one', () => {
     await expectShortTurns(async () => {
       const records = new RunRecords(1e6)
       expect(bytes.flatMap((each) => records.push(each))).toHaveLength(1)
+    })
+  })
+
+  it('of a compiled program', async () => {
+    const frames = manyOf(encodeFrame(Kind.compiled, 0, byte), 1_000_000)
+    await expectShortTurns(async () => {
+      const { agent, channel } = await openChannel()
+      agent.stdout.write(frames)
+      await turn()
+      expect(channel.compiled).toHaveLength(100_000)
+      await channel.kill()
     })
   })
 
