@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as v from 'valibot'
 import { GrowingBuffer } from '../bytes/growing.js'
 import type { Container, ContainerExit } from '../engine/engine.js'
@@ -44,11 +45,17 @@ export class Channel {
   #heardAt = performance.now()
   #lost: ContainerExit | undefined
   #fault: string | undefined
+  /** Whether some of what has come waits for a later turn. */
+  #isBehind = false
 
   private constructor(container: Container) {
     this.#container = container
     this.name = container.name
-    this.exited = container.exited.then((exit) => this.#lose(exit))
+    this.exited = container.exited.then(async (exit) => {
+      // What has come before its end counts.
+      while (this.#isBehind && !container.stdout.destroyed) await nextTurn()
+      return this.#lose(exit)
+    })
     this.#pinger = setInterval(() => this.#ping(), PING_INTERVAL_MS).unref()
     container.stdin.on('error', () => {}) // the end of stdout tells
     container.stdout.on('error', () => {})
@@ -132,6 +139,7 @@ export class Channel {
 
   #receive(chunk: Buffer): void {
     this.#heardAt = performance.now()
+    this.#isBehind = this.#container.stdout.readableLength > 0
     if (this.#fault !== undefined) return
     if (isTurnSpent()) return this.#postpone(chunk)
     const began = performance.now()
@@ -147,6 +155,7 @@ export class Channel {
   /** One socket is read up to 32 times in a turn: what it brings must not add up. */
   #postpone(chunk: Buffer): void {
     const { stdout } = this.#container
+    this.#isBehind = true
     stdout.pause()
     stdout.unshift(chunk)
     setImmediate(() => stdout.resume())

@@ -58,7 +58,7 @@ async function expectShortTurns(run: () => Promise<unknown>): Promise<void> {
 }
 
 /** Sends it all, as fast as the credit goes: the worst that an agent can do. */
-function flood(agent: FakeAgent, stream: number, bytes: Buffer): void {
+function flood(agent: FakeAgent, stream: number, bytes: Buffer, end = () => agent.done(1)): void {
   let credit = WINDOW_BYTES
   let at = 0
   let isOver = false
@@ -71,7 +71,7 @@ function flood(agent: FakeAgent, stream: number, bytes: Buffer): void {
     }
     if (at < bytes.length || isOver) return
     isOver = true
-    agent.done(1)
+    end()
   }
   agent.onFrame = ({ kind, payload }) => {
     if (kind === Kind.signal) at = bytes.length
@@ -149,6 +149,19 @@ describe('the event loop is not held by records', () => {
       expect(results).toBe(/ no(ne)?\b/.test(name) ? 0 : count)
     })
   })
+})
+
+it('what is left for the next turn counts where the container has ended meanwhile', async () => {
+  const { agent, sandbox } = await leased()
+  const record = text('é', 100_000)
+  flood(agent, Stream.records, manyOf(record, record.length * 30), () => {
+    agent.done(1)
+    agent.exit()
+  })
+  const result = await sandbox.runCode('')
+  expect(result).toMatchObject({ exitCode: 0, signal: null })
+  expect(result.killedBy).toBeUndefined()
+  expect(result.results).toHaveLength(30)
 })
 
 describe('the event loop is not held by a listing', () => {
