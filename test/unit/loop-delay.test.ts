@@ -19,7 +19,6 @@ import { entryLine, leased, openChannel, recordOf, turn } from './fake-agent.js'
 /** How long hostile code may hold the event loop. */
 const BOUND_MS = 100
 const TRIES = 5
-
 /**
  * The longest turn of the event loop while this runs. A turn counts by its processor time where that is
  * less: on a busy machine it waits for others.
@@ -106,7 +105,6 @@ const raw = (body: Buffer) => {
   return Buffer.concat([length, body])
 }
 const LONGEST = MAX_RECORD_BYTES - 100
-
 /** Each just within the limits, or as far past them as it can be. */
 const RECORDS: [string, Buffer, number][] = [
   ['of many names', shown(Object.fromEntries(listOf(49_000, (at) => [`k${at}`, 0]))), 3],
