@@ -1,3 +1,4 @@
+import { spend } from '../src/loop-turn.js'
 import type { EventFormat, StreamEvent } from './event-format.js'
 
 /**
@@ -30,7 +31,9 @@ export function eventStream(
         const event = await Promise.race(heartbeatMs > 0 ? [result, heartbeat()] : [result])
         clearTimeout(timer)
         if (event?.type !== 'heartbeat') next = undefined
+        const began = performance.now()
         if (event) controller.enqueue(encoder.encode(encode(event)))
+        spend(began)
         if (!event || event.type === 'exit' || event.type === 'error') controller.close()
       },
       cancel() {

@@ -1,9 +1,14 @@
+import { isTurnSpent } from './loop-turn.js'
+
 /** A timer of {@link setDeadline}. */
 export interface DeadlineTimer {
   clear: () => void
   /** The process may exit before the deadline. */
   unref: () => DeadlineTimer
 }
+
+/** Input that is postponed counts as pending, but no flood of it may put a deadline off for ever. */
+const MAX_TURNS = 10
 
 /**
  * Calls `onLate` after `ms`, unless it is cleared. The pending input is read first: after the process
@@ -12,9 +17,13 @@ export interface DeadlineTimer {
  */
 export function setDeadline(ms: number, onLate: () => void): DeadlineTimer {
   let reading: NodeJS.Immediate | undefined
-  const timer = setTimeout(() => {
-    reading = setImmediate(onLate)
-  }, ms)
+  const read = (turnsLeft: number) => {
+    reading = setImmediate(() => {
+      if (isTurnSpent() && turnsLeft > 0) read(turnsLeft - 1)
+      else onLate()
+    })
+  }
+  const timer = setTimeout(() => read(MAX_TURNS), ms)
   const deadline: DeadlineTimer = {
     clear: () => {
       clearTimeout(timer)

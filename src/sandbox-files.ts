@@ -88,8 +88,9 @@ export class SandboxFiles {
     const { format, maxBytes, offset, length, ...call } = check(calls.ReadCall, options, 'readFile')
     const request = { op: 'read', path: pathOf(path), offset, length } as const
     if (format === 'stream') return this.#files.stream(request, call)
-    const bytes = await this.#files.read(request, maxBytes ?? DEFAULT_MAX_READ_BYTES, call)
-    return format === 'text' ? bytes.toString() : bytes
+    const most = maxBytes ?? DEFAULT_MAX_READ_BYTES
+    if (format === 'text') return this.#files.readText(request, most, call)
+    return this.#files.read(request, most, call)
   }
 
   /** What is in a folder, by path. Links are listed, not followed. */

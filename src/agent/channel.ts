@@ -1,8 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as v from 'valibot'
+import { GrowingBuffer } from '../bytes/growing.js'
 import type { Container, ContainerExit } from '../engine/engine.js'
+import type { DeadlineTimer } from '../deadline.js'
 import { isLate, setDeadline } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
+import { isTurnSpent, spend } from '../loop-turn.js'
 import { Exchange, KILL_GRACE_MS } from './exchange.js'
 import type { Frame, Request } from './protocol.js'
 import {
@@ -40,17 +44,24 @@ export class Channel {
   readonly #reader = new FrameReader()
   readonly #hello = deferred<v.InferOutput<typeof Hello>>()
   readonly #pinger: NodeJS.Timeout
-  #compiled: Buffer | undefined
+  readonly #compiled = new GrowingBuffer()
   #nextId = 1
   /** Pings since the agent was last heard. Not a time: the host may have been frozen meanwhile. */
   #unanswered = 0
   #lost: ContainerExit | undefined
+  #grace: DeadlineTimer | undefined
   #fault: string | undefined
+  /** Whether some of what has come waits for a later turn. */
+  #isBehind = false
 
   private constructor(container: Container) {
     this.#container = container
     this.name = container.name
-    this.exited = container.exited.then((exit) => this.#lose(exit))
+    this.exited = container.exited.then(async (exit) => {
+      // What has come before its end counts.
+      while (this.#isBehind && !container.stdout.destroyed) await nextTurn()
+      return this.#lose(exit)
+    })
     // After a turn of the event loop: what has arrived is read before the agent is judged.
     this.#pinger = setInterval(() => setImmediate(() => this.#ping()), PING_INTERVAL_MS).unref()
     container.stdin.on('error', () => {}) // the end of stdout tells
@@ -95,7 +106,7 @@ export class Channel {
 
   /** What the agent has compiled of its program, where it was sent the source. */
   get compiled(): Buffer | undefined {
-    return this.#compiled
+    return this.#compiled.size > 0 ? this.#compiled.bytes() : undefined
   }
 
   /** Starts a request. The exchange settles by the agent's answer, or as lost. */
@@ -125,8 +136,7 @@ export class Channel {
   /** Lets the container go. Every exchange is lost, also if the engine does not answer. */
   async remove(): Promise<void> {
     clearInterval(this.#pinger)
-    const late = setDeadline(KILL_GRACE_MS, () => this.#loseAll(UNTOLD))
-    void this.exited.then(late.clear)
+    if (!this.#lost) this.#grace ??= setDeadline(KILL_GRACE_MS, () => this.#loseAll(UNTOLD))
     await this.#container.remove()
   }
 
@@ -147,13 +157,26 @@ export class Channel {
 
   #receive(chunk: Buffer): void {
     this.#unanswered = 0
+    this.#isBehind = this.#container.stdout.readableLength > 0
     if (this.#fault !== undefined || this.#lost) return
+    if (isTurnSpent()) return this.#postpone(chunk)
+    const began = performance.now()
     try {
       for (const frame of this.#reader.read(chunk)) this.#take(frame)
     } catch (error) {
       this.#fault = `it broke the protocol: ${error instanceof Error ? error.message : String(error)}`
       void this.kill().catch(() => {})
     }
+    spend(began)
+  }
+
+  /** One socket is read up to 32 times in a turn: what it brings must not add up. */
+  #postpone(chunk: Buffer): void {
+    const { stdout } = this.#container
+    this.#isBehind = true
+    stdout.pause()
+    stdout.unshift(chunk)
+    setImmediate(() => stdout.resume())
   }
 
   #take({ kind, id, payload }: Frame): void {
@@ -174,8 +197,8 @@ export class Channel {
   }
 
   #takeCompiled(payload: Buffer): void {
-    this.#compiled = Buffer.concat([this.#compiled ?? Buffer.alloc(0), payload])
-    if (this.#compiled.length > MAX_COMPILED_BYTES) throw new RangeError('a program that long')
+    this.#compiled.push(payload)
+    if (this.#compiled.size > MAX_COMPILED_BYTES) throw new RangeError('a program that long')
   }
 
   #ping(): void {
@@ -196,6 +219,7 @@ export class Channel {
 
   #loseAll(exit: ContainerExit): void {
     this.#lost = exit
+    this.#grace?.clear()
     for (const exchange of this.#exchanges.values()) exchange.lose(exit)
     this.#exchanges.clear()
   }

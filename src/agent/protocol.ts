@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { GrowingBuffer } from '../bytes/growing.js'
 
 /** The version both ends speak. The host refuses an agent of another one. */
 export const PROTOCOL_VERSION = 4
@@ -32,8 +33,11 @@ const MAX_AGENT_FRAME_BYTES = CHUNK_BYTES + 1
 export const MAX_REQUEST_BYTES = 16 * 1024 * 1024
 /** What an agent has compiled of its program may be as long. */
 export const MAX_COMPILED_BYTES = 1024 * 1024
-/** A longer record of the program's is passed over. */
-export const MAX_RECORD_BYTES = 8 * 1024 * 1024
+/**
+ * A longer record of the program's is passed over. The host decodes, checks and parses a record in one
+ * turn of its event loop, which takes about 10 ms a MiB (measured, text that is not ASCII).
+ */
+export const MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 /** One frame: a kind, the request it belongs to, bytes. */
 export interface Frame {
@@ -56,7 +60,8 @@ export function encodeFrame(kind: number, id: number, ...parts: Uint8Array[]): B
 
 /** Cuts what comes into frames, and throws at the first that is longer than an agent's may be. */
 export class FrameReader {
-  #rest: Buffer = Buffer.alloc(0)
+  /** The beginning of a frame. The engine may pass it on byte by byte: it is not copied each time. */
+  #rest = new GrowingBuffer()
   readonly #longest: number
 
   constructor(longest = MAX_AGENT_FRAME_BYTES) {
@@ -65,7 +70,8 @@ export class FrameReader {
 
   read(chunk: Buffer): Frame[] {
     const frames: Frame[] = []
-    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    if (this.#rest.size > 0) this.#rest.push(chunk)
+    let bytes = this.#rest.size > 0 ? this.#rest.bytes() : chunk
     while (bytes.length >= HEADER_BYTES) {
       const length = bytes.readUInt32BE(5)
       if (length > this.#longest) throw new RangeError(`a frame of ${length} bytes`)
@@ -78,7 +84,9 @@ export class FrameReader {
       })
       bytes = bytes.subarray(end)
     }
-    this.#rest = bytes
+    // A buffer of its own: the frames are views of the other one.
+    if (frames.length > 0) this.#rest = new GrowingBuffer()
+    if (this.#rest.size === 0 && bytes.length > 0) this.#rest.push(bytes)
     return frames
   }
 }

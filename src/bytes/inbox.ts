@@ -18,13 +18,15 @@ const MAX_PIECES = 256
  * bounded by the credit of the streams, its length by `MAX_PIECES`.
  */
 export class Inbox {
-  readonly #pieces: { stream: number; buffer: GrowingBuffer; results: RichResult[] }[] = []
+  #pieces: { stream: number; buffer: GrowingBuffer; results: RichResult[] }[] = []
+  /** How many of the pieces are taken: `shift()` moves all the others. */
+  #taken = 0
   #isOver = false
   #wake: (() => void) | undefined
 
   push(stream: number, bytes: Buffer, results: readonly RichResult[] = []): void {
-    const last = this.#pieces.at(-1)
-    const isFull = this.#pieces.length >= MAX_PIECES
+    const last = this.#length > 0 ? this.#pieces.at(-1) : undefined
+    const isFull = this.#length >= MAX_PIECES
     const fits = last?.stream === stream && last.buffer.size + bytes.length <= CHUNK_BYTES
     const piece = isFull ? this.#nearest(stream) : last
     if (piece && (isFull || fits)) {
@@ -40,8 +42,16 @@ export class Inbox {
 
   /** The last of a stream, but not from before a record: the order with those is always kept. */
   #nearest(stream: number) {
-    const record = this.#pieces.findLastIndex((each) => each.stream === Stream.records)
-    return this.#pieces.slice(record + 1).findLast((each) => each.stream === stream)
+    for (let at = this.#pieces.length - 1; at >= this.#taken; at--) {
+      const piece = this.#pieces[at]
+      if (piece?.stream === Stream.records) return undefined
+      if (piece?.stream === stream) return piece
+    }
+    return undefined
+  }
+
+  get #length(): number {
+    return this.#pieces.length - this.#taken
   }
 
   /** Nothing more comes. */
@@ -52,7 +62,7 @@ export class Inbox {
 
   /** The oldest piece, when there is one; `undefined` at the end. For one taker at a time. */
   async take(): Promise<Piece | undefined> {
-    while (this.#pieces.length === 0 && !this.#isOver) {
+    while (this.#length === 0 && !this.#isOver) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
@@ -62,8 +72,13 @@ export class Inbox {
 
   /** The oldest piece, if there is one now. */
   takeNow(): Piece | undefined {
-    const piece = this.#pieces.shift()
+    const piece = this.#pieces[this.#taken]
     if (!piece) return undefined
+    this.#taken++
+    if (this.#taken > this.#length) {
+      this.#pieces = this.#pieces.slice(this.#taken)
+      this.#taken = 0
+    }
     const { stream, buffer, results } = piece
     return { stream, bytes: buffer.bytes(), results }
   }

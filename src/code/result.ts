@@ -20,5 +20,8 @@ export function codeResult<Data>(plain: ExecResult<Data>, program: Program): Cod
 }
 
 function linesOf(output: BoundedOutput): string[] {
-  return output.toString().match(/[^\n]*\n|[^\n]+/g) ?? []
+  const lines = output.toString().split('\n')
+  const last = lines.pop() ?? ''
+  const ended = lines.map((line) => `${line}\n`)
+  return last === '' ? ended : [...ended, last]
 }

@@ -1,22 +1,25 @@
 import { Readable } from 'node:stream'
 import type { Duplex, Writable } from 'node:stream'
+import { GrowingBuffer } from '../bytes/growing.js'
 import { Demuxer } from './demux.js'
 import type { Watch } from './docker-events.js'
 import type { Container, ContainerExit } from './engine.js'
 
 const STDERR_TAIL_BYTES = 4096
+/** It is cut to its tail when it is longer than this, not for each byte that comes. */
+const MAX_STDERR_BYTES = 64 * 1024
 /** An agent exits at once when its stdin ends; an engine with much to do needs its time. */
 const LEAVE_MS = 5000
 
 /** A container behind an attach stream. */
 export class DockerContainer implements Container {
   readonly stdin: Writable
-  readonly stdout = new Readable({ read: () => {} })
+  readonly stdout = new Readable({ read: () => this.#stream.resume() })
   readonly exited: Promise<ContainerExit>
   readonly #stream: Duplex
   readonly #watch: Watch
   readonly #forceRemove: () => Promise<void>
-  #stderr = Buffer.alloc(0)
+  #stderr = new GrowingBuffer()
   #leaving: Promise<void> | undefined
   #killing: Promise<void> | undefined
 
@@ -31,9 +34,13 @@ export class DockerContainer implements Container {
     this.#forceRemove = forceRemove
     this.stdin = stream
     const demuxer = new Demuxer(
-      (bytes) => this.stdout.push(bytes),
       (bytes) => {
-        this.#stderr = Buffer.concat([this.#stderr, bytes]).subarray(-STDERR_TAIL_BYTES)
+        // Nobody reads at the moment: what comes meanwhile is not ours to hold.
+        if (!this.stdout.push(bytes)) stream.pause()
+      },
+      (bytes) => {
+        this.#stderr.push(bytes)
+        if (this.#stderr.size > MAX_STDERR_BYTES) this.#stderr = this.#stderrTail()
       },
     )
     stream.on('data', (chunk: Buffer) => demuxer.push(chunk))
@@ -45,8 +52,14 @@ export class DockerContainer implements Container {
       .then(() => watch.exit())
       .then((exit) => {
         this.stdout.push(null)
-        return { ...exit, stderr: this.#stderr.toString() }
+        return { ...exit, stderr: this.#stderrTail().bytes().toString() }
       })
+  }
+
+  #stderrTail(): GrowingBuffer {
+    const tail = new GrowingBuffer()
+    tail.push(this.#stderr.bytes().subarray(-STDERR_TAIL_BYTES))
+    return tail
   }
 
   remove(): Promise<void> {

@@ -57,7 +57,7 @@ export interface CodeEnd extends ExecEnd {
    */
   context?: ContextState
   /**
-   * How many results were left out, where some were: 100 are kept, of 16 MiB together, or of 64 KiB
+   * How many results were left out, where some were: 100 are kept, of 8 MiB together, or of 64 KiB
    * where somebody iterates.
    */
   omittedResults?: number

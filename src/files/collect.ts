@@ -1,4 +1,5 @@
 import { SandboxFileError } from '../errors.js'
+import { sortedByPath } from './by-path.js'
 import type { FileEntry, Files } from './files.js'
 import { matcherOf } from './glob.js'
 import { mimeTypeOf } from './mime.js'
@@ -37,14 +38,17 @@ export async function collect(files: Files, options: CollectOptions): Promise<Co
   }
   const found: Artifact[] = []
   let left = options.maxBytes ?? 10 * 1024 * 1024
-  for (const entry of candidates.toSorted((one, other) => (one.path < other.path ? -1 : 1))) {
+  for (const entry of await sortedByPath(candidates)) {
     const isOver = found.length >= maxFiles || entry.size > left
     const content = isOver ? undefined : await read(files, folder, entry, left, call)
-    const mimeType = mimeTypeOf(entry.name)
+    if (!content) {
+      omitted++
+      continue
+    }
     // It may have changed since it was listed.
-    if (content) found.push({ ...entry, size: content.length, mimeType, content })
-    else omitted++
-    left -= content?.length ?? 0
+    const size = content.length
+    found.push({ ...entry, size, mimeType: mimeTypeOf(entry.name), content })
+    left -= size
   }
   return { files: found, omitted }
 }

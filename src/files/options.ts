@@ -64,8 +64,10 @@ export interface TreeOptions extends FileCallOptions {
 /** What {@link Sandbox.collect} takes. */
 export interface CollectOptions extends FileCallOptions {
   /**
-   * Which files, by their path under the folder: one pattern or several. Names that begin with a dot
-   * have to be asked for.
+   * Which files, by their path under the folder: one pattern or several, of `*`, `**`, `?`, `[a-z]`,
+   * `[!a-z]`, `{a,b}`, `@(a|b)`, `?(a|b)` and `!(a|b)`. Names that begin with a dot have to be asked for.
+   * Other syntax, and more than 1,024 characters with all alternatives written out, is a
+   * `SANDBOX_INVALID_OPTION`.
    *
    * @default '**'
    */

@@ -108,7 +108,8 @@ export class SandboxProcess {
    * that it has written already counts, and one that is not finished. Of a line the first 4096
    * characters count.
    *
-   * @throws SandboxError `SANDBOX_PROCESS_EXITED` or `SANDBOX_WAIT_TIMEOUT`, both with the last of its
+   * @throws SandboxError `SANDBOX_INVALID_OPTION` for a pattern that takes more than 50 ms on the
+   * output: each `.*` multiplies the time by the length of a line. `SANDBOX_PROCESS_EXITED` or `SANDBOX_WAIT_TIMEOUT`, both with the last of its
    * output; on abort the signal's reason.
    */
   async waitForLog(pattern: string | RegExp, options: WaitForOptions = {}): Promise<LogMatch> {
@@ -119,7 +120,7 @@ export class SandboxProcess {
     this.#watches.add(watch)
     try {
       const call = check(WaitOptions, options, 'waitForLog')
-      return await this.#wait('a line of its output', watch.found, call)
+      return await this.#wait('a line of its output', watch.found, call, () => watch.looked)
     } finally {
       this.#watches.delete(watch)
     }
@@ -162,7 +163,12 @@ export class SandboxProcess {
     }
   }
 
-  async #wait<T>(what: string, happens: Promise<T>, options: WaitForOptions): Promise<T> {
+  async #wait<T>(
+    what: string,
+    happens: Promise<T>,
+    options: WaitForOptions,
+    looked = async () => {},
+  ): Promise<T> {
     const { timeoutMs = DEFAULT_WAIT_MS, signal } = options
     const stop = deferred<never>()
     const late = () => {
@@ -173,11 +179,11 @@ export class SandboxProcess {
     const abort = () => stop.reject(signal?.reason)
     if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort, { once: true })
-    const died = this.exited.then((end) => {
+    const died = this.exited.then(async (end) => {
+      await looked() // what has happened before its end counts
       throw this.#error('SANDBOX_PROCESS_EXITED', `it ${describe(end)} before ${what} came`)
     })
     try {
-      // What has happened before its end counts.
       return await Promise.race([happens, stop.promise, died])
     } finally {
       timer.clear()
@@ -207,8 +213,6 @@ const LISTENING = '0A'
 
 function hasListener(table: string, port: number): boolean {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  return table.split('\n').some((line) => {
-    const [, local = '', , state] = line.trim().split(/\s+/)
-    return local.endsWith(suffix) && state === LISTENING
-  })
+  // A line is `  0: 0100007F:1F90 00000000:0000 0A ...`: local address, remote address, state.
+  return new RegExp(`${suffix} [\\dA-F]+:[\\dA-F]+ ${LISTENING} `).test(table)
 }

@@ -101,7 +101,7 @@ export class Call {
     let bytes = this.bytes(Stream.records)
     while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE(0)) {
       const end = 4 + bytes.readUInt32BE(0)
-      rule(end <= MAX_RECORD_BYTES + 4, 'a record is at most 8 MiB')
+      rule(end <= MAX_RECORD_BYTES + 4, 'a record is at most 4 MiB')
       found.push(parsed(bytes.subarray(4, end)))
       bytes = bytes.subarray(end)
     }

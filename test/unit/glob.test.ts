@@ -1,5 +1,9 @@
+import * as fc from 'fast-check'
+import picomatch from 'picomatch'
 import { describe, expect, it } from 'vitest'
 import { matcherOf } from '../../src/files/glob.js'
+
+const GROUPS = ['{a,b-}', '{,a*}', '{b,{a,-}}', '@(a|b)', '?(a)']
 
 describe('a glob', () => {
   it.each<[string, string[], string[]]>([
@@ -13,7 +17,19 @@ describe('a glob', () => {
     ['?[ab].txt', ['xa.txt', '-b.txt'], ['a.txt', 'xc.txt']],
     ['.*', ['.a'], ['a']],
     ['./out//*', ['out/a'], ['a', 'out']],
-    ['!(a)', ['b', 'aa'], ['a']],
+    ['!(a)', ['b', 'aa'], ['a', '.b']],
+    ['!(*.csv|b)', ['a', 'b.c'], ['a.csv', 'b']],
+    ['@(a|b*)?(c)', ['a', 'ac', 'b', 'bxc'], ['c', 'xa', 'acc']],
+    ['{a,b{c,d*},}e', ['ae', 'bce', 'bdxe', 'e'], ['be', 'ce', 'a']],
+    ['{.a,b}*', ['.ax', 'bx'], ['.bx', '.b']],
+    ['[!a-c].x', ['d.x', '-.x', '😀.x'], ['a.x', 'c.x', '..x']],
+    ['[]^-][\\]a-]', [']]', '^a', '--'], ['b]', ']b', ']^']],
+    ['[é😀].?', ['😀.é', 'é.😀'], ['e.x', '😀.ab']],
+    ['\\*\\{a,b}', ['*{a,b}'], ['x{a,b}', '*a']],
+    ['a**b', ['ab', 'axb'], ['a/b', 'a/x/b']],
+    ['**/**/*', ['a', 'a/b'], ['.a']],
+    [`a+b)}],$^"'#`, [`a+b)}],$^"'#`], ['aab']],
+    ['*-*-*.csv', ['--.csv', 'a-b-c-d.csv'], ['a-b.csv', '--.csvx', '-.csv']],
   ])('%s', (glob, wanted, unwanted) => {
     const isWanted = matcherOf([glob])
     for (const path of wanted) expect(isWanted(path), path).toBe(true)
@@ -33,5 +49,63 @@ describe('a glob', () => {
 
   it('with a slash within braces is refused, with what to do', () => {
     expect(() => matcherOf(['{a/b,c}/*.png'])).toThrow('Give several patterns')
+  })
+
+  it.each([
+    ['*(a)', '`*(`'],
+    ['a+(b|c)', '`+(`'],
+    ['a!(b)', '`!(`'],
+    ['!(a).txt', 'something after `!()`'],
+    ['!a', 'a `!` at the beginning'],
+    ['x/!*.png', 'a `!` at the beginning'],
+    ['a (1)', 'a `(`'],
+    ['a|b', 'a `|`'],
+    ['{1..3}', 'a range in braces'],
+    ['{a}', 'braces without a comma'],
+    ['{a,b', 'a `{` without its `}`'],
+    ['@(a', 'a `(` without its `)`'],
+    ['[a', 'a `[` without its `]`'],
+    ['[]', 'a `[` without its `]`'],
+    ['[[:alpha:]]', 'a class such as `[:alpha:]`'],
+    ['[z-a]', 'a range whose end is before its beginning'],
+    ['[0-9]+', 'a `+` after a bracket'],
+    ['a\\', 'a backslash before nothing'],
+  ])('%s is refused, and named', (glob, what) => {
+    expect(() => matcherOf([glob])).toThrow(
+      expect.objectContaining({
+        code: 'SANDBOX_INVALID_OPTION',
+        message: expect.stringContaining(what),
+      }),
+    )
+  })
+
+  it.each<[string, string[]]>([
+    ['as one pattern', ['a'.repeat(1025)]],
+    ['as many', Array.from({ length: 300 }, () => 'a')],
+    ['of many parts', ['**/*/'.repeat(200)]],
+    ['with its alternatives', ['{a,b}'.repeat(200)]],
+    ['with empty alternatives', ['{,}'.repeat(200)]],
+    ['with large sets', [`{${',a'.repeat(100)}}[abcdefghijkl]`]],
+  ])('that is too long %s is refused', (_, globs) => {
+    expect(() => matcherOf(globs)).toThrow('too long')
+  })
+
+  it('agrees with picomatch, except about a hidden name that nobody asked for', () => {
+    const one = fc.constantFrom('a', 'b', '-', '.', '*', '?', '[ab]', '[^a]', '[a-]', ...GROUPS)
+    const Pattern = fc.array(one, { minLength: 1, maxLength: 4 }).map((all) => all.join(''))
+    const Name = fc.stringMatching(/^[ab.-]{1,12}$/).filter((name) => name !== '.')
+    fc.assert(
+      fc.property(Pattern, fc.array(Name, { minLength: 1, maxLength: 10 }), (pattern, names) => {
+        // In picomatch these are quantifiers of a group, and `**` and `.` alone are others' matter.
+        fc.pre(!/[)][*?]|\*\*|^\.$/.test(pattern))
+        const isWanted = matcherOf([pattern])
+        const expected = picomatch(pattern, { flags: 's' })
+        for (const name of names) {
+          if (name.startsWith('.') && !isWanted(name)) continue
+          expect([name, isWanted(name)]).toEqual([name, expected(name)])
+        }
+      }),
+      { numRuns: 2000 },
+    )
   })
 })

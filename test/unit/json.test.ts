@@ -45,6 +45,14 @@ describe('parseJson', () => {
     expect(() => parseJson(text, limits)).toThrow(RangeError)
   })
 
+  it.each([
+    ['100,000 strings', `[${'"",'.repeat(100_000)}0]`],
+    ['60,000 fields', `{${'"a":0,'.repeat(60_000)}"a":0}`],
+    ['200,000 objects', `[${'{},'.repeat(200_000)}0]`],
+  ])('refuses %s, whatever the limits are', (_, text) => {
+    expect(() => parseJson(text, { maxNames: 1e9, maxItems: 1e9 })).toThrow('too many strings')
+  })
+
   it('refuses what is not JSON', () => {
     expect(() => parseJson('{')).toThrow(SyntaxError)
   })

@@ -66,6 +66,31 @@ describe('LogWatch', () => {
     expect(await found('ready', `${long}12345`, '\nready')).toEqual({ line: 'ready' })
   })
 
+  it('looks at all of much output before it says that it has', async () => {
+    const watch = new LogWatch(/^ready (\d)$/)
+    watch.push(1, Buffer.concat([Buffer.alloc(2 ** 20, '\n'), Buffer.from('ready 7\n')]))
+    watch.push(2, Buffer.from('ready 8\n'))
+    await watch.looked
+    expect(await outcomeOf(watch.found)).toMatchObject({ line: 'ready 7' })
+  })
+
+  it('gives up a pattern that takes too long, and looks no more', async () => {
+    const watch = new LogWatch(/(r+)+y/)
+    watch.push(1, Buffer.from(`${'r'.repeat(4000)}\n`))
+    const error = { code: 'SANDBOX_INVALID_OPTION', message: expect.stringContaining('50 ms') }
+    await expect(watch.found).rejects.toMatchObject(error)
+    watch.push(1, Buffer.from('ry\n'))
+    await watch.looked
+    await expect(watch.found).rejects.toMatchObject(error)
+  })
+
+  it('gives up where output comes faster than it is looked at', async () => {
+    const watch = new LogWatch('ready')
+    for (let count = 0; count < 129; count++) watch.push(1, Buffer.alloc(2 ** 16, 'x'))
+    await expect(watch.found).rejects.toThrow('comes faster than')
+    await watch.looked
+  })
+
   it('finds the same however it is cut', async () => {
     const Lines = fc.array(fc.stringMatching(/^[ab€]{0,4}$/), { minLength: 1, maxLength: 8 })
     await fc.assert(

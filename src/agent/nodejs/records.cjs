@@ -4,7 +4,7 @@
 const TAG_SIZE = 5
 const [RECORD, END, READY, FAILED, USED] = ['r', 'e', 'y', 'f', 'u']
 const LONGEST_SAYING = {
-  [RECORD]: 8 * 1024 * 1024,
+  [RECORD]: 4 * 1024 * 1024,
   [END]: 1000,
   [READY]: 1000,
   [FAILED]: 8000,

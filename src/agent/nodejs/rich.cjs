@@ -7,8 +7,8 @@ const fs = require('node:fs')
 const util = require('node:util')
 
 const LONGEST_TEXT = 65536
-const LONGEST_PART = 5 * 1024 * 1024
-const LONGEST_RECORD = 8 * 1024 * 1024
+const LONGEST_PART = 3 * 1024 * 1024
+const LONGEST_RECORD = 4 * 1024 * 1024
 // Whatever the program makes of them
 const { Array, ArrayBuffer, Buffer, Map, Number, Object, Promise, SyntaxError, process } =
   globalThis

@@ -1,7 +1,7 @@
 // A call: the entry it names, and what that gives, as JSON
 
 const MOST_LEVELS = 200
-const LONGEST_VALUE = 8 * 1024 * 1024 - 100
+const LONGEST_VALUE = 4 * 1024 * 1024 - 100
 
 /** Why there is no value: for the host to say, not for stderr. */
 class Refusal extends Error {
@@ -18,7 +18,7 @@ async function callEntry({ entry, args, kwargs }, modules) {
     const value = await collected(await entryOf(entry, modules)(...args, ...named))
     const simple = simplify(value, '', [])
     if (Buffer.byteLength(stringify(simple)) > LONGEST_VALUE) {
-      throw new Refusal('value', 'the value is longer than 8 MiB of JSON')
+      throw new Refusal('value', 'the value is longer than 4 MiB of JSON')
     }
     tell('r', { type: 'value', value: simple })
   } catch (error) {

@@ -36,7 +36,7 @@ CHUNK = 65536
 WINDOW = 4 * CHUNK
 TAIL_LIMIT = 16 * CHUNK
 MAX_FRAME = 16 * 1024 * 1024
-MAX_RECORD = 8 * 1024 * 1024
+MAX_RECORD = 4 * 1024 * 1024
 SILENCE_S = 90
 SPARE_PAUSE_S = 0.02  # most leases have one run: the next spare would cost them for nothing
 

@@ -11,7 +11,7 @@ NAMES = {
     'application/json': 'json',
 }
 MAX_TEXT = 65536
-MAX_PART = 5 * 1024 * 1024
+MAX_PART = 3 * 1024 * 1024
 
 
 def display(*objects, raw=False, **_ignored):

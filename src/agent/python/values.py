@@ -16,7 +16,7 @@ def refuse(path, what):
 def value_record(value):
     text = as_utf8({'type': 'value', 'value': plain(value, '', ())})
     if len(text) > MAX_RECORD - 100:
-        refuse('', 'is %d bytes of JSON, more than 8 MiB' % len(text))
+        refuse('', 'is %d bytes of JSON, more than 4 MiB' % len(text))
     return text
 
 
