@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import * as v from 'valibot'
-import { within } from '../deadline.js'
+import { setDeadline, within } from '../deadline.js'
 import type { Deferred } from '../deferred.js'
 import { deferred } from '../deferred.js'
 
@@ -109,7 +109,7 @@ export class DockerEvents {
     if (Action === 'die') {
       exit.exitCode = Number(Actor.Attributes.exitCode)
       const mayBeOom = exit.exitCode === SIGKILLED && !exit.oom
-      if (mayBeOom) setTimeout(told.resolve, OOM_GRACE_MS)
+      if (mayBeOom) setDeadline(OOM_GRACE_MS, told.resolve)
       else told.resolve()
     }
     if (Action === 'destroy') forgotten.resolve(true)
