@@ -22,6 +22,7 @@ describe.each(places)('a $language container under $runtime', ({ runtime, langua
       WorkingDir: '/workspace',
       OpenStdin: true,
       StdinOnce: true,
+      StopSignal: 'SIGKILL',
       Tty: false,
       Labels: { [OWNER]: ownerOf(name), 'hono-sandbox.pool': language },
     })

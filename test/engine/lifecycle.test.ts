@@ -142,7 +142,13 @@ describe('a sweep', () => {
   async function created(owner: string, name = `${owner}-${randomBytes(4).toString('hex')}`) {
     const Labels = { [OWNER]: owner }
     const Image = 'hono-sandbox/python:bookworm'
-    const container = await docker.createContainer({ name, Image, Labels, Cmd: ['sleep', '300'] })
+    const container = await docker.createContainer({
+      name,
+      Image,
+      Labels,
+      Cmd: ['sleep', '300'],
+      HostConfig: { NetworkMode: 'none' },
+    })
     onTestFinished(() => container.remove({ force: true }).catch(() => {}))
     const state = async () => {
       const found = await docker.listContainers({ all: true, filters: { id: [container.id] } })

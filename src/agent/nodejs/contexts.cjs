@@ -17,6 +17,7 @@ class Context extends Program {
     contexts.set(name, this)
     this.inlet.socket.end()
     this.lend(null)
+    if (child.records) child.records.hear = (tag, message) => this.hear(tag, message)
   }
 
   /** It has no stdin any more. */

@@ -5,6 +5,7 @@ const MKFIFO = { stdio: 'ignore', timeout: 2000, killSignal: 'SIGKILL' }
 /** The host ends a program at its deadline; we wait this long for it. */
 const OVERDUE_MS = 2000
 const TICKS_MS = 40
+const LAST_WORD = 64
 
 /** For so many programs at once: a process is started for it, which takes 4 ms of processor. */
 const SETS = 4
@@ -79,7 +80,7 @@ class Program {
     this.child = child
     this.exit = null
     this.isOverdue = false
-    this.cpu = { before: child.records ? cpuMsOf(child.pid) : 0, told: undefined }
+    this.cpuBefore = child.records ? cpuMsOf(child.pid) : 0
     this.inlet = new Inlet(id, child.pipes.stdin)
     this.outlets = [
       new Outlet(id, STDOUT, child.pipes.stdout),
@@ -87,15 +88,8 @@ class Program {
     ]
     this.wasRefused = false
     if (!isCounted) this.outlets[STDERR - 1].look = (said) => (this.wasRefused ||= isRefusal(said))
-    if (child.records) {
-      this.outlets.push(child.records.follow(id, ...this.outlets))
-      child.records.hear = (tag, message) => this.hear(tag, message)
-    }
+    if (child.records) this.outlets.push(child.records.follow(id, ...this.outlets))
     child.once('exit', (code, signal) => this.exited(code, signal))
-  }
-
-  hear(tag, { cpuMs }) {
-    if (tag === USED && cpuMs >= 0) this.cpu.told = cpuMs
   }
 
   data(data) {
@@ -129,10 +123,9 @@ class Program {
   exited(exitCode, signal, given = exitCode === 0 ? null : findCause()) {
     clearTimeout(this.deadline)
     const cause = this.isOverdue && signal ? 'timeout' : given
-    this.exit = { exitCode, signal, cause, usage: null }
+    this.exit = { exitCode, signal, cause, usage: { cpuMs: this.usedMs() } }
     this.inlet.socket.destroy()
     for (const outlet of this.outlets) outlet.last()
-    this.exit.usage = { cpuMs: this.usedMs() } // the last records have it
     if (this.wasRefused && exitCode !== 0) this.exit.cause ??= 'pids'
     this.finish()
   }
@@ -142,10 +135,9 @@ class Program {
    * both, in steps of 10 ms for each of its four parts.
    */
   usedMs() {
-    const { before, told } = this.cpu
-    const reaped = Math.max(0, (this.child.cpuMs ?? 0) - before)
-    if (told === undefined) return reaped
-    return reaped > told + TICKS_MS ? reaped : told
+    const reaped = Math.max(0, (this.child.cpuMs ?? 0) - this.cpuBefore)
+    const told = this.child.records ? lastWordOf(this.child.stdio[4]) : NaN
+    return told >= 0 && reaped <= told + TICKS_MS ? told : reaped
   }
 
   /** It could not be started: what a shell would say, and a shell's exit code. */
@@ -157,6 +149,16 @@ class Program {
 
   finish() {
     if (this.exit && this.outlets.every((outlet) => outlet.over)) done(this.id, this.exit)
+  }
+}
+
+/** The number that a process of ours has said at its end; NaN if it said none. */
+function lastWordOf(socket) {
+  try {
+    const rest = readNow(socket._handle.fd, LAST_WORD)
+    return parseFloat(`${socket.read() ?? ''}${rest ?? ''}`)
+  } catch {
+    return NaN // it is closed
   }
 }
 

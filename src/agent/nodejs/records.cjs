@@ -2,14 +2,8 @@
 // of it is believed, and nothing waits for it.
 
 const TAG_SIZE = 5
-const [RECORD, END, READY, FAILED, USED] = ['r', 'e', 'y', 'f', 'u']
-const LONGEST_SAYING = {
-  [RECORD]: 4 * 1024 * 1024,
-  [END]: 1000,
-  [READY]: 1000,
-  [FAILED]: 8000,
-  [USED]: 1000,
-}
+const [RECORD, END, READY, FAILED] = ['r', 'e', 'y', 'f']
+const LONGEST_SAYING = { [RECORD]: 4 * 1024 * 1024, [END]: 1000, [READY]: 1000, [FAILED]: 8000 }
 const ACKNOWLEDGEMENT = Buffer.of(1)
 
 /** Records go on to the host, as the host's credit goes; the rest is for whoever hears it. */

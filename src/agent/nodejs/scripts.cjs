@@ -25,7 +25,7 @@ function runScript(job) {
 /** What it took since it was given its code: the agent cannot tell that from its start. */
 function tellUsed(before) {
   const { user, system } = process.cpuUsage(before)
-  tell('u', { cpuMs: (user + system) / 1000 })
+  attempt(() => writeSync(4, String((user + system) / 1000)))
 }
 
 /** How it is run: V8 tells what it is. */
