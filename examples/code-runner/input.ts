@@ -6,7 +6,7 @@ import { Patience } from './patience.js'
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
 /** What a piece costs in memory beside its bytes. */
 const PIECE_BYTES = 1024
-/** A `kill` or a leave is not seen while the client is not read, so it must not last. */
+/** For how long a client may not be read. A `kill`, or that it leaves, is not seen in this time. */
 const PAUSE_MS = 10_000
 
 type Writer = ReturnType<ExecHandle['stdin']['getWriter']>
@@ -46,7 +46,7 @@ export class Input {
     void this.#write()
   }
 
-  /** Nobody wants it any more. */
+  /** Drops what waits: the program is over, or the client has left. */
   stop(): void {
     this.#waiting = []
     this.#waitingBytes = 0
@@ -70,7 +70,7 @@ export class Input {
 
   #goOn(): void {
     this.#patience.stop()
-    // One that closes must be read as well: the answer to its close is behind all the rest.
+    // A connection that closes must be read too: the client's close comes after its unread input.
     if (this.#socket.isPaused) this.#socket.resume()
   }
 }

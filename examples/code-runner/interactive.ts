@@ -9,7 +9,7 @@ import { Refusal } from './refusal.js'
 
 /** Each may hold a message and unread input, about 6 MiB together. */
 const MAX_CONVERSATIONS = 100
-/** In either direction; longer than any program may run in silence. */
+/** How long no byte may go in either direction: longer than a program may run without output. */
 const IDLE_MS = 120_000
 
 /** For a WebSocketServer: a message is a program with its files, or input for it. */
@@ -19,7 +19,7 @@ export const WEBSOCKET_OPTIONS = {
   // Each part of an unfinished message costs memory beside its bytes.
   maxFragments: 1024,
   maxBufferedChunks: 8192,
-  // A packet may have ten thousand messages in it: others have their turn in between.
+  // One packet can hold ten thousand messages: other connections get a turn between them.
   allowSynchronousEvents: false,
   /** A client that does not answer a close is cut off then, in milliseconds. */
   closeTimeout: 5000,

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from 'hono-sandbox'
@@ -13,15 +14,15 @@ const DRAIN_MS = 10_000
 /** For the clients of programs that the end of the drain has killed. */
 const LAST_WORDS_MS = 2000
 const SAME_SIGNAL_MS = 1000
-/** Sockets that are open at a time; a further one is closed at once. */
+/** How many may be open at a time. Node closes a further one at once. */
 const MAX_CONNECTIONS = 1000
-/** One after the other. A client may send thousands at once, and they are all taken in a single turn. */
+/** A client can send thousands of requests in one packet, and Node takes all of a packet in one turn. */
 const MAX_REQUESTS_PER_CONNECTION = 100
-/** Neither side sends or takes a byte: longer than any run, which may be silent. */
+/** How long no byte may go in either direction: longer than a program may run without output. */
 const IDLE_MS = 120_000
 /**
- * How long a request may take to arrive, and its head of it, and how often Node looks. The mark makes
- * Node stop reading a connection sooner: it parses all that it has read of one in a single turn.
+ * How long a request, and its head alone, may take to arrive, and how often Node looks. With the small
+ * mark Node stops reading a connection sooner: it parses all that it has read in a single turn.
  */
 const ARRIVAL = {
   requestTimeout: 120_000,
@@ -73,6 +74,8 @@ const server = serve(serving, ({ address, family, port }) => {
 closeStrayUpgrades(server)
 server.maxConnections = MAX_CONNECTIONS
 if ('maxRequestsPerSocket' in server) server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION
+// Not answered one by one: a client that was told that the connection closes sends no more.
+server.on('dropRequest', (_: unknown, socket: Socket) => socket.destroy())
 server.setTimeout(IDLE_MS)
 server.on('error', (error) => {
   void closeSandboxes({ deadlineMs: 0 }).finally(() => fail(error.message))

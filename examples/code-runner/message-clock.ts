@@ -7,8 +7,9 @@ const TICK_MS = 1000
 const CONTROL_HEADER_BYTES = 6
 
 /**
- * Tells when a message has begun and does not come to its end. There is no event for its beginning: it
- * is seen by the bytes that have come since the last one.
+ * Tells when a message has begun and does not end. No event tells its beginning, so this counts the
+ * bytes since the last message. It does not see a beginning that came in one packet with the message
+ * before, and nothing after it: that holds less than 64 KiB, until the conversation is over.
  */
 export class MessageClock {
   readonly #websocket: WebSocket

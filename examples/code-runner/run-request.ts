@@ -13,11 +13,11 @@ import { BadRequest } from './refusal.js'
 const MAX_PROGRAM_BYTES = 8 * 1024 * 1024
 const MAX_VARIABLES = 1000
 const MAX_ARGUMENTS = 1000
-/** Linux gives a program no longer ones. */
+/** Of one argument or variable. Linux starts no program with a longer one. */
 const MAX_PLAIN_LENGTH = 128 * 1024
 const SLICE = 64 * 1024
 const QUOTES = 2
-/** What the fields of a request need, with room for mistakes that the schema can name. */
+/** More than a correct request needs: a message of the schema is clearer than one about JSON. */
 const JSON_LIMITS = { maxDepth: 10, maxNames: 3000, maxItems: 5000 }
 
 /** What a name, an argument or a variable can be made of. */
@@ -156,7 +156,7 @@ async function readForm(body: HeldBody, incoming: IncomingMessage): Promise<RunR
 /** A form has only text: these are JSON in it. */
 const AS_JSON: ReadonlySet<string> = new Set(['args', 'env', 'timeoutMs'])
 
-/** In steps: none of them holds up the other requests for long. */
+/** In several turns of the event loop: none of them holds up the other requests for long. */
 async function checkRun(input: unknown): Promise<RunRequest> {
   const result = v.safeParse(RunRequest, input, { abortEarly: true })
   if (!result.success) throw new BadRequest(describe(result.issues[0]))

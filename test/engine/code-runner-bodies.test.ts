@@ -98,6 +98,13 @@ describe('a body', () => {
     expect(await heldMs()).toBeLessThan(MAX_HOLD_MS)
   })
 
+  it('of none, in thousands of requests at once, does not hold up the others', async () => {
+    await heldMs()
+    const requests = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(200_000)
+    await raw('/nowhere', JSON_TYPE, `\r\n${requests}`)
+    expect(await heldMs()).toBeLessThan(MAX_HOLD_MS)
+  })
+
   it.each([JSON_TYPE, FORM_TYPE])('of %s that does not go on is 408, in time', async (type) => {
     const answer = await raw('/run', type, 'Content-Length: 100\r\n\r\n{')
     expect(answer).toMatch(/^HTTP\/1.1 408 .*connection: close.*"BODY_TIMEOUT"/is)

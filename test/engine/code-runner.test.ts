@@ -4,6 +4,8 @@ import { runtimes } from '../helpers/engine.js'
 import { until } from '../helpers/until.js'
 
 const MIB = 1024 * 1024
+const namesUpTo = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`s3cr3t${at}`, '']))
 
 describe.each(runtimes)('the code runner under %s', (runtime) => {
   const runner = useCodeRunner({ SANDBOX_RUNTIME: runtime })
@@ -105,6 +107,9 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
       { language: 'python', code: 'x', args: ['a\0s3cr3t'] },
       { language: 'python', code: 'x', args: ['s3cr3t\ud800'] },
       { language: 'python', code: 'x', args: Array(1001).fill('s3cr3t') },
+      { language: 'python', code: 'x', args: ['s3cr3t'.repeat(30_000)] },
+      { language: 'python', code: 'x', env: namesUpTo(1001) },
+      { language: 'python', code: 'x', env: { A: 's3cr3t'.repeat(30_000) } },
       [],
       'null',
     ]
