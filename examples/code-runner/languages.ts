@@ -6,6 +6,8 @@ const DATA_IMAGES = [
   'quay.io/jupyter/scipy-notebook:2025-03-14',
   'hono-sandbox/python-data:bookworm',
 ]
+/** How long the engine may take to tell which image it has. */
+const CHOICE_MS = 4000
 const DATA_MODULES = ['numpy', 'pandas', 'matplotlib.pyplot']
 
 /** The names of the languages that this server runs. */
@@ -19,7 +21,7 @@ export async function chooseLanguages(): Promise<PoolLanguages> {
 /** With the data packages, imported already, where they are there and no other image is named. */
 async function choosePython(): Promise<LanguageOptions> {
   if (process.env.SANDBOX_BASE_PYTHON_IMAGE) return {}
-  const engine = createDockerEngine()
+  const engine = createDockerEngine({ timeoutMs: CHOICE_MS })
   try {
     for (const image of DATA_IMAGES) {
       if (await engine.hasImage(image)) return { image, preload: DATA_MODULES }

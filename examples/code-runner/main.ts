@@ -1,21 +1,44 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from 'hono-sandbox'
+import { closeStrayUpgrades } from 'hono-sandbox/middleware'
 import { WebSocketServer } from 'ws'
-import { app } from './app.js'
+import { createApp } from './app.js'
+import { readHosts } from './guard.js'
+import { WEBSOCKET_OPTIONS } from './interactive.js'
 import { chooseLanguages } from './languages.js'
 
+/** With a hung engine the server listens after this time, and its pool keeps trying. */
+const START_MS = 20_000
 const DRAIN_MS = 10_000
 /** For the clients of programs that the end of the drain has killed. */
 const LAST_WORDS_MS = 2000
 const SAME_SIGNAL_MS = 1000
-const MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+/** How many may be open at a time. Node closes a further one at once. */
+const MAX_CONNECTIONS = 1000
+/** A client can send thousands of requests in one packet, and Node takes all of a packet in one turn. */
+const MAX_REQUESTS_PER_CONNECTION = 100
+/** How long no byte may go in either direction: longer than a program may run without output. */
+const IDLE_MS = 120_000
+/**
+ * How long a request, and its head alone, may take to arrive, and how often Node looks. With the small
+ * mark Node stops reading a connection sooner: it parses all that it has read in a single turn.
+ */
+const ARRIVAL = {
+  requestTimeout: 120_000,
+  headersTimeout: 15_000,
+  connectionsCheckingInterval: 5000,
+}
 
+const hostname = process.env.HOST || '127.0.0.1'
 const port = Number(process.env.PORT || 3000)
 if (!Number.isInteger(port) || port < 0 || port > 65_535) {
   fail(`PORT is ${JSON.stringify(process.env.PORT)}, a port is a number from 0 to 65535`)
 }
+
+const allowedHosts = readAllowedHosts(process.env.ALLOWED_HOSTS ?? '')
 
 let drain = async (): Promise<void> => closeSandboxes({ deadlineMs: 0 })
 let drainingSince = 0
@@ -39,18 +62,23 @@ for (const message of new Set(failures.map((error) => error.message))) {
   console.error(`warning: ${message}`)
 }
 
-const websocket = {
-  server: new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES }),
-}
-const server = serve({ fetch: app.fetch, port, websocket }, (address) => {
+const { fetch } = createApp(allowedHosts)
+const websocket = { server: new WebSocketServer(WEBSOCKET_OPTIONS) }
+const serving = { fetch, port, hostname, websocket, serverOptions: ARRIVAL }
+const server = serve(serving, ({ address, family, port }) => {
   const [runtime = 'unknown'] = Object.values(getSandboxes().stats()).map((each) => each.runtime)
   const ready = Object.entries(report).map(
     ([name, { ready, total }]) => `${name} ${ready}/${total}`,
   )
-  console.log(
-    `code runner on http://localhost:${address.port} (runtime ${runtime}, ${ready.join(', ')})`,
-  )
+  const host = family === 'IPv6' ? `[${address}]` : address
+  console.log(`code runner on http://${host}:${port} (runtime ${runtime}, ${ready.join(', ')})`)
 })
+closeStrayUpgrades(server)
+server.maxConnections = MAX_CONNECTIONS
+if ('maxRequestsPerSocket' in server) server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION
+// Not answered one by one: a client that was told that the connection closes sends no more.
+server.on('dropRequest', (_: unknown, socket: Socket) => socket.destroy())
+server.setTimeout(IDLE_MS)
 server.on('error', (error) => {
   void closeSandboxes({ deadlineMs: 0 }).finally(() => fail(error.message))
 })
@@ -66,7 +94,15 @@ drain = async () => {
 }
 
 async function start() {
-  return initSandboxes({ languages: await chooseLanguages() })
+  return initSandboxes({ languages: await chooseLanguages(), startTimeoutMs: START_MS })
+}
+
+function readAllowedHosts(list: string): ReadonlySet<string> {
+  try {
+    return readHosts(list)
+  } catch (error) {
+    fail(error instanceof Error ? error.message : error)
+  }
 }
 
 function fail(reason: unknown): never {

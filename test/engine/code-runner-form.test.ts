@@ -100,7 +100,7 @@ open('out.txt', 'w').write(open('in/ü 日本.txt').read() * 2)`
     async (type) => {
       const { hostname, port } = new URL(runner().url)
       const socket = connect(Number(port), hostname)
-      const head = `POST /run HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: 999\r\n`
+      const head = `POST /run HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: 999\r\n`
       socket.write(`${head}Expect: 100-continue\r\n\r\n{ "language"`)
       await until('it is being read', () => socket.bytesRead > 0)
       socket.destroy()

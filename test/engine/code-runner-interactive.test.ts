@@ -83,14 +83,6 @@ describe.each(runtimes)('a conversation under %s', (runtime) => {
       expect(await talk.end()).toMatchObject([killed, 1000])
     })
 
-    it('is refused more input than the program may leave unread', async () => {
-      const talk = await begin(programs.deaf)
-      await talk.until('deaf')
-      await talk.send(...Array.from({ length: 100 }, () => Buffer.alloc(100_000)))
-      const error = { code: 'BAD_REQUEST', message: 'the program has not read 8388608 bytes' }
-      expect(await talk.end()).toEqual([{ type: 'error', error }, 1008])
-    })
-
     it('that is over takes no harm from what still comes', async () => {
       const talk = await begin(programs.ends)
       talk.onText((text) => {
@@ -100,7 +92,8 @@ describe.each(runtimes)('a conversation under %s', (runtime) => {
         }
       })
       expect(await talk.end()).toMatchObject([{ type: 'exit', exitCode: 0 }, 1000])
-      expect(talk.events.map(({ type }) => type)).toEqual(['stdout', 'exit'])
+      expect(talk.stdout).toBe('done\n')
+      expect(talk.events.filter(({ type }) => type !== 'stdout')).toHaveLength(1)
     })
 
     it('that is over holds nothing, also where its client reads nothing of that', async () => {
@@ -169,14 +162,14 @@ time.sleep(600)`
     const talk = runner().talk()
     await talk.send(run(PROGRAMS.python.deaf))
     await talk.until('deaf')
-    await talk.send(Buffer.alloc(8 * 1024 * 1024 + 1))
+    await talk.send(Buffer.alloc(1024 * 1024 + 1))
     expect((await talk.end())[1]).toBe(1009)
   })
 
   it('in which no frame can be read is closed, and the server lives', async () => {
     const { hostname, port } = new URL(runner().url)
     const socket = connect(Number(port), hostname)
-    const headers = ['Host: x', 'Connection: Upgrade', 'Upgrade: websocket']
+    const headers = ['Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket']
     headers.push('Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==')
     socket.write(`GET /run/interactive HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`)
     socket.once('data', () => socket.write(Buffer.alloc(1000, 0xff)))

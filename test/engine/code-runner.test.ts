@@ -4,6 +4,8 @@ import { runtimes } from '../helpers/engine.js'
 import { until } from '../helpers/until.js'
 
 const MIB = 1024 * 1024
+const namesUpTo = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`s3cr3t${at}`, '']))
 
 describe.each(runtimes)('the code runner under %s', (runtime) => {
   const runner = useCodeRunner({ SANDBOX_RUNTIME: runtime })
@@ -105,6 +107,9 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
       { language: 'python', code: 'x', args: ['a\0s3cr3t'] },
       { language: 'python', code: 'x', args: ['s3cr3t\ud800'] },
       { language: 'python', code: 'x', args: Array(1001).fill('s3cr3t') },
+      { language: 'python', code: 'x', args: ['s3cr3t'.repeat(30_000)] },
+      { language: 'python', code: 'x', env: namesUpTo(1001) },
+      { language: 'python', code: 'x', env: { A: 's3cr3t'.repeat(30_000) } },
       [],
       'null',
     ]
@@ -156,9 +161,9 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     ])
   })
 
-  it('healthz tells what there is', async () => {
+  it.each(['/healthz', '/readyz'])('%s tells what there is', async (path) => {
     await runner().settled()
-    const answer = await fetch(`${runner().url}/healthz`)
+    const answer = await fetch(runner().url + path)
     expect(answer.status).toBe(200)
     expect(await answer.json()).toMatchObject({
       status: 'ok',
@@ -186,8 +191,8 @@ describe('the code runner', () => {
 
   it('serves 503 where no engine answers, and an error on a connection', async () => {
     const runner = await CodeRunner.ofTest({ DOCKER_HOST: 'unix:///nowhere/docker.sock' })
-    const health = await fetch(`${runner.url}/healthz`)
-    expect(health.status).toBe(503)
+    const statusOf = async (path: string) => (await fetch(runner.url + path)).status
+    expect([await statusOf('/healthz'), await statusOf('/readyz')]).toEqual([200, 503])
     const run = { language: 'python', code: 'print(1)' }
     const code = 'SANDBOX_ENGINE_UNAVAILABLE'
     for (const answer of [await runner.post(run), await runner.stream(run)]) {

@@ -1,0 +1,25 @@
+/** Calls `onLate` if `ms` go by after `restart()` without another `restart()` or a `stop()`. */
+export class Patience {
+  readonly #ms: number
+  readonly #onLate: () => void
+  #timer: NodeJS.Timeout | undefined
+  #reading: NodeJS.Immediate | undefined
+
+  constructor(ms: number, onLate: () => void) {
+    this.#ms = ms
+    this.#onLate = onLate
+  }
+
+  restart(): void {
+    this.stop()
+    this.#timer = setTimeout(() => {
+      // After a busy moment Node runs timers before it reads the sockets: what has arrived counts.
+      this.#reading = setImmediate(this.#onLate)
+    }, this.#ms)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    clearImmediate(this.#reading)
+  }
+}
