@@ -1,21 +1,9 @@
 import * as v from 'valibot'
+import { Count, Milliseconds, PositiveMilliseconds } from '../src/options/values.js'
 import { Sandbox } from '../src/sandbox.js'
 
-const LONGEST_TIMER_MS = 2 ** 31 - 1
-
-const Count = v.pipe(
-  v.number('a whole number'),
-  v.integer('a whole number'),
-  v.minValue(0, '0 or more'),
-)
 const Text = v.pipe(v.string(), v.minLength(1))
 const Held = v.optional(v.instance(Sandbox, 'a Sandbox'))
-
-const Limit = v.pipe(
-  v.number('milliseconds'),
-  v.minValue(1, '1 ms or more'),
-  v.maxValue(LONGEST_TIMER_MS, `${LONGEST_TIMER_MS} ms or less`),
-)
 
 /** What `sandbox` takes. */
 export const MiddlewareCall = v.strictObject({
@@ -26,15 +14,15 @@ export const MiddlewareCall = v.strictObject({
     ),
   ),
   pool: v.optional(v.custom<object>((value) => typeof value === 'object', 'a SandboxPool')),
-  acquireTimeoutMs: v.optional(Count),
-  stallTimeoutMs: v.optional(Limit),
-  drainTimeoutMs: v.optional(Limit),
+  acquireTimeoutMs: v.optional(Milliseconds),
+  stallTimeoutMs: v.optional(PositiveMilliseconds),
+  drainTimeoutMs: v.optional(PositiveMilliseconds),
   onUnavailable: v.optional(v.function('a function')),
 })
 
 /** What `streamSandbox` takes. */
 export const StreamCall = v.strictObject({
-  heartbeatMs: v.optional(v.pipe(Count, v.maxValue(LONGEST_TIMER_MS))),
+  heartbeatMs: v.optional(Milliseconds),
   onError: v.optional(v.function('a function')),
 })
 
@@ -55,6 +43,6 @@ export const ReceiveCall = v.strictObject({
   maxBytes: v.optional(Count),
   maxFields: v.optional(Count),
   maxFieldBytes: v.optional(Count),
-  stallTimeoutMs: v.optional(Limit),
+  stallTimeoutMs: v.optional(PositiveMilliseconds),
   sandbox: Held,
 })

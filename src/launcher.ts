@@ -171,9 +171,9 @@ function noImage(language: Language, images: readonly string[], cause?: unknown)
   )
 }
 
-/** How the engine and the runtime bound processes and threads. */
+/** How the engine and the runtime bound processes and threads. gVisor may have several names, as `runsc-kvm`. */
 function pidsOf(runtime: string, pids: number): Pick<LaunchSpec, 'pids' | 'userPids'> {
-  if (runtime !== GVISOR) return { pids }
+  if (!runtime.startsWith(GVISOR)) return { pids }
   return { pids: pids * GVISOR_TASKS + GVISOR_OWN_TASKS, userPids: pids }
 }
 

@@ -68,8 +68,8 @@ export class Pool<T extends Pooled> {
         this.#adopt(container)
       },
       onFailed: (name, error) => {
-        if (this.#isClosed) return
-        this.#backoff.failed(error)
+        if (this.#isClosed && error.code === 'SANDBOX_CLOSED') return // it was aborted by that
+        if (!this.#isClosed) this.#backoff.failed(error)
         this.#tell({ type: 'launchFailed', name, error })
       },
       onSettled: () => this.#refill(),

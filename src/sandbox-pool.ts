@@ -69,6 +69,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   readonly #settings: Settings
   readonly #engine: Engine
   readonly #letGo: () => void
+  /** Lets launches fail that have not begun. */
+  readonly #dropQueued: () => void
   readonly #launcher: Launcher
   readonly #pools = new Map<Language, Pool<Channel>>()
   readonly #sweeper: Sweeper
@@ -89,7 +91,9 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     this.#sweeper = new Sweeper(() =>
       this.#engine.sweep({ owner, isLaunching: (name) => this.#isLaunching(name) }),
     )
-    const limit = pLimit(this.#settings.launchConcurrency)
+    const { launchConcurrency: concurrency } = this.#settings
+    const limit = pLimit({ concurrency, rejectOnClear: true })
+    this.#dropQueued = () => limit.clearQueue()
     for (const [language, { size, max }] of this.#settings.languages) {
       const pool = new Pool({
         language,
@@ -100,7 +104,15 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
         suffix: owner,
         launch: async (name, signal) => {
           await this.#makeWay(language)
-          return limit(() => this.#launcher.launch(language, name, signal))
+          signal.throwIfAborted()
+          let hasBegun = false
+          const launching = limit(() => {
+            hasBegun = true
+            return this.#launcher.launch(language, name, signal)
+          })
+          return launching.catch((error: unknown) => {
+            throw hasBegun ? error : signal.reason
+          })
         },
         onEvent: (event) => this.#take(language, event),
       })
@@ -218,7 +230,9 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
 
   async #close(deadlineMs: number): Promise<void> {
     const deadline = performance.now() + deadlineMs + LAST_REMOVALS_MS
-    await Promise.all([...this.#pools.values()].map((pool) => pool.close({ deadlineMs })))
+    const closing = [...this.#pools.values()].map((pool) => pool.close({ deadlineMs }))
+    this.#dropQueued()
+    await Promise.all(closing)
     // A launch whose answer was lost may have left a container that no later sweep of ours finds.
     await this.#sweeper.stop(deadline - performance.now())
     this.#letGo()

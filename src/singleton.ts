@@ -97,15 +97,14 @@ export async function closeSandboxes(options: { deadlineMs?: number } = {}): Pro
   const pool = current?.pool
   if (!pool) return
   // It stays the process's pool while it closes: requests are told that it is closed.
-  closing = finish(pool, options)
-  await closing
+  const finishing = finish(pool, options).finally(() => {
+    if (closing === finishing) closing = undefined
+  })
+  closing = finishing
+  await finishing
 }
 
 async function finish(pool: SandboxPool, options: { deadlineMs?: number }): Promise<void> {
-  try {
-    await pool.close(options)
-    if (current?.pool === pool) current = undefined
-  } finally {
-    closing = undefined
-  }
+  await pool.close(options)
+  if (current?.pool === pool) current = undefined
 }

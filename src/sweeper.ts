@@ -35,7 +35,12 @@ export class Sweeper {
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)
-    if (this.#hasFailures && timeoutMs > 0) await within(timeoutMs, this.#run())
+    if (timeoutMs > 0) await within(timeoutMs, this.#sweepLast())
+  }
+
+  async #sweepLast(): Promise<void> {
+    if (this.#running) await this.#running // it may have begun before the last failure
+    if (this.#hasFailures) await this.#run()
   }
 
   #runIn(ms: number): void {
@@ -64,7 +69,7 @@ export class Sweeper {
       await this.#sweep()
     } catch {
       // The launches tell that there is no engine. The next sweep finds the same strays.
-      this.#hasFailures = hadFailures
+      this.#hasFailures ||= hadFailures
     }
   }
 }

@@ -9,8 +9,6 @@ interface WaiterOptions {
 }
 
 interface Waiter<T> {
-  /** When it leaves at the latest, by `performance.now()`. */
-  leavesAt: number
   resolve: (value: T) => void
   reject: (error: Error) => void
 }
@@ -21,6 +19,8 @@ interface Waiter<T> {
  */
 export class Waiters<T> {
   readonly #line = new Set<Waiter<T>>()
+  /** When the last of all that came leaves at the latest, by `performance.now()`. */
+  #lastLeavesAt = 0
 
   get size(): number {
     return this.#line.size
@@ -28,8 +28,7 @@ export class Waiters<T> {
 
   /** In how many milliseconds the line is empty at the latest, whoever is served. */
   get lastLeavesInMs(): number {
-    const last = Math.max(...Array.from(this.#line, ({ leavesAt }) => leavesAt))
-    return Math.max(0, last - performance.now())
+    return this.#line.size === 0 ? 0 : Math.max(0, this.#lastLeavesAt - performance.now())
   }
 
   add({ timeoutMs, signal, onTimeout, onAbort }: WaiterOptions): Promise<T> {
@@ -40,7 +39,6 @@ export class Waiters<T> {
         signal?.removeEventListener('abort', abort)
       }
       const waiter: Waiter<T> = {
-        leavesAt: performance.now() + timeoutMs,
         resolve: (value) => {
           leave()
           resolve(value)
@@ -54,6 +52,7 @@ export class Waiters<T> {
       const timer = setDeadline(timeoutMs, () => waiter.reject(onTimeout()))
       signal?.addEventListener('abort', abort, { once: true })
       this.#line.add(waiter)
+      this.#lastLeavesAt = Math.max(this.#lastLeavesAt, performance.now() + timeoutMs)
     })
   }
 

@@ -6,8 +6,10 @@ import { BadRequest, Refusal } from './refusal.js'
 const MAX_BODY_BYTES = 8 * 1024 * 1024
 /** How long an upload may send nothing. Node's `requestTimeout` bounds the whole of it. */
 const STALL_MS = 10_000
-/** How much of all bodies together is held at a time, while it comes, waits and runs. */
+/** How much of all bodies together is held at a time, until their handlers have answered. */
 const MAX_HELD_BYTES = 256 * 1024 * 1024
+/** What a piece costs in memory beside its bytes. */
+const PIECE_BYTES = 512
 /**
  * A body may be twice as long on the wire, and this much longer. A chunk of one byte takes as long as one
  * of many: a body of such chunks would take the time of the others.
@@ -19,6 +21,8 @@ let heldBytes = 0
 /** Counts one request's body among those that are held; `release()` takes it off again. */
 export class HeldBody {
   #bytes = 0
+  /** With what its pieces cost. */
+  #heldBytes = 0
 
   /**
    * Reads a body as it comes.
@@ -63,13 +67,14 @@ export class HeldBody {
   }
 
   release(): void {
-    heldBytes -= this.#bytes
-    this.#bytes = 0
+    heldBytes -= this.#heldBytes
+    this.#heldBytes = 0
   }
 
   #count(bytes: number, wireBytes: number): void {
     this.#bytes += bytes
-    heldBytes += bytes
+    this.#heldBytes += bytes + PIECE_BYTES
+    heldBytes += bytes + PIECE_BYTES
     if (this.#bytes > MAX_BODY_BYTES) throw tooLarge()
     if (heldBytes > MAX_HELD_BYTES) throw noRoom()
     if (wireBytes > 2 * this.#bytes + SLACK_BYTES) {

@@ -44,7 +44,7 @@ export class Conversation {
     this.#first.restart()
   }
 
-  /** Takes a message. It is read also while the program does not read: a `kill` gets through. */
+  /** Takes a message. Until 4 MiB wait, it is read also while the program does not read. */
   take(data: unknown): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return
     this.#first.stop()

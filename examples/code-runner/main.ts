@@ -23,8 +23,7 @@ const MAX_REQUESTS_PER_CONNECTION = 100
 /** How long no byte may go in either direction: longer than a program may run without output. */
 const IDLE_MS = 120_000
 /**
- * How long a request, and its head alone, may take to arrive, and how often Node looks. With the small
- * mark Node stops reading a connection sooner: it parses all that it has read in a single turn.
+ * How long a request, and its head alone, may take to arrive, and how often Node looks.
  */
 const ARRIVAL = {
   requestTimeout: 120_000,

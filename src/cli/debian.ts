@@ -79,6 +79,7 @@ export function debianMachine({
         run: () => startDockerd({ answers, say, signal }),
       }
       if (await isDockerdAlive()) return [start]
+      refuseBesideAnother(reason)
       const steps: Step[] = []
       // gVisor first: where a package starts its own service, the engine knows it at once.
       const gvisor = await packagesFor('runsc')
@@ -91,7 +92,6 @@ export function debianMachine({
         steps.push({ what, run: register })
       }
       const docker = await packagesFor('dockerd', 'iptables')
-      if (docker.includes('docker.io')) refuseBesideAnother(reason)
       if (docker.length > 0) {
         const what = `install ${docker.join(', ')} with apt-get`
         steps.push({ what, run: () => install('dockerd', 'iptables') })

@@ -48,6 +48,10 @@ export function howToGetImage(image: BaseImage, context: SetupContext): string {
     if (pulling.length === 0) throw noImage(image, ['only root on Debian or Ubuntu can build it'])
     return pulling.join()
   }
+  // The registry may have an image for a machine that no package of Node's is known for.
+  if (pulling.length > 0 && image.nodePackages && !image.nodePackages[process.arch]) {
+    return pulling.join()
+  }
   const node = nodePackageOf(image)
   const from = node ? ` and the npm package ${node.name}@${node.version}` : ''
   const building = `build ${image.local} from Debian packages${from}`

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SandboxError } from '../errors.js'
@@ -17,10 +18,10 @@ export async function rewrite(path: string, text: string): Promise<void> {
     const target = await targetOf(path)
     await mkdir(dirname(target), { recursive: true })
     const old = await stat(target).catch(unlessMissing)
-    const aside = `${target}.${process.pid}.new`
+    const aside = `${target}.${randomBytes(4).toString('hex')}.new`
+    // Closed to others until it has its owner. The flag refuses a file or link that is there.
+    const file = await open(aside, 'wx', 0o600)
     try {
-      // Closed to others until it has its owner. The flag refuses a file or link that is there.
-      const file = await open(aside, 'wx', 0o600)
       try {
         await file.writeFile(text)
         if (old) await file.chown(old.uid, old.gid)

@@ -2,11 +2,10 @@ import { Duplex } from 'node:stream'
 import type { Readable } from 'node:stream'
 import Docker from 'dockerode'
 import * as v from 'valibot'
-import { deadlineIn } from '../deadline.js'
-import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
 import { check } from '../options/check.js'
 import { DockerSettings } from '../options/pool.js'
+import { DockerCalls, statusOf } from './docker-calls.js'
 import { DockerContainer } from './docker-container.js'
 import { DockerEvents } from './docker-events.js'
 import { followProgress } from './docker-progress.js'
@@ -24,7 +23,7 @@ export interface DockerEngineOptions {
    */
   address?: string | undefined
   /**
-   * How long a call that is not a stream may take, in milliseconds, 1 or more.
+   * How long a call that is not a stream may take, in milliseconds, 1 to 20 000.
    *
    * @default 15_000
    */
@@ -54,14 +53,13 @@ export function createDockerEngine(options: DockerEngineOptions = {}): Engine {
 class DockerEngine implements Engine {
   readonly #docker: Docker
   readonly #events: DockerEvents
-
-  readonly #timeoutMs: number
+  readonly #calls: DockerCalls
 
   constructor(
     readonly address: string,
     timeoutMs: number,
   ) {
-    this.#timeoutMs = timeoutMs
+    this.#calls = new DockerCalls(address, timeoutMs)
     this.#docker = new Docker(connectionOf(address))
     this.#events = new DockerEvents((signal) =>
       this.#docker.getEvents({
@@ -72,7 +70,7 @@ class DockerEngine implements Engine {
   }
 
   async runtimes(): Promise<readonly string[]> {
-    const info = await this.#call('list runtimes', () => this.#docker.info())
+    const info = await this.#calls.bounded('list runtimes', () => this.#info())
     const { Runtimes } = v.parse(v.object({ Runtimes: v.record(v.string(), v.unknown()) }), info)
     // Full names such as io.containerd.runc.v2 are aliases of the short ones.
     return Object.keys(Runtimes).filter((name) => !name.includes('.'))
@@ -80,12 +78,18 @@ class DockerEngine implements Engine {
 
   async hasImage(image: string): Promise<boolean> {
     try {
-      await this.#call(`inspect ${image}`, () => this.#docker.getImage(image).inspect())
+      await this.#calls.bounded(`inspect ${image}`, () =>
+        this.#calls.once(`inspect ${image}`, () => this.#docker.getImage(image).inspect()),
+      )
       return true
     } catch (error) {
       if (statusOf(error) === 404) return false
       throw error
     }
+  }
+
+  #info(): Promise<unknown> {
+    return this.#calls.once('info', () => this.#docker.info())
   }
 
   async pull(image: string, { onProgress, signal }: PullOptions = {}): Promise<void> {
@@ -96,7 +100,7 @@ class DockerEngine implements Engine {
       await followProgress(stream, onProgress)
     } catch (error) {
       if (signal?.aborted) throw signal.reason
-      throw this.#failed(`pull ${named}`, error)
+      throw this.#calls.failed(`pull ${named}`, error)
     }
   }
 
@@ -105,7 +109,7 @@ class DockerEngine implements Engine {
     try {
       await followProgress(await this.#docker.importImage(tar, { repo, tag }))
     } catch (error) {
-      throw this.#failed(`import ${image}`, error)
+      throw this.#calls.failed(`import ${image}`, error)
     }
   }
 
@@ -118,17 +122,18 @@ class DockerEngine implements Engine {
       const stream = await this.#attach(created, spec.name, signal)
       const watch = this.#events.watch(created.id)
       container = new DockerContainer(spec.name, stream, watch, () => this.#remove(created))
-      await this.#call(
-        `start ${spec.name}`,
-        (abortSignal) => created.start({ abortSignal }),
-        signal,
-      ).catch((error: unknown) => {
-        throw statusOf(error) === 400 ? notStarted(spec, error) : error
-      })
+      await this.#calls
+        .bounded(`start ${spec.name}`, (abortSignal) => created.start({ abortSignal }), signal)
+        .catch((error: unknown) => {
+          throw statusOf(error) === 400 ? notStarted(spec, error) : error
+        })
       return container
     } catch (error) {
-      // The container's own removal lets go of the stream as well.
-      await (container?.kill() ?? this.#remove(created)).catch(() => {})
+      // The container's own removal lets go of the stream as well. If it fails something is left, which
+      // is worth more to know than that the launch was aborted.
+      await (container?.kill() ?? this.#remove(created)).catch((left: unknown) => {
+        throw signal?.aborted ? left : error
+      })
       throw error
     }
   }
@@ -137,7 +142,7 @@ class DockerEngine implements Engine {
   async #attach(created: Docker.Container, name: string, signal?: AbortSignal): Promise<Duplex> {
     const refusal = new AbortController()
     const streams = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true }
-    const stream = await this.#call(
+    const stream = await this.#calls.bounded(
       `attach to ${name}`,
       (deadline) => {
         const abortSignal = AbortSignal.any([deadline, refusal.signal])
@@ -156,9 +161,9 @@ class DockerEngine implements Engine {
 
   async sweep(options: SweepOptions): Promise<number> {
     // Asked first, so that a slow answer makes no container look older.
-    const info = await this.#call('tell its time', () => this.#docker.info())
+    const info = await this.#calls.bounded('tell its time', () => this.#info())
     const { SystemTime } = v.parse(v.object({ SystemTime: v.optional(v.string(), '') }), info)
-    const listed = await this.#call('list containers', (abortSignal) =>
+    const listed = await this.#calls.bounded('list containers', (abortSignal) =>
       this.#docker.listContainers({
         all: true,
         filters: { label: [OWNER_LABEL], status: ['created', 'exited', 'dead'] },
@@ -169,7 +174,7 @@ class DockerEngine implements Engine {
     const remove = (id: string) => (abortSignal: AbortSignal) =>
       this.#docker.getContainer(id).remove({ v: true, abortSignal })
     const ids = straysOf(listed, SystemTime, options)
-    const removals = ids.map((id) => this.#call(`remove ${id}`, remove(id)))
+    const removals = ids.map((id) => this.#calls.bounded(`remove ${id}`, remove(id)))
     const outcomes = await Promise.allSettled(removals)
     return outcomes.filter(({ status }) => status === 'fulfilled').length
   }
@@ -180,7 +185,7 @@ class DockerEngine implements Engine {
 
   async #create(spec: LaunchSpec): Promise<Docker.Container> {
     const create = () =>
-      this.#call(`create ${spec.name}`, (abortSignal) =>
+      this.#calls.bounded(`create ${spec.name}`, (abortSignal) =>
         this.#docker.createContainer({ ...createBody(spec), abortSignal }),
       )
     try {
@@ -196,7 +201,7 @@ class DockerEngine implements Engine {
   /** The name is taken: by a leftover of ours, or by somebody whom we must not touch. */
   async #removeLeftover(spec: LaunchSpec): Promise<void> {
     const leftover = this.#docker.getContainer(spec.name)
-    const { Config } = await this.#call(`inspect ${spec.name}`, (abortSignal) =>
+    const { Config } = await this.#calls.bounded(`inspect ${spec.name}`, (abortSignal) =>
       leftover.inspect({ abortSignal }),
     )
     if (Config.Labels[OWNER_LABEL] !== spec.labels[OWNER_LABEL]) {
@@ -211,7 +216,7 @@ class DockerEngine implements Engine {
   async #remove(container: Docker.Container): Promise<void> {
     const what = `remove ${container.id}`
     try {
-      await this.#call(what, (abortSignal) =>
+      await this.#calls.bounded(what, (abortSignal) =>
         container.remove({ force: true, v: true, abortSignal }),
       )
     } catch (error) {
@@ -219,52 +224,12 @@ class DockerEngine implements Engine {
       if (status === 404) return
       if (status !== 409) throw error
       // The engine is removing it already.
-      await this.#call(what, (abortSignal) =>
-        container.wait({ condition: 'removed', abortSignal }),
-      ).catch((waited: unknown) => {
-        if (statusOf(waited) !== 404) throw waited
-      })
+      await this.#calls
+        .bounded(what, (abortSignal) => container.wait({ condition: 'removed', abortSignal }))
+        .catch((waited: unknown) => {
+          if (statusOf(waited) !== 404) throw waited
+        })
     }
-  }
-
-  /** One call with a deadline: without it some never settle when the engine goes away. */
-  async #call<T>(
-    what: string,
-    call: (signal: AbortSignal) => Promise<T>,
-    signal?: AbortSignal,
-  ): Promise<T> {
-    const deadline = deadlineIn(this.#timeoutMs, signal)
-    const over = deferred<never>()
-    deadline.signal.addEventListener('abort', () => over.reject(deadline.signal.reason))
-    try {
-      return await Promise.race([call(deadline.signal), over.promise])
-    } catch (error) {
-      if (signal?.aborted) throw signal.reason
-      throw this.#failed(what, error)
-    } finally {
-      deadline.clear()
-    }
-  }
-
-  #failed(what: string, error: unknown): SandboxError {
-    const message = error instanceof Error ? error.message : String(error)
-    if (statusOf(error) !== undefined) {
-      return new SandboxError(
-        'SANDBOX_ENGINE_FAILED',
-        `the engine refused to ${what}: ${message}`,
-        {
-          cause: error,
-        },
-      )
-    }
-    return new SandboxError(
-      'SANDBOX_ENGINE_UNAVAILABLE',
-      `no container engine answers at ${this.address} (to ${what}: ${message})`,
-      {
-        cause: error,
-        suggestion: 'Start Docker, run `npx hono-sandbox setup`, or set DOCKER_HOST',
-      },
-    )
   }
 }
 
@@ -280,13 +245,6 @@ function connectionOf(address: string): Docker.DockerOptions {
   if (protocol === 'ssh:') return { protocol: 'ssh', host: hostname, port: port || 22, username }
   const isSecure = protocol === 'https:' || port === '2376'
   return { protocol: isSecure ? 'https' : 'http', host: hostname, port: port || 2375 }
-}
-
-/** The HTTP status the engine answered with, also where the error was wrapped. */
-function statusOf(error: unknown): number | undefined {
-  if (!(error instanceof Error)) return undefined
-  if ('statusCode' in error && typeof error.statusCode === 'number') return error.statusCode
-  return statusOf(error.cause)
 }
 
 function imageMissing(image: string, cause: unknown): SandboxError {

@@ -1,9 +1,11 @@
+import { deferred } from '../deferred.js'
+
 /** A program that has waited so long starts all the same: the ones that run may wait for it. */
 const LONGEST_WAIT_MS = 5000
 
 /** The place of one program. */
 interface Turn {
-  /** Settles when the program may start; absent if it may at once. */
+  /** Settles when the program may start, or is over; absent if it may start at once. */
   ready: Promise<void> | undefined
   /** The program is over, or will never start. */
   leave: () => void
@@ -44,22 +46,22 @@ export class ProgramTurns {
       this.#running++
       return { ready: undefined, leave: once(() => this.#end()) }
     }
-    let start: () => void = () => {}
-    const ready = new Promise<void>((resolve) => {
-      start = () => {
-        clearTimeout(timer)
-        this.#waiting.delete(start)
-        this.#running++
-        resolve()
-      }
-    })
+    const ready = deferred<void>()
+    const start = () => {
+      clearTimeout(timer)
+      this.#waiting.delete(start)
+      this.#running++
+      ready.resolve()
+    }
     const timer = setTimeout(start, Math.min(LONGEST_WAIT_MS, timeoutMs / 2))
     this.#waiting.add(start)
     const leave = once(() => {
       clearTimeout(timer)
-      if (!this.#waiting.delete(start)) this.#end()
+      // What waits for its start must not wait for ever.
+      if (this.#waiting.delete(start)) ready.resolve()
+      else this.#end()
     })
-    return { ready, leave }
+    return { ready: ready.promise, leave }
   }
 
   #end(): void {

@@ -2,7 +2,7 @@ import type { Channel } from '../agent/channel.js'
 import type { Exchange, Outcome } from '../agent/exchange.js'
 import type { ExecRequest, RunRequest, Started } from '../agent/protocol.js'
 import { Stream } from '../agent/protocol.js'
-import { deadlineIn, setDeadline } from '../deadline.js'
+import { aborted, deadlineIn, setDeadline } from '../deadline.js'
 import { deferred } from '../deferred.js'
 import { endOf, NEVER_STARTED } from './ending.js'
 import type { ProgramEnd } from './ending.js'
@@ -114,11 +114,7 @@ export class Program {
     const ends = [this.#lease.signal, ...(signal ? [signal] : [])]
     const waitMs = PATIENCE_MS + (this.#killedBy ? 0 : leftMs)
     const deadline = deadlineIn(waitMs, AbortSignal.any(ends))
-    const late = new Promise<void>((resolve) => {
-      if (deadline.signal.aborted) resolve()
-      else deadline.signal.addEventListener('abort', () => resolve(), { once: true })
-    })
-    await Promise.race([work, late]).finally(deadline.clear)
+    await Promise.race([work, aborted(deadline.signal)]).finally(deadline.clear)
   }
 
   /** Kills it, for a reason; by way of the engine, where the agent does not confirm. */

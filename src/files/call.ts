@@ -39,6 +39,10 @@ export class FileCall {
     this.ended.catch(() => {}) // whoever takes the bytes sees it at their end
   }
 
+  get isStopped(): boolean {
+    return this.#stopped !== undefined
+  }
+
   /** Waits until the file is open. */
   async opened(): Promise<void> {
     if (!(await this.#exchange.started)) await this.ended

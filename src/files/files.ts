@@ -160,12 +160,14 @@ export class Files {
       const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
       let rest = ''
       for (let bytes = await call.next(); bytes; bytes = await call.next()) {
+        if (call.isStopped) continue // what has come is not looked at, the end tells why
         const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
         rest = lines.pop() ?? ''
         if (rest.length > MAX_LINE_BYTES) throw unreadable()
         for (const line of lines) {
           yield entryOf(line)
           if (slices.isOver) await slices.next()
+          if (call.isStopped) break
         }
       }
       if (rest) yield entryOf(rest)

@@ -29,7 +29,7 @@ function lengthOf(tokens: readonly Token[]): number {
 }
 
 /** @returns the error, for the caller to throw. */
-export function refused(what: string, suggestion: string): SandboxError {
+function refused(what: string, suggestion: string): SandboxError {
   return new SandboxError('SANDBOX_INVALID_OPTION', `collect: glob: ${what}`, { suggestion })
 }
 

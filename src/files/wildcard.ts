@@ -1,5 +1,5 @@
 /** The characters of a bracket expression, from and to. */
-export interface CharacterSet {
+interface CharacterSet {
   ranges: readonly (readonly [number, number])[]
   isNegated: boolean
 }

@@ -18,7 +18,8 @@ export const AcquireCall = v.strictObject({
 /** What `createDockerEngine` takes. */
 export const DockerSettings = v.strictObject({
   address: v.optional(v.string()),
-  timeoutMs: v.optional(PositiveMilliseconds),
+  // A launch is three calls. The sweep of another server takes it for a stray after a minute.
+  timeoutMs: v.optional(v.pipe(PositiveMilliseconds, v.maxValue(20_000, '20000 ms or less'))),
 })
 
 /** What `close` takes. */

@@ -3,6 +3,7 @@ import vm from 'node:vm'
 import type { Deferred } from '../deferred.js'
 import { deferred } from '../deferred.js'
 import { SandboxError } from '../errors.js'
+import { isTurnSpent, ownTurn, spend } from '../loop-turn.js'
 
 /** A line of output that was waited for. */
 export interface LogMatch {
@@ -48,6 +49,8 @@ export class LogWatch {
   #waitingBytes = 0
   /** The lines of a batch that took too long. */
   #slow: string[] | undefined
+  /** What was there at the start has come in no time at all. */
+  #limitBytes = MAX_WAITING_BYTES
   #triesLeft = MAX_TRIES
   #isOver = false
   #looked: Deferred<void> | undefined
@@ -75,27 +78,36 @@ export class LogWatch {
     return this.#looked?.promise ?? Promise.resolve()
   }
 
+  /** What there was before the watch. */
+  replay(stream: number, bytes: Buffer): void {
+    this.#limitBytes += bytes.length
+    this.push(stream, bytes)
+  }
+
+  /** Nobody waits any more. */
+  stop(): void {
+    this.#end(() => {})
+  }
+
   push(stream: number, bytes: Buffer): void {
     if (this.#isOver || bytes.length === 0) return
     for (let at = 0; at < bytes.length; at += BATCH_BYTES) {
       this.#pieces.push({ stream, bytes: bytes.subarray(at, at + BATCH_BYTES) })
     }
     this.#waitingBytes += bytes.length
-    if (this.#waitingBytes > MAX_WAITING_BYTES) return this.#fail(TOO_FAST)
+    if (this.#waitingBytes > this.#limitBytes) return this.#fail(TOO_FAST)
     if (this.#looked) return
     this.#looked = deferred<void>()
-    queueMicrotask(() => this.#look())
+    queueMicrotask(() => void this.#look())
   }
 
-  /** Batch after batch, for as long as a turn may take. */
-  #look(): void {
-    const began = performance.now()
+  /** Batch after batch. When the time of a turn is spent, each has a turn of its own. */
+  async #look(): Promise<void> {
     while (!this.#isOver && (this.#slow || this.#pieces.length > 0)) {
-      if (performance.now() - began > MAX_MATCH_MS / 2) {
-        setImmediate(() => this.#look())
-        return
-      }
+      if (isTurnSpent()) await ownTurn()
+      const began = performance.now()
       this.#lookAt(this.#slow ?? this.#batch())
+      spend(began)
     }
     this.#looked?.resolve()
     this.#looked = undefined
@@ -105,6 +117,7 @@ export class LogWatch {
     this.#slow = undefined
     try {
       const match = firstOf(lines, this.#pattern)
+      this.#triesLeft = MAX_TRIES
       if (match) this.#end(() => this.#found.resolve(match))
     } catch (error) {
       this.#slow = lines

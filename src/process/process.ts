@@ -115,14 +115,15 @@ export class SandboxProcess {
   async waitForLog(pattern: string | RegExp, options: WaitForOptions = {}): Promise<LogMatch> {
     const watch = new LogWatch(check(LogPattern, pattern, 'waitForLog: pattern'))
     const { stdout, stderr } = this.#program.output.kept
-    watch.push(Stream.stdout, stdout.toBuffer())
-    watch.push(Stream.stderr, stderr.toBuffer())
+    watch.replay(Stream.stdout, stdout.toBuffer())
+    watch.replay(Stream.stderr, stderr.toBuffer())
     this.#watches.add(watch)
     try {
       const call = check(WaitOptions, options, 'waitForLog')
       return await this.#wait('a line of its output', watch.found, call, () => watch.looked)
     } finally {
       this.#watches.delete(watch)
+      watch.stop()
     }
   }
 

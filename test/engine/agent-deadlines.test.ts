@@ -37,6 +37,12 @@ describe.each(places)('a $language agent whose host does nothing, $where', (plac
     await until('the child is gone', async () => (await folder.alive(child)).length === 0)
   })
 
+  it('takes the longest time that there is', async () => {
+    const { agent } = await folderOfTest()
+    const { done } = await agent.ask({ ...sh('sleep 0.1'), timeoutMs: 2 ** 31 - 1 })
+    expect(done).toMatchObject({ exitCode: 0 })
+  })
+
   it('leaves what ends in its time alone', async () => {
     const { agent } = await folderOfTest()
     const { done } = await agent.ask({ ...sh('exit 3'), timeoutMs: 60_000 })
@@ -92,6 +98,17 @@ describe.each(places)('a $language agent whose host does nothing, $where', (plac
     })
   })
 })
+
+describe.each(places.filter(({ language }) => language === 'nodejs'))(
+  'the last word of a program of a $language agent, $where',
+  (place) => {
+    it.each(['Infinity', '1e999', '-1', '9e9', 'x', ''])('is no time: %j', async (word) => {
+      const agent = await agentOfTest(place)
+      const { done } = await agent.ask(run(`require('fs').writeSync(4, ${JSON.stringify(word)})`))
+      expect(done.usage?.cpuMs).toBeLessThan(5000)
+    })
+  },
+)
 
 describe.each(places.filter(({ language }) => language === 'nodejs'))(
   'the pipes of a $language agent, $where',

@@ -39,6 +39,26 @@ describe('an engine that hangs', () => {
     await until('it has come up', () => pool.stats().python?.idle === 1)
   })
 
+  it('does not keep a call past its deadline, and is told as not ready', async () => {
+    const { pool, proxy } = await poolBehindProxy({ languages: { python: { size: 2, max: 4 } } })
+    await pool.start()
+    const sandbox = await pool.acquire('python')
+    const context = await sandbox.createCodeContext()
+    const loop = 'while True: pass'
+    const calls = [
+      sandbox.runCode(loop, { timeoutMs: 500 }),
+      sandbox.runCode(loop, { timeoutMs: 500, context }),
+    ].map((handle) => handle.then(({ killedBy, durationMs }) => ({ killedBy, durationMs })))
+    proxy.freeze()
+    for (const { killedBy, durationMs } of await Promise.all(calls)) {
+      expect(killedBy).toBe('timeout')
+      expect(durationMs).toBeLessThan(1500)
+    }
+    await until('no container is ready', () => pool.stats().python?.ready === 0, 10_000)
+    proxy.thaw()
+    await until('two are ready', () => pool.stats().python?.ready === 2)
+  })
+
   it('does not keep a close, which tells what may be left', async () => {
     const { pool, proxy, names, left } = await poolBehindProxy()
     const failed: string[] = []

@@ -106,6 +106,7 @@ describe('LogWatch', () => {
             at = end
           }
           const first = lines.find((line) => line.includes('a€b'))
+          await watch.looked
           const match = await outcomeOf(watch.found)
           if (first === undefined) expect(match).toBe('pending')
           // A line may match before it is finished.

@@ -13,21 +13,25 @@ beforeEach(() => {
 function programs(max: number) {
   const turns = new ProgramTurns(max)
   const started: string[] = []
+  const waited: string[] = []
+  const isOver = new Set<string>()
   const ends = new Map<string, Deferred<void>>()
   const run = (name: string, timeoutMs = 60_000) => {
     const ended = deferred<void>()
     ends.set(name, ended)
     turns.run(timeoutMs, (after) => {
-      if (after) void after.then(() => started.push(name))
-      else started.push(name)
+      const start = () => void (isOver.has(name) || started.push(name))
+      if (after) void after.then(() => waited.push(name)).then(start)
+      else start()
       return { ended: ended.promise }
     })
   }
   const end = async (name: string) => {
+    isOver.add(name)
     ends.get(name)?.resolve()
     await settle()
   }
-  return { turns, started, run, end }
+  return { turns, started, waited, run, end }
 }
 
 describe('programs of a lease', () => {
@@ -43,9 +47,10 @@ describe('programs of a lease', () => {
   })
 
   it('that end while they wait take no place', async () => {
-    const { started, run, end } = programs(1)
+    const { started, waited, run, end } = programs(1)
     for (const name of ['a', 'b', 'c']) run(name)
     await end('b')
+    expect(waited, 'its writers do not wait for ever').toEqual(['b'])
     await end('a')
     expect(started).toEqual(['a', 'c'])
     await end('c')

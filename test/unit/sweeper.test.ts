@@ -48,6 +48,22 @@ describe('a sweeper', () => {
     expect(sweeps).toHaveBeenCalledTimes(3)
   })
 
+  it('tries again soon if a failure comes during a sweep that fails', async () => {
+    let fail: (error: Error) => void = () => {}
+    const { sweeper, sweeps } = sweeperOf(
+      () =>
+        new Promise((_, reject) => {
+          fail = reject
+        }),
+    )
+    sweeper.start()
+    sweeper.failed()
+    await vi.advanceTimersByTimeAsync(6000)
+    fail(new Error('no engine'))
+    await vi.advanceTimersByTimeAsync(5001)
+    expect(sweeps).toHaveBeenCalledTimes(2)
+  })
+
   it('never sweeps twice at a time', async () => {
     const { sweeper, sweeps } = sweeperOf(() => new Promise(() => {}))
     sweeper.start()
@@ -73,6 +89,24 @@ describe('a sweeper that stops', () => {
     sweeper.failed()
     expect(sweeps).toHaveBeenCalledTimes(1)
     expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('sweeps once more if its last sweep began before the failure', async () => {
+    let finish: (count: number) => void = () => {}
+    const { sweeper, sweeps } = sweeperOf(
+      () =>
+        new Promise((resolve) => {
+          finish = resolve
+        }),
+    )
+    sweeper.start()
+    sweeper.failed()
+    const stopped = sweeper.stop(1000)
+    finish(0)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(sweeps).toHaveBeenCalledTimes(2)
+    finish(0)
+    await stopped
   })
 
   it('sweeps once more after a failure, for so long', async () => {

@@ -41,7 +41,7 @@ class Context extends Program {
       this.base = ownBytes(this.child.pid)
       send(STARTED, this.id, json({ pid: this.child.pid }))
     } else if (tag === END && this.run) {
-      const usage = { cpuMs: cpuMs > 0 ? cpuMs : 0 }
+      const usage = { cpuMs: Number.isFinite(cpuMs) && cpuMs > 0 ? cpuMs : 0 }
       const { id } = this.run
       this.run = null
       clearTimeout(this.deadline)

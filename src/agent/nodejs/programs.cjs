@@ -4,6 +4,7 @@ const MKFIFO = { stdio: 'ignore', timeout: 2000, killSignal: 'SIGKILL' }
 
 /** The host ends a program at its deadline; we wait this long for it. */
 const OVERDUE_MS = 2000
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 const TICKS_MS = 40
 const LAST_WORD = 64
 
@@ -110,10 +111,13 @@ class Program {
   limit(timeoutMs) {
     clearTimeout(this.deadline)
     if (timeoutMs === undefined || this.exit) return
-    this.deadline = setTimeout(() => {
-      this.isOverdue = true
-      this.signal('SIGKILL')
-    }, timeoutMs + OVERDUE_MS)
+    this.deadline = setTimeout(
+      () => {
+        this.isOverdue = true
+        this.signal('SIGKILL')
+      },
+      Math.min(timeoutMs + OVERDUE_MS, LONGEST_TIMER_MS),
+    )
   }
 
   signal(name) {
@@ -137,7 +141,7 @@ class Program {
   usedMs() {
     const reaped = Math.max(0, (this.child.cpuMs ?? 0) - this.cpuBefore)
     const told = this.child.records ? lastWordOf(this.child.stdio[4]) : NaN
-    return told >= 0 && reaped <= told + TICKS_MS ? told : reaped
+    return Math.abs(reaped - told) <= TICKS_MS && told >= 0 ? told : reaped
   }
 
   /** It could not be started: what a shell would say, and a shell's exit code. */
