@@ -63,6 +63,6 @@ export type {
   SandboxPoolEvents,
   StartReports,
 } from './sandbox-pool.js'
-export type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './settings.js'
+export type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './pool-options.js'
 export { closeSandboxes, getSandboxes, initSandboxes } from './singleton.js'
 export type { SizeBounds } from './warm-size.js'

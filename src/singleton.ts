@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { SandboxError } from './errors.js'
 import { SandboxPool } from './sandbox-pool.js'
 import type { StartReports } from './sandbox-pool.js'
-import type { SandboxPoolOptions } from './settings.js'
+import type { SandboxPoolOptions } from './pool-options.js'
 
 interface Current {
   pool: SandboxPool
