@@ -75,13 +75,16 @@ function spawnProgram([name, ...args], { cwd, env, extra = [] }) {
   }
 }
 
+/** What a process of ours took before its code, measured once: it is about the same for all. */
+let startMs
+
 class Program {
   constructor(id, child) {
     this.id = id
     this.child = child
     this.exit = null
     this.isOverdue = false
-    this.cpuBefore = child.records ? cpuMsOf(child.pid) : 0
+    this.cpuBefore = child.records ? (startMs ??= cpuMsOf(child.pid)) : 0
     this.inlet = new Inlet(id, child.pipes.stdin)
     this.outlets = [
       new Outlet(id, STDOUT, child.pipes.stdout),
@@ -159,8 +162,7 @@ class Program {
 /** The number that a process of ours has said at its end; NaN if it said none. */
 function lastWordOf(socket) {
   try {
-    const rest = readNow(socket._handle.fd, LAST_WORD)
-    return parseFloat(`${socket.read() ?? ''}${rest ?? ''}`)
+    return parseFloat(socket.read() ?? readNow(socket._handle.fd, LAST_WORD) ?? '')
   } catch {
     return NaN // it is closed
   }
