@@ -4,6 +4,7 @@ import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { SandboxError } from 'hono-sandbox'
 import { errorResponse, sandbox, streamSandbox } from 'hono-sandbox/middleware'
+import { discardBody } from './body.js'
 import { guard } from './guard.js'
 import { health } from './health.js'
 import { hasRoom, interactive } from './interactive.js'
@@ -22,6 +23,10 @@ const leased = sandbox({ language: (c: Context<RunEnv>) => c.get('run').language
  */
 export function createApp(allowedHosts: ReadonlySet<string>) {
   const app = new Hono<{ Bindings: HttpBindings }>()
+    .use(async (c, next) => {
+      await next()
+      discardBody(c.env.incoming)
+    })
     .use(guard(allowedHosts))
     .post('/run', runRequest, leased, async (c) => {
       const held = c.get('sandbox')

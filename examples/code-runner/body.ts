@@ -83,6 +83,17 @@ export class HeldBody {
   }
 }
 
+/**
+ * Lets go of a body that no handler has read. node-server would read it without a pause, and millions of
+ * tiny chunks then hold the event loop. Like this Node stops at its buffer and goes on in the next turn,
+ * until node-server closes the connection.
+ */
+export function discardBody(incoming: IncomingMessage): void {
+  if (incoming.complete || incoming.listenerCount('readable') > 0) return
+  incoming.on('readable', () => setImmediate(() => incoming.read()))
+  incoming.read(0) // at once: Node dumps a body that nobody has begun to read when the answer is out
+}
+
 function clientGone(): Error {
   return Object.assign(new Error('the client has left'), { code: 'ECONNRESET' })
 }
