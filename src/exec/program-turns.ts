@@ -7,7 +7,7 @@ const LONGEST_WAIT_MS = 5000
 interface Turn {
   /** Settles when the program may start, or is over; absent if it may start at once. */
   ready: Promise<void> | undefined
-  /** The program is over, or will never start. */
+  /** The program is over, or will never start. Called once. */
   leave: () => void
 }
 
@@ -44,7 +44,7 @@ export class ProgramTurns {
   #take(timeoutMs: number): Turn {
     if (this.#running < this.#max) {
       this.#running++
-      return { ready: undefined, leave: once(() => this.#end()) }
+      return { ready: undefined, leave: () => this.#end() }
     }
     const ready = deferred<void>()
     const start = () => {
@@ -55,12 +55,12 @@ export class ProgramTurns {
     }
     const timer = setTimeout(start, Math.min(LONGEST_WAIT_MS, timeoutMs / 2))
     this.#waiting.add(start)
-    const leave = once(() => {
+    const leave = () => {
       clearTimeout(timer)
       // What waits for its start must not wait for ever.
       if (this.#waiting.delete(start)) ready.resolve()
       else this.#end()
-    })
+    }
     return { ready: ready.promise, leave }
   }
 
@@ -68,13 +68,5 @@ export class ProgramTurns {
     this.#running--
     const [next] = this.#waiting
     if (this.#running < this.#max) next?.()
-  }
-}
-
-function once(action: () => void): () => void {
-  let isDone = false
-  return () => {
-    if (!isDone) action()
-    isDone = true
   }
 }
