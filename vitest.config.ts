@@ -19,8 +19,8 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'engine',
-          include: ['test/engine/**/*.test.ts'],
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           // Every file wants the engine and both cores.

@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type { FileEntry } from '../src/files/files.js'
+import type { FileEntry } from '../src/sandbox/files/files.js'
 
 /** What tells one state of a file from another. */
 export interface Validators {

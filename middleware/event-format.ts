@@ -1,8 +1,8 @@
 import type { Context } from 'hono'
 import { accepts } from 'hono/accepts'
 import type { SandboxErrorCode } from '../src/errors.js'
-import type { RichResult } from '../src/exec/records.js'
-import type { CodeEnd } from '../src/exec/result.js'
+import type { RichResult } from '../src/sandbox/streams/records.js'
+import type { CodeEnd } from '../src/sandbox/program/result.js'
 
 /** One event of a stream, as a client reads it. `exit` or `error` is the last. */
 export type StreamEvent =

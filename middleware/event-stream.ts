@@ -1,4 +1,4 @@
-import { spend } from '../src/loop-turn.js'
+import { spend } from '../src/util/loop-turn.js'
 import type { EventFormat, StreamEvent } from './event-format.js'
 
 /**

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { SandboxError } from '../src/errors.js'
-import type { Sandbox } from '../src/sandbox.js'
+import type { Sandbox } from '../src/sandbox/sandbox.js'
 
 /** The sandbox of a request: the one that was given, else the middleware's. */
 export function heldBy(c: Context, given: Sandbox | undefined): Sandbox {

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { Count, Milliseconds, PositiveMilliseconds } from '../src/options/values.js'
-import { Sandbox } from '../src/sandbox.js'
+import { Count, Milliseconds, PositiveMilliseconds } from '../src/schemas/values.js'
+import { Sandbox } from '../src/sandbox/sandbox.js'
 
 const Text = v.pipe(v.string(), v.minLength(1))
 const Held = v.optional(v.instance(Sandbox, 'a Sandbox'))

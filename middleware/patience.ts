@@ -1,4 +1,4 @@
-import { setDeadline } from '../src/deadline.js'
+import { setDeadline } from '../src/util/deadline.js'
 import { uploadTimeout } from './upload-error.js'
 
 /** A client that sends at least so much is never cut. */

@@ -1,10 +1,10 @@
-export type { Content } from './bytes/feed.js'
-export type { CallFailure, CallOptions, CallResult } from './code/call.js'
-export type { CodeContext, CodeContextOptions } from './code/contexts.js'
-export { defineLanguage } from './defined-language.js'
-export type { DefinedLanguage, LanguageProgram } from './defined-language.js'
-export { createDockerEngine } from './engine/docker.js'
-export type { DockerEngineOptions } from './engine/docker.js'
+export type { Content } from './sandbox/streams/content.js'
+export type { CallFailure, CallOptions, CallResult } from './sandbox/code/function-call.js'
+export type { CodeContext, CodeContextOptions } from './sandbox/code/contexts.js'
+export { defineLanguage } from './languages/define.js'
+export type { DefinedLanguage, LanguageProgram } from './languages/define.js'
+export { createDockerEngine } from './engine/docker/docker-engine.js'
+export type { DockerEngineOptions } from './engine/docker/docker-engine.js'
 export type {
   Container,
   ContainerExit,
@@ -15,7 +15,7 @@ export type {
 } from './engine/engine.js'
 export { SandboxError, SandboxFileError } from './errors.js'
 export type { SandboxErrorCode, SandboxErrorOptions } from './errors.js'
-export { ExecHandle } from './exec/handle.js'
+export { ExecHandle } from './sandbox/program/handle.js'
 export type {
   BytesOutput,
   CodeOptions,
@@ -23,8 +23,8 @@ export type {
   ProgramOptions,
   RunCodeOptions,
   TextOutput,
-} from './exec/options.js'
-export type { CodeError, RichResult } from './exec/records.js'
+} from './sandbox/program/options.js'
+export type { CodeError, RichResult } from './sandbox/streams/records.js'
 export type {
   CodeEnd,
   CodeResult,
@@ -34,28 +34,28 @@ export type {
   ExecResult,
   KilledBy,
   Usage,
-} from './exec/result.js'
-export type { Artifact, Collected } from './files/collect.js'
-export type { FileEntry } from './files/files.js'
+} from './sandbox/program/result.js'
+export type { Artifact, Collected } from './sandbox/files/collect.js'
+export type { FileEntry } from './sandbox/files/files.js'
 export type {
   CollectOptions,
   FileCallOptions,
   ReadFileOptions,
   TreeOptions,
   WriteFileOptions,
-} from './files/options.js'
-export { parseJson } from './json.js'
-export type { JsonLimits } from './json.js'
-export type { Language } from './languages.js'
-export type { LeaseEnd, Released } from './lease.js'
-export type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool-types.js'
-export type { LogMatch } from './process/log-watch.js'
-export { SandboxProcess } from './process/process.js'
-export type { ProcessLogs, WaitForOptions } from './process/process.js'
-export type { StartProcessOptions } from './process/processes.js'
-export { Sandbox } from './sandbox.js'
-export type { CodeHandle, SandboxAbout } from './sandbox.js'
-export type { SandboxFiles } from './sandbox-files.js'
+} from './sandbox/files/options.js'
+export { parseJson } from './util/json.js'
+export type { JsonLimits } from './util/json.js'
+export type { Language } from './languages/built-in.js'
+export type { LeaseEnd, Released } from './pool/lease.js'
+export type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool/types.js'
+export type { LogMatch } from './sandbox/process/log-watch.js'
+export { SandboxProcess } from './sandbox/process/process.js'
+export type { ProcessLogs, WaitForOptions } from './sandbox/process/process.js'
+export type { StartProcessOptions } from './sandbox/process/processes.js'
+export { Sandbox } from './sandbox/sandbox.js'
+export type { CodeHandle, SandboxAbout } from './sandbox/sandbox.js'
+export type { SandboxFiles } from './sandbox/sandbox-files.js'
 export { SandboxPool } from './sandbox-pool.js'
 export type {
   LanguageStats,
@@ -63,6 +63,6 @@ export type {
   SandboxPoolEvents,
   StartReports,
 } from './sandbox-pool.js'
-export type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './pool-options.js'
-export { closeSandboxes, getSandboxes, initSandboxes } from './singleton.js'
-export type { SizeBounds } from './warm-size.js'
+export type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './config/pool-options.js'
+export { closeSandboxes, getSandboxes, initSandboxes } from './default-pool.js'
+export type { SizeBounds } from './pool/warm-size.js'

@@ -1,12 +1,12 @@
 import { Channel } from './agent/channel.js'
-import { deadlineIn } from './deadline.js'
+import { deadlineIn } from './util/deadline.js'
 import type { Container, Engine, LaunchSpec } from './engine/engine.js'
 import { OWNER_LABEL } from './engine/engine.js'
 import { SandboxError } from './errors.js'
-import { missingInterpreter } from './interpreter.js'
-import type { Language } from './languages.js'
-import type { LanguagePlan, Settings } from './settings.js'
-import { howToGet } from './setup-images.js'
+import { missingInterpreter } from './languages/probe.js'
+import type { Language } from './languages/built-in.js'
+import type { LanguagePlan, Settings } from './config/settings.js'
+import { howToGet } from './languages/setup-images.js'
 
 /** An agent that has not spoken by then never will. */
 const FIRST_WORD_MS = 30_000

@@ -1,7 +1,7 @@
 import type { ContainerExit } from '../engine/engine.js'
-import type { DeadlineTimer } from '../deadline.js'
-import { setDeadline } from '../deadline.js'
-import { deferred } from '../deferred.js'
+import type { DeadlineTimer } from '../util/deadline.js'
+import { setDeadline } from '../util/deadline.js'
+import { deferred } from '../util/deferred.js'
 import type { Done, Started } from './protocol.js'
 import { CHUNK_BYTES, Kind, Stream, WINDOW_BYTES } from './protocol.js'
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { GrowingBuffer } from '../bytes/growing.js'
+import { GrowingBuffer } from '../util/growing-buffer.js'
 
 /** The version both ends speak. The host refuses an agent of another one. */
 export const PROTOCOL_VERSION = 4

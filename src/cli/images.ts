@@ -1,7 +1,7 @@
 import { SandboxError } from '../errors.js'
-import type { AgentName } from '../languages.js'
-import { LANGUAGES } from '../languages.js'
-import { EXTRAS } from '../setup-images.js'
+import type { AgentName } from '../languages/built-in.js'
+import { LANGUAGES } from '../languages/built-in.js'
+import { EXTRAS } from '../languages/setup-images.js'
 import type { NodePackage } from './node-package.js'
 
 /** An image, and the ways to get it. */

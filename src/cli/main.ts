@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { createDockerEngine } from '../engine/docker.js'
+import { createDockerEngine } from '../engine/docker/docker-engine.js'
 import { SandboxError } from '../errors.js'
 import type { SetupContext } from './context.js'
 import { debianMachine, mayInstall } from './debian.js'

@@ -1,4 +1,4 @@
-import { setDeadline } from '../deadline.js'
+import { setDeadline } from '../util/deadline.js'
 import { SandboxError } from '../errors.js'
 
 /** How long work may take between two signs of progress. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { shellWords } from '../shell-words.js'
+import { shellWords } from '../util/shell-words.js'
 import { run } from './command.js'
 import { DEBIAN_SUITE, nodePackageOf } from './images.js'
 import type { BaseImage } from './images.js'

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { Line, Target } from '../sizing.js'
+import type { Line, Target } from '../pool/queueing.js'
 import {
   chanceOfWaiting,
   erlangs,
@@ -8,7 +8,7 @@ import {
   REPLACE_MS,
   TARGET,
   warmFor,
-} from '../sizing.js'
+} from '../pool/queueing.js'
 
 const OPTIONS = {
   rate: { type: 'string' },

@@ -82,7 +82,7 @@ export class DocsProject {
     const config = path.join(root, 'tsconfig.build.json')
     const errors = await compiler(['-p', config, '--outDir', dist])
     if (errors) throw new Error(errors)
-    await promisify(execFile)(process.execPath, ['src/embed-agents.js', dist], { cwd: root })
+    await promisify(execFile)(process.execPath, ['src/agent/embed-sources.js', dist], { cwd: root })
   }
 
   #write(name: string, value: unknown): void {

@@ -2,7 +2,7 @@ import Docker from 'dockerode'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import type { Language, Sandbox, SandboxPoolOptions } from 'hono-sandbox'
 import { createDockerEngine, SandboxPool } from 'hono-sandbox'
-import type { AgentName } from '../../src/languages.js'
+import type { AgentName } from '../../src/languages/built-in.js'
 
 /** The engine as the tests see it, past the library. Reads `DOCKER_HOST`. */
 export const docker = new Docker()

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { AgentConfig } from '../../src/agent/protocol.js'
 import type { Container, ContainerExit } from '../../src/engine/engine.js'
-import type { AgentName } from '../../src/languages.js'
-import { LANGUAGES } from '../../src/languages.js'
+import type { AgentName } from '../../src/languages/built-in.js'
+import { LANGUAGES } from '../../src/languages/built-in.js'
 import { within } from './until.js'
 
 // Not the shell's: a version manager keeps its programs in a home where nobody may not go.

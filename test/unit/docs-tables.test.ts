@@ -5,12 +5,12 @@ import type { SandboxErrorCode } from 'hono-sandbox'
 import { Sandbox, SandboxError, SandboxProcess } from 'hono-sandbox'
 import { errorResponse } from 'hono-sandbox/middleware'
 import { describe, expect, it } from 'vitest'
-import { parseBytes } from '../../src/bytes/size.js'
-import { LANGUAGES } from '../../src/languages.js'
-import { LanguageSettings, PoolSettings } from '../../src/options/pool.js'
-import { Pool } from '../../src/pool.js'
-import { SandboxFiles } from '../../src/sandbox-files.js'
-import { readSettings } from '../../src/settings.js'
+import { parseBytes } from '../../src/config/byte-size.js'
+import { LANGUAGES } from '../../src/languages/built-in.js'
+import { LanguageSettings, PoolSettings } from '../../src/schemas/pool.js'
+import { Pool } from '../../src/pool/pool.js'
+import { SandboxFiles } from '../../src/sandbox/sandbox-files.js'
+import { readSettings } from '../../src/config/settings.js'
 import {
   codesIn,
   defaultsOf,
@@ -74,7 +74,7 @@ describe('the table', () => {
   })
 
   it('of the options has every variable, and no other', () => {
-    const known = [...readText('src/env.ts').matchAll(/^ {2}(SANDBOX_\w+):/gm)].map(
+    const known = [...readText('src/config/environment.ts').matchAll(/^ {2}(SANDBOX_\w+):/gm)].map(
       ([, name]) => name,
     )
     const { rows } = tableOf('README.md', 'Option')
@@ -137,8 +137,8 @@ describe('the table', () => {
 
   it('of the sandbox has every member', () => {
     const listed = names('In the sandbox').map((code) => code.replace(/\(.*/, ''))
-    const files = membersOfClass(SandboxFiles, 'src/sandbox-files.ts')
-    const own = membersOfClass(Sandbox, 'src/sandbox.ts')
+    const files = membersOfClass(SandboxFiles, 'src/sandbox/sandbox-files.ts')
+    const own = membersOfClass(Sandbox, 'src/sandbox/sandbox.ts')
     expect(listed.sort()).toEqual([...own, ...files].sort())
   })
 
@@ -147,7 +147,7 @@ describe('the table', () => {
     const listed = rows.flatMap(([name = '']) =>
       codesIn(name).map((code) => code.replace(/\(.*/, '')),
     )
-    const expected = membersOfClass(SandboxProcess, 'src/process/process.ts')
+    const expected = membersOfClass(SandboxProcess, 'src/sandbox/process/process.ts')
     expect(listed.sort()).toEqual(expected.sort())
   })
 
@@ -156,7 +156,9 @@ describe('the table', () => {
     const listed = rows.flatMap(([name = '']) =>
       codesIn(name).map((code) => code.replace(/\(.*/, '')),
     )
-    expect(listed.sort()).toEqual(membersOfClass(SandboxFiles, 'src/sandbox-files.ts').sort())
+    expect(listed.sort()).toEqual(
+      membersOfClass(SandboxFiles, 'src/sandbox/sandbox-files.ts').sort(),
+    )
   })
 
   it('of events has every one', () => {

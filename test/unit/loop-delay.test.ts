@@ -8,13 +8,13 @@ import {
   Stream,
   WINDOW_BYTES,
 } from '../../src/agent/protocol.js'
-import { Inbox } from '../../src/bytes/inbox.js'
-import { RunRecords } from '../../src/exec/records.js'
-import { sortedByPath } from '../../src/files/by-path.js'
-import { LogWatch } from '../../src/process/log-watch.js'
-import type { Sandbox } from '../../src/sandbox.js'
-import type { FakeAgent } from './fake-agent.js'
-import { entryLine, leased, openChannel, recordOf, turn } from './fake-agent.js'
+import { Inbox } from '../../src/sandbox/streams/chunk-queue.js'
+import { RunRecords } from '../../src/sandbox/streams/records.js'
+import { sortedByPath } from '../../src/sandbox/files/by-path.js'
+import { LogWatch } from '../../src/sandbox/process/log-watch.js'
+import type { Sandbox } from '../../src/sandbox/sandbox.js'
+import type { FakeAgent } from './fakes/fake-agent.js'
+import { entryLine, leased, openChannel, recordOf, turn } from './fakes/fake-agent.js'
 
 /** How long hostile code may hold the event loop. */
 const BOUND_MS = 100

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
-import type { AgentName } from '../../../src/languages.js'
+import type { AgentName } from '../../../src/languages/built-in.js'
 import type { Bench, Contender } from '../bench.js'
 
 const TRIES = 5

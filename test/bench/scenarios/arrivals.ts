@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { chanceOfWaiting, erlangs, meanWaitMs } from '../../../src/sizing.js'
+import { chanceOfWaiting, erlangs, meanWaitMs } from '../../../src/pool/queueing.js'
 import type { Bench } from '../bench.js'
 import { checked, rowOf, settled, startPool, sustainedRate } from '../bench.js'
 import type { Row } from '../rows.js'

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs'
+
+/**
+ * The text of one of the agents' files, as in `python/agent.py`. This reads the repository's own file.
+ * The build replaces this module in `dist` with one that holds the texts (`embed-sources.js`): a
+ * bundler keeps a module, but not a file that is read beside it.
+ */
+export function agentSource(part: string): string {
+  return readFileSync(new URL(`./${part}`, import.meta.url), 'utf8')
+}

@@ -1,0 +1,44 @@
+import * as v from 'valibot'
+import { SandboxError } from '../errors.js'
+
+const Count = v.pipe(
+  v.string(),
+  v.regex(/^[1-9]\d*$/, 'a whole number above 0'),
+  v.transform(Number),
+)
+const Flag = v.pipe(
+  v.string(),
+  v.toLowerCase(),
+  v.picklist(['true', 'false', '1', '0', 'yes', 'no', 'on', 'off'], 'true or false'),
+  v.transform((text) => ['true', '1', 'yes', 'on'].includes(text)),
+)
+const Text = v.pipe(v.string(), v.minLength(1))
+
+const Environment = v.object({
+  SANDBOX_MAX_MEMORY: v.optional(Text),
+  SANDBOX_RUNTIME: v.optional(Text),
+  SANDBOX_POOL_SIZE: v.optional(Count),
+  SANDBOX_ENABLE_SECCOMP: v.optional(Flag),
+  SANDBOX_SECCOMP_PROFILE: v.optional(Text),
+  SANDBOX_BASE_PYTHON_IMAGE: v.optional(Text),
+  SANDBOX_BASE_NODEJS_IMAGE: v.optional(Text),
+})
+
+/** The `SANDBOX_*` variables, read and checked. */
+export type SandboxEnvironment = v.InferOutput<typeof Environment>
+
+/**
+ * Reads the `SANDBOX_*` variables. An empty one counts as not set.
+ *
+ * @throws SandboxError `SANDBOX_INVALID_OPTION`, naming the variable and quoting it.
+ */
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env): SandboxEnvironment {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const result = v.safeParse(Environment, set)
+  if (result.success) return result.output
+  const [issue] = result.issues
+  throw new SandboxError(
+    'SANDBOX_INVALID_OPTION',
+    `${v.getDotPath(issue)} is ${JSON.stringify(issue.input)}, expected: ${issue.message}`,
+  )
+}

@@ -1,0 +1,68 @@
+import type { LaunchSpec } from '../engine.js'
+
+const NOBODY = 65534
+
+/**
+ * The body of Docker's `POST /containers/create` for a launch.
+ *
+ * The agent is root with three capabilities and nothing else: enough to start programs as nobody
+ * and to end them. The programs have no capability at all and cannot reach the agent.
+ */
+export function createBody(spec: LaunchSpec) {
+  const owner = `uid=${NOBODY},gid=${NOBODY}`
+  return {
+    name: spec.name,
+    Image: spec.image,
+    Entrypoint: [],
+    Cmd: [...spec.command],
+    User: '0:0',
+    Hostname: 'sandbox',
+    WorkingDir: '/workspace',
+    Env: [],
+    Labels: { ...spec.labels },
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    OpenStdin: true,
+    // With AutoRemove: when the server dies the agent's stdin ends, it exits, the container goes.
+    StdinOnce: true,
+    Tty: false,
+    // An agent is PID 1 and ignores SIGTERM: `docker stop` would take its whole 10 s.
+    StopSignal: 'SIGKILL',
+    NetworkDisabled: spec.network === 'none',
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      Runtime: spec.runtime,
+      AutoRemove: true,
+      Init: spec.reaper === 'engine',
+      ReadonlyRootfs: true,
+      Tmpfs: {
+        // The uid is named because a tmpfs that is also the working directory loses its mode.
+        '/workspace': `rw,exec,nosuid,nodev,mode=1777,${owner},size=${spec.workspaceBytes}`,
+        '/tmp': `rw,noexec,nosuid,nodev,mode=1777,size=${spec.tmpBytes}`,
+      },
+      ShmSize: spec.shmBytes,
+      NetworkMode: spec.network,
+      IpcMode: 'private',
+      CapDrop: ['ALL'],
+      CapAdd: ['KILL', 'SETGID', 'SETUID'],
+      Privileged: false,
+      SecurityOpt: [
+        'no-new-privileges',
+        ...(spec.seccompProfile === undefined ? [] : [`seccomp=${spec.seccompProfile}`]),
+      ],
+      Memory: spec.memoryBytes,
+      MemorySwap: spec.memoryBytes,
+      NanoCpus: Math.round(spec.cpus * 1e9),
+      PidsLimit: spec.pids,
+      Ulimits: [
+        { Name: 'nofile', Soft: spec.openFiles, Hard: spec.openFiles },
+        { Name: 'core', Soft: 0, Hard: 0 },
+        ...(spec.userPids === undefined
+          ? []
+          : [{ Name: 'nproc', Soft: spec.userPids, Hard: spec.userPids }]),
+      ],
+      LogConfig: { Type: 'none', Config: {} },
+    },
+  }
+}

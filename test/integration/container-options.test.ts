@@ -1,0 +1,179 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { Language, LaunchSpec, SandboxPoolOptions } from 'hono-sandbox'
+import { createDockerEngine } from 'hono-sandbox'
+import { createBody } from '../../src/engine/docker/container-spec.js'
+import {
+  docker,
+  languages,
+  leaseOfTest,
+  OWNER,
+  poolOfTest,
+  runtimes,
+  startPool,
+} from '../helpers/engine.js'
+
+const MIB = 1024 * 1024
+const mine = () => `hono-sandbox-test/${randomBytes(4).toString('hex')}`
+
+afterEach(() => vi.unstubAllEnvs())
+
+async function inspectOne(language: Language, options: SandboxPoolOptions) {
+  const pool = await poolOfTest({ languages: { [language]: { size: 1 } }, ...options })
+  const sandbox = await leaseOfTest(pool, language)
+  return { sandbox, pool, inspected: await docker.getContainer(sandbox.name).inspect() }
+}
+
+describe.each(runtimes)('options under %s', (runtime) => {
+  it('replace the defaults', async () => {
+    const { inspected, sandbox } = await inspectOne('python', {
+      runtime,
+      memory: '192m',
+      cpus: 0.5,
+      pids: 64,
+      openFiles: 256,
+      workspaceSize: '8m',
+      tmpSize: '4m',
+      shmSize: '2m',
+    })
+    expect(inspected.HostConfig).toMatchObject({
+      Memory: 192 * MIB,
+      MemorySwap: 192 * MIB,
+      NanoCpus: 5e8,
+      PidsLimit: runtime === 'runsc' ? 64 * 16 + 128 : 64,
+      ShmSize: 2 * MIB,
+    })
+    expect(inspected.HostConfig.Tmpfs?.['/workspace']).toContain(`size=${8 * MIB}`)
+    expect(inspected.HostConfig.Tmpfs?.['/tmp']).toContain(`size=${4 * MIB}`)
+    expect((await sandbox.exec('ulimit -n')).stdout).toBe('256\n')
+  })
+
+  it('come from the environment where there are none', async () => {
+    const image = await tagOf('python')
+    vi.stubEnv('SANDBOX_MAX_MEMORY', '128m')
+    vi.stubEnv('SANDBOX_RUNTIME', runtime)
+    vi.stubEnv('SANDBOX_POOL_SIZE', '1')
+    vi.stubEnv('SANDBOX_BASE_PYTHON_IMAGE', image)
+    const { inspected, pool } = await inspectOne('python', { languages: { python: {} } })
+    expect(inspected.HostConfig).toMatchObject({ Memory: 128 * MIB, Runtime: runtime })
+    expect(inspected.Config.Image).toBe(image)
+    expect(pool.stats().python).toMatchObject({ size: 1, image, runtime })
+  })
+
+  it.each(languages)('/app/node_modules is linked into the workspace of %s', async (language) => {
+    const image = await imageWithModules(language)
+    const options = { runtime, languages: { [language]: { size: 1, image } } }
+    const { sandbox } = await inspectOne(language, options)
+    expect((await sandbox.exec('cat node_modules/greet/index.js')).stdout).toContain('hi')
+    expect(await sandbox.listFiles()).toMatchObject([{ name: 'node_modules', type: 'symlink' }])
+    if (language === 'python') return
+    const required = await sandbox.runCode('console.log(require("greet"))')
+    expect(required).toMatchObject({ stdout: 'hi\n', stderr: '' })
+    const imported = await sandbox.runCode('import hi from "greet"\nconsole.log(hi)')
+    expect(imported).toMatchObject({ stdout: 'hi\n', stderr: '' })
+  })
+})
+
+describe('a seccomp profile', () => {
+  it("of the operator takes the place of the engine's own", async () => {
+    const folder = folderOfTest()
+    const file = path.join(folder, 'profile.json')
+    const rule = { names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', args: [] }
+    writeFileSync(file, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [rule] }))
+    vi.stubEnv('SANDBOX_ENABLE_SECCOMP', 'true')
+    vi.stubEnv('SANDBOX_SECCOMP_PROFILE', file)
+    const { sandbox } = await inspectOne('python', { runtime: 'runc' })
+    const refused = await sandbox.exec('mkdir /workspace/x')
+    expect(refused.exitCode).toBe(1)
+    expect(refused.stderr).toContain('Operation not permitted')
+  })
+})
+
+describe('a name that is taken', () => {
+  const engine = createDockerEngine()
+  const specOf = (name: string, owner: string): LaunchSpec => ({
+    name,
+    image: 'hono-sandbox/python:bookworm',
+    command: ['sleep', '300'],
+    runtime: 'runc',
+    labels: { [OWNER]: owner },
+    reaper: 'engine',
+    network: 'none',
+    memoryBytes: 64 * MIB,
+    cpus: 1,
+    pids: 16,
+    openFiles: 64,
+    workspaceBytes: MIB,
+    tmpBytes: MIB,
+    shmBytes: MIB,
+  })
+
+  async function leftover(name: string, owner: string): Promise<string> {
+    const created = await docker.createContainer(createBody(specOf(name, owner)))
+    onTestFinished(() => created.remove({ force: true }).catch(() => {}))
+    return created.id
+  }
+
+  it('by a leftover of ours: it is removed', async () => {
+    const name = `sandbox_test_${randomBytes(4).toString('hex')}`
+    const before = await leftover(name, 'me')
+    const container = await engine.launch(specOf(name, 'me'))
+    const { Id, State } = await docker.getContainer(name).inspect()
+    expect([Id === before, State.Running]).toEqual([false, true])
+    await container.remove()
+    await expect(docker.getContainer(name).inspect()).rejects.toMatchObject({ statusCode: 404 })
+  })
+
+  it.each(['somebody else', ''])('by %j: it is left alone, and an error', async (owner) => {
+    const name = `sandbox_test_${randomBytes(4).toString('hex')}`
+    const before = await leftover(name, owner)
+    await expect(engine.launch(specOf(name, 'me'))).rejects.toMatchObject({
+      code: 'SANDBOX_ENGINE_FAILED',
+      message: expect.stringContaining(name),
+    })
+    expect((await docker.getContainer(name).inspect()).Id).toBe(before)
+  })
+})
+
+/** The image a pool takes by itself. */
+async function defaultImage(language: Language): Promise<string> {
+  const pool = await startPool({ languages: { [language]: { size: 1 } } })
+  const { image } = { image: '', ...pool.stats()[language] }
+  await pool.close()
+  return image
+}
+
+async function tagOf(language: Language): Promise<string> {
+  const repo = mine()
+  await docker.getImage(await defaultImage(language)).tag({ repo, tag: 'mine' })
+  onTestFinished(() => docker.getImage(`${repo}:mine`).remove())
+  return `${repo}:mine`
+}
+
+function folderOfTest(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+async function imageWithModules(language: Language): Promise<string> {
+  const folder = folderOfTest()
+  const greet = path.join(folder, 'node_modules/greet')
+  mkdirSync(greet, { recursive: true })
+  writeFileSync(path.join(greet, 'index.js'), 'module.exports = "hi"\n')
+  const from = `FROM ${await defaultImage(language)}\nCOPY node_modules /app/node_modules\n`
+  writeFileSync(path.join(folder, 'Dockerfile'), from)
+  const tar = spawn('tar', ['-c', '-C', folder, '.']).stdout
+  const image = `${mine()}:modules`
+  const report = await docker.buildImage(tar, { t: image, networkmode: 'none' })
+  const lines: string[] = []
+  for await (const line of createInterface({ input: report })) lines.push(line)
+  expect(lines.join('\n')).toContain('Successfully tagged')
+  onTestFinished(() => docker.getImage(image).remove())
+  return image
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import type { BuiltInLanguage } from '../../src/languages/built-in.js'
+import { leaseOfTest, runtimes, usePool } from '../helpers/engine.js'
+
+const SHORT = {
+  python: 'import time; time.sleep(0.2); print("done")',
+  nodejs: 'setTimeout(() => console.log("done"), 200)',
+}
+const places = runtimes.flatMap((runtime) =>
+  (['python', 'nodejs'] as const).map((language) => ({ runtime, language })),
+)
+
+describe.each(places)('programs of one lease, $language under $runtime', (place) => {
+  const { runtime, language }: { runtime: string; language: BuiltInLanguage & keyof typeof SHORT } =
+    place
+  const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
+
+  it('may be sixteen at once, with the default limits', async () => {
+    const sandbox = await leaseOfTest(pool(), language)
+    const runs = Array.from({ length: 16 }, () => sandbox.runCode(SHORT[language]))
+    for (const result of await Promise.all(runs)) {
+      expect(result).toMatchObject({ stdout: 'done\n', exitCode: 0 })
+    }
+  })
+})
+
+describe('with maxPrograms: 1', () => {
+  const pool = usePool({ runtime: 'runc', maxPrograms: 1, languages: { python: { size: 1 } } })
+
+  it('a process in the background and a context do not keep programs from running', async () => {
+    const sandbox = await leaseOfTest(pool(), 'python')
+    await sandbox.startProcess('sleep 300')
+    const context = await sandbox.createCodeContext()
+    const running = sandbox.runCode('import time; time.sleep(300)', { context })
+    const { stdout } = await sandbox.exec('echo one at a time')
+    expect(stdout).toBe('one at a time\n')
+    sandbox.release()
+    expect(await running).toMatchObject({ killedBy: 'abort' })
+  })
+
+  it('the wait counts in the time of a program', async () => {
+    const sandbox = await leaseOfTest(pool(), 'python')
+    const first = sandbox.exec('sleep 300').then((result) => result)
+    const second = await sandbox.exec('sleep 300', { timeoutMs: 400 })
+    expect(second).toMatchObject({ killedBy: 'timeout' })
+    expect(second.durationMs).toBeLessThan(2000)
+    sandbox.release()
+    await first
+  })
+})

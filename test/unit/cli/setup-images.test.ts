@@ -1,0 +1,77 @@
+import type { Engine } from 'hono-sandbox'
+import { defineLanguage, SandboxPool } from 'hono-sandbox'
+import { describe, expect, it } from 'vitest'
+import { acceptedImages } from '../../../src/cli/getting.js'
+import { BASE_IMAGES, EXTRA_IMAGES } from '../../../src/cli/images.js'
+import { LANGUAGES } from '../../../src/languages/built-in.js'
+import { howToGet } from '../../../src/languages/setup-images.js'
+
+describe('howToGet', () => {
+  it('is set-up where any image of a language would do', () => {
+    const said = 'Run `npx hono-sandbox setup`, or pull one of them'
+    for (const { images } of Object.values(LANGUAGES)) expect(howToGet(images)).toBe(said)
+  })
+
+  it.each([
+    { image: EXTRA_IMAGES.compiler, command: 'setup --compiler' },
+    { image: EXTRA_IMAGES.data, command: 'setup --data' },
+    ...BASE_IMAGES.map((image) => ({ image, command: 'setup' })),
+  ])('names the command that gets this very image: $image.local', ({ image, command }) => {
+    const { local, registry } = image
+    expect(howToGet([local])).toBe(
+      `Run \`npx hono-sandbox ${command} --from-packages\` to build it, ` +
+        `or name ${registry}, which \`npx hono-sandbox ${command}\` pulls`,
+    )
+    // This is what makes it true.
+    expect(acceptedImages(image, { env: {}, source: 'packages' })).toEqual([local])
+    expect(acceptedImages(image, { env: {}, source: 'registry' })[0]).toBe(registry)
+  })
+
+  it.each(['ours/c:1', 'python:3.13', 'ours/c@sha256:0f'])('is a pull of %s', (image) => {
+    expect(howToGet([image])).toBe(`Pull or build it, as with \`docker pull ${image}\``)
+  })
+})
+
+describe('acceptedImages', () => {
+  const [python] = BASE_IMAGES
+
+  it('is the named image alone, else the registry image before the local one', () => {
+    if (!python) throw new Error('unreachable')
+    const accepted = (name?: string) =>
+      acceptedImages(python, { source: 'registry', env: { SANDBOX_BASE_PYTHON_IMAGE: name } })
+    expect(accepted()).toEqual(['python:3.13-slim', 'hono-sandbox/python:bookworm'])
+    expect(accepted('')).toHaveLength(2)
+    expect(accepted('a:1')).toEqual(['a:1'])
+  })
+})
+
+it('a pool without its image says how to get it', async () => {
+  const unused = () => Promise.reject(new Error('not called'))
+  const engine: Engine = {
+    address: 'unix:///fake.sock',
+    runtimes: () => Promise.resolve(['runc']),
+    hasImage: () => Promise.resolve(false),
+    pull: unused,
+    importImage: unused,
+    launch: unused,
+    sweep: () => Promise.resolve(0),
+    close: () => undefined,
+  }
+  const c = defineLanguage({
+    name: 'c',
+    image: EXTRA_IMAGES.compiler.local,
+    agent: 'python',
+    file: 'main.c',
+    run: ['./main'],
+    size: 1,
+  })
+  const pool = new SandboxPool({ engine, runtime: 'runc', languages: { c } })
+  const report = await pool.start()
+  expect(report.c?.errors).toMatchObject([
+    {
+      code: 'SANDBOX_IMAGE_MISSING',
+      message: expect.stringContaining('hono-sandbox setup --compiler'),
+    },
+  ])
+  await pool.close()
+})

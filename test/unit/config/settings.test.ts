@@ -1,0 +1,291 @@
+import { describe, expect, it } from 'vitest'
+import { parseBytes } from '../../../src/config/byte-size.js'
+import { createBody } from '../../../src/engine/docker/container-spec.js'
+import type { LaunchSpec } from '../../../src/engine/engine.js'
+import { readEnvironment } from '../../../src/config/environment.js'
+import { SandboxError, SandboxFileError } from '../../../src/errors.js'
+import { AcquireCall, LanguageSettings, PoolSettings } from '../../../src/schemas/pool.js'
+import { check } from '../../../src/schemas/check.js'
+import { ExecCommand, RunCall } from '../../../src/schemas/sandbox-calls.js'
+import { readSettings } from '../../../src/config/settings.js'
+
+/** The error something throws, which must be a SandboxError. */
+function thrown(run: () => unknown): SandboxError {
+  try {
+    run()
+  } catch (error) {
+    if (error instanceof SandboxError) return error
+    throw error
+  }
+  throw new Error('it did not throw')
+}
+
+describe('parseBytes', () => {
+  it.each([
+    ['1b', 1],
+    ['256m', 268_435_456],
+    ['16K', 16_384],
+    ['2G', 2_147_483_648],
+  ])('reads %s', (size, bytes) => {
+    expect(parseBytes('memory', size)).toBe(bytes)
+  })
+
+  it.each([
+    '',
+    '256',
+    'm',
+    '0m',
+    '-1m',
+    '1.5g',
+    '256mb',
+    ' 256m',
+    '256m\n',
+    '1e3m',
+    '0x1m',
+    '9007199254740993g',
+  ])('refuses %j, and quotes it', (size) => {
+    const error = thrown(() => parseBytes('memory', size))
+    expect(error.code).toBe('SANDBOX_INVALID_OPTION')
+    expect(error.message).toContain(`memory is ${JSON.stringify(size)}`)
+    expect(error.message).toContain('256m')
+  })
+})
+
+describe('readEnvironment', () => {
+  it('reads and checks what it knows, and nothing else', () => {
+    expect(
+      readEnvironment({
+        SANDBOX_MAX_MEMORY: '512m',
+        SANDBOX_POOL_SIZE: '3',
+        SANDBOX_ENABLE_SECCOMP: 'True',
+        SANDBOX_RUNTIME: '',
+        PATH: '/bin',
+      }),
+    ).toEqual({ SANDBOX_MAX_MEMORY: '512m', SANDBOX_POOL_SIZE: 3, SANDBOX_ENABLE_SECCOMP: true })
+  })
+
+  it.each([
+    ['SANDBOX_POOL_SIZE', '0'],
+    ['SANDBOX_POOL_SIZE', 'two'],
+    ['SANDBOX_POOL_SIZE', '-1'],
+    ['SANDBOX_ENABLE_SECCOMP', 'maybe'],
+  ])('names %s and quotes %j', (name, value) => {
+    const error = thrown(() => readEnvironment({ [name]: value }))
+    expect(error.code).toBe('SANDBOX_INVALID_OPTION')
+    expect(error.message).toContain(`${name} is ${JSON.stringify(value)}, expected: `)
+  })
+})
+
+describe('readSettings', () => {
+  it('fills in every default', () => {
+    const settings = readSettings({}, {})
+    expect([...settings.languages.keys()]).toEqual(['python', 'nodejs'])
+    expect(settings.languages.get('python')).toMatchObject({ size: 2, max: 4 })
+    expect(settings).toMatchObject({
+      runtime: 'auto',
+      maxWaiting: 100,
+      startTimeoutMs: 30_000,
+      leaseTtlMs: 300_000,
+    })
+    expect(settings.limits).toMatchObject({ network: 'none', memoryBytes: 268_435_456, pids: 128 })
+    expect(settings.limits).not.toHaveProperty('seccompProfile')
+  })
+
+  it('takes an option before a variable before a default', () => {
+    const env = {
+      SANDBOX_MAX_MEMORY: '1g',
+      SANDBOX_POOL_SIZE: 5,
+      SANDBOX_RUNTIME: 'runc',
+      SANDBOX_BASE_PYTHON_IMAGE: 'mine',
+    }
+    const byVariable = readSettings({}, env)
+    expect(byVariable.languages.get('python')).toMatchObject({
+      size: 5,
+      max: 10,
+      images: ['mine'],
+    })
+    expect(byVariable).toMatchObject({ runtime: 'runc', limits: { memoryBytes: 1024 ** 3 } })
+    const languages = { python: { size: 1, image: 'other' } }
+    const byOption = readSettings({ languages, memory: '64m', runtime: 'runsc' }, env)
+    expect([...byOption.languages]).toMatchObject([
+      ['python', { size: 1, max: 2, images: ['other'] }],
+    ])
+    expect(byOption).toMatchObject({ runtime: 'runsc', limits: { memoryBytes: 64 * 1024 ** 2 } })
+  })
+
+  it('lets twice the largest size live where the pool chooses it', () => {
+    const size = { min: 1, max: 6 }
+    const { languages } = readSettings({ languages: { python: { size } } }, {})
+    expect(languages.get('python')).toMatchObject({ size, max: 12 })
+  })
+
+  it('lets an empty pool have one', () => {
+    const { languages } = readSettings({ languages: { python: { size: 0 } } }, {})
+    expect(languages.get('python')).toMatchObject({ size: 0, max: 1 })
+  })
+
+  it.each([
+    [{ memory: 'lots' }, 'memory is "lots"'],
+    [{ memory: '' }, 'memory is ""'],
+    [{ tmpSize: '1' }, 'tmpSize is "1"'],
+    [{ languages: { python: { size: 3, max: 2 } } }, 'languages.python: max is 2'],
+    [{ languages: { python: { size: -1 } } }, 'languages.python.size'],
+    [{ languages: { nodejs: { size: 1.5 } } }, 'languages.nodejs.size'],
+    [{ languages: { python: { size: { min: -1, max: 2 } } } }, 'python.size.min is not valid'],
+    [{ languages: { python: { size: { min: 0, max: 0 } } } }, 'max is not valid, expected 1 or'],
+    [{ languages: { python: { size: { min: 1.5, max: 2 } } } }, 'expected a whole number'],
+    [{ languages: { python: { size: { min: 3, max: 2 } } } }, 'expected a max that is not less'],
+    [{ languages: { python: { size: { min: 1, max: 4 }, max: 3 } } }, 'max is 3, less than the'],
+    [{ cpus: 0 }, 'cpus'],
+    [{ pids: 1 }, 'pids'],
+    [{ leaseTtlMs: 2 ** 31 }, 'leaseTtlMs'],
+    [{ leaseTtlMs: 0 }, 'leaseTtlMs is not valid, expected 1 ms or more'],
+    [{ startTimeoutMs: 0 }, 'startTimeoutMs is not valid, expected 1 ms or more'],
+    [{ seccompProfile: '/no/such/file' }, '"/no/such/file"'],
+  ])('refuses %j and names it', (options, part) => {
+    const error = thrown(() => readSettings(options, {}))
+    expect(error.code).toBe('SANDBOX_INVALID_OPTION')
+    expect(error.message).toContain(part)
+  })
+
+  it('blames the variable for a size that came from it', () => {
+    const error = thrown(() => readSettings({}, { SANDBOX_MAX_MEMORY: '12' }))
+    expect(error.message).toContain('SANDBOX_MAX_MEMORY is "12"')
+  })
+
+  it('reads the profile of the variable unless seccomp is switched off', () => {
+    const SANDBOX_SECCOMP_PROFILE = '/no/such/file'
+    const off = readSettings({}, { SANDBOX_SECCOMP_PROFILE, SANDBOX_ENABLE_SECCOMP: false })
+    expect(off.limits).not.toHaveProperty('seccompProfile')
+    const on = () => readSettings({}, { SANDBOX_SECCOMP_PROFILE, SANDBOX_ENABLE_SECCOMP: true })
+    expect(thrown(on).message).toContain('/no/such/file')
+  })
+})
+
+describe('check', () => {
+  const SECRET = 'hunter2'
+
+  it.each([
+    [SECRET, 'a: size is not valid, expected a whole number, or { min, max }'],
+    [null, 'a: size is not valid, expected a whole number, or { min, max }'],
+    [{ min: 1 }, 'a: size.max is missing'],
+    [{ min: 1, max: 2, x: 3 }, 'a: size.x is not an option'],
+  ])('says what a size may be, where it is %j', (size, message) => {
+    expect(thrown(() => check(LanguageSettings, { size }, 'a')).message).toBe(message)
+  })
+
+  it.each([
+    [RunCall, { stdin: { SECRET } }, 'stdin'],
+    [RunCall, { stdin: [SECRET] }, 'stdin'],
+    [RunCall, { env: { KEY: `${SECRET}\0` } }, 'env.KEY'],
+    [RunCall, { env: { [`KEY=${SECRET}`]: '' } }, 'env'],
+    [RunCall, { args: [`${SECRET}\0`] }, 'args.0'],
+    [RunCall, { cwd: `${SECRET}\0` }, 'cwd'],
+    [RunCall, { timeoutMs: SECRET }, 'timeoutMs'],
+    [RunCall, { maxOutputBytes: 0 }, 'maxOutputBytes'],
+    [RunCall, { signal: SECRET }, 'signal'],
+    [ExecCommand, `${SECRET}\0`, 'here'],
+    [ExecCommand, [SECRET, `${SECRET}\0`], 'here'],
+    [ExecCommand, [], 'here'],
+    [RunCall, { args: [`${SECRET}\ud800`] }, 'args.0'],
+    [RunCall, { format: SECRET }, 'format'],
+    [RunCall, { onStdout: SECRET }, 'onStdout'],
+    [AcquireCall, { timeoutMs: -1 }, 'timeoutMs'],
+    [AcquireCall, { timeoutMs: Number.NaN }, 'timeoutMs'],
+    [PoolSettings, { engine: SECRET }, 'engine'],
+  ])('names the option and never repeats its value %#', (schema, input, name) => {
+    const error = thrown(() => check(schema, input, 'here'))
+    expect(error.code).toBe('SANDBOX_INVALID_OPTION')
+    expect(error.message).toContain('here')
+    expect(error.message).toContain(name)
+    expect(error.message).toContain('expected')
+    expect(error.message).not.toContain(SECRET)
+  })
+
+  it('says what is expected in words', () => {
+    const message = (options: object) => thrown(() => check(RunCall, options, 'exec')).message
+    expect(message({ cwd: '\0' })).toBe('exec: cwd is not valid, expected a string without NUL')
+    expect(message({ env: { 'A=B': '' } })).toBe(
+      "exec: env is not valid, expected a name without '='",
+    )
+    expect(message({ timeoutMs: '5' })).toBe('exec: timeoutMs is not valid, expected milliseconds')
+    expect(message({ timeoutMs: -1 })).toBe('exec: timeoutMs is not valid, expected 0 ms or more')
+  })
+
+  it('names an option that is none', () => {
+    const error = thrown(() => check(RunCall, { timeout: 5 }, 'exec'))
+    expect(error.message).toBe('exec: timeout is not an option')
+  })
+})
+
+describe('errors', () => {
+  it('carry a code, a cause, a suggestion and when to come again', () => {
+    const cause = new Error('beneath')
+    const options = { cause, suggestion: 'Try this', retryAfterMs: 5 }
+    const error = new SandboxError('SANDBOX_QUEUE_FULL', 'full', options)
+    expect(error).toMatchObject({ ...options, name: 'SandboxError', code: 'SANDBOX_QUEUE_FULL' })
+    expect(error.message).toBe('full. Try this')
+  })
+
+  it('of files carry the errno and the path', () => {
+    const error = new SandboxFileError('ENOENT', 'a "b"', 'no such file')
+    expect(error).toBeInstanceOf(SandboxError)
+    expect(error).toMatchObject({
+      name: 'SandboxFileError',
+      code: 'SANDBOX_FILE_FAILED',
+      errno: 'ENOENT',
+      path: 'a "b"',
+      message: 'ENOENT: no such file: "a \\"b\\""',
+    })
+  })
+})
+
+describe('createBody', () => {
+  const spec: LaunchSpec = {
+    name: 'sandbox_python_1.1_x',
+    image: 'python',
+    command: ['python3'],
+    runtime: 'runsc',
+    labels: { owner: 'x' },
+    reaper: 'agent',
+    network: 'none',
+    memoryBytes: 268_435_456,
+    cpus: 0.1,
+    pids: 128,
+    openFiles: 1024,
+    workspaceBytes: 64,
+    tmpBytes: 32,
+    shmBytes: 16,
+  }
+
+  it('locks the container in', () => {
+    const body = createBody(spec)
+    expect(body).toMatchObject({ NetworkDisabled: true, Tty: false, Env: [], StdinOnce: true })
+    expect(body.HostConfig).toMatchObject({
+      Runtime: 'runsc',
+      AutoRemove: true,
+      Init: false,
+      ReadonlyRootfs: true,
+      NetworkMode: 'none',
+      CapDrop: ['ALL'],
+      CapAdd: ['KILL', 'SETGID', 'SETUID'],
+      Privileged: false,
+      SecurityOpt: ['no-new-privileges'],
+      Memory: spec.memoryBytes,
+      MemorySwap: spec.memoryBytes,
+      NanoCpus: 100_000_000,
+      PidsLimit: 128,
+      LogConfig: { Type: 'none' },
+    })
+    expect(body.HostConfig).not.toHaveProperty('Binds')
+    expect(body.HostConfig.Tmpfs['/workspace']).toContain('nosuid,nodev')
+    expect(body.HostConfig.Tmpfs['/tmp']).toContain('noexec,nosuid,nodev')
+  })
+
+  it('does what the operator chose', () => {
+    const body = createBody({ ...spec, network: 'bridge', reaper: 'engine', seccompProfile: '{}' })
+    expect(body.NetworkDisabled).toBe(false)
+    expect(body.HostConfig).toMatchObject({ Init: true, NetworkMode: 'bridge' })
+    expect(body.HostConfig.SecurityOpt).toEqual(['no-new-privileges', 'seccomp={}'])
+  })
+})

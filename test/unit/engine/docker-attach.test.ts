@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { createDockerEngine } from '../../../src/engine/docker/docker-engine.js'
+import { until } from '../../helpers/until.js'
+
+it('closes the connection of an attach that is answered without an upgrade', async () => {
+  const socketPath = path.join(tmpdir(), `hono-sandbox-test-${randomBytes(4).toString('hex')}.sock`)
+  let attached = 0
+  let open = 0
+  const server = createServer((request, response) => {
+    if (request.url?.includes('/create')) {
+      response.writeHead(201, { 'content-type': 'application/json' }).end('{"Id":"one"}')
+    } else response.writeHead(204).end()
+  }).listen(socketPath)
+  server.on('upgrade', (_, socket) => {
+    attached++
+    open++
+    socket
+      .once('end', () => open--)
+      .on('error', () => {})
+      .resume()
+    socket.write('HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\nx')
+  })
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const engine = createDockerEngine({ address: `unix://${socketPath}` })
+  const launching = engine.launch({
+    name: 'one',
+    image: 'any',
+    command: ['true'],
+    runtime: 'runc',
+    labels: {},
+    reaper: 'agent',
+    network: 'none',
+    memoryBytes: 1,
+    cpus: 1,
+    pids: 16,
+    openFiles: 64,
+    workspaceBytes: 1,
+    tmpBytes: 1,
+    shmBytes: 1,
+  })
+  await expect(launching).rejects.toMatchObject({
+    code: 'SANDBOX_ENGINE_FAILED',
+    message: expect.stringContaining('did not upgrade'),
+  })
+  expect(attached).toBe(1)
+  await until('the connection of the attach is closed', () => open === 0)
+  engine.close()
+})

@@ -1,0 +1,205 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Kind, PROTOCOL_VERSION } from '../../../src/agent/protocol.js'
+import type { Container, Engine, SweepOptions } from '../../../src/engine/engine.js'
+import type { SandboxErrorCode } from '../../../src/index.js'
+import { SandboxError, SandboxPool } from '../../../src/index.js'
+import { FakeAgent } from '../fakes/fake-agent.js'
+import { outcomeOf, settle } from '../fakes/fake-pool.js'
+import { elapse } from '../fakes/fake-time.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+})
+
+const never = () => new Promise<never>(() => {})
+const hello = { version: PROTOCOL_VERSION, language: 'python' }
+
+/** A container whose agent has said its first word, and that does not go. */
+function stuckContainer(): Container {
+  const agent = new FakeAgent()
+  agent.sayJson(Kind.hello, 0, hello)
+  return {
+    name: agent.name,
+    stdin: agent.stdin,
+    stdout: agent.stdout,
+    exited: agent.exited,
+    remove: never,
+    kill: never,
+  }
+}
+
+function poolOf(engine: Partial<Engine>, options = {}) {
+  const sweeps: SweepOptions[] = []
+  const pool = new SandboxPool({
+    languages: { python: { size: 1 } },
+    ...options,
+    engine: {
+      address: 'fake',
+      runtimes: () => Promise.resolve(['runsc']),
+      hasImage: () => Promise.resolve(true),
+      pull: never,
+      importImage: never,
+      launch: never,
+      sweep: (sweep) => {
+        sweeps.push(sweep)
+        return Promise.resolve(0)
+      },
+      close: () => {},
+      ...engine,
+    },
+  })
+  return { pool, sweeps }
+}
+
+/** An engine that fails with the codes in turn, and with the last one from then on. */
+function failing(...codes: (SandboxErrorCode | 'works')[]): Partial<Engine> {
+  return {
+    launch: () => {
+      const [code = 'SANDBOX_ENGINE_FAILED'] = codes.length > 1 ? codes.splice(0, 1) : codes
+      if (code === 'works') return Promise.resolve(stuckContainer())
+      return Promise.reject(new SandboxError(code, `no launch: ${code}`))
+    },
+  }
+}
+
+describe('a start with an engine that hangs', () => {
+  it.each([
+    ['when it is asked for its runtimes', { runtimes: never }],
+    ['when it launches', { launch: never }],
+  ])('%s, is over in time', async (_, engine) => {
+    const { pool } = poolOf(engine, { startTimeoutMs: 2000 })
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const started = pool.start()
+    await settle()
+    elapse(1990)
+    expect(await outcomeOf(started)).toBe('pending')
+    elapse(10)
+    await settle()
+    elapse(0)
+    expect(await outcomeOf(started)).toMatchObject({
+      python: { ready: 0, total: 1, errors: [{ code: 'SANDBOX_WAIT_TIMEOUT' }] },
+    })
+    expect(pool.stats().python?.starting).toBe(1)
+    expect(pool.isClosing).toBe(false)
+  })
+})
+
+describe('a close with an engine that hangs', () => {
+  it('is over a second after its deadline, and tells what may be left', async () => {
+    const { pool } = poolOf(failing('works'))
+    const failed: string[] = []
+    pool.on('removeFailed', ({ name, error }) => failed.push(`${name} ${error.code}`))
+    await started(pool)
+    const sandbox = await pool.acquire('python')
+    const closed = pool.close({ deadlineMs: 3000 })
+    await settle()
+    elapse(3000)
+    await settle()
+    expect(sandbox.signal.reason).toBe('closed')
+    elapse(995)
+    expect(await outcomeOf(closed)).toBe('pending')
+    elapse(5)
+    expect(await outcomeOf(closed)).toBeUndefined()
+    expect(failed).toContain(`${sandbox.name} SANDBOX_WAIT_TIMEOUT`)
+    expect(pool.isClosing).toBe(true)
+  })
+})
+
+describe('a pool sweeps', () => {
+  it('soon after a launch that failed, and knows the launches under way', async () => {
+    let launches = 0
+    const names: string[] = []
+    const { pool, sweeps } = poolOf({
+      launch: ({ name }) => {
+        names.push(name)
+        return launches++ === 0
+          ? Promise.reject(new SandboxError('SANDBOX_ENGINE_UNAVAILABLE', 'no answer'))
+          : never()
+      },
+    })
+    pool.on('launchFailed', () => {})
+    await started(pool)
+    expect(sweeps).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(5100)
+    expect(sweeps).toHaveLength(2)
+    const [failed = '', launching = ''] = names
+    expect(failed).toMatch(new RegExp(`_${sweeps[1]?.owner}$`))
+    expect([failed, launching].map((name) => sweeps[1]?.isLaunching(name))).toEqual([false, true])
+  })
+
+  it('once more when it closes after a failure', async () => {
+    const { pool, sweeps } = poolOf(failing('SANDBOX_ENGINE_UNAVAILABLE'))
+    pool.on('launchFailed', () => {})
+    await started(pool)
+    await pool.close()
+    expect(sweeps).toHaveLength(2)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('a failure that nobody listens for', () => {
+  it('is one warning for each code, until a launch works again', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const unavailable = 'SANDBOX_ENGINE_UNAVAILABLE'
+    const { pool } = poolOf(
+      failing('works', unavailable, unavailable, 'SANDBOX_AGENT_FAILED', 'works', unavailable),
+    )
+    await started(pool)
+    pool.resize('python', 2, 4)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(pool.stats().python?.idle).toBe(2)
+    expect(codesOf(warn)).toEqual([unavailable, 'SANDBOX_AGENT_FAILED'])
+    expect(warn.mock.calls[0]?.[0]).toMatch(/python sandbox could not be launched.*no launch/)
+    pool.resize('python', 3, 6)
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(codesOf(warn)).toEqual([unavailable, 'SANDBOX_AGENT_FAILED', unavailable])
+  })
+
+  it('of a whole start is one warning, and the same failure is none after it', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const { pool } = poolOf(failing('SANDBOX_ENGINE_UNAVAILABLE'))
+    await started(pool)
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(codesOf(warn)).toEqual(['SANDBOX_ENGINE_UNAVAILABLE'])
+    expect(warn.mock.calls[0]?.[0]).toMatch(/there is no python sandbox yet/)
+  })
+
+  it('is no warning where somebody listens', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const { pool } = poolOf(failing('SANDBOX_ENGINE_UNAVAILABLE'))
+    pool.on('launchFailed', () => {})
+    await started(pool)
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(warn).not.toHaveBeenCalled()
+  })
+
+  it('of removals is a warning as well', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const { pool } = poolOf(failing('works'))
+    await started(pool)
+    const closed = pool.close({ deadlineMs: 0 })
+    await settle()
+    elapse(0)
+    await settle()
+    elapse(1000)
+    await closed
+    expect(codesOf(warn)).toEqual(['SANDBOX_WAIT_TIMEOUT'])
+  })
+})
+
+async function started(pool: SandboxPool): Promise<void> {
+  const starting = pool.start()
+  // Streams need turns of the loop.
+  await vi.advanceTimersByTimeAsync(20)
+  await starting
+}
+
+function codesOf(warn: { mock: { calls: unknown[][] } }): unknown[] {
+  return warn.mock.calls.map(([, about]) =>
+    typeof about === 'object' && about !== null && 'code' in about ? about.code : undefined,
+  )
+}

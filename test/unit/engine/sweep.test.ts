@@ -1,0 +1,151 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { LaunchSpec, SweepOptions } from '../../../src/engine/engine.js'
+import { OWNER_LABEL } from '../../../src/engine/engine.js'
+import { createDockerEngine } from '../../../src/index.js'
+import type { FakeAnswer } from '../../helpers/fake-docker.js'
+import { fakeDocker } from '../../helpers/fake-docker.js'
+
+/** The engine's clock, far from this machine's. */
+const NOW_S = Date.parse('2001-02-03T04:05:06Z') / 1000
+const OURS: SweepOptions = { owner: 'ours', isLaunching: () => false }
+
+interface Listed {
+  Id: string
+  Created: number
+  Names: string[]
+  State: string
+  Labels: Record<string, string>
+}
+
+function listed(id: string, owner: string, about: Partial<Listed> = {}): Listed {
+  const Labels = { [OWNER_LABEL]: owner }
+  return { Id: id, Names: [`/${id}`], Created: NOW_S - 5, State: 'created', Labels, ...about }
+}
+
+/** An engine with containers, and which of them were asked to go. */
+async function engineWith(
+  containers: Listed[],
+  answerTo: (call: string) => FakeAnswer | undefined = () => undefined,
+) {
+  const { address, calls } = await fakeDocker((call) => {
+    const answer = answerTo(call)
+    if (answer) return answer
+    if (call.includes('/info')) return { body: { SystemTime: '2001-02-03T04:05:06.123456789Z' } }
+    if (call.includes('/json?')) return { body: containers }
+    return call.startsWith('DELETE') ? { status: 204, body: '' } : { body: {} }
+  })
+  const engine = createDockerEngine({ address, timeoutMs: 1000 })
+  onTestFinished(() => engine.close())
+  const removed = () =>
+    calls.filter((call) => call.startsWith('DELETE')).map((call) => call.slice(7))
+  return { engine, calls, removed }
+}
+
+describe('a sweep', () => {
+  it('asks for what does not run, and never forces', async () => {
+    const { engine, calls } = await engineWith([listed('one', 'ours')])
+    expect(await engine.sweep(OURS)).toBe(1)
+    const list = calls.find((call) => call.includes('/containers/json')) ?? ''
+    const filters: unknown = JSON.parse(
+      new URL(list.slice(4), 'http://x').searchParams.get('filters') ?? '',
+    )
+    expect(filters).toEqual({ label: [OWNER_LABEL], status: ['created', 'exited', 'dead'] })
+    expect(calls.at(-1)).toMatch(/^DELETE \/containers\/one\?v=true$/)
+  })
+
+  it('takes those of others that are a minute old by the clock of the engine', async () => {
+    const { engine, removed } = await engineWith([
+      listed('young', 'other', { Created: NOW_S - 50 }),
+      listed('old', 'other', { Created: NOW_S - 70 }),
+      listed('exited', 'other', { Created: NOW_S - 70, State: 'exited' }),
+    ])
+    expect(await engine.sweep(OURS)).toBe(2)
+    expect(removed().sort()).toEqual(['/containers/exited?v=true', '/containers/old?v=true'])
+  })
+
+  it('takes our own at any age, but not those of launches under way', async () => {
+    const { engine, removed } = await engineWith([
+      listed('stray', 'ours'),
+      listed('launching', 'ours', { Created: NOW_S - 70 }),
+      listed('leaving', 'ours', { State: 'exited' }),
+    ])
+    const isLaunching = (name: string) => name === 'launching'
+    expect(await engine.sweep({ owner: 'ours', isLaunching })).toBe(1)
+    expect(removed()).toEqual(['/containers/stray?v=true'])
+  })
+
+  it('asks for the launches under way when it has the list, not before', async () => {
+    const names = new Set<string>()
+    const { engine, removed } = await engineWith([listed('begun', 'ours')], (call) => {
+      if (call.includes('/json?')) names.add('begun')
+      return undefined
+    })
+    await engine.sweep({ owner: 'ours', isLaunching: (name) => names.has(name) })
+    expect(removed()).toEqual([])
+  })
+
+  it('leaves those of others alone where the engine does not tell its time', async () => {
+    const { engine } = await engineWith([listed('old', 'other', { Created: 1 })], (call) =>
+      call.includes('/info') ? { body: {} } : undefined,
+    )
+    expect(await engine.sweep(OURS)).toBe(0)
+  })
+
+  it('goes on where one has been started meanwhile', async () => {
+    const containers = [listed('started', 'ours'), listed('stray', 'ours')]
+    const { engine, removed } = await engineWith(containers, (call) =>
+      call.includes('started?') ? { status: 409, body: { message: 'it runs' } } : undefined,
+    )
+    expect(await engine.sweep(OURS)).toBe(1)
+    expect(removed()).toHaveLength(2)
+  })
+
+  it('takes what a launch has left whose answer was lost', async () => {
+    const containers: Listed[] = []
+    const { engine, removed } = await engineWith(containers, (call) => {
+      const name = /create\?name=([^&]*)/.exec(call)?.[1]
+      if (name === undefined) return undefined
+      containers.push(listed(name, 'ours'))
+      return 'lost'
+    })
+    await expect(engine.launch(specOf('sandbox_python_1.1_ours'))).rejects.toMatchObject({
+      code: 'SANDBOX_ENGINE_UNAVAILABLE',
+    })
+    expect(await engine.sweep(OURS)).toBe(1)
+    expect(removed()).toEqual(['/containers/sandbox_python_1.1_ours?v=true'])
+  })
+})
+
+describe('a call', () => {
+  it('has failed after the time that the engine was made with', async () => {
+    const { address } = await fakeDocker(() => 'never')
+    const engine = createDockerEngine({ address, timeoutMs: 50 })
+    await expect(engine.runtimes()).rejects.toMatchObject({
+      code: 'SANDBOX_ENGINE_UNAVAILABLE',
+      message: expect.stringContaining('no answer in 50 ms'),
+    })
+  })
+
+  it.each([0, -1, Number.NaN])('cannot be given %s ms', (timeoutMs) => {
+    expect(() => createDockerEngine({ timeoutMs })).toThrow(/createDockerEngine: timeoutMs/)
+  })
+})
+
+function specOf(name: string): LaunchSpec {
+  return {
+    name,
+    image: 'python',
+    command: ['python3'],
+    runtime: 'runc',
+    labels: { [OWNER_LABEL]: 'ours' },
+    reaper: 'agent',
+    network: 'none',
+    memoryBytes: 268_435_456,
+    cpus: 1,
+    pids: 128,
+    openFiles: 1024,
+    workspaceBytes: 64,
+    tmpBytes: 32,
+    shmBytes: 16,
+  }
+}

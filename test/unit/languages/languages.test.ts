@@ -1,0 +1,206 @@
+import { execFileSync } from 'node:child_process'
+import { array, assert, constantFrom, oneof, property, string } from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { commandOf, defineLanguage, interpreterOf } from '../../../src/languages/define.js'
+import { SandboxError } from '../../../src/errors.js'
+import { AGENTS } from '../../../src/languages/built-in.js'
+import { readSettings } from '../../../src/config/settings.js'
+
+const SECRET = 'hunter2'
+const BASH = {
+  name: 'bash',
+  image: 'mine/bash:1',
+  agent: 'python',
+  file: 'main.sh',
+  run: ['bash', 'main.sh'],
+} as const
+const MIB = 1024 * 1024
+/** What means something to a shell. */
+const META = Array.from(`'"\\$\`!*?~#&|;<>(){}[] \n\t-=`)
+
+/** What it says to something that its types would refuse as well. */
+function refusalOf(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    if (!(error instanceof SandboxError)) throw error
+    expect(error.code).toBe('SANDBOX_INVALID_OPTION')
+    expect(error.message).not.toContain(SECRET)
+    return error.message
+  }
+  throw new Error('it did not throw')
+}
+
+const define = (changes: object) =>
+  Reflect.apply(defineLanguage, undefined, [{ ...BASH, ...changes }])
+const settingsOf = (languages: object) =>
+  Reflect.apply(readSettings, undefined, [{ languages }, {}])
+
+describe('defineLanguage', () => {
+  it('gives what a pool takes', () => {
+    const definition = {
+      ...BASH,
+      compile: ['true'],
+      env: { A: '1' },
+      preload: ['json'],
+      size: 1,
+      max: 3,
+    }
+    expect(defineLanguage(definition)).toEqual(definition)
+    expect(defineLanguage(BASH)).toEqual(BASH)
+  })
+
+  it.each(['python', 'nodejs', 'typescript', 'constructor', '', 'Bash', 'c++', '1st', '__proto__'])(
+    'refuses the name %j',
+    (name) => {
+      expect(refusalOf(() => define({ name }))).toMatch(/^defineLanguage: name is not valid/)
+    },
+  )
+
+  it.each(['', '.', '..', '/main.sh', 'a/b', '-e', 'a\0b', '--'])('refuses the file %j', (file) => {
+    expect(refusalOf(() => define({ file }))).toMatch(/^defineLanguage: file is not valid/)
+  })
+
+  it.each(['main', '.bashrc', 'a b.c', 'Main.java', '..a'])('takes the file %j', (file) => {
+    expect(defineLanguage({ ...BASH, file }).file).toBe(file)
+  })
+
+  it.each([
+    [{ run: [] }, 'run is not valid, expected a program and its arguments'],
+    [{ run: [''] }, 'run is not valid, expected a program and its arguments'],
+    [{ run: ['-c', SECRET] }, 'run is not valid'],
+    [{ run: SECRET }, 'run is not valid, expected Array'],
+    [{ run: undefined }, 'run is not valid, expected Array'],
+    [{ compile: [] }, 'compile is not valid'],
+    [{ compile: [SECRET, 'a\0b'] }, 'compile.1 is not valid'],
+    [{ agent: SECRET }, "agent is not valid, expected 'python' or 'nodejs'"],
+    [{ image: '' }, 'image is not valid'],
+    [{ image: undefined }, 'image is not valid'],
+    [{ env: { [`${SECRET}=`]: 'x' } }, 'env is not valid'],
+    [{ env: { A: 1 } }, 'env.A is not valid'],
+    [{ preload: [''] }, 'preload.0 is not valid, expected the name of a module'],
+    [{ size: -1 }, 'size is not valid'],
+    [{ runs: [SECRET] }, 'runs is not an option'],
+  ])('refuses %j', (changes, part) => {
+    expect(refusalOf(() => define(changes))).toContain(`defineLanguage: ${part}`)
+  })
+
+  it('refuses what is no definition', () => {
+    for (const value of [undefined, null, SECRET, []]) {
+      refusalOf(() => Reflect.apply(defineLanguage, undefined, [value]))
+    }
+    expect(refusalOf(() => Reflect.apply(defineLanguage, undefined, [{}]))).toBe(
+      'defineLanguage: name is missing',
+    )
+  })
+})
+
+describe('the command of a language', () => {
+  it('is what runs it, with the arguments of the call', () => {
+    expect(commandOf({ run: ['bash', 'main.sh'] })).toEqual(['bash', 'main.sh'])
+    expect(commandOf({ run: ['bash', 'main.sh'] }, ['a b', '$c'])).toEqual([
+      'bash',
+      'main.sh',
+      'a b',
+      '$c',
+    ])
+  })
+
+  it('compiles before, in one command', () => {
+    const argv = commandOf({ compile: ['cc', '-o', 'main', 'main.c'], run: ['./main'] }, ['1'])
+    const script = `'cc' '-o' 'main' 'main.c' && exec './main' "$@"`
+    expect(argv).toEqual(['/bin/sh', '-c', script, 'sh', '1'])
+  })
+
+  it('runs nothing that did not compile, and ends as the compiler did', () => {
+    const [program = '', ...args] = commandOf({
+      compile: ['sh', '-c', 'echo "it\'s no good" >&2; exit 3'],
+      run: ['echo', 'ran'],
+    })
+    const ran = () => execFileSync(program, args, { stdio: 'pipe', encoding: 'utf8' })
+    expect(ran).toThrow(
+      expect.objectContaining({ status: 3, stdout: '', stderr: "it's no good\n" }),
+    )
+  })
+
+  it('has every word as it was, whatever a shell makes of it', { timeout: 30_000 }, () => {
+    const word = oneof(string({ unit: 'binary' }), string({ unit: constantFrom(...META) }))
+    const words = array(
+      word.filter((text) => !/[\0\p{Surrogate}]/u.test(text)),
+      { maxLength: 5 },
+    )
+    const print = ['/usr/bin/printf', '<%s>', '']
+    assert(
+      property(words, words, words, (compiled, run, args) => {
+        const compile = [...print, ...compiled]
+        const [program = '', ...rest] = commandOf({ compile, run: [...print, ...run] }, args)
+        const printed = execFileSync(program, rest, { encoding: 'utf8' })
+        const expected = ['', ...compiled, '', ...run, ...args].map((text) => `<${text}>`)
+        expect(printed).toBe(expected.join(''))
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  it.each([
+    [{ run: ['bash', 'main.sh'] }, 'bash'],
+    [{ compile: ['cc', 'main.c'], run: ['./main'] }, 'cc'],
+    [{ run: ['/opt/x/bin/x'] }, '/opt/x/bin/x'],
+    [{ run: ['./main'] }, undefined],
+    [{ compile: ['tools/build'], run: ['bash'] }, undefined],
+  ])('of %j needs %s in the image', (program, expected) => {
+    expect(interpreterOf(program)).toBe(expected)
+  })
+})
+
+describe('the languages of a pool', () => {
+  const configOf = (settings: ReturnType<typeof readSettings>, language: string): unknown =>
+    JSON.parse(settings.languages.get(language)?.command.at(-1) ?? '')
+
+  it('tell their agents what to do', () => {
+    const bash = defineLanguage({ ...BASH, preload: ['json'], env: { A: '1' } })
+    const languages = { python: { preload: ['numpy'] }, nodejs: {}, typescript: {}, bash }
+    const settings = readSettings({ languages, memory: '100m' }, {})
+    const limits = { contextBytes: 25 * MIB, pids: 128 }
+    expect(configOf(settings, 'python')).toEqual({ preload: ['numpy'], ...limits })
+    expect(configOf(settings, 'nodejs')).toEqual(limits)
+    expect(configOf(settings, 'typescript')).toEqual({ typescript: true, ...limits })
+    expect(configOf(settings, 'bash')).toEqual({ preload: ['json'], ...limits })
+    const command = expect.arrayContaining([...AGENTS.python.command])
+    expect(settings.languages.get('bash')).toMatchObject({
+      command,
+      reaper: 'agent',
+      images: ['mine/bash:1'],
+      program: { file: 'main.sh', run: ['bash', 'main.sh'], env: { A: '1' } },
+    })
+    expect(settings.languages.get('python')?.program).toBeUndefined()
+  })
+
+  it('are those of Node where they are TypeScript', () => {
+    const env = { SANDBOX_BASE_NODEJS_IMAGE: 'mine', SANDBOX_POOL_SIZE: 3 }
+    const { languages } = readSettings({ languages: { typescript: {} } }, env)
+    expect(languages.get('typescript')).toMatchObject({ images: ['mine'], size: 3, max: 6 })
+    expect(languages.get('typescript')).toMatchObject({ reaper: 'engine' })
+  })
+
+  it('have the name that they are defined with', () => {
+    const message = refusalOf(() => readSettings({ languages: { sh: BASH } }, {}))
+    expect(message).toBe('languages.sh: its definition has the name bash')
+  })
+
+  it.each([
+    [
+      { bash: {} },
+      'languages.bash is not valid, expected what defineLanguage() gives: it is not built in',
+    ],
+    [{ bash: { size: 1 } }, 'languages.bash is not valid'],
+    [{ bash: SECRET }, 'languages.bash is not valid'],
+    [{ bash: { name: 'bash' } }, 'languages.bash.image is missing'],
+    [{ python: BASH }, 'languages.python.name is not an option'],
+    [{ python: { preload: [SECRET, ''] } }, 'languages.python.preload.1 is not valid'],
+    [{ python: { preload: SECRET } }, 'languages.python.preload is not valid'],
+    [{ bash: { ...BASH, size: 3, max: 2 } }, 'languages.bash: max is 2, less than the size 3'],
+  ])('are refused: %j', (languages, part) => {
+    expect(refusalOf(() => settingsOf(languages))).toContain(part)
+  })
+})

@@ -1,0 +1,175 @@
+import { parse } from 'content-disposition'
+import * as fc from 'fast-check'
+import { Hono } from 'hono'
+import { describe, expect, it } from 'vitest'
+import type { Channel } from '../../../src/agent/channel.js'
+import { Stream } from '../../../src/agent/protocol.js'
+import { Lease } from '../../../src/pool/lease.js'
+import { Sandbox } from '../../../src/sandbox/sandbox.js'
+import { isFresh, partOf, validatorsOf } from '../../../middleware/conditional.js'
+import { sendFile } from '../../../middleware/index.js'
+import { flow, openChannel } from '../fakes/fake-agent.js'
+
+const ENTRY = { name: 'a', path: 'a', type: 'file', size: 1000, mode: 0o644 } as const
+const MTIME = Date.UTC(2020, 0, 2, 3, 4, 5, 678) + 0.25
+const { etag, lastModified = '' } = validatorsOf({ ...ENTRY, mtimeMs: MTIME })
+
+/** What a request makes of a file. */
+async function ask(headers: Record<string, string>, method = 'GET', size: number = ENTRY.size) {
+  const validators = validatorsOf({ ...ENTRY, size, mtimeMs: MTIME })
+  const app = new Hono().on(['GET', 'HEAD', 'POST'], '/', (c) =>
+    c.json(null, 200, {
+      fresh: String(isFresh(c, validators)),
+      part: JSON.stringify(partOf(c, size, validators) ?? 'all'),
+    }),
+  )
+  const answer = await app.request('/', { method, headers })
+  const part: unknown = JSON.parse(answer.headers.get('part') ?? '')
+  return { isFresh: answer.headers.get('fresh') === 'true', part }
+}
+
+describe('the validators', () => {
+  it('are made of size and time', () => {
+    expect(lastModified).toBe('Thu, 02 Jan 2020 03:04:05 GMT')
+    expect(etag).toMatch(/^"[0-9a-f.]+-[0-9a-f.]+"$/)
+    const others = [
+      { ...ENTRY, mtimeMs: MTIME + 0.25 },
+      { ...ENTRY, size: 1001, mtimeMs: MTIME },
+    ]
+    for (const other of others) expect(validatorsOf(other).etag).not.toBe(etag)
+  })
+
+  it.each([
+    ['before 1970', -1, undefined],
+    ['past what HTTP can write', 2 ** 62, undefined],
+    ['no number', Number.NaN, undefined],
+    ['to come', Date.now() + 1e9, new Date().toUTCString().slice(0, 16)],
+  ])('of a time that is %s', (_, mtimeMs, expected) => {
+    expect(validatorsOf({ ...ENTRY, mtimeMs }).lastModified?.slice(0, 16)).toBe(expected)
+  })
+})
+
+describe('the client has it already', () => {
+  it.each<[string, Record<string, string>, boolean]>([
+    ['asking for nothing', {}, false],
+    ['the same tag', { 'if-none-match': etag }, true],
+    ['the same tag, weak as compression makes it', { 'if-none-match': `W/${etag}` }, true],
+    ['the same tag among others', { 'if-none-match': `"x", W/"y" ,${etag}` }, true],
+    ['any', { 'if-none-match': ' * ' }, true],
+    ['another tag', { 'if-none-match': '"x"' }, false],
+    ['what is no tag', { 'if-none-match': etag.slice(1, -1) }, false],
+    ['the same time', { 'if-modified-since': lastModified }, true],
+    ['a later time', { 'if-modified-since': 'Thu, 02 Jan 2020 03:04:06 GMT' }, true],
+    ['an earlier time', { 'if-modified-since': 'Thu, 02 Jan 2020 03:04:04 GMT' }, false],
+    ['what is no time', { 'if-modified-since': 'yesterday' }, false],
+    [
+      'another tag and the same time',
+      { 'if-none-match': '"x"', 'if-modified-since': lastModified },
+      false,
+    ],
+  ])('%s', async (_, headers, expected) => {
+    expect((await ask(headers)).isFresh).toBe(expected)
+  })
+})
+
+describe('the part that is asked for', () => {
+  const part = (start: number, length: number) => ({ start, length })
+  it.each<[string, unknown]>([
+    ['bytes=0-0', part(0, 1)],
+    ['bytes=0-499', part(0, 500)],
+    ['bytes=500-', part(500, 500)],
+    ['bytes=999-', part(999, 1)],
+    ['bytes=990-2000', part(990, 10)],
+    ['bytes=-1', part(999, 1)],
+    ['bytes=-1000', part(0, 1000)],
+    ['bytes=-5000', part(0, 1000)],
+    ['BYTES= 1-2 ', part(1, 2)],
+    ['bytes=1000-', 'unsatisfiable'],
+    ['bytes=1000-1001', 'unsatisfiable'],
+    [`bytes=${'9'.repeat(400)}-`, 'unsatisfiable'],
+    ['bytes=-0', 'unsatisfiable'],
+    ['bytes=0-1,5-6', 'all'],
+    ['bytes=5-2', 'all'],
+    ['bytes=-', 'all'],
+    ['bytes=a-b', 'all'],
+    ['bytes=0x1-2', 'all'],
+    ['bytes', 'all'],
+    ['lines=1-2', 'all'],
+    ['', 'all'],
+  ])('%s', async (range, expected) => {
+    expect((await ask({ range })).part).toEqual(expected)
+  })
+
+  it('of an empty file there is none', async () => {
+    for (const range of ['bytes=0-', 'bytes=-5', 'bytes=0-0']) {
+      expect((await ask({ range }, 'GET', 0)).part).toBe('unsatisfiable')
+    }
+  })
+
+  it.each<[string, string, unknown]>([
+    ['the same tag', etag, part(0, 2)],
+    ['the same tag, weak', `W/${etag}`, 'all'],
+    ['another tag', '"x"', 'all'],
+    ['the same time', lastModified, part(0, 2)],
+    ['another time', 'Thu, 02 Jan 2020 03:04:06 GMT', 'all'],
+  ])('if it is still %s', async (_, condition, expected) => {
+    const asked = await ask({ range: 'bytes=0-1', 'if-range': condition })
+    expect(asked.part).toEqual(expected)
+  })
+
+  it.each(['HEAD', 'POST'])('is all of it to a %s', async (method) => {
+    expect((await ask({ range: 'bytes=0-1' }, method)).part).toBe('all')
+  })
+})
+
+describe('the name that a file is saved under', () => {
+  /** The headers of a file with this name, of which the agent says it is there. */
+  async function headersOf(name: string, filename?: string): Promise<Headers> {
+    const { agent, channel } = await openChannel()
+    const lease = new Lease<Channel>(channel, () => 'recreated')
+    const held = new Sandbox(lease, { language: 'python', runtime: 'runc' })
+    const app = new Hono().get('/', (c) => sendFile(c, `out/${name}`, { sandbox: held, filename }))
+    const asking = app.request('/', { method: 'HEAD' })
+    await flow()
+    const { name: _, ...entry } = ENTRY
+    agent.data(1, Stream.stdout, JSON.stringify({ ...entry, mtimeMs: MTIME }))
+    agent.done(1)
+    const answer = await asking
+    expect(answer.status).toBe(200)
+    return answer.headers
+  }
+  const saved = (headers: Headers) =>
+    parse(headers.get('content-disposition') ?? '').parameters['filename']
+
+  it.each([
+    ['plot.png', 'plot.png'],
+    ['a b;c="d".txt', 'a b;c="d".txt'],
+    ['naïve résumé 日本.pdf', 'naïve résumé 日本.pdf'],
+    ['x\r\nSet-Cookie: a=b', 'x\r\nSet-Cookie: a=b'],
+    ['100%41.txt', '100%41.txt'],
+    ['bad\uDC80\uDCFF.txt', 'bad\uFFFD\uFFFD.txt'],
+  ])('%j', async (name, expected) => {
+    const headers = await headersOf(name)
+    expect(saved(headers)).toBe(expected)
+    expect(headers.get('set-cookie')).toBeNull()
+  })
+
+  it('is the caller’s, without its folders', async () => {
+    expect(saved(await headersOf('a.bin', '../../etc/passwd'))).toBe('passwd')
+  })
+
+  it('is in ASCII and a line of its own, whatever it is', async () => {
+    const name = fc
+      .array(fc.integer({ min: 1, max: 0xffff }), { minLength: 1, maxLength: 40 })
+      .map((units) => String.fromCharCode(...units))
+      // What no path can be is refused before.
+      .map((text) => text.replaceAll(/[\u{d800}-\u{dc7f}\u{dd00}-\u{dfff}/]/gu, '_'))
+    await fc.assert(
+      fc.asyncProperty(name, async (name) => {
+        const header = (await headersOf(name)).get('content-disposition') ?? ''
+        expect(header).toMatch(/^attachment; filename[\x20-\x7e]+$/)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})

@@ -1,0 +1,162 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { connect } from 'node:net'
+import type { ServerType } from '@hono/node-server'
+import { serve, upgradeWebSocket } from '@hono/node-server'
+import { Hono } from 'hono'
+import { closeStrayUpgrades } from 'hono-sandbox/middleware'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { urlOf } from '../../helpers/http.js'
+import { until, within } from '../../helpers/until.js'
+
+const KEY = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='
+const VERSION = 'Sec-WebSocket-Version: 13'
+
+/** A request for an upgrade. */
+function asking(path: string, upgrade: string, ...headers: string[]): string {
+  const lines = [`GET ${path} HTTP/1.1`, 'Host: localhost', 'Connection: Upgrade']
+  return [...lines, `Upgrade: ${upgrade}`, ...headers, '', ''].join('\r\n')
+}
+
+/** Requests that lead to no WebSocket, with the status of the answer. */
+const STRAYS: [name: string, request: string, status: number][] = [
+  ['of another protocol', asking('/', 'foo'), 400],
+  ['to HTTP/2', asking('/echo', 'h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'), 400],
+  ['to a path that is not there', asking('/nowhere', 'websocket', KEY, VERSION), 404],
+  ['to a path without a WebSocket', asking('/plain', 'websocket', KEY, VERSION), 200],
+  ['that a middleware refuses', asking('/closed', 'websocket', KEY, VERSION), 403],
+  ['that a handler fails on', asking('/broken', 'websocket', KEY, VERSION), 500],
+  ['without a key', asking('/echo', 'websocket', VERSION), 400],
+  ['with a bad key', asking('/echo', 'websocket', 'Sec-WebSocket-Key: s', VERSION), 400],
+  ['with a bad version', asking('/echo', 'websocket', KEY, 'Sec-WebSocket-Version: 1'), 400],
+  ['with data after it', `${asking('/', 'foo')}${'x'.repeat(300_000)}`, 400],
+]
+
+const echo = upgradeWebSocket(() => ({
+  onMessage: ({ data }, socket) => socket.send(String(data)),
+}))
+
+function start(): ServerType {
+  const app = new Hono()
+    .use('/closed', async (c) => c.text('no', 403))
+    .get('/echo', echo)
+    .get('/plain', (c) => c.text('plain'))
+    .get('/broken', () => {
+      throw new Error('broken')
+    })
+    .get('/slow', () => new Promise(() => {}))
+  app.onError((_, c) => c.text('broken', 500))
+  const websocket = { server: new WebSocketServer({ noServer: true }) }
+  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1', websocket })
+  closeStrayUpgrades(server)
+  return server
+}
+
+describe('an upgrade that leads to no WebSocket', () => {
+  let server: ServerType
+  beforeAll(async () => {
+    server = start()
+    await once(server, 'listening')
+  })
+  afterAll(() => server.close())
+
+  /** A client that does not close its side when the server does. */
+  function open(): { socket: Socket; text: () => string } {
+    const socket = connect({ port: Number(new URL(urlOf(server)).port), allowHalfOpen: true })
+    onTestFinished(() => void socket.destroy())
+    socket.on('error', () => {})
+    let text = ''
+    socket.on('data', (bytes: Buffer) => (text += bytes.toString()))
+    return { socket, text: () => text }
+  }
+  const connections = async () =>
+    new Promise<number>((resolve) => {
+      server.getConnections((_, count) => resolve(count))
+    })
+  const allClosed = () =>
+    until('the server has closed every connection', async () => (await connections()) === 0)
+
+  it('is answered and closed, whether the client closes its side or not', async () => {
+    const clients = STRAYS.map(([name, request, status]) => {
+      const client = open()
+      client.socket.write(request)
+      return { name, status, ...client }
+    })
+    const slow = open()
+    for (const piece of asking('/', 'foo').match(/.{1,20}/gs) ?? []) {
+      slow.socket.write(piece)
+      await new Promise(setImmediate)
+    }
+    const halfClosed = open()
+    halfClosed.socket.end(asking('/', 'foo'))
+    // Behind a request that is not answered: both end.
+    open().socket.write(`GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${asking('/', 'foo')}`)
+    await allClosed()
+    for (const { name, status, text } of clients) {
+      expect(text(), name).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    }
+    for (const { text } of [slow, halfClosed]) expect(text()).toMatch(/^HTTP\/1.1 400 /)
+  })
+
+  it.each(STRAYS)('%s may be reset at any time', async (_, request) => {
+    for (const at of [0, 1, 2]) {
+      const { socket, text } = open()
+      await once(socket, 'connect')
+      socket.write(request)
+      if (at === 1) await until('it is answered', () => text() !== '' || socket.closed)
+      if (at === 2) await new Promise(setImmediate)
+      socket.resetAndDestroy()
+    }
+    await allClosed()
+  })
+
+  it('is closed also by a server that closes', async () => {
+    const own = start()
+    await once(own, 'listening')
+    const socket = connect(Number(new URL(urlOf(own)).port), '127.0.0.1')
+    socket.on('error', () => {})
+    const [head = '', tail = ''] = asking('/echo', 'websocket', KEY, VERSION).split(/(?<=Host)/)
+    socket.write(head)
+    await until('it is being read', () => socket.bytesWritten === head.length)
+    const closed = once(own, 'close')
+    own.close()
+    socket.write(tail)
+    await within('the server closes', closed)
+    socket.destroy()
+  })
+})
+
+describe('a WebSocket', () => {
+  it('is not touched, and may be reset', async () => {
+    const server = start()
+    await once(server, 'listening')
+    const url = `${urlOf(server).replace('http', 'ws')}/echo`
+    const [one, other] = [new WebSocket(url), new WebSocket(url)]
+    await Promise.all([once(one, 'open'), once(other, 'open')])
+    one.terminate()
+    const answered = once(other, 'message')
+    other.send('hello')
+    expect(String((await within('an answer', answered))[0])).toBe('hello')
+    other.close()
+    await once(other, 'close')
+    const closed = once(server, 'close')
+    server.close()
+    await within('the server closes', closed)
+  })
+})
+
+describe('a server without WebSockets', () => {
+  it('answers a request for an upgrade like any other', async () => {
+    const app = new Hono().get('/', (c) => c.text('plain'))
+    const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+    closeStrayUpgrades(server)
+    await once(server, 'listening')
+    const socket = connect(Number(new URL(urlOf(server)).port), '127.0.0.1')
+    socket.write(asking('/', 'h2c'))
+    const [bytes] = await within('an answer', once(socket, 'data'))
+    expect(String(bytes)).toMatch(/^HTTP\/1.1 200 /)
+    socket.destroy()
+    server.close()
+  })
+})

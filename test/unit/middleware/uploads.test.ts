@@ -1,0 +1,227 @@
+import { setImmediate } from 'node:timers/promises'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { readForm } from '../../../middleware/multipart.js'
+import { within } from '../../helpers/until.js'
+
+const LIMITS = { maxFiles: 5, maxFileBytes: 1000, maxFields: 5, maxFieldBytes: 100 }
+const TYPE = 'multipart/form-data; boundary=xx'
+
+interface Part {
+  name?: string
+  filename?: string
+  type?: string
+  body?: string
+}
+
+function form(...parts: Part[]): string {
+  const texts = parts.map(({ name = 'a', filename, type, body = '' }) => {
+    const file = filename === undefined ? '' : `; filename="${filename}"`
+    const typed = type === undefined ? '' : `Content-Type: ${type}\r\n`
+    return `--xx\r\nContent-Disposition: form-data; name="${name}"${file}\r\n${typed}\r\n${body}\r\n`
+  })
+  return `${texts.join('')}--xx--\r\n`
+}
+
+function streamOf(text: string | Uint8Array, pieceBytes: number): ReadableStream<Uint8Array> {
+  const bytes = Buffer.from(text)
+  let at = 0
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      // As from a network: the parser gets on with it in between.
+      await setImmediate()
+      if (at >= bytes.length) return controller.close()
+      controller.enqueue(bytes.subarray(at, (at += pieceBytes)))
+    },
+  })
+}
+
+/** What is in a form. */
+async function read(text: string | Uint8Array, limits = LIMITS, type = TYPE, pieceBytes = 50) {
+  const files: { name: string; mimeType: string; text: string }[] = []
+  const body = streamOf(text, pieceBytes)
+  const reading = readForm(body, type, limits, async ({ name, mimeType, stream }) => {
+    let text = ''
+    for await (const piece of stream.setEncoding('utf8')) text += piece
+    // To write takes longer than to read.
+    await setImmediate()
+    files.push({ name, mimeType, text })
+  })
+  const fields = await within('the form is read', reading, 5000)
+  return { fields, files }
+}
+
+const INVALID = { code: 'SANDBOX_UPLOAD_INVALID' }
+const TOO_LARGE = { code: 'SANDBOX_UPLOAD_TOO_LARGE' }
+
+describe('a form', () => {
+  it('is its fields and its files, in their order', async () => {
+    const text = form(
+      { name: 'title', body: 'Ünï' },
+      { filename: 'one.txt', type: 'text/plain', body: 'first' },
+      { name: 'title', body: 'last' },
+      { name: '__proto__', body: 'x' },
+      { filename: 'two', type: 'application/octet-stream', body: 'x'.repeat(1000) },
+      { filename: 'empty', type: 'text/csv' },
+    )
+    for (const pieceBytes of [1, 7, 10_000]) {
+      const { fields, files } = await read(text, LIMITS, TYPE, pieceBytes)
+      expect(Object.entries(fields)).toEqual([
+        ['title', 'last'],
+        ['__proto__', 'x'],
+      ])
+      expect(files).toEqual([
+        { name: 'one.txt', mimeType: 'text/plain', text: 'first' },
+        { name: 'two', mimeType: 'application/octet-stream', text: 'x'.repeat(1000) },
+        { name: 'empty', mimeType: 'text/csv', text: '' },
+      ])
+    }
+  })
+
+  it.each([
+    ['plain.txt', 'plain.txt'],
+    ['../../etc/passwd', 'passwd'],
+    ['C:\\\\Users\\\\me\\\\a.doc', 'a.doc'],
+    ['/', undefined],
+    ['.', undefined],
+    ['..', undefined],
+    ['a/..', undefined],
+    ['a\\\\..', undefined],
+    ['a\0b', undefined],
+    ['ä'.repeat(127), 'ä'.repeat(127)],
+    ['ä'.repeat(128), undefined],
+    ['.bashrc', '.bashrc'],
+  ])('with a file called %j', async (filename, name) => {
+    const reading = read(form({ filename, body: 'x' }))
+    if (name === undefined) await expect(reading).rejects.toMatchObject(INVALID)
+    else expect(await reading).toMatchObject({ files: [{ name, text: 'x' }] })
+  })
+
+  it('of a browser where no file was chosen has none', async () => {
+    const nothing = { filename: '', type: 'application/octet-stream' }
+    expect(await read(form(nothing, nothing))).toEqual({ fields: {}, files: [] })
+    await expect(read(form({ ...nothing, body: 'x' }))).rejects.toMatchObject(INVALID)
+    await expect(read(form({ filename: '..' }))).rejects.toMatchObject(INVALID)
+  })
+
+  it.each<[string, string, object]>([
+    ['two files of one name', form({ filename: 'a' }, { filename: 'x/a' }), INVALID],
+    ['too many files', form(...'123456'.split('').map((filename) => ({ filename }))), TOO_LARGE],
+    ['too large a file', form({ filename: 'a', body: 'x'.repeat(1001) }), TOO_LARGE],
+    ['too many fields', form(...'123456'.split('').map((name) => ({ name }))), TOO_LARGE],
+    ['too large a field', form({ body: 'x'.repeat(101) }), TOO_LARGE],
+    ['nothing', '', INVALID],
+    ['no form', 'a=b', INVALID],
+  ])('with %s is refused', async (_, text, error) => {
+    for (const pieceBytes of [1, 50, 10_000]) {
+      await expect(read(text, LIMITS, TYPE, pieceBytes)).rejects.toMatchObject(error)
+    }
+  })
+
+  it('without a boundary is refused', async () => {
+    const type = 'multipart/form-data'
+    await expect(read(form(), LIMITS, type)).rejects.toMatchObject(INVALID)
+  })
+
+  it('of which a file cannot be saved ends with that, and with nothing open', async () => {
+    const streams: { destroyed: boolean }[] = []
+    const text = form(...'12345'.split('').map((filename) => ({ filename, body: 'x' })))
+    const reading = readForm(streamOf(text, 10_000), TYPE, LIMITS, async ({ stream }) => {
+      streams.push(stream)
+      throw new Error('disk full')
+    })
+    await expect(reading).rejects.toThrow('disk full')
+    expect(streams).toMatchObject([{ destroyed: true }])
+  })
+
+  it('is not read on when it is refused', async () => {
+    let [pulls, isCancelled] = [0, false]
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        pulls++
+        const head = '--xx\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n'
+        controller.enqueue(Buffer.from(pulls === 1 ? head : 'x'.repeat(500)))
+      },
+      cancel() {
+        isCancelled = true
+      },
+    })
+    const reading = readForm(body, TYPE, LIMITS, async ({ stream }) => {
+      for await (const _ of stream);
+    })
+    await expect(within('it is refused', reading)).rejects.toMatchObject(TOO_LARGE)
+    expect(isCancelled).toBe(true)
+    expect(pulls).toBeLessThan(50)
+  })
+
+  const whole = form(
+    { name: 'title', body: 'x' },
+    { filename: 'one.txt', type: 'text/plain', body: 'first\r\n--x' },
+    { filename: 'two', body: 'second' },
+  )
+
+  it('that is cut anywhere is refused', async () => {
+    for (let length = 0; length < whole.length - '--\r\n'.length; length++) {
+      for (const pieceBytes of [10, 10_000]) {
+        const cut = read(whole.slice(0, length), LIMITS, TYPE, pieceBytes)
+        await expect(cut, `cut at ${length}`).rejects.toMatchObject(INVALID)
+      }
+    }
+  })
+
+  it('that is cut in a file which waits for the one before is refused', async () => {
+    const cut = whole.slice(0, whole.indexOf('second') + 3)
+    for (const pieceBytes of [10, 10_000]) {
+      const saved: string[] = []
+      const body = streamOf(cut, pieceBytes)
+      const reading = readForm(body, TYPE, LIMITS, async ({ name, stream }) => {
+        for await (const _ of stream);
+        for (let turn = 0; turn < 50; turn++) await setImmediate()
+        saved.push(name)
+      })
+      await expect(reading).rejects.toMatchObject(INVALID)
+      expect(saved).toEqual(['one.txt'])
+    }
+  })
+
+  it('that is over before its body is has no more, and is not waited for', async () => {
+    for (const pieceBytes of [1, 66, 10_000]) {
+      const outcome = await read(`--xx--xx${whole}`, LIMITS, TYPE, pieceBytes)
+      expect(outcome).toEqual({ fields: {}, files: [] })
+    }
+  })
+
+  it('that is anything at all is read or refused, and never waited for', async () => {
+    const byte = fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 0, max: 255 }))
+    const piece = fc.constantFrom(
+      '--xx',
+      '\r\n',
+      '--xx--',
+      '\r\n\r\n',
+      '"',
+      'Content-Type: ;',
+      '\0',
+    )
+    const insert = fc.tuple(fc.nat(whole.length - 1), piece)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(byte, { maxLength: 4 }),
+        fc.array(insert, { maxLength: 4 }),
+        fc.integer({ min: 1, max: 200 }),
+        async (changed, inserted, pieceBytes) => {
+          let text = whole
+          for (const [at, extra] of inserted) text = text.slice(0, at) + extra + text.slice(at)
+          const bytes = Buffer.from(text)
+          for (const [at, value] of changed) bytes[at] = value
+          const outcome = await read(bytes, LIMITS, TYPE, pieceBytes).catch((error: unknown) => ({
+            error,
+          }))
+          if ('error' in outcome) {
+            expect(outcome.error).toMatchObject({ code: expect.stringMatching(/^SANDBOX_UPLOAD/) })
+          }
+        },
+      ),
+      { numRuns: 2000 },
+    )
+  }, 60_000)
+})

@@ -1,0 +1,99 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  chanceOfWaiting,
+  erlangC,
+  meanWaitMs,
+  placesFor,
+  warmFor,
+} from '../../../src/pool/queueing.js'
+
+describe('erlangC', () => {
+  // From the textbook formula C = (a^c/c! * c/(c-a)) / (sum of a^k/k! + the same), by hand:
+  // a = 2, c = 3: 4 / (1 + 2 + 2 + 4) = 4/9. One place: C = a. Two: a^2 / (2 + a).
+  it.each([
+    [3, 2, 4 / 9],
+    [1, 0.7, 0.7],
+    [2, 1, 1 / 3],
+    [2, 1.5, 2.25 / 3.5],
+    [10, 8, 0.4092],
+  ])('of %d places and %d erlang', (places, load, chance) => {
+    expect(erlangC(places, load)).toBeCloseTo(chance, 4)
+  })
+
+  it('stays a chance, and falls with every place more', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3000 }),
+        fc.double({ min: 0.01, max: 3000, noNaN: true }),
+        (places, load) => {
+          const [few, more] = [erlangC(places, load), erlangC(places + 1, load)]
+          expect(few).toBeGreaterThanOrEqual(more)
+          expect(more).toBeGreaterThanOrEqual(0)
+          expect(few).toBeLessThanOrEqual(1)
+        },
+      ),
+    )
+  })
+
+  it('is certain where the load is as many places or more', () => {
+    expect(erlangC(8, 8)).toBe(1)
+    expect(chanceOfWaiting({ places: 8, rate: 8, boundMs: 1000 }, 60_000)).toBe(1)
+    expect(meanWaitMs({ places: 8, rate: 8, boundMs: 1000 })).toBe(Infinity)
+  })
+})
+
+describe('the wait', () => {
+  it('of one place is that of the M/M/1 queue', () => {
+    // Mean wait: load / (1/bound - rate). Of 0.5 a second, bound for 1 s each: 1 s.
+    const line = { places: 1, rate: 0.5, boundMs: 1000 }
+    expect(meanWaitMs(line)).toBeCloseTo(1000)
+    expect(chanceOfWaiting(line)).toBeCloseTo(0.5)
+    expect(chanceOfWaiting(line, 2000)).toBeCloseTo(0.5 * Math.exp(-1))
+  })
+})
+
+const Rate = fc.double({ min: 0.01, max: 100, noNaN: true })
+const Bound = fc.integer({ min: 10, max: 10_000 })
+
+describe('placesFor', () => {
+  it('keeps what is promised, and one place fewer does not', () => {
+    fc.assert(
+      fc.property(Rate, Bound, fc.constantFrom(90, 99, 99.9), (rate, boundMs, percentile) => {
+        const promised = { waitMs: 100, percentile }
+        const places = placesFor({ rate, boundMs }, promised)
+        const misses = (100 - percentile) / 100
+        expect(chanceOfWaiting({ places, rate, boundMs }, 100)).toBeLessThanOrEqual(misses)
+        if (places === 1) return
+        const fewer = { places: places - 1, rate, boundMs }
+        expect(chanceOfWaiting(fewer, 100)).toBeGreaterThan(misses)
+      }),
+    )
+  })
+})
+
+describe('warmFor', () => {
+  it('is the fewest that the Poisson table says', () => {
+    // With 1 expected, P(N >= 4) = 0.0190 and P(N >= 5) = 0.0037.
+    expect(warmFor({ rate: 2, launchMs: 500 })).toBe(5)
+    expect(warmFor({ rate: 2, launchMs: 500 }, { percentile: 98 })).toBe(4)
+    expect(warmFor({ rate: 0, launchMs: 500 })).toBe(0)
+    expect(warmFor({ rate: 20, launchMs: 500 })).toBe(19)
+  })
+
+  it('counts where e^-expected is 0 in a double', () => {
+    expect(warmFor({ rate: 10_000, launchMs: 1000 })).toBeGreaterThan(10_200)
+    expect(warmFor({ rate: 10_000, launchMs: 1000 })).toBeLessThan(10_300)
+  })
+
+  it('never falls with the rate, and never passes its limit', () => {
+    fc.assert(
+      fc.property(Rate, Rate, fc.nat(50), (a, b, most) => {
+        const [low, high] = [Math.min(a, b), Math.max(a, b)]
+        const size = (rate: number) => warmFor({ rate, launchMs: 500 }, { most })
+        expect(size(low)).toBeLessThanOrEqual(size(high))
+        expect(size(high)).toBeLessThanOrEqual(most)
+      }),
+    )
+  })
+})

@@ -1,0 +1,203 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { CollectOptions } from '../../../src/index.js'
+import { mimeTypeOf } from '../../../src/sandbox/files/mime.js'
+import { answerWith, entryLine, flow, leased } from '../fakes/fake-agent.js'
+import { outcomeOf } from '../fakes/fake-pool.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** A file by its content; `{ errno }` is one that is listed, and then cannot be read. */
+type Tree = Record<string, string | { errno: string } | { listed: string; now: string }>
+
+async function collected(tree: Tree, options: CollectOptions = {}) {
+  const { agent, sandbox } = await leased()
+  const read: string[] = []
+  answerWith(agent, ({ op, path }) => {
+    if (op === 'list') {
+      const lines = Object.entries(tree).map(([file, content]) => {
+        const listed =
+          typeof content === 'string' ? content : 'listed' in content ? content.listed : 'x'
+        return entryLine(file, { size: listed.length })
+      })
+      return `${entryLine('folder', { type: 'directory' })}${lines.join('')}`
+    }
+    read.push(path)
+    const content = tree[path.replace(/^.*?\/(workspace|out)\//, '')] ?? { errno: 'ENOENT' }
+    if (typeof content === 'string' || 'errno' in content) return content
+    return content.now
+  })
+  const { files, omitted } = await sandbox.collect(options)
+  const contents = files.map((file) => `${file.path}=${file.content.toString()}`)
+  return { agent, files, contents, omitted, read }
+}
+
+describe('collect()', () => {
+  it('gives every file with its content and its type, by path', async () => {
+    const { files, omitted, agent } = await collected({
+      'plot.png': 'PNG',
+      'a/b.csv': '1,2',
+      what: '',
+    })
+    expect(files).toEqual([
+      expect.objectContaining({ path: 'a/b.csv', name: 'b.csv', mimeType: 'text/csv', size: 3 }),
+      expect.objectContaining({
+        path: 'plot.png',
+        mimeType: 'image/png',
+        content: Buffer.from('PNG'),
+      }),
+      expect.objectContaining({ path: 'what', mimeType: 'application/octet-stream', size: 0 }),
+    ])
+    expect(omitted).toBe(0)
+    expect(agent.requests.slice(0, 2)).toEqual([
+      { op: 'list', path: '/workspace', recursive: true },
+      { op: 'read', path: '/workspace/a/b.csv' },
+    ])
+  })
+
+  it('looks into another folder', async () => {
+    const { contents, read } = await collected({ a: '1' }, { folder: '/tmp/out/' })
+    expect(contents).toEqual(['a=1'])
+    expect(read).toEqual(['/tmp/out/a'])
+  })
+
+  it.each<[string | readonly string[], string[]]>([
+    ['*.png', ['a.png']],
+    ['**/*.png', ['a.png', 'd/b.png']],
+    ['d/**', ['d/b.png', 'd/c.csv']],
+    [
+      ['*.png', '**/*.csv'],
+      ['a.png', 'd/c.csv'],
+    ],
+    ['**/.*', ['.hidden']],
+    ['**', ['a.png', 'd/b.png', 'd/c.csv']],
+    [[], []],
+  ])('takes what matches %j, and does not count the rest', async (glob, expected) => {
+    const tree = { '.hidden': 'h', 'a.png': 'a', 'd/b.png': 'b', 'd/c.csv': 'c' }
+    const { files, omitted } = await collected(tree, { glob })
+    expect(files.map(({ path }) => path)).toEqual(expected)
+    expect(omitted).toBe(0)
+  })
+
+  it('leaves out what has not changed since', async () => {
+    const tree = { same: '1', grown: '22', touched: '3', fresh: '4' }
+    const before = { name: '', type: 'file', mtimeMs: 1.5, size: 1, mode: 0 } as const
+    const since = [
+      { ...before, path: 'same' },
+      { ...before, path: 'grown' },
+      { ...before, path: 'touched', mtimeMs: 1.25 },
+    ]
+    const { files, omitted } = await collected(tree, { since })
+    expect(files.map(({ path }) => path)).toEqual(['fresh', 'grown', 'touched'])
+    expect(omitted).toBe(0)
+  })
+
+  it.each<[CollectOptions, string[], number]>([
+    [{ maxFiles: 2 }, ['a=1', 'b=22'], 2],
+    [{ maxFiles: 0 }, [], 4],
+    [{ maxBytes: 6 }, ['a=1', 'b=22', 'c=333'], 1],
+    [{ maxBytes: 5 }, ['a=1', 'b=22'], 2],
+    [{ maxBytes: 0 }, [], 4],
+    [{ maxFiles: 100, maxBytes: 100 }, ['a=1', 'b=22', 'c=333', 'd=4444'], 0],
+  ])('with %j counts what it omits', async (options, expected, omitted) => {
+    const answer = await collected({ d: '4444', b: '22', a: '1', c: '333' }, options)
+    expect(answer).toMatchObject({ contents: expected, omitted })
+    expect(answer.read).toHaveLength(expected.length)
+  })
+
+  it('takes a small file after one that was too large', async () => {
+    const answer = await collected({ a: '55555', b: '1' }, { maxBytes: 3 })
+    expect(answer).toMatchObject({ contents: ['b=1'], omitted: 1 })
+  })
+
+  it('takes a hundred files of 10 MiB in all, unless told otherwise', async () => {
+    const many = Object.fromEntries(Array.from({ length: 103 }, (_, n) => [`f${n}`, 'x']))
+    expect(await collected(many)).toMatchObject({ omitted: 3 })
+    const listed = 'x'.repeat(10 * 1024 * 1024)
+    expect(await collected({ a: { listed, now: '1' } })).toMatchObject({ contents: ['a=1'] })
+    expect(await collected({ a: { listed: `${listed}x`, now: '1' } })).toMatchObject({ omitted: 1 })
+  })
+
+  it.each([
+    'ENOENT',
+    'EACCES',
+    'EISDIR',
+    'EINVAL',
+    'ENOTDIR',
+    'ELOOP',
+    'ENXIO',
+    'ENAMETOOLONG',
+    'EIO',
+  ])('counts a file that is an %s by now', async (errno) => {
+    const answer = await collected({ a: { errno }, b: '1' })
+    expect(answer).toMatchObject({ contents: ['b=1'], omitted: 1 })
+  })
+
+  it('counts a file that has grown past the limit since it was listed', async () => {
+    const answer = await collected({ a: { listed: '1', now: '4444' }, b: '1' }, { maxBytes: 3 })
+    expect(answer).toMatchObject({ contents: ['b=1'], omitted: 1 })
+  })
+
+  it('counts the bytes that there are, not those that were listed', async () => {
+    const tree = { a: { listed: '1', now: '333' }, b: '22' }
+    expect(await collected(tree, { maxBytes: 4 })).toMatchObject({
+      contents: ['a=333'],
+      omitted: 1,
+    })
+  })
+
+  it('rejects where the folder cannot be listed, and where its time is over', async () => {
+    const { agent, sandbox } = await leased()
+    answerWith(agent, () => ({ errno: 'ENOENT' }))
+    await expect(sandbox.collect({ folder: 'out' })).rejects.toMatchObject({ errno: 'ENOENT' })
+    answerWith(agent, ({ op }) => (op === 'list' ? entryLine('a') : { errno: 'ECANCELED' }))
+    const abort = new AbortController()
+    const collecting = sandbox.collect({ signal: abort.signal })
+    const { onFrame } = agent
+    agent.onFrame = (frame) => {
+      if (agent.requests.length === 3) abort.abort()
+      onFrame(frame)
+    }
+    for (let turns = 0; turns < 3; turns++) await flow()
+    expect(await outcomeOf(collecting)).toMatchObject({ errno: 'ECANCELED' })
+  })
+
+  it('keeps no more than ten thousand names', async () => {
+    const { agent, sandbox } = await leased()
+    answerWith(agent, () => '')
+    const collecting = sandbox.collect({ maxFiles: 0 })
+    agent.onFrame = () => {}
+    expect(await outcomeOf(collecting)).toEqual({ files: [], omitted: 0 })
+    const other = sandbox.collect({ maxFiles: 1, folder: 'p' })
+    await flow()
+    for (let sent = 0; sent < 101; sent++) {
+      const lines = Array.from({ length: 100 }, (_, n) =>
+        entryLine(`f${sent * 100 + n}`, { size: 0 }),
+      )
+      agent.data(2, 1, lines.join(''))
+      await flow()
+    }
+    agent.data(2, 1, entryLine('a', { size: 0 }))
+    await flow()
+    answerWith(agent, () => '')
+    agent.done(2, {})
+    for (let turns = 0; turns < 3; turns++) await flow()
+    expect(await outcomeOf(other)).toMatchObject({ files: [{ path: 'f0' }], omitted: 10_100 })
+  })
+})
+
+describe('mimeTypeOf()', () => {
+  it.each([
+    ['a.png', 'image/png'],
+    ['A.PNG', 'image/png'],
+    ['a.json', 'application/json'],
+    ['a', 'application/octet-stream'],
+    ['a.nonsense', 'application/octet-stream'],
+  ])('of %s', (name, type) => {
+    expect(mimeTypeOf(name)).toBe(type)
+  })
+})

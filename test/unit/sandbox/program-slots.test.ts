@@ -1,0 +1,88 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Deferred } from '../../../src/util/deferred.js'
+import { deferred } from '../../../src/util/deferred.js'
+import { ProgramTurns } from '../../../src/sandbox/program/program-slots.js'
+import { settle } from '../fakes/fake-pool.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  return () => vi.useRealTimers()
+})
+
+/** Programs that note when they start. */
+function programs(max: number) {
+  const turns = new ProgramTurns(max)
+  const started: string[] = []
+  const waited: string[] = []
+  const isOver = new Set<string>()
+  const ends = new Map<string, Deferred<void>>()
+  const run = (name: string, timeoutMs = 60_000) => {
+    const ended = deferred<void>()
+    ends.set(name, ended)
+    turns.run(timeoutMs, (after) => {
+      const start = () => void (isOver.has(name) || started.push(name))
+      if (after) void after.then(() => waited.push(name)).then(start)
+      else start()
+      return { ended: ended.promise }
+    })
+  }
+  const end = async (name: string) => {
+    isOver.add(name)
+    ends.get(name)?.resolve()
+    await settle()
+  }
+  return { turns, started, waited, run, end }
+}
+
+describe('programs of a lease', () => {
+  it('run side by side up to the limit, the others in their order', async () => {
+    const { started, run, end } = programs(2)
+    for (const name of ['a', 'b', 'c', 'd']) run(name)
+    expect(started).toEqual(['a', 'b'])
+    await end('b')
+    expect(started).toEqual(['a', 'b', 'c'])
+    await end('a')
+    expect(started).toEqual(['a', 'b', 'c', 'd'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('that end while they wait take no place', async () => {
+    const { started, waited, run, end } = programs(1)
+    for (const name of ['a', 'b', 'c']) run(name)
+    await end('b')
+    expect(waited, 'its writers do not wait for ever').toEqual(['b'])
+    await end('a')
+    expect(started).toEqual(['a', 'c'])
+    await end('c')
+    run('d')
+    expect(started).toEqual(['a', 'c', 'd'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('start all the same after 5 s or half of their time: the one that runs may wait for them', async () => {
+    const { started, run, end } = programs(1)
+    run('waits for the others')
+    run('patient')
+    run('short', 1000)
+    await vi.advanceTimersByTimeAsync(500)
+    expect(started).toEqual(['waits for the others', 'short'])
+    await vi.advanceTimersByTimeAsync(4500)
+    expect(started).toEqual(['waits for the others', 'short', 'patient'])
+    run('next')
+    await end('short')
+    await end('patient')
+    expect(started).not.toContain('next')
+    await end('waits for the others')
+    expect(started).toContain('next')
+  })
+
+  it('that cannot be started leave their place', () => {
+    const { turns, started, run } = programs(1)
+    const fail = () => {
+      throw new Error('too long')
+    }
+    expect(() => turns.run(1000, fail)).toThrow('too long')
+    run('a')
+    expect(started).toEqual(['a'])
+  })
+})

@@ -1,0 +1,187 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { check } from '../../../src/schemas/check.js'
+import { Content, ExecCommand, Port, SignalName } from '../../../src/schemas/sandbox-calls.js'
+import { Path } from '../../../src/schemas/values.js'
+import { callWith, flow, leased } from '../fakes/fake-agent.js'
+import { outcomeOf } from '../fakes/fake-pool.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const SECRET = 'hunter2'
+
+/** Values that an option of a kind refuses. */
+const WRONG = {
+  milliseconds: [-1, Number.NaN, 2 ** 31, SECRET, null],
+  signal: [SECRET, {}, null],
+  path: ['', `${SECRET}\0`, `${SECRET}\ud800`, 5, null],
+  count: [-1, 1.5, SECRET, Number.NaN, Number.POSITIVE_INFINITY],
+  positive: [0, -1, 1.5, SECRET],
+  flag: [SECRET, 1, null],
+  callback: [SECRET, {}],
+  env: [SECRET, { KEY: 5 }, { KEY: `${SECRET}\0` }, { [`${SECRET}=`]: '' }, { '': SECRET }],
+  content: [5, [SECRET], { SECRET }, null],
+  strings: [SECRET, [5], [`${SECRET}\0`], [`${SECRET}\udfff`]],
+  mode: [-1, 0o10000, 1.5, SECRET],
+  name: ['', 5, null],
+  format: [SECRET, 5, null],
+  since: [SECRET, [{}], [5]],
+  glob: ['', 5, [''], [5]],
+} as const
+
+type Kind = keyof typeof WRONG
+
+const WAITING = { timeoutMs: 'milliseconds', signal: 'signal' } as const
+const SURROUNDINGS = { cwd: 'path', env: 'env' } as const
+const EXEC = {
+  ...WAITING,
+  ...SURROUNDINGS,
+  stdin: 'content',
+  maxOutputBytes: 'positive',
+  onStdout: 'callback',
+  onStderr: 'callback',
+  format: 'format',
+} as const
+
+/** Every call, what comes before its options, and the kinds of these. */
+const CALLS: [string, unknown[], Record<string, Kind>][] = [
+  ['exec', ['x'], EXEC],
+  ['runCode', ['x'], { ...EXEC, args: 'strings' }],
+  ['startProcess', ['x'], { ...WAITING, ...SURROUNDINGS, id: 'name', maxLogBytes: 'positive' }],
+  [
+    'readFile',
+    ['p'],
+    { ...WAITING, format: 'format', maxBytes: 'count', offset: 'count', length: 'count' },
+  ],
+  ['writeFile', ['p', 'x'], { ...WAITING, atomic: 'flag', mode: 'mode' }],
+  ['listFiles', ['p'], { ...WAITING, recursive: 'flag' }],
+  ['mkdir', ['p'], { ...WAITING, recursive: 'flag' }],
+  ['deleteFile', ['p'], { ...WAITING, recursive: 'flag' }],
+  ['stat', ['p'], WAITING],
+  ['exists', ['p'], WAITING],
+  ['moveFile', ['p', 'q'], WAITING],
+  [
+    'collect',
+    [],
+    {
+      ...WAITING,
+      glob: 'glob',
+      folder: 'path',
+      maxFiles: 'count',
+      maxBytes: 'count',
+      since: 'since',
+    },
+  ],
+]
+
+const OPTIONS = CALLS.flatMap(([call, before, options]) =>
+  Object.entries(options).map(([option, kind]) => ({ call, before, option, kind })),
+)
+
+/** How a call of a sandbox ends, and whether it was heard of in the container. */
+async function called(method: string, ...args: unknown[]) {
+  const { agent, lease, sandbox } = await leased()
+  const error = await outcomeOf(Promise.resolve(callWith(sandbox, method, ...args)))
+  await flow()
+  expect(agent.heard).toEqual([])
+  expect(lease.isUsed).toBe(false)
+  return error
+}
+
+describe('options', () => {
+  it.each(OPTIONS)(
+    '$call: $option is refused by its name',
+    async ({ call, before, option, kind }) => {
+      for (const value of WRONG[kind]) {
+        const error = await called(call, ...before, { [option]: value })
+        expect(error, JSON.stringify(value)).toMatchObject({
+          code: 'SANDBOX_INVALID_OPTION',
+          message: expect.stringMatching(`^${call}: ${option}.* is (not valid, expected |missing)`),
+        })
+        expect(error).not.toMatchObject({ message: expect.stringContaining(SECRET) })
+      }
+    },
+  )
+
+  it.each(CALLS)('%s: what is no option is refused by its name', async (call, before) => {
+    expect(await called(call, ...before, { nonsense: SECRET })).toMatchObject({
+      code: 'SANDBOX_INVALID_OPTION',
+      message: `${call}: nonsense is not an option`,
+    })
+    for (const options of [null, SECRET, 5]) {
+      expect(await called(call, ...before, options)).toMatchObject({
+        code: 'SANDBOX_INVALID_OPTION',
+        message: expect.not.stringContaining(SECRET),
+      })
+    }
+  })
+
+  it.each([
+    ['exec', [[]]],
+    ['exec', ['']],
+    ['exec', [['x', `${SECRET}\0`]]],
+    ['exec', [{ SECRET }]],
+    ['runCode', [5]],
+    ['startProcess', [[]]],
+    ['readFile', ['']],
+    ['readFile', [5]],
+    ['writeFile', ['', 'x']],
+    ['writeFile', ['p', { SECRET }]],
+    ['writeFiles', [SECRET]],
+    ['writeFiles', [[{ path: 'p' }]]],
+    ['writeFiles', [[{ path: 'p', content: 'x', mode: 5 }]]],
+    [
+      'writeFiles',
+      [
+        [
+          { path: 'p', content: 'x' },
+          { path: `${SECRET}\0`, content: 'x' },
+        ],
+      ],
+    ],
+    ['writeFiles', [[], { nonsense: SECRET }]],
+    ['listFiles', [`${SECRET}\0`]],
+    ['stat', [`${SECRET}\ud800`]],
+    ['moveFile', ['p', '']],
+    ['moveFile', ['', 'q']],
+    ['deleteFile', [null]],
+  ])('%s: %j is refused before anything is sent', async (call, args) => {
+    expect(await called(call, ...args)).toMatchObject({
+      code: 'SANDBOX_INVALID_OPTION',
+      message: expect.not.stringContaining(SECRET),
+    })
+  })
+})
+
+describe('check', () => {
+  it.each(['a', ' ', 'é', '𐍈', '\uFFFD', 'a\udc80', '\udcff', '\ud834\udd1e'])(
+    'takes the path %j',
+    (path) => {
+      expect(check(Path, path, 'here')).toBe(path)
+    },
+  )
+
+  it.each(['', '\0', '\ud800', '\udbff', '\udc00', '\udc7f', '\udd00', '\udfff', '\udc80\ud800'])(
+    'refuses the path %j',
+    (path) => {
+      expect(() => check(Path, path, 'here')).toThrow('here is not valid')
+      if (path) expect(() => check(ExecCommand, [path], 'here')).toThrow('here')
+    },
+  )
+
+  it('takes the names of signals, ports, and content', () => {
+    for (const name of ['SIGKILL', 'SIGINT', 'SIGHUP', 'SIGUSR2']) check(SignalName, name, 'here')
+    for (const port of [1, 65_535]) check(Port, port, 'here')
+    const contents = ['', new Uint8Array(0), Buffer.alloc(1), new Blob([]), new ReadableStream()]
+    for (const content of contents) expect(check(Content, content, 'here')).toBe(content)
+    for (const port of [0, 65_536, 1.5, '80'])
+      expect(() => check(Port, port, 'here')).toThrow('here')
+    for (const content of [5, {}, [], new ArrayBuffer(1)]) {
+      expect(() => check(Content, content, 'here')).toThrow('a ReadableStream')
+    }
+  })
+})
