@@ -104,9 +104,9 @@ export class Launcher {
     { language, image, plan }: { language: Language; image: string; plan: LanguagePlan },
     signal: AbortSignal,
   ): Promise<Channel> {
-    container.stdin.write(plan.agent.frameFor(image))
+    container.stdin.write(plan.bundle.frameFor(image))
     const channel = await Channel.open(container, signal)
-    if (channel.compiled) plan.agent.keep(image, channel.compiled)
+    if (channel.codeCache) plan.bundle.keep(image, channel.codeCache)
     const { program } = plan
     const probe = `${language} ${image}`
     if (!program || this.#probed.has(probe)) return channel

@@ -1,15 +1,16 @@
 import { encodeFrame, Kind } from './protocol.js'
 
 /**
- * The program of an agent: what is sent to a new container before anything else.
+ * The source of an agent: the first frame that is sent to a new container.
  *
- * Python takes longer to compile it than to start. So the first container of an image sends back what
- * it has made of the source, and the others get that beside it. They take the source all the same
- * where their interpreter is another one: an image may have been pulled again meanwhile.
+ * The first container of an image compiles the source and sends back its code cache: Python's
+ * bytecode, V8's code cache. The next containers of the image get the code cache beside the source,
+ * because Python takes longer to compile the source than to start. If the interpreter is not the one
+ * that made the code cache, the agent takes the source: the image may have been pulled again.
  */
-export class AgentProgram {
+export class AgentBundle {
   readonly #asSource: Buffer
-  readonly #asCompiled = new Map<string, Buffer>()
+  readonly #withCodeCache = new Map<string, Buffer>()
 
   constructor(readonly source: string) {
     this.#asSource = this.#frameOf(Buffer.alloc(0))
@@ -17,17 +18,17 @@ export class AgentProgram {
 
   /** The first frame for a container of this image. */
   frameFor(image: string): Buffer {
-    return this.#asCompiled.get(image) ?? this.#asSource
+    return this.#withCodeCache.get(image) ?? this.#asSource
   }
 
-  /** What a container of this image has made of it, for the next ones. */
-  keep(image: string, compiled: Buffer): void {
-    this.#asCompiled.set(image, this.#frameOf(compiled))
+  /** Keeps the code cache that a container of this image has sent, for the next containers. */
+  keep(image: string, codeCache: Buffer): void {
+    this.#withCodeCache.set(image, this.#frameOf(codeCache))
   }
 
-  #frameOf(compiled: Buffer): Buffer {
+  #frameOf(codeCache: Buffer): Buffer {
     const size = Buffer.alloc(4)
-    size.writeUInt32BE(compiled.length)
-    return encodeFrame(Kind.program, 0, size, compiled, Buffer.from(this.source))
+    size.writeUInt32BE(codeCache.length)
+    return encodeFrame(Kind.bundle, 0, size, codeCache, Buffer.from(this.source))
   }
 }

@@ -15,7 +15,7 @@ import {
   FrameReader,
   Hello,
   Kind,
-  MAX_COMPILED_BYTES,
+  MAX_CODE_CACHE_BYTES,
   MAX_REQUEST_BYTES,
   PROTOCOL_VERSION,
   Started,
@@ -44,7 +44,7 @@ export class Channel {
   readonly #reader = new FrameReader()
   readonly #hello = deferred<v.InferOutput<typeof Hello>>()
   readonly #pinger: NodeJS.Timeout
-  readonly #compiled = new GrowingBuffer()
+  readonly #codeCache = new GrowingBuffer()
   #nextId = 1
   /** Pings since the agent was last heard. Not a time: the host may have been frozen meanwhile. */
   #unanswered = 0
@@ -104,9 +104,9 @@ export class Channel {
     return this.#unanswered < 2
   }
 
-  /** What the agent has compiled of its program, where it was sent the source. */
-  get compiled(): Buffer | undefined {
-    return this.#compiled.size > 0 ? this.#compiled.bytes() : undefined
+  /** The code cache that the agent has sent; `undefined` if it was given one. */
+  get codeCache(): Buffer | undefined {
+    return this.#codeCache.size > 0 ? this.#codeCache.bytes() : undefined
   }
 
   /** Starts a request. The exchange settles by the agent's answer, or as lost. */
@@ -182,7 +182,7 @@ export class Channel {
   #take({ kind, id, payload }: Frame): void {
     if (kind === Kind.hello) return this.#hello.resolve(v.parse(Hello, parseJson(payload)))
     if (kind === Kind.ping) return
-    if (kind === Kind.compiled) return this.#takeCompiled(payload)
+    if (kind === Kind.codeCache) return this.#takeCodeCache(payload)
     const exchange = this.#exchanges.get(id)
     if (!exchange) throw new RangeError(`a frame for request ${id}, which is not open`)
     if (kind === Kind.data) exchange.takeData(payload)
@@ -196,9 +196,9 @@ export class Channel {
     } else throw new RangeError(`a frame of kind ${kind}`)
   }
 
-  #takeCompiled(payload: Buffer): void {
-    this.#compiled.push(payload)
-    if (this.#compiled.size > MAX_COMPILED_BYTES) throw new RangeError('a program that long')
+  #takeCodeCache(payload: Buffer): void {
+    this.#codeCache.push(payload)
+    if (this.#codeCache.size > MAX_CODE_CACHE_BYTES) throw new RangeError('a code cache that long')
   }
 
   #ping(): void {

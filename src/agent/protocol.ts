@@ -15,8 +15,8 @@ export const Kind = {
   done: 7,
   ping: 8,
   started: 9,
-  program: 10,
-  compiled: 11,
+  bundle: 10,
+  codeCache: 11,
 } as const
 
 /** The streams inside one request. */
@@ -31,8 +31,8 @@ export const WINDOW_BYTES = 256 * 1024
 const MAX_AGENT_FRAME_BYTES = CHUNK_BYTES + 1
 /** A longer request is refused before it is sent. */
 export const MAX_REQUEST_BYTES = 16 * 1024 * 1024
-/** What an agent has compiled of its program may be as long. */
-export const MAX_COMPILED_BYTES = 1024 * 1024
+/** An agent's code cache may be as long. */
+export const MAX_CODE_CACHE_BYTES = 1024 * 1024
 /**
  * A longer record of the program's is passed over. The host decodes, checks and parses a record in one
  * turn of its event loop, which takes about 10 ms a MiB (measured, text that is not ASCII).

@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine.js'
 import { SandboxError } from '../errors.js'
-import type { BaseImage, ExtraImage } from './images.js'
+import type { ExtraImage, SetupImage } from '../languages/setup-images.js'
 
 /** One thing that set-up does. */
 export interface Step {
@@ -24,7 +24,7 @@ export interface Machine {
   /** The packages that {@link buildImage} installs before it builds. */
   missingForBuild(): Promise<readonly string[]>
   /** Builds the image's root file system, imports it, and leaves no file behind. */
-  buildImage(image: BaseImage): Promise<void>
+  buildImage(image: SetupImage): Promise<void>
 }
 
 /** All that the steps of set-up share. */

@@ -9,7 +9,7 @@ import { findProgram, run } from './command.js'
 import type { EngineWanted, Machine, SetupContext, Step } from './context.js'
 import { DAEMON_CONFIG, hasRunsc, registerRunsc } from './daemon-config.js'
 import { howDockerdStarts, isDockerdAlive, startDockerd } from './dockerd.js'
-import type { BaseImage } from './images.js'
+import type { SetupImage } from '../languages/setup-images.js'
 import { whileProgressing } from './progress.js'
 import { buildRootfs } from './rootfs.js'
 
@@ -119,7 +119,7 @@ export function debianMachine({
   }
 
   /** The engine makes an image when the whole archive has arrived: one that breaks off leaves none. */
-  function importTar(tar: string, { local }: BaseImage): Promise<void> {
+  function importTar(tar: string, { local }: SetupImage): Promise<void> {
     return whileProgressing({ stallMs: IMPORT_STALL_MS, signal }, (signal, progress) => {
       async function* chunks() {
         for await (const chunk of createReadStream(tar)) {

@@ -1,8 +1,8 @@
 import { SandboxError } from '../errors.js'
 import type { SetupContext } from './context.js'
 import { isUnavailable } from './context.js'
-import { nodePackageOf } from './images.js'
-import type { BaseImage } from './images.js'
+import { nodePackageOf } from './node-package.js'
+import type { SetupImage } from '../languages/setup-images.js'
 import { whileProgressing } from './progress.js'
 
 // dockerd itself waits minutes for a registry behind a silent firewall.
@@ -11,7 +11,7 @@ const PROGRESS_EVERY_MS = 2000
 
 /** The image that the operator has named in its place. */
 function namedImage(
-  { variable }: BaseImage,
+  { variable }: SetupImage,
   env: SetupContext['env'],
 ): { variable: string; name: string } | undefined {
   const name = variable === undefined ? undefined : env[variable]
@@ -20,7 +20,7 @@ function namedImage(
 
 /** The images that would do, best first. An image that the operator named is the only one. */
 export function acceptedImages(
-  image: BaseImage,
+  image: SetupImage,
   { env, source }: Pick<SetupContext, 'env' | 'source'>,
 ): readonly string[] {
   const named = namedImage(image, env)
@@ -30,7 +30,7 @@ export function acceptedImages(
 
 /** The name under which the engine has the image, if it has it. */
 export async function findImage(
-  image: BaseImage,
+  image: SetupImage,
   context: SetupContext,
 ): Promise<string | undefined> {
   for (const name of acceptedImages(image, context)) {
@@ -40,7 +40,7 @@ export async function findImage(
 }
 
 /** What {@link ensureImage} does where the engine does not have the image, for the plan. */
-export function howToGetImage(image: BaseImage, context: SetupContext): string {
+export function howToGetImage(image: SetupImage, context: SetupContext): string {
   const named = namedImage(image, context.env)
   if (named) return `pull ${named.name}, as ${named.variable} says`
   const pulling = context.source === 'registry' ? [`pull ${image.registry}`] : []
@@ -59,7 +59,7 @@ export function howToGetImage(image: BaseImage, context: SetupContext): string {
 }
 
 /** Makes sure that the engine has the image: found, pulled or built. */
-export async function ensureImage(image: BaseImage, context: SetupContext): Promise<void> {
+export async function ensureImage(image: SetupImage, context: SetupContext): Promise<void> {
   const { env, say } = context
   const label = image.name.padEnd(8)
   const found = await findImage(image, context)
@@ -91,7 +91,7 @@ export async function ensureImage(image: BaseImage, context: SetupContext): Prom
   if (!built) throw noImage(image, failures)
 }
 
-function noImage({ name, variable }: BaseImage, failures: readonly string[]): SandboxError {
+function noImage({ name, variable }: SetupImage, failures: readonly string[]): SandboxError {
   const lines = [`there is no image for ${name}`, ...failures]
   if (variable) lines.push(`set ${variable} to name an image that the engine has or can pull`)
   return new SandboxError('SANDBOX_SETUP_FAILED', lines.join('\n'))
@@ -113,7 +113,7 @@ async function pullNamed(
   }
 }
 
-async function build(image: BaseImage, label: string, context: SetupContext): Promise<void> {
+async function build(image: SetupImage, label: string, context: SetupContext): Promise<void> {
   if (!context.machine) {
     throw new SandboxError('SANDBOX_SETUP_FAILED', 'only root on Debian or Ubuntu can do it')
   }

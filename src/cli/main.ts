@@ -6,7 +6,7 @@ import { createDockerEngine } from '../engine/docker/docker-engine.js'
 import { SandboxError } from '../errors.js'
 import type { SetupContext } from './context.js'
 import { debianMachine, mayInstall } from './debian.js'
-import type { ExtraImage } from './images.js'
+import type { ExtraImage } from '../languages/setup-images.js'
 import { planSetup, setup } from './setup.js'
 import { size } from './size.js'
 

@@ -4,14 +4,18 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { SandboxError } from '../errors.js'
+import type { NodePackage } from '../languages/manifest.js'
+import type { SetupImage } from '../languages/setup-images.js'
 import { run } from './command.js'
 
-/** An npm package that holds a Node in `bin/node`. */
-export interface NodePackage {
-  name: string
-  version: string
-  /** What the registry says of it as `dist.integrity`: `sha512-` and the hash in base64. */
-  integrity: string
+/** The npm package with this machine's Node, if the image needs one. */
+export function nodePackageOf({ name, nodePackages }: SetupImage): NodePackage | undefined {
+  if (!nodePackages) return undefined
+  const found = nodePackages[process.arch]
+  if (found) return found
+  throw new SandboxError('SANDBOX_SETUP_FAILED', `no Node is known for ${process.arch}`, {
+    suggestion: `Pull an image for ${name} in its place`,
+  })
 }
 
 /**

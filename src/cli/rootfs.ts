@@ -1,13 +1,15 @@
 import { join } from 'node:path'
 import { shellWords } from '../util/shell-words.js'
 import { run } from './command.js'
-import { DEBIAN_SUITE, nodePackageOf } from './images.js'
-import type { BaseImage } from './images.js'
-import { addNode } from './node-package.js'
+import type { SetupImage } from '../languages/setup-images.js'
+import { addNode, nodePackageOf } from './node-package.js'
+
+/** The Debian release that local images are built from. */
+const DEBIAN_SUITE = 'bookworm'
 
 /** Builds the root file system of a local image inside a folder; gives the tar archive's path. */
 export async function buildRootfs(
-  image: BaseImage,
+  image: SetupImage,
   folder: string,
   signal: AbortSignal,
 ): Promise<string> {
@@ -29,7 +31,7 @@ export async function buildRootfs(
 }
 
 /** What a shell does to the root when all is installed: `$1` is where it lies. */
-export function hooksOf({ unwanted, finish }: BaseImage): string[] {
+export function hooksOf({ unwanted, finish }: SetupImage): string[] {
   const hooks: string[] = []
   if (unwanted) hooks.push(`rm -rf ${unwanted.map((pattern) => `"$1"${pattern}`).join(' ')}`)
   if (finish) hooks.push(`chroot "$1" ${shellWords(finish)}`)

@@ -2,7 +2,7 @@ import { SandboxError } from '../errors.js'
 import type { SetupContext, Step } from './context.js'
 import { isUnavailable } from './context.js'
 import { ensureImage, findImage, howToGetImage } from './getting.js'
-import { BASE_IMAGES, EXTRA_IMAGES } from './images.js'
+import { BASE_IMAGES, EXTRA_IMAGES } from '../languages/setup-images.js'
 
 const NO_GVISOR =
   'gvisor   not registered with this engine: install runsc, name it under "runtimes" in the ' +

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { SandboxError } from '../errors.js'
+import { IMAGE_VARIABLES } from '../languages/built-in.js'
 
 const Count = v.pipe(
   v.string(),
@@ -14,14 +15,14 @@ const Flag = v.pipe(
 )
 const Text = v.pipe(v.string(), v.minLength(1))
 
-const Environment = v.object({
+/** The `SANDBOX_*` variables. */
+export const Environment = v.object({
   SANDBOX_MAX_MEMORY: v.optional(Text),
   SANDBOX_RUNTIME: v.optional(Text),
   SANDBOX_POOL_SIZE: v.optional(Count),
   SANDBOX_ENABLE_SECCOMP: v.optional(Flag),
   SANDBOX_SECCOMP_PROFILE: v.optional(Text),
-  SANDBOX_BASE_PYTHON_IMAGE: v.optional(Text),
-  SANDBOX_BASE_NODEJS_IMAGE: v.optional(Text),
+  ...v.entriesFromList(IMAGE_VARIABLES, v.optional(Text)),
 })
 
 /** The `SANDBOX_*` variables, read and checked. */

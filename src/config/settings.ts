@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import type { AgentProgram } from '../agent/bundle.js'
+import type { AgentBundle } from '../agent/bundle.js'
 import type { AgentConfig } from '../agent/protocol.js'
 import { parseBytes } from './byte-size.js'
 import type { LaunchSpec } from '../engine/engine.js'
@@ -11,8 +11,9 @@ import type { DefinedLanguage, LanguageProgram } from '../languages/define.js'
 import type { Language } from '../languages/built-in.js'
 import { AGENTS, isBuiltIn, LANGUAGES } from '../languages/built-in.js'
 import { check } from '../schemas/check.js'
-import { PoolSettings } from '../schemas/pool.js'
+import type { AgentManifest, LanguageManifest } from '../languages/manifest.js'
 import type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './pool-options.js'
+import { PoolSettings } from './pool-schema.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 import { boundsOf, defaultMax } from '../pool/warm-size.js'
 
@@ -29,7 +30,7 @@ export interface LanguagePlan {
   images: readonly string[]
   /** The agent's command line, with its config, and what is sent to it first. */
   command: readonly string[]
-  agent: AgentProgram
+  bundle: AgentBundle
   reaper: LaunchSpec['reaper']
   /** How many programs may run at once in a lease. */
   maxPrograms: number
@@ -99,47 +100,51 @@ function readLanguages(
   for (const [language, options] of Object.entries(languages)) {
     if (!options) continue
     const what =
-      'agent' in options ? planOfDefined(language, options) : planOfBuiltIn(language, options, env)
+      'agent' in options
+        ? originOfDefined(language, options)
+        : originOfBuiltIn(language, options, env)
     const size = options.size ?? env.SANDBOX_POOL_SIZE ?? DEFAULT_SIZE
     const max = options.max ?? defaultMax(size)
     const { max: largest } = boundsOf(size)
     if (max < largest) throw invalid(language, `max is ${max}, less than the size ${largest}`)
     const config: AgentConfig = {
       ...(options.preload && { preload: options.preload }),
-      ...(what.typescript && { typescript: true }),
+      ...what.config,
       // The rest is for what runs, and for the tmpfs.
       contextBytes: Math.floor(memoryBytes / 4),
       pids,
     }
-    const { images, agent, reaper, tasks, program } = what
-    const command = [...what.command, JSON.stringify(config)]
-    const maxPrograms = limits.maxPrograms ?? Math.max(1, Math.floor(pids / tasks))
-    plans.set(language, { size, max, images, command, agent, reaper, maxPrograms, program })
+    const { images, program } = what
+    const { bundle, reaper, tasksPerProgram } = what.agent
+    const command = [...what.agent.command, JSON.stringify(config)]
+    const maxPrograms = limits.maxPrograms ?? Math.max(1, Math.floor(pids / tasksPerProgram))
+    plans.set(language, { size, max, images, command, bundle, reaper, maxPrograms, program })
   }
   return plans
 }
 
-type Plan = Omit<LanguagePlan, 'size' | 'max' | 'maxPrograms'> & {
-  tasks: number
-  typescript?: true
+/** What a language is by itself, before the options of the pool. */
+interface Origin extends Pick<LanguagePlan, 'images' | 'program'> {
+  agent: AgentManifest
+  config?: AgentConfig | undefined
 }
 
-function planOfBuiltIn(
+function originOfBuiltIn(
   language: string,
   { image }: LanguageOptions,
   env: SandboxEnvironment,
-): Plan {
+): Origin {
   // The schema has refused any other.
   if (!isBuiltIn(language)) throw invalid(language, 'is not built in, defineLanguage() makes it')
-  const { images, imageVariable, ...about } = LANGUAGES[language]
-  const named = image ?? env[imageVariable]
-  return { ...about, images: named === undefined ? images : [named], program: undefined }
+  const { agent, config, images }: LanguageManifest = LANGUAGES[language]
+  const named = image ?? env[LANGUAGES[language].imageVariable]
+  return { agent, config, images: named === undefined ? images : [named], program: undefined }
 }
 
-function planOfDefined(language: string, definition: DefinedLanguage): Plan {
+function originOfDefined(language: string, definition: DefinedLanguage): Origin {
   const { name, image, agent, file, compile, run, env } = definition
   if (name !== language) throw invalid(language, `its definition has the name ${name}`)
-  return { ...AGENTS[agent], images: [image], program: { file, compile, run, env } }
+  return { agent: AGENTS[agent].agent, images: [image], program: { file, compile, run, env } }
 }
 
 function invalid(language: string, why: string): SandboxError {

@@ -1,6 +1,6 @@
-import type { AgentName } from './built-in.js'
 import { check } from '../schemas/check.js'
-import { DefinedLanguageSettings } from '../schemas/pool.js'
+import type { AgentName } from './built-in.js'
+import { DefinedLanguageSettings } from './definition-schema.js'
 import { shellWords } from '../util/shell-words.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { afterAll, afterEach, onTestFinished } from 'vitest'
 import { createDockerEngine } from '../../src/engine/docker/docker-engine.js'
-import type { AgentProgram } from '../../src/agent/bundle.js'
+import type { AgentBundle } from '../../src/agent/bundle.js'
 import type { AgentConfig } from '../../src/agent/protocol.js'
 import type { Container } from '../../src/engine/engine.js'
 import { OWNER_LABEL } from '../../src/engine/engine.js'
@@ -48,9 +48,9 @@ let launched = 0
 export async function agentOfTest(
   place: Place,
   config: AgentConfig = {},
-  program?: AgentProgram,
+  bundle?: AgentBundle,
 ): Promise<Agent> {
-  const agent = await launch(place, config, program)
+  const agent = await launch(place, config, bundle)
   onTestFinished(() => agent.container.remove())
   return agent
 }
@@ -105,11 +105,11 @@ function useAgent(place: Place): () => Promise<Agent> {
 async function launch(
   place: Place,
   config: AgentConfig = {},
-  program = LANGUAGES[place.language].agent,
+  bundle = LANGUAGES[place.language].agent.bundle,
 ): Promise<Agent> {
   const local = place.where === 'process' && new LocalContainer(place.language, config)
   const container = local || (await launchContainer(place, config))
-  container.stdin.write(program.frameFor(place.where))
+  container.stdin.write(bundle.frameFor(place.where))
   try {
     return await Agent.warm(container, local ? local.workspace : '/workspace')
   } catch (error) {
@@ -136,8 +136,9 @@ async function launchContainer(
   { language, where: runtime }: Place,
   config: AgentConfig,
 ): Promise<Container> {
-  const { images, reaper } = LANGUAGES[language]
-  const command = [...LANGUAGES[language].command, JSON.stringify({ pids: PIDS, ...config })]
+  const { images, agent } = LANGUAGES[language]
+  const { reaper } = agent
+  const command = [...agent.command, JSON.stringify({ pids: PIDS, ...config })]
   for (const image of images) {
     if (!(await engine.hasImage(image))) continue
     const name = `sandbox_${language}_1.${++launched}_${owner}`

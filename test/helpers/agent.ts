@@ -21,7 +21,7 @@ export class Agent {
   readonly workspace: string
   hello: v.InferOutput<typeof Hello> | undefined
   isOver = false
-  readonly #compiled: Buffer[] = []
+  readonly #codeCache: Buffer[] = []
   #fault: Error | undefined
   readonly #reader = new FrameReader()
   readonly #calls = new Map<number, Call>()
@@ -44,8 +44,8 @@ export class Agent {
   }
 
   /** What it has made of its program's source, where it was sent that. */
-  get compiled(): Buffer {
-    return Buffer.concat(this.#compiled)
+  get codeCache(): Buffer {
+    return Buffer.concat(this.#codeCache)
   }
 
   /** Throws where it has left the page. */
@@ -137,9 +137,9 @@ export class Agent {
     if (this.#fault) return
     try {
       for (const frame of this.#reader.read(chunk)) {
-        if (frame.kind === Kind.compiled) {
-          rule(!this.hello, 'what it has compiled comes before hello')
-          this.#compiled.push(frame.payload)
+        if (frame.kind === Kind.codeCache) {
+          rule(!this.hello, 'the code cache comes before hello')
+          this.#codeCache.push(frame.payload)
           continue
         }
         this.#take(frame)

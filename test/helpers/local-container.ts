@@ -26,7 +26,7 @@ export class LocalContainer implements Container {
 
   constructor(language: AgentName, config: AgentConfig) {
     chmodSync(this.workspace, 0o1777)
-    const [program = '', ...args] = LANGUAGES[language].command
+    const [program = '', ...args] = LANGUAGES[language].agent.command
     const argument = JSON.stringify({ workspace: this.workspace, ...config })
     const child = spawn(program, [...args, argument], { env: { PATH } })
     this.stdin = child.stdin

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { SandboxPoolOptions } from 'hono-sandbox'
 import { defineLanguage, SandboxPool } from 'hono-sandbox'
-import { EXTRA_IMAGES } from '../../src/cli/images.js'
+import { EXTRA_IMAGES } from '../../src/languages/setup-images.js'
 import { LANGUAGES } from '../../src/languages/built-in.js'
 import {
   containersOf,

@@ -240,13 +240,13 @@ describe('the event loop is not held by bytes that come one by one', () => {
     })
   })
 
-  it('of a compiled program', async () => {
-    const frames = manyOf(encodeFrame(Kind.compiled, 0, byte), 1_000_000)
+  it('of a code cache', async () => {
+    const frames = manyOf(encodeFrame(Kind.codeCache, 0, byte), 1_000_000)
     await expectShortTurns(async () => {
       const { agent, channel } = await openChannel()
       agent.stdout.write(frames)
       await turn()
-      expect(channel.compiled).toHaveLength(100_000)
+      expect(channel.codeCache).toHaveLength(100_000)
       await channel.kill()
     })
   })

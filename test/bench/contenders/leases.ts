@@ -43,7 +43,7 @@ export async function freshLease(bench: Bench): Promise<Contender> {
 export async function agentOnHost(bench: Bench): Promise<Contender> {
   const { language, program } = bench
   const container = new LocalContainer(language, {})
-  container.stdin.write(LANGUAGES[language].agent.frameFor(container.name))
+  container.stdin.write(LANGUAGES[language].agent.bundle.frameFor(container.name))
   const channel = await Channel.open(container, AbortSignal.timeout(30_000))
   const lease = new Lease<Channel>(channel, () => 'recreated')
   const sandbox = new Sandbox(lease, { language, runtime: 'host' })

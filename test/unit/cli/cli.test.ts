@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Machine, SetupContext } from '../../../src/cli/context.js'
-import { EXTRA_IMAGES } from '../../../src/cli/images.js'
+import { EXTRA_IMAGES } from '../../../src/languages/setup-images.js'
 import { planSetup, setup } from '../../../src/cli/setup.js'
 import type { Engine, PullOptions } from '../../../src/engine/engine.js'
 import { SandboxError } from '../../../src/errors.js'

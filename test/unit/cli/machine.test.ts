@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { lastLines, run } from '../../../src/cli/command.js'
 import { isDebianLike, refuseBesideAnother, withAdvice } from '../../../src/cli/debian.js'
-import { BASE_IMAGES, EXTRA_IMAGES } from '../../../src/cli/images.js'
+import { BASE_IMAGES, EXTRA_IMAGES } from '../../../src/languages/setup-images.js'
 import { hooksOf } from '../../../src/cli/rootfs.js'
 import { SandboxError } from '../../../src/errors.js'
 

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { BASE_IMAGES } from '../../../src/cli/images.js'
+import { BASE_IMAGES } from '../../../src/languages/setup-images.js'
 import { addNode } from '../../../src/cli/node-package.js'
 
 const { signal } = new AbortController()

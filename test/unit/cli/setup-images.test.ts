@@ -2,7 +2,7 @@ import type { Engine } from 'hono-sandbox'
 import { defineLanguage, SandboxPool } from 'hono-sandbox'
 import { describe, expect, it } from 'vitest'
 import { acceptedImages } from '../../../src/cli/getting.js'
-import { BASE_IMAGES, EXTRA_IMAGES } from '../../../src/cli/images.js'
+import { BASE_IMAGES, EXTRA_IMAGES } from '../../../src/languages/setup-images.js'
 import { LANGUAGES } from '../../../src/languages/built-in.js'
 import { howToGet } from '../../../src/languages/setup-images.js'
 

@@ -166,7 +166,7 @@ describe('the languages of a pool', () => {
     expect(configOf(settings, 'nodejs')).toEqual(limits)
     expect(configOf(settings, 'typescript')).toEqual({ typescript: true, ...limits })
     expect(configOf(settings, 'bash')).toEqual({ preload: ['json'], ...limits })
-    const command = expect.arrayContaining([...AGENTS.python.command])
+    const command = expect.arrayContaining([...AGENTS.python.agent.command])
     expect(settings.languages.get('bash')).toMatchObject({
       command,
       reaper: 'agent',
