@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type { FileEntry } from '../src/sandbox/files/files.js'
+import type { FileEntry } from '../src/sandbox/files/entry.js'
 
 /** What tells one state of a file from another. */
 export interface Validators {

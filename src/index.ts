@@ -1,6 +1,7 @@
 export type { Content } from './sandbox/streams/content.js'
 export type { CallFailure, CallOptions, CallResult } from './sandbox/code/function-call.js'
 export type { CodeContext, CodeContextOptions } from './sandbox/code/contexts.js'
+export type { CodeOptions, RunCodeOptions } from './sandbox/code/options.js'
 export { defineLanguage } from './languages/define.js'
 export type { DefinedLanguage, LanguageProgram } from './languages/define.js'
 export { createDockerEngine } from './engine/docker/docker-engine.js'
@@ -18,10 +19,8 @@ export type { SandboxErrorCode, SandboxErrorOptions } from './errors.js'
 export { ExecHandle } from './sandbox/program/handle.js'
 export type {
   BytesOutput,
-  CodeOptions,
   ExecOptions,
   ProgramOptions,
-  RunCodeOptions,
   TextOutput,
 } from './sandbox/program/options.js'
 export type { CodeError, RichResult } from './sandbox/streams/records.js'
@@ -36,7 +35,7 @@ export type {
   Usage,
 } from './sandbox/program/result.js'
 export type { Artifact, Collected } from './sandbox/files/collect.js'
-export type { FileEntry } from './sandbox/files/files.js'
+export type { FileEntry } from './sandbox/files/entry.js'
 export type {
   CollectOptions,
   FileCallOptions,

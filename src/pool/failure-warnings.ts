@@ -1,5 +1,4 @@
 import type { SandboxErrorCode, SandboxError } from '../errors.js'
-import type { Language } from '../languages/built-in.js'
 import type { PoolEvent } from './types.js'
 
 /**
@@ -11,7 +10,7 @@ export class FailureWarnings {
   readonly #told = new Map<string, Set<SandboxErrorCode>>()
 
   /** Takes each event that is not told to anybody, and the successes in any case. */
-  take(language: Language, event: PoolEvent): void {
+  take(language: string, event: PoolEvent): void {
     if (event.type === 'launched') this.#told.delete(`launch ${language}`)
     if (event.type === 'removed') this.#told.delete(`removal ${language}`)
     if (event.type === 'launchFailed') {
@@ -24,7 +23,7 @@ export class FailureWarnings {
   }
 
   /** A start is over, and no container of the language has come up. */
-  startedEmpty(language: Language, error: SandboxError): void {
+  startedEmpty(language: string, error: SandboxError): void {
     const what = `there is no ${language} sandbox yet, the pool keeps trying`
     this.#warn(`launch ${language}`, what, error)
   }

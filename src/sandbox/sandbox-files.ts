@@ -5,7 +5,7 @@ import { deadlineIn } from '../util/deadline.js'
 import { SandboxFileError } from '../errors.js'
 import type { Collected } from './files/collect.js'
 import { collect } from './files/collect.js'
-import type { FileEntry } from './files/files.js'
+import type { FileEntry } from './files/entry.js'
 import { Files } from './files/files.js'
 import type {
   CollectOptions,

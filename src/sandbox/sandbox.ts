@@ -6,6 +6,7 @@ import { callResult } from './code/function-call.js'
 import type { CodeContext, CodeContextOptions } from './code/contexts.js'
 import { CodeContexts } from './code/contexts.js'
 import { FileRuns } from './code/file-runs.js'
+import type { CodeOptions, RunCodeOptions } from './code/options.js'
 import { codeResult } from './code/result.js'
 import { deadlineIn } from '../util/deadline.js'
 import type { ExecRequest, RunRequest } from '../agent/protocol.js'
@@ -13,14 +14,7 @@ import type { LanguageProgram } from '../languages/define.js'
 import { SandboxError, SandboxFileError } from '../errors.js'
 import * as formats from './program/format.js'
 import { ExecHandle } from './program/handle.js'
-import type {
-  BytesOutput,
-  CodeOptions,
-  ExecOptions,
-  ProgramOptions,
-  RunCodeOptions,
-  TextOutput,
-} from './program/options.js'
+import type { BytesOutput, ExecOptions, ProgramOptions, TextOutput } from './program/options.js'
 import type { ProgramLimits } from './program/limits.js'
 import { Program } from './program/program.js'
 import { ProgramTurns } from './program/program-slots.js'

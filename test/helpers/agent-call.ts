@@ -7,7 +7,6 @@ import {
   Stream,
   WINDOW_BYTES,
 } from '../../src/agent/protocol.js'
-import type { Agent } from './agent.js'
 
 // Not those of the library: a host may take more than the page says, this one does not.
 const Started = v.strictObject(protocol.Started.entries)
@@ -35,13 +34,20 @@ const STREAMS = new Map<unknown, readonly number[]>([
   ['stat', [Stream.stdout]],
 ])
 
+/** The connection to an agent, as its requests use it. */
+interface Connection {
+  send(kind: number, id: number, ...parts: Uint8Array[]): void
+  wait(what: string, condition: () => boolean): Promise<void>
+  within<T>(what: string, answer: Promise<T>): Promise<T>
+}
+
 /** One request: what was sent and what came, held against the page. */
 export class Call {
   started: Started | undefined
   /** Where its last frame is in all that the agent has said. */
   doneAt = Infinity
   readonly id: number
-  readonly #agent: Agent
+  readonly #agent: Connection
   readonly #op: unknown
   readonly #pay: boolean
   readonly #done: Promise<Done>
@@ -55,7 +61,7 @@ export class Call {
   /** How many more than the first window it has ever let us send. */
   paid = 0
 
-  constructor(agent: Agent, id: number, op: unknown, pay: boolean) {
+  constructor(agent: Connection, id: number, op: unknown, pay: boolean) {
     this.#agent = agent
     this.id = id
     this.#op = op

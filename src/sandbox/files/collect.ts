@@ -1,6 +1,7 @@
 import { SandboxFileError } from '../../errors.js'
 import { sortedByPath } from './by-path.js'
-import type { FileEntry, Files } from './files.js'
+import type { FileEntry } from './entry.js'
+import type { Files } from './files.js'
 import { matcherOf } from './glob.js'
 import { mimeTypeOf } from './mime.js'
 import type { CollectOptions, FileCallOptions } from './options.js'

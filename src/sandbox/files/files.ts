@@ -7,6 +7,7 @@ import type { Content } from '../streams/content.js'
 import { letGo } from '../streams/content.js'
 import { sortedByPath } from './by-path.js'
 import { FileCall } from './file-request.js'
+import type { FileEntry } from './entry.js'
 import type { FileCallOptions } from './options.js'
 import type { Lease } from '../../pool/lease.js'
 import { Slices } from '../../util/loop-turn.js'
@@ -18,24 +19,6 @@ const Entry = v.object({
   mtimeMs: v.number(),
   mode: v.number(),
 })
-
-/**
- * One thing in a folder. A byte of a name that is not UTF-8 is a character of its own, U+DC80 to
- * U+DCFF, and every call takes the name back like that.
- */
-export interface FileEntry {
-  /** The last part of `path`. */
-  name: string
-  /** Under the folder that was listed; of `stat()`, as it was asked for. */
-  path: string
-  type: 'file' | 'directory' | 'symlink' | 'other'
-  /** In bytes. */
-  size: number
-  /** When it was changed, in milliseconds since 1970, with a fraction. */
-  mtimeMs: number
-  /** The permission bits, 0o644 for example. */
-  mode: number
-}
 
 /** What an entry takes, its path aside. */
 const ENTRY_BYTES = 200

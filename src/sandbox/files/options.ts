@@ -1,4 +1,4 @@
-import type { FileEntry } from './files.js'
+import type { FileEntry } from './entry.js'
 
 /** What every file call takes. */
 export interface FileCallOptions {

@@ -1,6 +1,4 @@
 import type { Content } from '../streams/content.js'
-import type { CodeContext } from '../code/contexts.js'
-import type { RichResult } from '../streams/records.js'
 
 /** What every call that runs something takes. */
 export interface ProgramOptions {
@@ -55,21 +53,3 @@ export interface BytesOutput {
 
 /** What {@link Sandbox.exec} takes beside the command. */
 export type ExecOptions = ProgramOptions & (TextOutput | BytesOutput)
-
-/** What {@link Sandbox.runCode} takes beside the code. */
-export type RunCodeOptions = ExecOptions & CodeOptions
-
-/** What code alone takes. */
-export interface CodeOptions {
-  /** The program's arguments: `sys.argv[1:]`, `process.argv.slice(2)`. */
-  args?: readonly string[] | undefined
-  /**
-   * The context it runs in, of `createCodeContext()`, or its id. `cwd` and `env` are the context's
-   * then; it has no `args`, and its stdin is at its end.
-   *
-   * @default a fresh interpreter of its own
-   */
-  context?: CodeContext | string | undefined
-  /** Called with what the code shows. What it returns is awaited before more is read. */
-  onResult?: ((result: RichResult) => unknown) | undefined
-}

@@ -1,16 +1,22 @@
 import * as formats from './format.js'
 import type { Conclude } from './handle.js'
 import { ExecHandle } from './handle.js'
-import type { RunCodeOptions } from './options.js'
+import type { RichResult } from '../streams/records.js'
+import type { ExecOptions } from './options.js'
 import type { Program } from './program.js'
 import type { ExecResult } from './result.js'
+
+/** What decides how a handle gives its output. */
+type HandleOptions = ExecOptions & {
+  onResult?: ((result: RichResult) => unknown) | undefined
+}
 
 /**
  * A handle in the format that was asked for. `start` checks the options: what is wrong is for who
  * awaits it.
  */
 export function handleOf<Text extends ExecResult, Bytes extends ExecResult<Buffer>>(
-  given: RunCodeOptions,
+  given: HandleOptions,
   conclude: { text: Conclude<string, Text>; bytes: Conclude<Buffer, Bytes> },
   start: () => Program,
 ): ExecHandle<string, Text> | ExecHandle<Buffer, Bytes> {

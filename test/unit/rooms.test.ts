@@ -1,0 +1,77 @@
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { codesIn, readText, root, tableOf } from '../helpers/docs.js'
+
+const ROOMS = new Map(
+  tableOf('ARCHITECTURE.md', 'Room').rows.map(([name = '', , imports = '']) => [
+    codesIn(name)[0] ?? '',
+    codesIn(imports),
+  ]),
+)
+
+/** The rooms that may import a package; any room may import another package. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  dockerode: ['engine/docker'],
+  hono: ['middleware', 'examples/code-runner'],
+  '@hono/node-server': ['middleware', 'examples/code-runner'],
+}
+
+const files = ['src', 'middleware', 'examples'].flatMap((folder) =>
+  readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `${folder}/${name}`),
+)
+
+/** The room of a file: `src/pool/lease.ts` is in `pool`, `src/errors.ts` is `errors`. */
+function roomOf(file: string): string {
+  const folder = path.dirname(file)
+  return folder === 'src' ? path.basename(file, '.ts') : folder.replace(/^src\//, '')
+}
+
+/** What a file imports, types too: files by their paths, packages by their names. */
+function importsOf(file: string): string[] {
+  const found = readText(file).matchAll(/^(?:import|export)\b[^'"]*?(?:from )?'([^']+)'/gm)
+  return Array.from(found, ([, specifier = '']) =>
+    specifier.startsWith('.')
+      ? path.join(path.dirname(file), specifier).replace(/\.js$/, '.ts')
+      : specifier,
+  )
+}
+
+describe('the rooms', () => {
+  it('are all in the table, in an order in which each room imports rooms above it', () => {
+    expect([...ROOMS.keys()].sort()).toEqual([...new Set(files.map(roomOf))].sort())
+    const above = new Set<string>()
+    for (const [room, imports] of ROOMS) {
+      for (const other of imports) expect(above, `${room} imports ${other}`).toContain(other)
+      above.add(room)
+    }
+  })
+
+  it('import what the table says, and nothing else', () => {
+    const used = new Map([...ROOMS.keys()].map((room) => [room, new Set<string>()]))
+    for (const file of files) {
+      const room = roomOf(file)
+      for (const imported of importsOf(file)) {
+        if (files.includes(imported) && roomOf(imported) !== room) {
+          expect(ROOMS.get(room), `${file} imports ${imported}`).toContain(roomOf(imported))
+          used.get(room)?.add(roomOf(imported))
+        }
+      }
+    }
+    for (const [room, imports] of ROOMS) {
+      expect([...imports].sort(), `what ${room} uses`).toEqual([...(used.get(room) ?? [])].sort())
+    }
+  })
+
+  it('that know a package are the only ones', () => {
+    for (const file of files) {
+      for (const imported of importsOf(file)) {
+        const name = /^(?:@[^/]+\/)?[^/]+/.exec(imported)?.[0] ?? ''
+        const rooms = PACKAGES[name]
+        if (rooms) expect(rooms, `${file} imports ${imported}`).toContain(roomOf(file))
+      }
+    }
+  })
+})
