@@ -9,7 +9,7 @@ const QUIET_PER_SECOND = 1 / 600
  * How many callers come a second. What the last seconds say counts at once where it is more than
  * what was held; what is held fades slowly.
  */
-export class Arrivals {
+export class ArrivalRate {
   #recent = 0
   #held = 0
   #at = performance.now()

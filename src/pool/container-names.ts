@@ -1,8 +1,8 @@
 /**
- * Names such as `sandbox_python_3.8_f00d42`: slot 3, its eighth container. The slot is used again as
+ * Gives the names of containers, such as `sandbox_python_3.8_f00d42`: slot 3, its eighth container. The slot is used again as
  * soon as its container begins to go, the name never, so a launch need not wait for a removal.
  */
-export class Names {
+export class ContainerNames {
   readonly #generations: number[] = []
   readonly #taken = new Map<string, number>()
   readonly #language: string

@@ -1,9 +1,9 @@
 import { within } from '../util/deadline.js'
 import type { SandboxError } from '../errors.js'
 import { MovingAverage } from '../util/moving-average.js'
-import { Names } from './container-names.js'
+import { ContainerNames } from './container-names.js'
 import type { Pooled, PoolOptions } from './types.js'
-import { asSandboxError, notUp } from './acquire-errors.js'
+import { asSandboxError, notUpInTime } from './container-errors.js'
 
 interface LaunchesOptions<T extends Pooled> {
   language: string
@@ -23,13 +23,13 @@ export class Launches<T extends Pooled> {
   readonly #options: LaunchesOptions<T>
   /** How long a launch takes, its wait for others included. */
   readonly tookMs = new MovingAverage()
-  readonly #names: Names
+  readonly #names: ContainerNames
   readonly #running = new Map<string, Promise<SandboxError | undefined>>()
   #starting = 0
 
   constructor(options: LaunchesOptions<T>) {
     this.#options = options
-    this.#names = new Names(options.language, options.suffix)
+    this.#names = new ContainerNames(options.language, options.suffix)
   }
 
   get starting(): number {
@@ -70,7 +70,7 @@ export class Launches<T extends Pooled> {
         timeoutMs,
         launching.then((failure) => ({ failure })),
       )
-      return outcome ? outcome.failure : notUp(this.#options.language)
+      return outcome ? outcome.failure : notUpInTime(this.#options.language)
     })
     return (await Promise.all(launches)).filter((error) => error !== undefined)
   }

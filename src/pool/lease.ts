@@ -1,4 +1,6 @@
 import { SandboxError } from '../errors.js'
+import type { DeadlineTimer } from '../util/deadline.js'
+import { setDeadline } from '../util/deadline.js'
 
 /** Why a lease ended. */
 export type LeaseEnd =
@@ -19,24 +21,45 @@ export type LeaseEnd =
 export type Released = 'returned' | 'recreated'
 
 /**
- * One holder's time with one container. It begins once and ends once; what ends it first says
- * how, and every later end is told the same.
+ * One holder's time with one container. It begins once and ends once. The first end gives the reason,
+ * and every later end gets the same answer. A lease with a time to live ends by itself when that time
+ * is over; `renew()` starts the time again.
  */
 export class Lease<T> {
   /** Aborts when the lease ends; the reason is a {@link LeaseEnd}. */
   readonly signal: AbortSignal
-  readonly #ending = new AbortController()
+  readonly #abort = new AbortController()
   readonly #onEnd: (lease: Lease<T>) => Released
+  readonly #since = performance.now()
+  #heldMs: number | undefined
+  #ttlMs: number | undefined
+  #ttl: DeadlineTimer | undefined
   #used = false
   #calls = 0
   #end: { how: LeaseEnd; released: Released } | undefined
 
+  /** `onEnd` takes the container back. Without `ttlMs` the lease has no time to live. */
   constructor(
     readonly container: T,
     onEnd: (lease: Lease<T>) => Released,
+    ttlMs?: number,
   ) {
-    this.signal = this.#ending.signal
+    this.signal = this.#abort.signal
     this.#onEnd = onEnd
+    this.renew(ttlMs)
+  }
+
+  /** Starts the time to live again, from now: the same time, or another. After the end it does nothing. */
+  renew(ttlMs = this.#ttlMs): void {
+    if (this.#end || ttlMs === undefined) return
+    this.#ttlMs = ttlMs
+    this.#ttl?.clear()
+    this.#ttl = setDeadline(ttlMs, () => this.end('ttl')).unref()
+  }
+
+  /** For how long the lease has been held, in milliseconds; after the end, the whole time. */
+  get heldMs(): number {
+    return this.#heldMs ?? performance.now() - this.#since
   }
 
   /** How it ended, once it has. */
@@ -71,8 +94,10 @@ export class Lease<T> {
     // Any doubt is use.
     if (how !== 'released') this.#used = true
     this.#end = { how, released: this.#used ? 'recreated' : 'returned' }
-    // Told first, so that what still runs settles with this reason and not as a crash.
-    this.#ending.abort(how)
+    this.#ttl?.clear()
+    this.#heldMs = performance.now() - this.#since
+    // First of all: programs that still run settle with this reason, and not as a crash.
+    this.#abort.abort(how)
     this.#end.released = this.#onEnd(this)
     return this.#end.released
   }

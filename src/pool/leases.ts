@@ -1,16 +1,16 @@
 import { MovingAverage } from '../util/moving-average.js'
-import { aborted, setDeadline } from '../util/deadline.js'
+import { aborted } from '../util/deadline.js'
 import type { LeaseEnd, Released } from './lease.js'
 import { Lease } from './lease.js'
 
 interface LeasesOptions<T> {
-  /** How long a lease may last. */
+  /** The time to live of each lease, in milliseconds. */
   ttlMs: number
   /** Takes the container back, and says what becomes of it. */
-  onEnd: (lease: Lease<T>, heldMs: number) => Released
+  onEnd: (lease: Lease<T>) => Released
 }
 
-/** The leases that have not ended, by their containers. Each ends by itself after its time to live. */
+/** The leases that have not ended, by their containers. */
 export class Leases<T> {
   readonly #options: LeasesOptions<T>
   /** How long a lease is held. */
@@ -36,15 +36,12 @@ export class Leases<T> {
 
   begin(container: T): Lease<T> {
     const { ttlMs, onEnd } = this.#options
-    const since = performance.now()
-    const lease: Lease<T> = new Lease(container, () => {
-      ttl.clear()
+    const takeBack = (lease: Lease<T>) => {
       this.#held.delete(container)
-      const heldMs = performance.now() - since
-      this.heldMs.add(heldMs)
-      return onEnd(lease, heldMs)
-    })
-    const ttl = setDeadline(ttlMs, () => lease.end('ttl')).unref()
+      this.heldMs.add(lease.heldMs)
+      return onEnd(lease)
+    }
+    const lease = new Lease(container, takeBack, ttlMs)
     this.#held.set(container, lease)
     return lease
   }

@@ -12,11 +12,12 @@ import type {
   PoolStats,
   StartReport,
 } from './types.js'
-import { Refusals } from './acquire-errors.js'
+import { AcquireErrors } from './acquire-errors.js'
+import { diedIdle } from './container-errors.js'
 import { Removals } from './removals.js'
 import { firstToGo, firstToLend, isResponsive } from './responsive.js'
-import { RetryAfter } from './retry-after.js'
-import { Waiters } from './wait-queue.js'
+import { RetryTimes } from './retry-times.js'
+import { WaitQueue } from './wait-queue.js'
 import type { SizeBounds } from './warm-size.js'
 import { defaultMax, WarmSize } from './warm-size.js'
 
@@ -34,8 +35,8 @@ export class Pool<T extends Pooled> {
   readonly #options: PoolOptions<T>
   readonly #warm: WarmSize
   #max: number
-  readonly #refusals: Refusals
-  readonly #waiters = new Waiters<Lease<T>>()
+  readonly #errors: AcquireErrors
+  readonly #queue = new WaitQueue<Lease<T>>()
   readonly #idle = new Set<T>()
   readonly #leases: Leases<T>
   readonly #launches: Launches<T>
@@ -43,7 +44,7 @@ export class Pool<T extends Pooled> {
     onEvent: (event) => this.#tell(event),
     onSettled: () => this.#refill(),
   })
-  readonly #retryAfter: RetryAfter
+  readonly #retryTimes: RetryTimes
   readonly #backoff = new Backoff(() => this.#refill())
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
@@ -52,10 +53,10 @@ export class Pool<T extends Pooled> {
     this.#options = options
     this.#warm = new WarmSize(options.size, () => this.#trim())
     this.#max = options.max
-    this.#refusals = new Refusals(options.language)
+    this.#errors = new AcquireErrors(options.language)
     this.#leases = new Leases({
       ttlMs: options.leaseTtlMs,
-      onEnd: (lease, heldMs) => this.#takeBack(lease, heldMs),
+      onEnd: (lease) => this.#takeBack(lease),
     })
     this.#launches = new Launches({
       language: options.language,
@@ -74,7 +75,7 @@ export class Pool<T extends Pooled> {
       },
       onSettled: () => this.#refill(),
     })
-    this.#retryAfter = new RetryAfter({
+    this.#retryTimes = new RetryTimes({
       launch: this.#launches.tookMs,
       hold: this.#leases.heldMs,
       removal: this.#removals.tookMs,
@@ -86,7 +87,7 @@ export class Pool<T extends Pooled> {
    * tried again, those that take longer go on.
    */
   async start(timeoutMs = 30_000): Promise<StartReport> {
-    if (this.#isClosed) throw this.#refusals.closed()
+    if (this.#isClosed) throw this.#errors.closed()
     const total = this.#warm.now
     const missing = Math.min(total, this.#max) - this.#live
     const errors = await this.#launches.beginAll(missing, timeoutMs)
@@ -100,36 +101,36 @@ export class Pool<T extends Pooled> {
    * `SANDBOX_CLOSED`; and at once, why there is none, where nothing is alive and launches fail.
    */
   async acquire({ timeoutMs = 10_000, signal }: AcquireOptions = {}): Promise<Lease<T>> {
-    if (this.#isClosed) throw this.#refusals.closed()
-    if (signal?.aborted) throw this.#refusals.aborted(signal.reason)
+    if (this.#isClosed) throw this.#errors.closed()
+    if (signal?.aborted) throw this.#errors.aborted(signal.reason)
     this.#warm.arrived()
     const idle = firstToLend(this.#idle)
     // One that came up this instant belongs to whoever waits already.
-    if (idle && this.#waiters.size === 0) {
+    if (idle && this.#queue.size === 0) {
       const lease = this.#lend(idle)
       this.#refill()
       return lease
     }
-    const hopeless = this.#hopeless()
-    if (hopeless) throw hopeless
-    if (this.#waiters.size >= this.#options.maxWaiting) {
-      const retryAfterMs = this.#retryAfter.next(this.#max, this.#waiters)
-      throw this.#refusals.queueFull(this.#waiters.size, retryAfterMs)
+    const unavailable = this.#unavailable()
+    if (unavailable) throw unavailable
+    if (this.#queue.size >= this.#options.maxWaiting) {
+      const retryAfterMs = this.#retryTimes.next(this.#max, this.#queue)
+      throw this.#errors.queueFull(this.#queue.size, retryAfterMs)
     }
-    const waiting = this.#waiters.add({
+    const waiting = this.#queue.add({
       timeoutMs,
       signal,
       onTimeout: () => {
-        const retryAfterMs = this.#retryAfter.next(this.#max, this.#waiters)
-        return this.#refusals.timedOut(timeoutMs, retryAfterMs, this.#backoff.lastError)
+        const retryAfterMs = this.#retryTimes.next(this.#max, this.#queue)
+        return this.#errors.timedOut(timeoutMs, retryAfterMs, this.#backoff.lastError)
       },
-      onAbort: (reason) => this.#refusals.aborted(reason),
+      onAbort: (reason) => this.#errors.aborted(reason),
     })
     this.#refill()
     const lease = await waiting
     if (!signal?.aborted) return lease
     lease.end('released') // it won, and was aborted before it could know
-    throw this.#refusals.aborted(signal.reason)
+    throw this.#errors.aborted(signal.reason)
   }
 
   stats(): PoolStats {
@@ -141,7 +142,7 @@ export class Pool<T extends Pooled> {
       leased: this.#leases.size,
       starting: this.#launches.starting,
       recycling: this.#removals.size,
-      waiting: this.#waiters.size,
+      waiting: this.#queue.size,
       holdMs: Math.round(this.#leases.heldMs.value ?? 0),
       lastError: this.#backoff.lastError,
     }
@@ -190,14 +191,14 @@ export class Pool<T extends Pooled> {
 
   /** Hands idle containers to waiters in line, then launches what is wanted and allowed. */
   #refill(): void {
-    while (this.#waiters.size > 0) {
+    while (this.#queue.size > 0) {
       const container = firstToLend(this.#idle)
       if (!container) break
-      this.#waiters.settleFirst(this.#lend(container))
+      this.#queue.settleFirst(this.#lend(container))
     }
     if (this.#isClosed || this.#backoff.isWaiting) return
     const missing = this.#warm.now - this.#idle.size - this.#launches.starting
-    const wanted = missing + this.#waiters.size
+    const wanted = missing + this.#queue.size
     const allowed = this.#max - this.#live
     for (let left = Math.min(wanted, allowed); left > 0; left--) void this.#launches.begin()
   }
@@ -220,7 +221,7 @@ export class Pool<T extends Pooled> {
       // Nobody has touched it: one that dies as soon as it is idle must not be made without pause.
       // Those that die together, with their engine, are one failure.
       if (!this.#backoff.isWaiting) {
-        this.#backoff.failed(this.#refusals.diedIdle(container.name))
+        this.#backoff.failed(diedIdle(container.name))
       }
       this.#recycle(container)
     }
@@ -233,8 +234,8 @@ export class Pool<T extends Pooled> {
     return lease
   }
 
-  #takeBack(lease: Lease<T>, heldMs: number): Released {
-    const { container } = lease
+  #takeBack(lease: Lease<T>): Released {
+    const { container, heldMs } = lease
     const isSurplus = this.#staying >= this.#max
     const released = lease.isUsed || this.#isClosed || isSurplus ? 'recreated' : 'returned'
     if (released === 'returned') this.#idle.add(container)
@@ -259,7 +260,7 @@ export class Pool<T extends Pooled> {
   /** Removes idle containers above the size, or above the cap. */
   #trim(): void {
     for (const container of firstToGo(this.#idle)) {
-      const isWanted = this.#idle.size <= this.#warm.now + this.#waiters.size
+      const isWanted = this.#idle.size <= this.#warm.now + this.#queue.size
       // Those that are going already must not take the warm ones with them.
       if (isWanted && this.#staying <= this.#max) return
       this.#recycle(container)
@@ -268,8 +269,8 @@ export class Pool<T extends Pooled> {
 
   async #close(deadlineMs: number): Promise<void> {
     const deadline = performance.now() + deadlineMs
-    this.#closing.abort(this.#refusals.closed())
-    this.#waiters.rejectAll(() => this.#refusals.closed())
+    this.#closing.abort(this.#errors.closed())
+    this.#queue.rejectAll(() => this.#errors.closed())
     this.#backoff.stop()
     this.#warm.stop()
     for (const container of this.#idle) this.#recycle(container)
@@ -284,11 +285,11 @@ export class Pool<T extends Pooled> {
   }
 
   /** Why waiting makes no sense, if so. */
-  #hopeless(): SandboxError | undefined {
+  #unavailable(): SandboxError | undefined {
     const isAlive = this.#idle.size + this.#leases.size > 0
     // After the pause a caller is what tries again, where none are kept warm.
     const isTrying = this.#launches.starting > 0 || this.#backoff.isWaiting
-    return isAlive || !isTrying ? undefined : this.#refusals.hopeless(this.#backoff)
+    return isAlive || !isTrying ? undefined : this.#errors.unavailable(this.#backoff)
   }
 
   /** A listener that throws throws by itself: the pool's books are kept to the end. */

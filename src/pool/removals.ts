@@ -1,6 +1,6 @@
 import { MovingAverage } from '../util/moving-average.js'
 import type { Pooled, PoolEvent } from './types.js'
-import { asSandboxError, notGone } from './acquire-errors.js'
+import { asSandboxError, removalUnconfirmed } from './container-errors.js'
 
 interface RemovalsOptions {
   onEvent: (event: PoolEvent) => void
@@ -46,7 +46,7 @@ export class Removals {
   giveUp(others: readonly string[]): void {
     this.#isGivenUp = true
     for (const name of [...others, ...Array.from(this.#running.keys(), ({ name }) => name)]) {
-      this.#options.onEvent({ type: 'removeFailed', name, error: notGone(name) })
+      this.#options.onEvent({ type: 'removeFailed', name, error: removalUnconfirmed(name) })
     }
   }
 

@@ -1,44 +1,45 @@
 import { setDeadline } from '../util/deadline.js'
 
-/** How one waiter waits. */
-interface WaiterOptions {
+/** How one caller waits. */
+interface WaitOptions {
   timeoutMs: number
   signal: AbortSignal | undefined
   onTimeout: () => Error
   onAbort: (reason: unknown) => Error
 }
 
-interface Waiter<T> {
+interface Caller<T> {
   resolve: (value: T) => void
   reject: (error: Error) => void
 }
 
 /**
- * A first-in, first-out line. Each waiter is settled exactly once, by whichever comes first of its
- * turn, its timeout and its abort; the others then find it gone, and no timer or listener stays.
+ * A first-in, first-out queue of callers. The first of three events settles a caller: a container is
+ * free, the timeout is over, the signal aborts. The other two then find no caller, and no timer or
+ * listener stays.
  */
-export class Waiters<T> {
-  readonly #line = new Set<Waiter<T>>()
-  /** When the last of all that came leaves at the latest, by `performance.now()`. */
+export class WaitQueue<T> {
+  readonly #callers = new Set<Caller<T>>()
+  /** The time by which all callers so far have left, by `performance.now()`. */
   #lastLeavesAt = 0
 
   get size(): number {
-    return this.#line.size
+    return this.#callers.size
   }
 
-  /** In how many milliseconds the line is empty at the latest, whoever is served. */
+  /** In how many milliseconds all present callers have left, also if none of them is served. */
   get lastLeavesInMs(): number {
-    return this.#line.size === 0 ? 0 : Math.max(0, this.#lastLeavesAt - performance.now())
+    return this.#callers.size === 0 ? 0 : Math.max(0, this.#lastLeavesAt - performance.now())
   }
 
-  add({ timeoutMs, signal, onTimeout, onAbort }: WaiterOptions): Promise<T> {
+  add({ timeoutMs, signal, onTimeout, onAbort }: WaitOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const leave = () => {
-        this.#line.delete(waiter)
+        this.#callers.delete(caller)
         timer.clear()
         signal?.removeEventListener('abort', abort)
       }
-      const waiter: Waiter<T> = {
+      const caller: Caller<T> = {
         resolve: (value) => {
           leave()
           resolve(value)
@@ -48,20 +49,20 @@ export class Waiters<T> {
           reject(error)
         },
       }
-      const abort = () => waiter.reject(onAbort(signal?.reason))
-      const timer = setDeadline(timeoutMs, () => waiter.reject(onTimeout()))
+      const abort = () => caller.reject(onAbort(signal?.reason))
+      const timer = setDeadline(timeoutMs, () => caller.reject(onTimeout()))
       signal?.addEventListener('abort', abort, { once: true })
-      this.#line.add(waiter)
+      this.#callers.add(caller)
       this.#lastLeavesAt = Math.max(this.#lastLeavesAt, performance.now() + timeoutMs)
     })
   }
 
   settleFirst(value: T): void {
-    const [first] = this.#line
+    const [first] = this.#callers
     first?.resolve(value)
   }
 
   rejectAll(error: () => Error): void {
-    for (const waiter of this.#line) waiter.reject(error())
+    for (const caller of this.#callers) caller.reject(error())
   }
 }

@@ -1,4 +1,4 @@
-import { Arrivals } from './arrival-rate.js'
+import { ArrivalRate } from './arrival-rate.js'
 import { MovingAverage } from '../util/moving-average.js'
 import { REPLACE_MS, warmFor } from './queueing.js'
 
@@ -19,7 +19,7 @@ const SHRINK_MS = 5000
  * with nothing between them.
  */
 export class WarmSize {
-  readonly #arrivals = new Arrivals()
+  readonly #arrivals = new ArrivalRate()
   readonly #launchMs = new MovingAverage()
   readonly #onShrink: () => void
   #bounds: SizeBounds

@@ -31,7 +31,7 @@ interface Queue {
  * back together find the queue full again. The time between two returns is what one caller costs the
  * pool: it binds one of `max` places while its container launches, is held and is removed.
  */
-export class RetryAfter {
+export class RetryTimes {
   readonly #steps: Steps
   /** Returns that are promised and not due yet. A count, so that it follows the averages. */
   #promised = 0

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MovingAverage } from '../../../src/util/moving-average.js'
 import { SandboxError } from '../../../src/errors.js'
 import { Pool } from '../../../src/pool/pool.js'
-import { RetryAfter } from '../../../src/pool/retry-after.js'
+import { RetryTimes } from '../../../src/pool/retry-times.js'
 import type { FakeContainer, FakePool } from '../fakes/fake-pool.js'
 import { FakeLauncher } from '../fakes/fake-pool.js'
 
@@ -114,11 +114,11 @@ function averageOf(ms: number): MovingAverage {
   return average
 }
 
-describe('RetryAfter', () => {
+describe('RetryTimes', () => {
   /** A pool of 2 with a known throughput: 20 callers a second, of which 18 are planned. */
   function known() {
     const [launch, hold, removal] = [averageOf(40), averageOf(50), averageOf(10)]
-    const retryAfter = new RetryAfter({ launch, hold, removal })
+    const retryAfter = new RetryTimes({ launch, hold, removal })
     const next = (size: number, lastLeavesInMs = 10_000) =>
       retryAfter.next(2, { size, lastLeavesInMs })
     return { hold, next }
