@@ -3,10 +3,10 @@ import type { Context } from 'hono'
 import { SandboxError, SandboxFileError } from '../src/errors.js'
 import { check } from '../src/schemas/check.js'
 import type { Sandbox } from '../src/sandbox/sandbox.js'
-import { heldBy } from './held.js'
+import { sandboxOf } from './sandbox-of.js'
 import { readForm } from './multipart.js'
 import { ReceiveCall } from './options.js'
-import { patientBody } from './patience.js'
+import { withStallLimit } from './upload-stall.js'
 import { invalid, isUploadError, tooLarge } from './upload-error.js'
 
 /** What {@link receiveFiles} takes. */
@@ -126,12 +126,12 @@ export async function receiveFiles(
   const { folder = '.', maxBytes = 32 * 1024 * 1024, maxFileBytes = maxBytes } = options
   const { maxFiles = 20, maxFields = 100, maxFieldBytes = 64 * 1024 } = options
   const { stallTimeoutMs = 10_000 } = options
-  const sandbox = heldBy(c, options.sandbox)
+  const sandbox = sandboxOf(c, options.sandbox)
   const contentType = c.req.header('Content-Type') ?? 'application/octet-stream'
   const isForm = /^multipart\/form-data\s*(;|$)/i.test(contentType)
   if (!isForm && options.path === undefined) throw invalid('expected multipart/form-data')
   const limit = isForm ? maxBytes : Math.min(maxBytes, maxFileBytes)
-  const body = patientBody(bodyOf(c, limit), stallTimeoutMs)
+  const body = withStallLimit(bodyOf(c, limit), stallTimeoutMs)
   const files: ReceivedFile[] = []
   const save = async (file: Omit<ReceivedFile, 'size'>, content: ReadableStream<Uint8Array>) => {
     const counted = counter(Number.POSITIVE_INFINITY)

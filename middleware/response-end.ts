@@ -1,7 +1,10 @@
 import { EventEmitter } from 'node:events'
 import type { Context } from 'hono'
 
-/** How a response came to its end. */
+/**
+ * How a response came to its end: `released` if its last byte was given to the connection, `aborted` if
+ * the client went away before, `failed` if the handler or the body threw.
+ */
 export type ResponseEnd = 'released' | 'aborted' | 'failed'
 
 /**
@@ -20,24 +23,41 @@ export function socketOf(c: Context): EventEmitter | undefined {
 }
 
 /**
- * Calls `onEnd` once, when nobody can get the response any more: the response or its connection is
- * closed, or, if there is no socket, the request was aborted.
+ * Calls `onClose` once, when the response is over, with success or without: its last byte is sent
+ * (`released`), or its client or its connection is gone (`aborted`). The middleware ends its lease by
+ * this; call it yourself to count or to release things of your own, at any time before the end.
+ *
+ * It watches the response and its connection, because no event of Node alone covers all cases: a
+ * pipelined response that waits for the responses before it has no `close` event if the connection is
+ * closed. It needs the socket of `@hono/node-server`. Without a socket, as in `app.request()`, it sees
+ * only an abort of the request.
+ *
+ * @example
+ * ```ts
+ * import { Hono } from 'hono'
+ * import { onResponseClose } from 'hono-sandbox/middleware'
+ *
+ * let open = 0
+ * const app = new Hono()
+ *   .use(async (c, next) => {
+ *     open++
+ *     onResponseClose(c, () => open--)
+ *     await next()
+ *   })
+ *   .get('/open', (c) => c.json({ open }))
+ * ```
  */
-export function onGone(c: Context, onEnd: (end: ResponseEnd) => void): void {
+export function onResponseClose(c: Context, onClose: (end: ResponseEnd) => void): void {
   const outgoing = outgoingOf(c)
-  if (outgoing) return onClose(outgoing, socketOf(c), onEnd)
+  if (outgoing) return watch(outgoing, socketOf(c), onClose)
   // Only without a socket: the property costs node-server a Request and an AbortController.
   const { signal } = c.req.raw
-  if (signal.aborted) onEnd('aborted')
-  else signal.addEventListener('abort', () => onEnd('aborted'), { once: true })
+  if (signal.aborted) onClose('aborted')
+  else signal.addEventListener('abort', () => onClose('aborted'), { once: true })
 }
 
-/**
- * Calls `onEnd` once, when the response is closed or its connection is. The response tells in every
- * case but one: a pipelined response that still waits for the ones before it has no `close` when the
- * connection is closed.
- */
-function onClose(
+/** Calls `onEnd` once, when the response or its connection is closed. */
+function watch(
   outgoing: EventEmitter,
   socket: EventEmitter | undefined,
   onEnd: (end: ResponseEnd) => void,
@@ -45,10 +65,10 @@ function onClose(
   const isFinished = () => 'writableFinished' in outgoing && outgoing.writableFinished === true
   const end = () => {
     outgoing.off('close', end)
-    letGo()
+    stopListening()
     onEnd(isFinished() ? 'released' : 'aborted')
   }
-  const letGo = socket ? onConnectionClose(socket, end) : () => {}
+  const stopListening = socket ? onConnectionClose(socket, end) : () => {}
   const isOver = [outgoing, socket].some(
     (each) => each && 'destroyed' in each && each.destroyed === true,
   )

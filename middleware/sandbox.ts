@@ -11,7 +11,7 @@ import type { ErrorResponse } from './error-response.js'
 import { errorResponse } from './error-response.js'
 import { MiddlewareCall } from './options.js'
 import type { ResponseEnd } from './response-end.js'
-import { onBodyEnd, onGone, outgoingOf, socketOf } from './response-end.js'
+import { onBodyEnd, onResponseClose, outgoingOf, socketOf } from './response-end.js'
 import { onStall } from './stall.js'
 
 /** What the middleware puts into the context: `new Hono<SandboxEnv>()` for the statement style. */
@@ -91,13 +91,13 @@ export const sandbox = (
     const outgoing = outgoingOf(c)
     const gone = new AbortController()
     let lease: Sandbox | undefined
-    let letGo = () => {}
+    let stopWatch = () => {}
     const end = (how: ResponseEnd) => {
-      letGo()
+      stopWatch()
       gone.abort(clientGone())
       lease?.release(how)
     }
-    onGone(c, end)
+    onResponseClose(c, end)
     try {
       if (!outgoing && isUpgrade(c)) throw upgradeUnsupported()
       const pool = options.pool ?? getSandboxes()
@@ -122,8 +122,8 @@ export const sandbox = (
     else if (!outgoing) onBodyEnd(c, end)
     else if (!held.signal.aborted) {
       const delivery = { outgoing, socket: socketOf(c), isBusy: () => held.isBusy }
-      letGo = onStall(delivery, { stallTimeoutMs, drainTimeoutMs }, () => end('aborted'))
-      held.signal.addEventListener('abort', letGo, { once: true })
+      stopWatch = onStall(delivery, { stallTimeoutMs, drainTimeoutMs }, () => end('aborted'))
+      held.signal.addEventListener('abort', stopWatch, { once: true })
     }
   }
 }

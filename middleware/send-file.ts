@@ -6,7 +6,7 @@ import { mimeTypeOf } from '../src/sandbox/files/mime.js'
 import { check } from '../src/schemas/check.js'
 import type { Sandbox } from '../src/sandbox/sandbox.js'
 import { isFresh, partOf, validatorsOf } from './conditional.js'
-import { heldBy } from './held.js'
+import { sandboxOf } from './sandbox-of.js'
 import { SendCall } from './options.js'
 
 /** What {@link sendFile} takes. */
@@ -72,7 +72,7 @@ export async function sendFile(
 ): Promise<Response> {
   check(SendCall, options, 'sendFile')
   const { contentType = mimeTypeOf(file), disposition: type = 'attachment' } = options
-  const sandbox = heldBy(c, options.sandbox)
+  const sandbox = sandboxOf(c, options.sandbox)
   const entry = await sandbox.stat(file)
   if (entry.type !== 'file') {
     const errno = entry.type === 'directory' ? 'EISDIR' : 'EINVAL'

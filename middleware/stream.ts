@@ -8,7 +8,7 @@ import type { StreamEvent } from './event-format.js'
 import { formatFor } from './event-format.js'
 import { eventStream } from './event-stream.js'
 import { StreamCall } from './options.js'
-import { onGone } from './response-end.js'
+import { onResponseClose } from './response-end.js'
 
 /** What {@link streamSandbox} takes. */
 export interface StreamSandboxOptions {
@@ -64,7 +64,7 @@ export function streamSandbox(
   const format = formatFor(c)
   const abort = () => handle.abort()
   // Not by cancelling alone: a response that somebody replaces is never cancelled.
-  onGone(c, abort)
+  onResponseClose(c, abort)
   c.header('Vary', 'Accept', { append: true })
   const headers = {
     'Content-Type': format.contentType,

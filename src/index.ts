@@ -3,7 +3,7 @@ export type { CallFailure, CallOptions, CallResult } from './sandbox/code/functi
 export type { CodeContext, CodeContextOptions } from './sandbox/code/contexts.js'
 export type { CodeOptions, RunCodeOptions } from './sandbox/code/options.js'
 export { defineLanguage } from './languages/define.js'
-export type { DefinedLanguage, LanguageProgram } from './languages/define.js'
+export type { DefinedLanguage, LanguageCommands } from './languages/define.js'
 export { createDockerEngine } from './engine/docker/docker-engine.js'
 export type { DockerEngineOptions } from './engine/docker/docker-engine.js'
 export type {

@@ -107,11 +107,11 @@ export class Launcher {
     container.stdin.write(plan.bundle.frameFor(image))
     const channel = await Channel.open(container, signal)
     if (channel.codeCache) plan.bundle.keep(image, channel.codeCache)
-    const { program } = plan
+    const { commands } = plan
     const probe = `${language} ${image}`
-    if (!program || this.#probed.has(probe)) return channel
+    if (!commands || this.#probed.has(probe)) return channel
     try {
-      const missing = await missingInterpreter(channel, program, signal)
+      const missing = await missingInterpreter(channel, commands, signal)
       if (missing !== undefined) {
         throw new SandboxError(
           'SANDBOX_INTERPRETER_MISSING',

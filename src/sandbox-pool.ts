@@ -69,7 +69,7 @@ const ENDS_THE_START: ReadonlySet<SandboxErrorCode> = new Set([
 export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements AsyncDisposable {
   readonly #settings: Settings
   readonly #engine: Engine
-  readonly #letGo: () => void
+  readonly #closeEngine: () => void
   /** Lets launches fail that have not begun. */
   readonly #dropQueued: () => void
   readonly #launcher: Launcher
@@ -85,7 +85,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     this.#settings = readSettings(options)
     this.#engine = options.engine ?? createDockerEngine()
     // One that was given may serve another pool.
-    this.#letGo = options.engine ? () => {} : () => this.#engine.close()
+    this.#closeEngine = options.engine ? () => {} : () => this.#engine.close()
     // Ends every name and is the owner's label: two servers on one engine do not meet.
     const owner = randomBytes(4).toString('hex')
     this.#launcher = new Launcher(this.#engine, this.#settings, owner)
@@ -171,8 +171,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     const pool = this.#poolOf(language)
     const lease = await pool.acquire(check(AcquireCall, options, 'acquire'))
     const runtime = this.#launcher.runtime ?? 'unknown'
-    const { program, maxPrograms } = this.#settings.languages.get(language) ?? {}
-    return new Sandbox(lease, { language, runtime, program, maxPrograms })
+    const { commands, maxPrograms } = this.#settings.languages.get(language) ?? {}
+    return new Sandbox(lease, { language, runtime, commands, maxPrograms })
   }
 
   /** Every language as it stands. */
@@ -236,7 +236,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     await Promise.all(closing)
     // A launch whose answer was lost may have left a container that no later sweep of ours finds.
     await this.#sweeper.stop(deadline - performance.now())
-    this.#letGo()
+    this.#closeEngine()
   }
 
   /** Emits an event, and looks after failures: what they leave behind, and that somebody hears. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { Patience } from './patience.js'
+import { RestartTimer } from './restart-timer.js'
 import { BadRequest, Refusal } from './refusal.js'
 
 /** How large the body of a request may be. */
@@ -40,15 +40,15 @@ export class HeldBody {
       let isOver = false
       const settle = (outcome: () => void) => {
         isOver = true
-        patience.stop()
+        stallTimer.stop()
         outcome()
       }
       const onError = (error: unknown) => settle(() => reject(error))
-      const patience = new Patience(STALL_MS, () => onError(stalled()))
+      const stallTimer = new RestartTimer(STALL_MS, () => onError(stalled()))
       const readPiece = () => {
         const piece = pieceOf(incoming)
         if (!piece || isOver) return
-        patience.restart()
+        stallTimer.restart()
         try {
           this.#count(piece.length, socket.bytesRead - wireBefore)
           take(piece)
@@ -61,7 +61,7 @@ export class HeldBody {
       incoming.on('readable', () => setImmediate(readPiece))
       incoming.once('end', () => settle(resolve)).once('error', onError)
       incoming.once('close', () => onError(clientGone()))
-      patience.restart()
+      stallTimer.restart()
       if (incoming.destroyed) onError(clientGone())
     })
   }

@@ -4,7 +4,7 @@ import { errorBody } from 'hono-sandbox/middleware'
 import * as v from 'valibot'
 import type { WebSocket } from 'ws'
 import { Input } from './input.js'
-import { Patience } from './patience.js'
+import { RestartTimer } from './restart-timer.js'
 import { BadRequest } from './refusal.js'
 import { parseRun, parseSmallJson } from './run-request.js'
 import { placeFiles, startRun } from './run.js'
@@ -32,15 +32,15 @@ interface Run {
 export class Conversation {
   readonly #socket: WebSocket
   readonly #gone = new AbortController()
-  readonly #first = new Patience(FIRST_MESSAGE_MS, () => this.refuse('nothing to run'))
-  readonly #last: Patience
+  readonly #first = new RestartTimer(FIRST_MESSAGE_MS, () => this.refuse('nothing to run'))
+  readonly #last: RestartTimer
   readonly #input: Input
   #run: Promise<Run> | undefined
 
   constructor(socket: WebSocket) {
     this.#socket = socket
     this.#input = new Input(socket, () => this.refuse('input that the program does not read'))
-    this.#last = new Patience(LAST_WORDS_MS, () => socket.terminate())
+    this.#last = new RestartTimer(LAST_WORDS_MS, () => socket.terminate())
     this.#first.restart()
   }
 

@@ -1,6 +1,6 @@
 import type { ExecHandle } from 'hono-sandbox'
 import type { WebSocket } from 'ws'
-import { Patience } from './patience.js'
+import { RestartTimer } from './restart-timer.js'
 
 /** What may wait for the program. Beyond it the client is not read. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
@@ -16,7 +16,7 @@ type Piece = Uint8Array | 'end'
 /** What a client has sent for a program's stdin, in order, until the program reads it. */
 export class Input {
   readonly #socket: WebSocket
-  readonly #patience: Patience
+  readonly #pauseTimer: RestartTimer
   #waiting: Piece[] = []
   #waitingBytes = 0
   #writer: Writer | undefined
@@ -25,13 +25,13 @@ export class Input {
   /** `onStuck` is called if the client could not be read for too long, because the program does not read. */
   constructor(socket: WebSocket, onStuck: () => void) {
     this.#socket = socket
-    this.#patience = new Patience(PAUSE_MS, onStuck)
+    this.#pauseTimer = new RestartTimer(PAUSE_MS, onStuck)
   }
 
   /** The program runs: it gets what has come so far, and what will come. */
   attach(writer: Writer): void {
     this.#writer = writer
-    if (this.#isFull) this.#patience.restart()
+    if (this.#isFull) this.#pauseTimer.restart()
     void this.#write()
   }
 
@@ -41,7 +41,7 @@ export class Input {
     this.#waitingBytes += costOf(piece)
     if (this.#isFull && !this.#socket.isPaused) {
       this.#socket.pause()
-      if (this.#writer) this.#patience.restart()
+      if (this.#writer) this.#pauseTimer.restart()
     }
     void this.#write()
   }
@@ -69,7 +69,7 @@ export class Input {
   }
 
   #goOn(): void {
-    this.#patience.stop()
+    this.#pauseTimer.stop()
     // A connection that closes must be read too: the client's close comes after its unread input.
     if (this.#socket.isPaused) this.#socket.resume()
   }

@@ -38,7 +38,7 @@ export class Exchange {
     [Stream.stderr, WINDOW_BYTES],
     [Stream.records, WINDOW_BYTES],
   ])
-  readonly #unpaid = new Map<number, number>()
+  readonly #uncredited = new Map<number, number>()
   #budget = WINDOW_BYTES
   #over = false
   #isStopped = false
@@ -106,7 +106,7 @@ export class Exchange {
     this.#grace = setDeadline(KILL_GRACE_MS, () => void this.#wire.kill().catch(() => {}))
   }
 
-  /** Stops it for good when a signal aborts. Gives what lets go of the signal. */
+  /** Stops the request for good when a signal aborts. Gives the function that ends the listening. */
   stopOn(signal: AbortSignal | undefined): () => void {
     const stop = () => this.stop('SIGKILL')
     signal?.addEventListener('abort', stop, { once: true })
@@ -116,15 +116,15 @@ export class Exchange {
 
   /** So many bytes of a stream were dealt with: the agent may send as many more. */
   consumed(stream: number, bytes: number): void {
-    const unpaid = (this.#unpaid.get(stream) ?? 0) + bytes
-    // Paid in large coins: a short run costs no credit frame at all.
-    const isDue = unpaid >= WINDOW_BYTES / 2
-    this.#unpaid.set(stream, isDue ? 0 : unpaid)
+    const uncredited = (this.#uncredited.get(stream) ?? 0) + bytes
+    // Credit is given in large amounts: a short run costs no credit frame at all.
+    const isDue = uncredited >= WINDOW_BYTES / 2
+    this.#uncredited.set(stream, isDue ? 0 : uncredited)
     if (!isDue || this.#over) return
-    this.#allowed.set(stream, (this.#allowed.get(stream) ?? 0) + unpaid)
+    this.#allowed.set(stream, (this.#allowed.get(stream) ?? 0) + uncredited)
     const amount = Buffer.alloc(5)
     amount[0] = stream
-    amount.writeUInt32BE(unpaid, 1)
+    amount.writeUInt32BE(uncredited, 1)
     this.#wire.send(Kind.credit, amount)
   }
 

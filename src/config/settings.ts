@@ -7,7 +7,7 @@ import type { LaunchSpec } from '../engine/engine.js'
 import { readEnvironment } from './environment.js'
 import type { SandboxEnvironment } from './environment.js'
 import { SandboxError } from '../errors.js'
-import type { DefinedLanguage, LanguageProgram } from '../languages/define.js'
+import type { DefinedLanguage, LanguageCommands } from '../languages/define.js'
 import type { Language } from '../languages/built-in.js'
 import { AGENTS, isBuiltIn, LANGUAGES } from '../languages/built-in.js'
 import { check } from '../schemas/check.js'
@@ -35,7 +35,7 @@ export interface LanguagePlan {
   /** How many programs may run at once in a lease. */
   maxPrograms: number
   /** How its code runs, where the agent does not run it itself. */
-  program: LanguageProgram | undefined
+  commands: LanguageCommands | undefined
 }
 
 /** What a pool works with: every default filled in, every value checked. */
@@ -114,17 +114,17 @@ function readLanguages(
       contextBytes: Math.floor(memoryBytes / 4),
       pids,
     }
-    const { images, program } = what
+    const { images, commands } = what
     const { bundle, reaper, tasksPerProgram } = what.agent
     const command = [...what.agent.command, JSON.stringify(config)]
     const maxPrograms = limits.maxPrograms ?? Math.max(1, Math.floor(pids / tasksPerProgram))
-    plans.set(language, { size, max, images, command, bundle, reaper, maxPrograms, program })
+    plans.set(language, { size, max, images, command, bundle, reaper, maxPrograms, commands })
   }
   return plans
 }
 
 /** What a language is by itself, before the options of the pool. */
-interface Origin extends Pick<LanguagePlan, 'images' | 'program'> {
+interface Origin extends Pick<LanguagePlan, 'images' | 'commands'> {
   agent: AgentManifest
   config?: AgentConfig | undefined
 }
@@ -138,13 +138,13 @@ function originOfBuiltIn(
   if (!isBuiltIn(language)) throw invalid(language, 'is not built in, defineLanguage() makes it')
   const { agent, config, images }: LanguageManifest = LANGUAGES[language]
   const named = image ?? env[LANGUAGES[language].imageVariable]
-  return { agent, config, images: named === undefined ? images : [named], program: undefined }
+  return { agent, config, images: named === undefined ? images : [named], commands: undefined }
 }
 
 function originOfDefined(language: string, definition: DefinedLanguage): Origin {
   const { name, image, agent, file, compile, run, env } = definition
   if (name !== language) throw invalid(language, `its definition has the name ${name}`)
-  return { agent: AGENTS[agent].agent, images: [image], program: { file, compile, run, env } }
+  return { agent: AGENTS[agent].agent, images: [image], commands: { file, compile, run, env } }
 }
 
 function invalid(language: string, why: string): SandboxError {

@@ -4,20 +4,20 @@ import { DefinedLanguageSettings } from './definition-schema.js'
 import { shellWords } from '../util/shell-words.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 
-/** How code of a language runs that no agent runs itself: as a file, by a program. */
-export interface LanguageProgram {
+/** How code of a defined language runs: it is written to a file, and commands compile and run it. */
+export interface LanguageCommands {
   /** The name that the code is written to, in the working directory: `main.c`. */
   file: string
-  /** What is run first, a program and its arguments: `['cc', '-o', 'main', 'main.c']`. */
+  /** The command that is run first, with its arguments: `['cc', '-o', 'main', 'main.c']`. */
   compile?: readonly string[] | undefined
-  /** What runs the code, a program and its arguments; those of the call come after. */
+  /** The command that runs the code, with its arguments; the arguments of the call come after. */
   run: readonly string[]
   /** Variables of compiler and code. Those of a call win over them. */
   env?: Readonly<Record<string, string>> | undefined
 }
 
 /** A language of one's own, for `defineLanguage()`. */
-export interface DefinedLanguage extends LanguageProgram {
+export interface DefinedLanguage extends LanguageCommands {
   /** Its name: small letters, digits, `_`, `.` and `-`, and none of the built-in ones. */
   name: string
   /** The image, with the language's own interpreter or compiler, and with that of the agent. */
@@ -48,9 +48,9 @@ export interface DefinedLanguage extends LanguageProgram {
 
 /**
  * Defines a language that is not built in, for `languages` of a pool. Its code is written to a file
- * and run by a program, compiled before where it has to be.
+ * and run by a command, if need be after another command has compiled it.
  *
- * The pool's first container looks whether the image has the program; where it has not,
+ * The pool's first container looks whether the image has the interpreter or compiler; if not,
  * `pool.start()` throws `SANDBOX_INTERPRETER_MISSING`.
  *
  * @throws SandboxError `SANDBOX_INVALID_OPTION`
@@ -85,7 +85,7 @@ export function defineLanguage(definition: DefinedLanguage): DefinedLanguage {
 
 /** The command that runs code of a language, once its file is written. */
 export function commandOf(
-  { compile, run }: Pick<LanguageProgram, 'compile' | 'run'>,
+  { compile, run }: Pick<LanguageCommands, 'compile' | 'run'>,
   args: readonly string[] = [],
 ): readonly string[] {
   if (!compile) return [...run, ...args]
@@ -95,13 +95,13 @@ export function commandOf(
 }
 
 /**
- * The program that the image must have: the compiler, or else the interpreter. `undefined` where it
+ * The name of what the image must have: the compiler, or else the interpreter. `undefined` if it
  * is not the image's.
  */
 export function interpreterOf({
   compile,
   run,
-}: Pick<LanguageProgram, 'compile' | 'run'>): string | undefined {
+}: Pick<LanguageCommands, 'compile' | 'run'>): string | undefined {
   const [name = ''] = compile ?? run
   const isOfWorkspace = name.includes('/') && !name.startsWith('/')
   return isOfWorkspace ? undefined : name

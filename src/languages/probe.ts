@@ -1,5 +1,5 @@
 import type { Channel } from '../agent/channel.js'
-import type { LanguageProgram } from './define.js'
+import type { LanguageCommands } from './define.js'
 import { interpreterOf } from './define.js'
 
 /** An exit code that no shell gives of itself. */
@@ -13,18 +13,18 @@ const SCRIPT = `command -v -- "$1" >/dev/null 2>&1 || exit ${ABSENT}`
  */
 export async function missingInterpreter(
   channel: Channel,
-  program: LanguageProgram,
+  commands: LanguageCommands,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const name = interpreterOf(program)
+  const name = interpreterOf(commands)
   if (name === undefined) return undefined
   const argv = ['/bin/sh', '-c', SCRIPT, 'sh', name]
-  const request = { op: 'exec', argv, cwd: undefined, env: program.env } as const
+  const request = { op: 'exec', argv, cwd: undefined, env: commands.env } as const
   const exchange = channel.open(request, () => {})
   exchange.end()
-  const letGo = exchange.stopOn(signal)
+  const stopListening = exchange.stopOn(signal)
   const outcome = await exchange.outcome // which never rejects
-  letGo()
+  stopListening()
   signal.throwIfAborted()
   return 'done' in outcome && outcome.done.exitCode === ABSENT ? name : undefined
 }

@@ -1,6 +1,6 @@
 import type { Channel } from '../agent/channel.js'
 import type { Content } from './streams/content.js'
-import { letGo } from './streams/content.js'
+import { cancelContent } from './streams/content.js'
 import { deadlineIn } from '../util/deadline.js'
 import { SandboxFileError } from '../errors.js'
 import type { Collected } from './files/collect.js'
@@ -60,7 +60,7 @@ export class SandboxFiles {
         }
       })
     } finally {
-      for (const { content } of checked) letGo(content) // what was not reached
+      for (const { content } of checked) cancelContent(content) // what was not reached
     }
   }
 

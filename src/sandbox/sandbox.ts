@@ -10,16 +10,16 @@ import type { CodeOptions, RunCodeOptions } from './code/options.js'
 import { codeResult } from './code/result.js'
 import { deadlineIn } from '../util/deadline.js'
 import type { ExecRequest, RunRequest } from '../agent/protocol.js'
-import type { LanguageProgram } from '../languages/define.js'
+import type { LanguageCommands } from '../languages/define.js'
 import { SandboxError, SandboxFileError } from '../errors.js'
 import * as formats from './program/format.js'
 import { ExecHandle } from './program/handle.js'
 import type { BytesOutput, ExecOptions, ProgramOptions, TextOutput } from './program/options.js'
 import type { ProgramLimits } from './program/limits.js'
 import { Program } from './program/program.js'
-import { ProgramTurns } from './program/program-slots.js'
+import { ProgramSlots } from './program/program-slots.js'
 import type { CodeResult, ExecResult } from './program/result.js'
-import { handleOf } from './program/start.js'
+import { createHandle } from './program/create-handle.js'
 import type { Lease, LeaseEnd, Released } from '../pool/lease.js'
 import { leaseEnded } from '../pool/lease.js'
 import * as calls from '../schemas/sandbox-calls.js'
@@ -36,8 +36,8 @@ export interface SandboxAbout {
   language: string
   /** The runtime it runs under. */
   runtime: string
-  /** How code becomes a program; absent where the agent itself runs it. */
-  program?: LanguageProgram | undefined
+  /** The commands that run code; absent if the agent itself runs it. */
+  commands?: LanguageCommands | undefined
   /** How many programs may run at once; absent for any number. */
   maxPrograms?: number | undefined
 }
@@ -75,7 +75,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   readonly signal: AbortSignal
   readonly #lease: Lease<Channel>
   readonly #fileRuns: FileRuns | undefined
-  readonly #turns: ProgramTurns
+  readonly #slots: ProgramSlots
   readonly #processes = new Processes()
   readonly #contexts = new CodeContexts()
 
@@ -83,9 +83,9 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   constructor(lease: Lease<Channel>, about: SandboxAbout) {
     super(() => this.#use())
     this.#lease = lease
-    const { program, maxPrograms = Infinity } = about
-    this.#turns = new ProgramTurns(maxPrograms)
-    this.#fileRuns = program && new FileRuns(program, (...file) => this.writeFile(...file))
+    const { commands, maxPrograms = Infinity } = about
+    this.#slots = new ProgramSlots(maxPrograms)
+    this.#fileRuns = commands && new FileRuns(commands, (...file) => this.writeFile(...file))
     this.name = lease.container.name
     this.signal = lease.signal
     this.language = about.language
@@ -110,7 +110,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   runCode(code: string, options: RunCodeOptions): CodeHandle | CodeHandle<Buffer>
   runCode(code: string, options: RunCodeOptions = {}): CodeHandle | CodeHandle<Buffer> {
     const conclude = { text: codeResult<string>, bytes: codeResult<Buffer> }
-    return handleOf(options, conclude, () => this.#startCode(code, options))
+    return createHandle(options, conclude, () => this.#startCode(code, options))
   }
 
   /**
@@ -136,7 +136,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     code: string,
     options: CallOptions & { schema?: StandardSchemaV1 | undefined } = {},
   ): Promise<CallResult> {
-    this.#refuseWhereDefined('call')
+    this.#requireBuiltIn('call')
     const { schema, entry = 'main', args = [], kwargs = {}, ...rest } = options
     check(calls.CallCall, options, 'call')
     const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, maxOutputBytes } = rest
@@ -158,7 +158,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`; SandboxFileError for a `cwd` that is no folder.
    */
   async createCodeContext(options: CodeContextOptions = {}): Promise<CodeContext> {
-    this.#refuseWhereDefined('createCodeContext')
+    this.#requireBuiltIn('createCodeContext')
     const checked = check(calls.ContextCall, options, 'createCodeContext')
     const { cwd, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = checked
     const deadline = deadlineIn(timeoutMs, signal)
@@ -206,11 +206,11 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     command: string | readonly string[],
     options: ExecOptions = {},
   ): ExecHandle | ExecHandle<Buffer> {
-    return handleOf(options, { text: same<string>, bytes: same<Buffer> }, () => {
+    return createHandle(options, { text: same<string>, bytes: same<Buffer> }, () => {
       const argv = calls.argvOf(command, 'exec')
-      const program = check(calls.ExecCall, options, 'exec')
-      const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS } = program
-      return this.#run({ op: 'exec', argv, cwd, env }, { ...program, timeoutMs })
+      const checked = check(calls.ExecCall, options, 'exec')
+      const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS } = checked
+      return this.#run({ op: 'exec', argv, cwd, env }, { ...checked, timeoutMs })
     })
   }
 
@@ -282,22 +282,22 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
       const found = this.#contexts.get(context)
       const lease = this.#use()
       const request = { op: 'run', code: text, context: found.about.id } as const
-      return found.run((turn) => new Program(lease, request, { ...limits, ...turn }))
+      return found.run((place) => new Program(lease, request, { ...limits, ...place }))
     }
     if (this.#fileRuns) return this.#fileRuns.start(this.#use(), text, args ?? [], limits)
     return this.#run({ op: 'run', code: text, cwd, env, args }, limits)
   }
 
-  /** Runs a program when it is its turn. */
+  /** Runs a program in a slot, as soon as one is free. */
   #run(request: RunRequest | ExecRequest, limits: ProgramLimits & { timeoutMs: number }): Program {
     const lease = this.#use()
-    return this.#turns.run(
+    return this.#slots.run(
       limits.timeoutMs,
       (after) => new Program(lease, request, { ...limits, after }),
     )
   }
 
-  #refuseWhereDefined(where: string): void {
+  #requireBuiltIn(where: string): void {
     if (!this.#fileRuns) return
     const message = `${where}: ${this.language} has no such thing, only Python and JavaScript have`
     throw new SandboxError('SANDBOX_INVALID_OPTION', message)

@@ -1,12 +1,15 @@
-/** Lets things have their turn: each begins when all before it are over. */
-export class Turns {
+/** Runs things one after the other: each one begins when all before it have ended. */
+export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve()
 
-  /** `start` is called at once, and waits for the turn itself. Its `ended` never rejects. */
-  take<T extends { ended: Promise<unknown> }>(start: (turn: Promise<unknown>) => T): T {
-    const turn = this.#last
-    const taken = start(turn)
-    this.#last = turn.then(() => taken.ended)
-    return taken
+  /**
+   * Calls `start` at once, with a promise that settles when all before have ended: the thing itself
+   * waits for it. The `ended` of the thing never rejects.
+   */
+  run<T extends { ended: Promise<unknown> }>(start: (previous: Promise<unknown>) => T): T {
+    const previous = this.#last
+    const started = start(previous)
+    this.#last = previous.then(() => started.ended)
+    return started
   }
 }

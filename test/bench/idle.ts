@@ -5,11 +5,11 @@ const LOOK_MS = 2
 /** In a row: a lease lets 10 ms pass before it makes its next process ready. */
 const LOOKS = 8
 /** A machine that has other things to do is measured as it is. */
-const PATIENCE_MS = 3000
+const DEADLINE_MS = 3000
 
 /** Waits until nothing runs but us: what one contender left undone is over by then. */
 export async function machineIsIdle(): Promise<void> {
-  const giveUp = performance.now() + PATIENCE_MS
+  const giveUp = performance.now() + DEADLINE_MS
   for (let idle = 0; idle < LOOKS && performance.now() < giveUp;) {
     await sleep(LOOK_MS)
     idle = running() > 1 ? 0 : idle + 1

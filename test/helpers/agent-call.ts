@@ -49,7 +49,7 @@ export class Call {
   readonly id: number
   readonly #agent: Connection
   readonly #op: unknown
-  readonly #pay: boolean
+  readonly #givesCredit: boolean
   readonly #done: Promise<Done>
   #settle: (done: Done) => void = () => {}
   #reject: (error: Error) => void = () => {}
@@ -59,13 +59,13 @@ export class Call {
   /** How many bytes may still be sent. */
   budget = WINDOW_BYTES
   /** How many more than the first window it has ever let us send. */
-  paid = 0
+  credit = 0
 
-  constructor(agent: Connection, id: number, op: unknown, pay: boolean) {
+  constructor(agent: Connection, id: number, op: unknown, givesCredit: boolean) {
     this.#agent = agent
     this.id = id
     this.#op = op
-    this.#pay = pay
+    this.#givesCredit = givesCredit
     this.#done = new Promise((resolve, reject) => {
       this.#settle = resolve
       this.#reject = reject
@@ -129,7 +129,7 @@ export class Call {
   }
 
   /** Sends as the credit goes; resolves early when the request is over or the agent is gone. */
-  async feed(bytes: string | Uint8Array): Promise<void> {
+  async writeStdin(bytes: string | Uint8Array): Promise<void> {
     let rest: Uint8Array = Buffer.from(bytes)
     try {
       while (rest.length > 0) {
@@ -188,12 +188,12 @@ export class Call {
     this.#received[stream] = this.received(stream) + bytes.length
     this.#chunks[stream]?.push(Buffer.from(bytes))
     rule(this.received(stream) <= (this.#granted[stream] ?? 0), 'nobody sends past its credit')
-    if (this.#pay) this.grant(bytes.length, stream)
+    if (this.#givesCredit) this.grant(bytes.length, stream)
   }
 
   takeCredit(payload: Buffer): void {
     rule(payload.length === 5 && payload[0] === Stream.stdin, 'credit is for stdin, five bytes')
-    this.paid += payload.readUInt32BE(1)
+    this.credit += payload.readUInt32BE(1)
     this.budget += payload.readUInt32BE(1)
     rule(this.budget <= WINDOW_BYTES, 'no more credit than was used')
   }

@@ -53,7 +53,7 @@ export class Folder {
   }
 
   /** A program in the folder, left running. */
-  start(script: string, options?: { pay: boolean }): Call {
+  start(script: string, options?: { givesCredit: boolean }): Call {
     return this.agent.open(sh(script, { cwd: `${this.agent.workspace}/${this.path}` }), options)
   }
 
@@ -66,14 +66,14 @@ export class Folder {
     return stdout.toString()
   }
 
-  open(request: FileRequest, options?: { pay: boolean }): Call {
+  open(request: FileRequest, options?: { givesCredit: boolean }): Call {
     const to = 'to' in request ? { to: this.at(request.to) } : {}
     return this.agent.open({ ...request, path: this.at(request.path), ...to }, options)
   }
 
   async ask(request: FileRequest, stdin: string | Uint8Array = ''): Promise<Answer> {
     const call = this.open(request)
-    if (request.op === 'write') void call.feed(stdin).then(() => call.end())
+    if (request.op === 'write') void call.writeStdin(stdin).then(() => call.end())
     return call.answer()
   }
 

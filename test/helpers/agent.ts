@@ -100,10 +100,10 @@ export class Agent {
     }
   }
 
-  /** A request, however strange; as a string it is sent as it is. Without `pay` no credit is given. */
-  open(request: unknown, { pay = true } = {}): Call {
+  /** A request, however strange; as a string it is sent as it is. Without `givesCredit` no credit is given. */
+  open(request: unknown, { givesCredit = true } = {}): Call {
     const op = v.safeParse(v.object({ op: v.unknown() }), request)
-    const call = new Call(this, ++this.#lastId, op.success ? op.output.op : undefined, pay)
+    const call = new Call(this, ++this.#lastId, op.success ? op.output.op : undefined, givesCredit)
     this.#calls.set(call.id, call)
     const text = typeof request === 'string' ? request : JSON.stringify(request)
     this.send(Kind.request, call.id, Buffer.from(text))
@@ -114,7 +114,7 @@ export class Agent {
   /** One request to its end, with all the credit it wants. */
   async ask(request: unknown, stdin: string | Uint8Array = ''): Promise<Answer> {
     const call = this.open(request)
-    void call.feed(stdin).then(() => call.end())
+    void call.writeStdin(stdin).then(() => call.end())
     return call.answer()
   }
 

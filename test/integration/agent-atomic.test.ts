@@ -11,8 +11,8 @@ const SETUP = 'mkdir folder closed; mkfifo fifo; printf old > file; chmod 500 cl
 /** Begins one, and has it take some bytes. */
 async function begin(folder: Folder, request: FileRequest, text: string) {
   const call = folder.open(request)
-  await call.feed(text)
-  await call.wait('the bytes are taken', () => call.paid === text.length)
+  await call.writeStdin(text)
+  await call.wait('the bytes are taken', () => call.credit === text.length)
   return call
 }
 

@@ -87,7 +87,7 @@ describe.each(places)('contexts of a $language agent, $where', (place) => {
       opened.signal('SIGKILL')
       await opened.answer()
     })
-    const start = (code: string, options?: { pay: boolean }) =>
+    const start = (code: string, options?: { givesCredit: boolean }) =>
       agent.open(cell(name, code), options)
     const ask = (code: string) => agent.ask(cell(name, code))
     return { agent, name, opened, start, ask }
@@ -219,7 +219,7 @@ describe.each(places)('contexts of a $language agent, $where', (place) => {
   it('have a stdin at its end', async () => {
     const { start } = await newContext()
     const call = start(cells.stdin)
-    void call.feed('not for it')
+    void call.writeStdin('not for it')
     call.end()
     const { records, done } = await call.answer()
     expect([results(records), done.exitCode]).toEqual([["''"], 0])

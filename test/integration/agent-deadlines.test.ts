@@ -69,7 +69,7 @@ describe.each(places)('a $language agent whose host does nothing, $where', (plac
     const context = agent.open({ op: 'open', context: 'c' })
     await context.wait('it is open', () => context.started !== undefined)
     const request = { ...run(MUCH[place.language]), context: 'c', timeoutMs: 100 }
-    const call = agent.open(request, { pay: false })
+    const call = agent.open(request, { givesCredit: false })
     await until('its process is gone', async () => {
       return (await folder.alive(context.started?.pid)).length === 0
     })

@@ -89,7 +89,7 @@ describe.each(places)('files of a $language agent, $where', (place) => {
     it('as far as the credit goes, to the byte, until a signal stops it: ECANCELED', async () => {
       const folder = await folderOfTest()
       await folder.sh('truncate -s 1M f')
-      const call = folder.open(read('f'), { pay: false })
+      const call = folder.open(read('f'), { givesCredit: false })
       await call.sends(WINDOW_BYTES)
       await folder.sh('true')
       expect([call.received(), call.started?.size]).toEqual([WINDOW_BYTES, 1024 * 1024])
@@ -119,7 +119,7 @@ describe.each(places)('files of a $language agent, $where', (place) => {
       const call = folder.open(write('f'))
       await call.wait('it has begun', () => call.started !== undefined)
       expect(await folder.stat('f')).toMatchObject({ size: 0 })
-      await call.feed('later')
+      await call.writeStdin('later')
       call.end()
       expect((await call.answer()).done).toEqual({})
       expect(await folder.read('f')).toBe('later')
@@ -170,7 +170,7 @@ describe.each(places)('files of a $language agent, $where', (place) => {
     it('until a signal stops it: ECANCELED', async () => {
       const folder = await folderOfTest()
       const call = folder.open(write('f'))
-      await call.feed('a part')
+      await call.writeStdin('a part')
       call.signal('SIGKILL')
       expect((await call.answer()).done.error?.code).toBe('ECANCELED')
       await folder.write('f', 'again')
@@ -180,7 +180,8 @@ describe.each(places)('files of a $language agent, $where', (place) => {
     it('within the credit: what comes is paid for as it is written', async () => {
       const folder = await folderOfTest()
       const call = folder.open(write('f'))
-      for (let part = 0; part < 8; part++) await call.feed(Buffer.alloc(WINDOW_BYTES, `${part}`))
+      for (let part = 0; part < 8; part++)
+        await call.writeStdin(Buffer.alloc(WINDOW_BYTES, `${part}`))
       await call.wait('all is paid for', () => call.budget === WINDOW_BYTES)
       call.end()
       await call.answer()

@@ -89,7 +89,7 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
     it('as far as the credit goes, to the byte, until a signal stops it: ECANCELED', async () => {
       const folder = await folderOfTest()
       await folder.sh(`mkdir d; cd d; seq -f ${'n'.repeat(200)}%g 2000 | xargs touch`)
-      const call = folder.open(list('d', true), { pay: false })
+      const call = folder.open(list('d', true), { givesCredit: false })
       await call.sends(WINDOW_BYTES)
       call.grant(10)
       await call.sends(WINDOW_BYTES + 10)

@@ -19,7 +19,7 @@ describe.each(here)('runs that come before there are processes for them, $where'
     const calls = agent.together(() =>
       texts.map((text, at) => {
         const call = agent.open(run(code, { args: [`${at}`] }))
-        void call.feed(text)
+        void call.writeStdin(text)
         call.end()
         return call
       }),

@@ -27,15 +27,15 @@ async function amid(folder: Folder, request: FileRequest) {
   const { agent } = folder
   await folder.write('small', 'small')
   const cat = folder.start('exec cat')
-  void cat.feed('one ')
+  void cat.writeStdin('one ')
   await cat.says('one ')
   const from = agent.frames.length
   const name = 'behind it'
   const { long, reading } = agent.together(() => {
-    const long = folder.open(request, { pay: false })
+    const long = folder.open(request, { givesCredit: false })
     long.grant(CREDIT)
     agent.send(Kind.ping, 0, Buffer.from(name))
-    void cat.feed('two')
+    void cat.writeStdin('two')
     return { long, reading: folder.open({ op: 'read', path: 'small' }) }
   })
   await cat.says('one two')
@@ -101,7 +101,7 @@ describe.each(places)('what takes a $language agent long, $where', (place) => {
   ])('is stopped by a signal: %s', async (_, request) => {
     const folder = await crowd()
     const call = folder.agent.together(() => {
-      const call = folder.open(request, { pay: false })
+      const call = folder.open(request, { givesCredit: false })
       call.grant(CREDIT)
       call.signal('SIGTERM')
       return call
@@ -214,7 +214,7 @@ describe.each(inProcess)('descriptors of a $language agent', (place) => {
       { op: 'list', path: '/usr', recursive: true },
     ]
     for (const request of stopped) {
-      const call = folder.open(request, { pay: false })
+      const call = folder.open(request, { givesCredit: false })
       call.signal('SIGTERM')
       expect((await call.answer()).done.error?.code).toBe('ECANCELED')
     }
@@ -223,7 +223,7 @@ describe.each(inProcess)('descriptors of a $language agent', (place) => {
     await agent.ask(sh('true', { cwd: '/no/folder' }))
     const orphan = Number((await agent.ask(sh('sleep 300 & echo $!'))).stdout)
     await agent.ask(exec('kill', `${orphan}`))
-    const flood = agent.open(exec('yes'), { pay: false })
+    const flood = agent.open(exec('yes'), { givesCredit: false })
     await flood.sends(WINDOW_BYTES)
     flood.signal('SIGKILL')
     flood.grant(4 * MIB)

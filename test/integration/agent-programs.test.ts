@@ -78,7 +78,7 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
       const call = agent.open(run(programs.loud))
       let said = ''
       for (const line of ['one\n', 'two\n', 'three\n']) {
-        void call.feed(line)
+        void call.writeStdin(line)
         await call.says((said += line.toUpperCase()))
       }
       expect(call.isOver).toBe(false)
@@ -210,7 +210,7 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
       async (name) => {
         const { agent } = await folderOfTest()
         const call = agent.open(exec('cat'))
-        void call.feed('runs')
+        void call.writeStdin('runs')
         await call.says('runs')
         call.signal(name)
         const { done } = await call.answer()
@@ -221,13 +221,13 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
     it('SIGSTOP and SIGCONT hold a program and let it go on', async () => {
       const folder = await folderOfTest()
       const call = folder.agent.open(exec('cat'))
-      void call.feed('one ')
+      void call.writeStdin('one ')
       await call.says('one ')
       call.signal('SIGSTOP')
       const state = () => folder.sh(`cut -d' ' -f3 /proc/${call.started?.pid}/stat`)
       // gVisor has no such letter.
       if (place.where !== 'runsc') await until('it is held', async () => (await state()) === 'T\n')
-      void call.feed('two ')
+      void call.writeStdin('two ')
       await folder.sh('true')
       expect(call.text()).toBe('one ')
       call.signal('SIGCONT')
@@ -239,11 +239,11 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
     it('of no name there is are ignored', async () => {
       const { agent } = await folderOfTest()
       const call = agent.open(exec('cat'))
-      void call.feed('one ')
+      void call.writeStdin('one ')
       await call.says('one ')
       const names = ['SIGNOPE', 'SIG_BLOCK', 'SIG_DFL', '', '9', '\t', '\0', 'ž', 'constructor']
       for (const name of [...names, '__proto__', 'S'.repeat(60_000)]) call.signal(name)
-      void call.feed('two')
+      void call.writeStdin('two')
       call.end()
       const { stdout, done } = await call.answer()
       expect([stdout.toString(), done.exitCode]).toEqual(['one two', 0])
@@ -267,7 +267,7 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
     it('come to code as well', async () => {
       const { agent } = await folderOfTest()
       const call = agent.open(run(programs.loud))
-      void call.feed('runs\n')
+      void call.writeStdin('runs\n')
       await call.says('RUNS\n', Stream.stdout)
       call.signal('SIGKILL')
       expect((await call.answer()).done).toMatchObject({ signal: 'SIGKILL' })

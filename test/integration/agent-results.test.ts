@@ -86,7 +86,7 @@ describe.each(places)('what a $language agent shows, $where', (place) => {
   it('waits for a reader that is slow with the output before it', async () => {
     const folder = await folderOfTest()
     const { agent } = folder
-    const call = agent.open(run(programs.noisy), { pay: false })
+    const call = agent.open(run(programs.noisy), { givesCredit: false })
     await call.sends(262_144)
     await folder.sh('sleep 0.1') // long enough for it to show its value too early
     expect(call.received(Stream.records)).toBe(0)

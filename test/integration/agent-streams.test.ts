@@ -114,7 +114,7 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
       const call = agent.open(sh('while read line; do echo "<$line>"; done; echo over'))
       let said = ''
       for (const line of ['one', 'two', 'three']) {
-        void call.feed(`${line}\n`)
+        void call.writeStdin(`${line}\n`)
         await call.says((said += `<${line}>\n`))
       }
       call.end()
@@ -128,7 +128,7 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
       ['code', run(programs.flood)],
     ])('%s stands still at the window to the byte, and can be killed', async (_, request) => {
       const folder = await folderOfTest()
-      const call = folder.agent.open(request, { pay: false })
+      const call = folder.agent.open(request, { givesCredit: false })
       await call.sends(WINDOW_BYTES)
       await othersGoOn(folder)
       expect(call.received()).toBe(WINDOW_BYTES)
@@ -145,7 +145,7 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
 
     it.skipIf(isSlow(place))('and of stderr: the one is not the other’s', async () => {
       const folder = await folderOfTest()
-      const call = folder.agent.open(sh('yes >&2 & exec yes'), { pay: false })
+      const call = folder.agent.open(sh('yes >&2 & exec yes'), { givesCredit: false })
       await call.sends(WINDOW_BYTES, Stream.stdout)
       await call.sends(WINDOW_BYTES, Stream.stderr)
       call.grant(100_000, Stream.stderr)
@@ -161,7 +161,7 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
     it('of a program that is over: the rest follows, and then done', async () => {
       const folder = await folderOfTest()
       const size = WINDOW_BYTES + 60_000
-      const call = folder.start(`head -c ${size} /dev/zero; : > over`, { pay: false })
+      const call = folder.start(`head -c ${size} /dev/zero; : > over`, { givesCredit: false })
       await call.sends(WINDOW_BYTES)
       await until('it is over', async () => (await folder.list()).length === 1)
       await othersGoOn(folder)
@@ -182,10 +182,10 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
       const call = folder.start('mkfifo go; echo ready; cat go; exec wc -c')
       await call.says('ready\n')
       const bytes = Buffer.alloc(2 * MIB)
-      const feeding = call.feed(bytes)
+      const feeding = call.writeStdin(bytes)
       await call.wait('the window is used up', () => call.budget === 0)
       await othersGoOn(folder)
-      expect(call.paid).toBeLessThanOrEqual(PIPES)
+      expect(call.credit).toBeLessThanOrEqual(PIPES)
       await folder.sh('echo now > go')
       await feeding
       call.end()
@@ -197,7 +197,7 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
       const { agent } = await folderOfTest()
       const call = agent.open(sh('echo ready; exec sleep 300'))
       await call.says('ready\n')
-      const feeding = call.feed(Buffer.alloc(2 * MIB))
+      const feeding = call.writeStdin(Buffer.alloc(2 * MIB))
       await call.wait('the window is used up', () => call.budget === 0)
       call.signal('SIGKILL')
       expect((await call.answer()).done.signal).toBe('SIGKILL')
@@ -210,7 +210,7 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
       const script = 'mkfifo go; exec 3<&0; sleep 300 <&3 & echo $!; read line < go; exit 4'
       const call = folder.start(script)
       await call.wait('the orphan’s pid is there', () => call.text().endsWith('\n'))
-      const feeding = call.feed(Buffer.alloc(2 * MIB))
+      const feeding = call.writeStdin(Buffer.alloc(2 * MIB))
       await call.wait('the window is used up', () => call.budget === 0)
       await folder.sh('echo > go')
       const { stdout, done } = await call.answer()
@@ -223,7 +223,7 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
       const folder = await folderOfTest()
       const call = folder.start('exec <&-; mkfifo go; echo ready; read line < go; echo $line')
       await call.says('ready\n')
-      await call.feed(Buffer.alloc(MIB))
+      await call.writeStdin(Buffer.alloc(MIB))
       call.end()
       await folder.sh('echo done > go')
       const { stdout, done } = await call.answer()
@@ -239,13 +239,13 @@ describe.each(places)('streams of a $language agent, $where', (place) => {
       const folder = await folderOfTest()
       const file = folder.at('pids')
       const asked = { ...request, env: { PIDS: file }, args: [file] }
-      const call = folder.agent.open(asked, { pay: false })
+      const call = folder.agent.open(asked, { givesCredit: false })
       await call.sends(WINDOW_BYTES)
       const written = () => folder.read('pids').catch(() => '')
       await until('the pids are there', async () => (await written()).endsWith('\n'))
       const [orphan = 0, program = 0] = (await written()).split(' ').map(Number)
       expect(await folder.alive(program)).toEqual([program])
-      await call.feed('end\n')
+      await call.writeStdin('end\n')
       await until('it is over', async () => (await folder.alive(program)).length === 0)
       expect([call.isOver, call.received()]).toEqual([false, WINDOW_BYTES])
       call.grant(64 * MIB)

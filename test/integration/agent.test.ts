@@ -102,7 +102,7 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
       const agent = await agentOfTest(place)
       const early = Array.from({ length: 5 }, () => agent.open(sh('cat')))
       for (const [at, call] of early.entries()) {
-        void call.feed(`number ${at}`)
+        void call.writeStdin(`number ${at}`)
         call.end()
       }
       const answers = await Promise.all(early.map((call) => call.answer()))
@@ -172,7 +172,7 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
       for (const stream of [Stream.stdout, Stream.stderr, Stream.stdout, Stream.stderr]) {
         agent.send(Kind.credit, call.id, Buffer.of(stream, 255, 255, 255, 255))
       }
-      void call.feed('well').then(() => call.end())
+      void call.writeStdin('well').then(() => call.end())
       expect(await call.answer()).toMatchObject({
         stdout: Buffer.from('well'),
         stderr: 'on stderr\n',
@@ -191,7 +191,7 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
       writing.end()
       expect((await writing.answer()).done).toEqual({})
       expect(await folder.read('g')).toBe('')
-      const reading = folder.open({ op: 'read', path: 'f' }, { pay: false })
+      const reading = folder.open({ op: 'read', path: 'f' }, { givesCredit: false })
       reading.end()
       reading.push('for whom?')
       reading.end()
@@ -217,7 +217,7 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
           error: { code: 'EINVAL', message: expect.any(String) },
         })
         // And what else goes on, goes on.
-        await running.feed('well')
+        await running.writeStdin('well')
         running.end()
         expect((await running.answer()).stdout.toString()).toBe('well')
       },

@@ -8,9 +8,9 @@ import {
   Stream,
   WINDOW_BYTES,
 } from '../../src/agent/protocol.js'
-import { Inbox } from '../../src/sandbox/streams/chunk-queue.js'
+import { ChunkQueue } from '../../src/sandbox/streams/chunk-queue.js'
 import { RunRecords } from '../../src/sandbox/streams/records.js'
-import { sortedByPath } from '../../src/sandbox/files/by-path.js'
+import { sortByPath } from '../../src/sandbox/files/sort-by-path.js'
 import { LogWatch } from '../../src/sandbox/process/log-watch.js'
 import type { Sandbox } from '../../src/sandbox/sandbox.js'
 import type { FakeAgent } from './fakes/fake-agent.js'
@@ -207,7 +207,7 @@ describe('the event loop is not held by a sort', () => {
   for (const { path } of entries) path.charCodeAt(5000)
 
   it('of paths that are the same for 4,000 characters', async () => {
-    await expectShortTurns(() => sortedByPath(entries))
+    await expectShortTurns(() => sortByPath(entries))
   })
 
   it('which is the same as a plain one', async () => {
@@ -215,7 +215,7 @@ describe('the event loop is not held by a sort', () => {
     for (const length of [0, 1, 511, 512, 513, 1024, 1025, 20_000]) {
       const some = entries.slice(0, length)
       const kept = new Set(some)
-      expect(await sortedByPath(some)).toEqual(sorted.filter((entry) => kept.has(entry)))
+      expect(await sortByPath(some)).toEqual(sorted.filter((entry) => kept.has(entry)))
     }
   })
 })
@@ -253,18 +253,18 @@ describe('the event loop is not held by bytes that come one by one', () => {
 
   it('of two streams in turn', async () => {
     await expectShortTurns(async () => {
-      const inbox = new Inbox()
-      for (let at = 0; at < CHUNK_BYTES; at++) inbox.push(Stream.stdout + (at % 2), byte)
-      while (inbox.takeNow());
+      const queue = new ChunkQueue()
+      for (let at = 0; at < CHUNK_BYTES; at++) queue.push(Stream.stdout + (at % 2), byte)
+      while (queue.takeNow());
     })
   })
 
   it('of output and records in turn', async () => {
     await expectShortTurns(async () => {
-      const inbox = new Inbox()
-      for (let at = 0; at < CHUNK_BYTES; at++) inbox.push(at % 2 ? 1 : Stream.records, byte)
+      const queue = new ChunkQueue()
+      for (let at = 0; at < CHUNK_BYTES; at++) queue.push(at % 2 ? 1 : Stream.records, byte)
       await turn()
-      while (inbox.takeNow());
+      while (queue.takeNow());
     })
   })
 })

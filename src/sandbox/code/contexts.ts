@@ -6,7 +6,7 @@ import { SandboxError } from '../../errors.js'
 import type { ProgramLimits } from '../program/limits.js'
 import type { Program } from '../program/program.js'
 import type { Lease } from '../../pool/lease.js'
-import { Turns } from '../../util/serial-queue.js'
+import { SerialQueue } from '../../util/serial-queue.js'
 
 /** Names and values that live from one run to the next: a notebook's memory. */
 export interface CodeContext {
@@ -111,7 +111,7 @@ class Context {
   #process: Exchange | undefined
   #current: Program | undefined
   #opening: Promise<void> | undefined
-  readonly #turns = new Turns()
+  readonly #queue = new SerialQueue()
   #deaths = 0
   #death: SandboxError | undefined
   /** Whether somebody has still to be told of the last death. */
@@ -128,9 +128,9 @@ class Context {
   async open(signal?: AbortSignal): Promise<void> {
     const { id } = this.about
     const process = this.#lease.container.open(this.#request, () => {})
-    const letGo = process.stopOn(signal)
+    const stopListening = process.stopOn(signal)
     const started = await process.started
-    letGo()
+    stopListening()
     if (this.#closed) process.stop('SIGKILL')
     if (!started || signal?.aborted || this.#closed) {
       const outcome = await process.outcome
@@ -151,8 +151,8 @@ class Context {
   run(start: (limits: Pick<ProgramLimits, 'after' | 'context'>) => Program): Program {
     const deaths = this.#deaths
     const state = () => (this.#process && deaths === this.#deaths ? 'kept' : 'lost')
-    return this.#turns.take((turn) => {
-      const after = turn.then(() => this.#begin(program, deaths))
+    return this.#queue.run((previous) => {
+      const after = previous.then(() => this.#begin(program, deaths))
       const program = start({ after, context: { state } })
       return program
     })

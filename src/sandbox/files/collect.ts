@@ -1,5 +1,5 @@
 import { SandboxFileError } from '../../errors.js'
-import { sortedByPath } from './by-path.js'
+import { sortByPath } from './sort-by-path.js'
 import type { FileEntry } from './entry.js'
 import type { Files } from './files.js'
 import { matcherOf } from './glob.js'
@@ -39,7 +39,7 @@ export async function collect(files: Files, options: CollectOptions): Promise<Co
   }
   const found: Artifact[] = []
   let left = options.maxBytes ?? 10 * 1024 * 1024
-  for (const entry of await sortedByPath(candidates)) {
+  for (const entry of await sortByPath(candidates)) {
     const isOver = found.length >= maxFiles || entry.size > left
     const content = isOver ? undefined : await read(files, folder, entry, left, call)
     if (!content) {

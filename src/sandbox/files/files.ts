@@ -4,9 +4,9 @@ import type { Channel } from '../../agent/channel.js'
 import type { FileRequest } from '../../agent/protocol.js'
 import { SandboxError, SandboxFileError } from '../../errors.js'
 import type { Content } from '../streams/content.js'
-import { letGo } from '../streams/content.js'
-import { sortedByPath } from './by-path.js'
-import { FileCall } from './file-request.js'
+import { cancelContent } from '../streams/content.js'
+import { sortByPath } from './sort-by-path.js'
+import { FileOperation } from './file-operation.js'
 import type { FileEntry } from './entry.js'
 import type { FileCallOptions } from './options.js'
 import type { Lease } from '../../pool/lease.js'
@@ -43,9 +43,9 @@ export class Files {
   }
 
   /** A call at the sandbox's own pace. One that streams waits for the other end of its stream. */
-  #call(request: FileRequest, options: FileCallOptions): FileCall {
+  #call(request: FileRequest, options: FileCallOptions): FileOperation {
     const lease = this.#use()
-    const call = new FileCall(lease, request, options)
+    const call = new FileOperation(lease, request, options)
     lease.busyUntil(call.ended)
     return call
   }
@@ -58,11 +58,11 @@ export class Files {
     try {
       const call =
         content instanceof ReadableStream
-          ? new FileCall(this.#use(), request, options)
+          ? new FileOperation(this.#use(), request, options)
           : this.#call(request, options)
       await call.write(content)
     } finally {
-      letGo(content)
+      cancelContent(content)
     }
   }
 
@@ -115,7 +115,7 @@ export class Files {
     request: FileRequest & { op: 'read' },
     options: FileCallOptions,
   ): Promise<ReadableStream<Uint8Array>> {
-    const call = new FileCall(this.#use(), request, options)
+    const call = new FileOperation(this.#use(), request, options)
     await call.opened()
     return new ReadableStream<Uint8Array>(
       {
@@ -167,7 +167,7 @@ export class Files {
       if (size > MAX_LISTING_BYTES) throw new SandboxFileError('EFBIG', folder, 'too many entries')
       entries.push(entry)
     }
-    return sortedByPath(entries)
+    return sortByPath(entries)
   }
 
   async stat(file: string, options: FileCallOptions): Promise<FileEntry> {

@@ -1,7 +1,7 @@
 import { SandboxError } from '../../errors.js'
 import type { ExecEvent, ExecResult } from './result.js'
 import type { Content } from '../streams/content.js'
-import { feed, letGo } from '../streams/content.js'
+import { cancelContent, writeContent } from '../streams/content.js'
 import type { Format } from './format.js'
 import { check } from '../../schemas/check.js'
 import { SignalName } from '../../schemas/sandbox-calls.js'
@@ -165,11 +165,11 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     try {
       const missed = program.output.take(...keep)
       const next = () => missed.shift() ?? program.output.next()
-      for (let piece = await next(); piece; piece = await next()) {
-        for (const result of piece.results) yield await this.#told({ type: 'result', result })
-        if (piece.stream === Stream.records) continue
-        const type = piece.stream === Stream.stdout ? 'stdout' : 'stderr'
-        const data = decoders[type].piece(piece.bytes)
+      for (let chunk = await next(); chunk; chunk = await next()) {
+        for (const result of chunk.results) yield await this.#told({ type: 'result', result })
+        if (chunk.stream === Stream.records) continue
+        const type = chunk.stream === Stream.stdout ? 'stdout' : 'stderr'
+        const data = decoders[type].piece(chunk.bytes)
         if (!isEmpty(data)) yield await this.#told({ type, data })
       }
       for (const type of STREAMS) {
@@ -216,13 +216,13 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   #beginStdin(): void {
     const program = this.#program
     const { stdin } = this.#options
-    if (!program || program.isOver) return letGo(stdin)
+    if (!program || program.isOver) return cancelContent(stdin)
     if (stdin === undefined) {
       if (!this.#stdin && program.hasInput) program.endInput()
       return
     }
-    const taker = { write: (bytes: Uint8Array) => program.write(bytes), outcome: program.ended }
-    void feed(taker, stdin).then(
+    const target = { write: (bytes: Uint8Array) => program.write(bytes), outcome: program.ended }
+    void writeContent(target, stdin).then(
       () => program.endInput(),
       (error: unknown) => this.#fail(error),
     )

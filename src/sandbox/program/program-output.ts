@@ -1,6 +1,6 @@
 import { Stream } from '../../agent/protocol.js'
-import type { Piece } from '../streams/chunk-queue.js'
-import { Inbox } from '../streams/chunk-queue.js'
+import type { StreamChunk } from '../streams/chunk-queue.js'
+import { ChunkQueue } from '../streams/chunk-queue.js'
 import type { ProgramLimits } from './limits.js'
 import { BoundedOutput } from './output.js'
 import type { RichResult } from '../streams/records.js'
@@ -21,17 +21,17 @@ export interface OutputSource {
 
 /**
  * What a program gives, which goes one of three ways. Held: nobody has asked yet, and the agent stops
- * at the end of its credit. Dropped: only what is kept of it counts. Taken: piece by piece, and the
+ * at the end of its credit. Dropped: only what is kept of it counts. Taken: chunk by chunk, and the
  * agent goes on as they are taken. Once the program is killed, its end waits for nobody: the rest is
- * paid for at once.
+ * consumed for at once.
  */
 export class ProgramOutput {
   /** Sees output as it comes, whichever way it goes. */
   onData: (stream: number, bytes: Buffer) => void = () => {}
   readonly #source: OutputSource
-  readonly #inbox = new Inbox()
+  readonly #chunks = new ChunkQueue()
   readonly #given: number | undefined
-  readonly #unpaid = new Map<number, number>()
+  readonly #unconsumed = new Map<number, number>()
   #way: 'held' | 'dropped' | 'taken' = 'held'
   #kept: Record<'stdout' | 'stderr', BoundedOutput> | undefined
   #records: RunRecords | undefined
@@ -41,7 +41,7 @@ export class ProgramOutput {
   #limit: number
   #deliverable: number
   #isCut = false
-  #isHurried = false
+  #isDetached = false
 
   constructor({ maxOutputBytes, keepBytes }: ProgramLimits, source: OutputSource) {
     this.#source = source
@@ -81,11 +81,12 @@ export class ProgramOutput {
   drop(limitBytes: number): void {
     if (this.#way === 'held') this.#limit = this.#given ?? limitBytes
     this.#way = 'dropped'
-    for (let piece = this.#inbox.takeNow(); piece; piece = this.#inbox.takeNow()) this.#pay(piece)
+    for (let chunk = this.#chunks.takeNow(); chunk; chunk = this.#chunks.takeNow())
+      this.#consume(chunk)
   }
 
   /** From here on somebody calls `next()`. What was dropped before comes first, as far as it is kept. */
-  take(keepBytes: number, keepResultBytes: number): Piece[] {
+  take(keepBytes: number, keepResultBytes: number): StreamChunk[] {
     const missed = this.#way === 'dropped' ? this.#missed() : []
     this.#way = 'taken'
     this.#limit = this.#given ?? Number.POSITIVE_INFINITY
@@ -96,10 +97,10 @@ export class ProgramOutput {
   }
 
   /** The next of it, `undefined` after the last. */
-  async next(): Promise<Piece | undefined> {
-    const piece = await this.#inbox.take()
-    if (piece) this.#pay(piece)
-    return piece
+  async next(): Promise<StreamChunk | undefined> {
+    const chunk = await this.#chunks.take()
+    if (chunk) this.#consume(chunk)
+    return chunk
   }
 
   /** From the agent. */
@@ -116,29 +117,29 @@ export class ProgramOutput {
   }
 
   /** The program is killed: nobody is waited for. */
-  hurry(): void {
-    this.#isHurried = true
+  detach(): void {
+    this.#isDetached = true
     this.#deliverable = Math.min(this.#deliverable, AFTER_KILL_BYTES)
-    for (const [stream, bytes] of this.#unpaid) this.#source.consumed(stream, bytes)
-    this.#unpaid.clear()
+    for (const [stream, bytes] of this.#unconsumed) this.#source.consumed(stream, bytes)
+    this.#unconsumed.clear()
   }
 
   /** There is no more. */
   end(): void {
-    this.#inbox.end()
+    this.#chunks.end()
   }
 
-  #missed(): Piece[] {
+  #missed(): StreamChunk[] {
     this.#deliverable = Math.max(0, this.#deliverable - this.#received)
     this.#isCut = this.isTruncated
     const { stdout, stderr } = this.kept
     const results = this.#records?.results ?? []
-    const pieces = [
+    const chunks = [
       { stream: Stream.stdout, bytes: stdout.toBuffer(), results: [] },
       { stream: Stream.stderr, bytes: stderr.toBuffer(), results: [] },
       { stream: Stream.records, bytes: Buffer.alloc(0), results: [...results] },
     ]
-    return pieces.filter((piece) => piece.bytes.length > 0 || piece.results.length > 0)
+    return chunks.filter((chunk) => chunk.bytes.length > 0 || chunk.results.length > 0)
   }
 
   #deliver(stream: number, bytes: Buffer, results: readonly RichResult[]): void {
@@ -146,19 +147,19 @@ export class ProgramOutput {
     const part = isOutput ? bytes.subarray(0, this.#deliverable) : bytes
     if (isOutput) this.#deliverable -= part.length
     if (part.length < bytes.length) this.#isCut = true
-    if (part.length > 0) this.#inbox.push(stream, part, results)
-    // What nobody will take is paid for at once.
-    const paid = this.#isHurried ? bytes.length : bytes.length - part.length
-    if (paid > 0) this.#source.consumed(stream, paid)
-    const owed = bytes.length - paid
-    if (owed > 0) this.#unpaid.set(stream, (this.#unpaid.get(stream) ?? 0) + owed)
+    if (part.length > 0) this.#chunks.push(stream, part, results)
+    // What nobody will take is consumed for at once.
+    const consumed = this.#isDetached ? bytes.length : bytes.length - part.length
+    if (consumed > 0) this.#source.consumed(stream, consumed)
+    const owed = bytes.length - consumed
+    if (owed > 0) this.#unconsumed.set(stream, (this.#unconsumed.get(stream) ?? 0) + owed)
   }
 
-  #pay({ stream, bytes }: Omit<Piece, 'results'>): void {
-    const unpaid = this.#unpaid.get(stream) ?? 0
-    const paid = Math.min(unpaid, bytes.length)
-    if (paid === 0) return
-    this.#unpaid.set(stream, unpaid - paid)
-    this.#source.consumed(stream, paid)
+  #consume({ stream, bytes }: Omit<StreamChunk, 'results'>): void {
+    const unconsumed = this.#unconsumed.get(stream) ?? 0
+    const consumed = Math.min(unconsumed, bytes.length)
+    if (consumed === 0) return
+    this.#unconsumed.set(stream, unconsumed - consumed)
+    this.#source.consumed(stream, consumed)
   }
 }

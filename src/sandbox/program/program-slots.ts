@@ -4,7 +4,7 @@ import { deferred } from '../../util/deferred.js'
 const LONGEST_WAIT_MS = 5000
 
 /** The place of one program. */
-interface Turn {
+interface Slot {
   /** Settles when the program may start, or is over; absent if it may start at once. */
   ready: Promise<void> | undefined
   /** The program is over, or will never start. Called once. */
@@ -16,7 +16,7 @@ interface Turn {
  * The others wait, first come, first served. Nothing can wait for ever: a program has its own time
  * limit, which counts the wait, and after half of it, or 5 s, it starts beside the others.
  */
-export class ProgramTurns {
+export class ProgramSlots {
   readonly #max: number
   readonly #waiting = new Set<() => void>()
   #running = 0
@@ -41,7 +41,7 @@ export class ProgramTurns {
     }
   }
 
-  #take(timeoutMs: number): Turn {
+  #take(timeoutMs: number): Slot {
     if (this.#running < this.#max) {
       this.#running++
       return { ready: undefined, leave: () => this.#end() }

@@ -15,7 +15,7 @@ import { ProgramOutput } from './program-output.js'
 const INTERRUPTED = 130
 
 /** What work on the output gets beyond the limits of the call. */
-const PATIENCE_MS = 1000
+const OUTPUT_GRACE_MS = 1000
 
 /** One program in the lease's container, within its limits. */
 export class Program {
@@ -112,7 +112,7 @@ export class Program {
     const { signal } = this.#limits
     const leftMs = this.#leftMs ?? 0
     const ends = [this.#lease.signal, ...(signal ? [signal] : [])]
-    const waitMs = PATIENCE_MS + (this.#killedBy ? 0 : leftMs)
+    const waitMs = OUTPUT_GRACE_MS + (this.#killedBy ? 0 : leftMs)
     const deadline = deadlineIn(waitMs, AbortSignal.any(ends))
     await Promise.race([work, aborted(deadline.signal)]).finally(deadline.clear)
   }
@@ -124,7 +124,7 @@ export class Program {
     if (!this.#exchange) return this.#settle(NEVER_STARTED)
     if (this.#limits.context) this.#exchange.interrupt()
     else this.#exchange.stop('SIGKILL')
-    this.output.hurry()
+    this.output.detach()
   }
 
   /** Signals it, and what descends from it. */

@@ -5,7 +5,7 @@ import { Chunk } from '../../schemas/sandbox-calls.js'
 export type Content = string | Uint8Array | Blob | ReadableStream<Uint8Array | string>
 
 /** Who takes content, until it is over. */
-interface Taker {
+interface ContentTarget {
   write: (bytes: Uint8Array) => Promise<void>
   outcome: Promise<unknown>
 }
@@ -16,20 +16,20 @@ interface Taker {
  *
  * @throws whatever a stream fails with.
  */
-export async function feed(taker: Taker, content: Content): Promise<void> {
-  if (content instanceof Blob) return feed(taker, content.stream())
-  if (!(content instanceof ReadableStream)) return taker.write(bytesOf(content))
+export async function writeContent(target: ContentTarget, content: Content): Promise<void> {
+  if (content instanceof Blob) return writeContent(target, content.stream())
+  if (!(content instanceof ReadableStream)) return target.write(bytesOf(content))
   const reader = content.getReader()
-  void taker.outcome.then(() => reader.cancel().catch(() => {}))
+  void target.outcome.then(() => reader.cancel().catch(() => {}))
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return
-    await taker.write(bytesOf(value))
+    await target.write(bytesOf(value))
   }
 }
 
 /** Content that nobody will read: a stream is told so. */
-export function letGo(content: Content | undefined): void {
+export function cancelContent(content: Content | undefined): void {
   const isUnread = content instanceof ReadableStream && !content.locked
   if (isUnread) void content.cancel().catch(() => {})
 }

@@ -172,7 +172,7 @@ describe('credit', () => {
     expect(agent.kills).toBe(0)
   })
 
-  it('of one stream does not pay for another', async () => {
+  it('of one stream does not givesCredit for another', async () => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
     exchange.consumed(Stream.stdout, WINDOW_BYTES)

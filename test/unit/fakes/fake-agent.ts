@@ -107,7 +107,7 @@ export class FakeAgent implements Container {
   }
 
   /** How many bytes of credit came for a stream. */
-  paid(stream: number): number {
+  creditOf(stream: number): number {
     return this.heardOf(Kind.credit)
       .filter(({ payload }) => payload[0] === stream)
       .reduce((sum, { payload }) => sum + payload.readUInt32BE(1), 0)

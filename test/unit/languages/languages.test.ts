@@ -148,8 +148,8 @@ describe('the command of a language', () => {
     [{ run: ['/opt/x/bin/x'] }, '/opt/x/bin/x'],
     [{ run: ['./main'] }, undefined],
     [{ compile: ['tools/build'], run: ['bash'] }, undefined],
-  ])('of %j needs %s in the image', (program, expected) => {
-    expect(interpreterOf(program)).toBe(expected)
+  ])('of %j needs %s in the image', (commands, expected) => {
+    expect(interpreterOf(commands)).toBe(expected)
   })
 })
 
@@ -171,9 +171,9 @@ describe('the languages of a pool', () => {
       command,
       reaper: 'agent',
       images: ['mine/bash:1'],
-      program: { file: 'main.sh', run: ['bash', 'main.sh'], env: { A: '1' } },
+      commands: { file: 'main.sh', run: ['bash', 'main.sh'], env: { A: '1' } },
     })
-    expect(settings.languages.get('python')?.program).toBeUndefined()
+    expect(settings.languages.get('python')?.commands).toBeUndefined()
   })
 
   it('are those of Node where they are TypeScript', () => {

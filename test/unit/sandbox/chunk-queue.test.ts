@@ -2,13 +2,13 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CHUNK_BYTES } from '../../../src/agent/protocol.js'
 import { GrowingBuffer } from '../../../src/util/growing-buffer.js'
-import { Inbox } from '../../../src/sandbox/streams/chunk-queue.js'
+import { ChunkQueue } from '../../../src/sandbox/streams/chunk-queue.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 
 /** Everything that is there now. */
-function all(inbox: Inbox) {
+function all(queue: ChunkQueue) {
   const pieces: { stream: number; bytes: string }[] = []
-  for (let piece = inbox.takeNow(); piece; piece = inbox.takeNow()) {
+  for (let piece = queue.takeNow(); piece; piece = queue.takeNow()) {
     pieces.push({ stream: piece.stream, bytes: piece.bytes.toString('latin1') })
   }
   return pieces
@@ -16,18 +16,18 @@ function all(inbox: Inbox) {
 
 const Push = fc.record({ stream: fc.constantFrom(1, 2), size: fc.integer({ min: 1, max: 5 }) })
 
-describe('Inbox', () => {
+describe('ChunkQueue', () => {
   it('joins neighbours of one stream, and keeps the order', () => {
-    const inbox = new Inbox()
+    const queue = new ChunkQueue()
     for (const [stream, text] of [
       [1, 'a'],
       [1, 'b'],
       [2, 'c'],
       [1, 'd'],
     ] as const) {
-      inbox.push(stream, Buffer.from(text))
+      queue.push(stream, Buffer.from(text))
     }
-    expect(all(inbox)).toEqual([
+    expect(all(queue)).toEqual([
       { stream: 1, bytes: 'ab' },
       { stream: 2, bytes: 'c' },
       { stream: 1, bytes: 'd' },
@@ -35,57 +35,57 @@ describe('Inbox', () => {
   })
 
   it('joins no more than one piece of data can hold', () => {
-    const inbox = new Inbox()
-    inbox.push(1, Buffer.alloc(CHUNK_BYTES - 1))
-    inbox.push(1, Buffer.alloc(1))
-    inbox.push(1, Buffer.alloc(1))
-    expect(all(inbox).map(({ bytes }) => bytes.length)).toEqual([CHUNK_BYTES, 1])
+    const queue = new ChunkQueue()
+    queue.push(1, Buffer.alloc(CHUNK_BYTES - 1))
+    queue.push(1, Buffer.alloc(1))
+    queue.push(1, Buffer.alloc(1))
+    expect(all(queue).map(({ bytes }) => bytes.length)).toEqual([CHUNK_BYTES, 1])
   })
 
   it('keeps a copy: one byte does not hold the chunk that it came in', () => {
-    const inbox = new Inbox()
+    const queue = new ChunkQueue()
     const chunk = Buffer.from('abc')
-    inbox.push(1, chunk.subarray(0, 1))
+    queue.push(1, chunk.subarray(0, 1))
     chunk.fill('x')
-    expect(all(inbox)).toEqual([{ stream: 1, bytes: 'a' }])
+    expect(all(queue)).toEqual([{ stream: 1, bytes: 'a' }])
   })
 
   it('does not touch a piece that was taken', () => {
-    const inbox = new Inbox()
-    inbox.push(1, Buffer.from('a'))
-    const taken = inbox.takeNow()
-    inbox.push(1, Buffer.from('b'))
+    const queue = new ChunkQueue()
+    queue.push(1, Buffer.from('a'))
+    const taken = queue.takeNow()
+    queue.push(1, Buffer.from('b'))
     expect(taken?.bytes.toString()).toBe('a')
   })
 
   it('wakes who waits, by a piece and by the end', async () => {
-    const inbox = new Inbox()
-    const first = inbox.take()
+    const queue = new ChunkQueue()
+    const first = queue.take()
     expect(await outcomeOf(first)).toBe('pending')
-    inbox.push(2, Buffer.from('a'))
+    queue.push(2, Buffer.from('a'))
     expect(await outcomeOf(first)).toEqual({ stream: 2, bytes: Buffer.from('a'), results: [] })
-    const second = inbox.take()
-    inbox.end()
+    const second = queue.take()
+    queue.end()
     expect(await outcomeOf(second)).toBeUndefined()
   })
 
   it('gives what has come before the end', async () => {
-    const inbox = new Inbox()
-    inbox.push(1, Buffer.from('a'))
-    inbox.end()
-    expect(await inbox.take()).toMatchObject({ stream: 1 })
-    expect(await inbox.take()).toBeUndefined()
-    expect(await inbox.take()).toBeUndefined()
+    const queue = new ChunkQueue()
+    queue.push(1, Buffer.from('a'))
+    queue.end()
+    expect(await queue.take()).toMatchObject({ stream: 1 })
+    expect(await queue.take()).toBeUndefined()
+    expect(await queue.take()).toBeUndefined()
   })
 
   it('stays small where streams take turns byte by byte, and loses none of them', () => {
-    const inbox = new Inbox()
+    const queue = new ChunkQueue()
     const count = 150_000
     for (let at = 0; at < count; at++) {
-      inbox.push(1, Buffer.of(at % 251))
-      inbox.push(2, Buffer.of(at % 241))
+      queue.push(1, Buffer.of(at % 251))
+      queue.push(2, Buffer.of(at % 241))
     }
-    const pieces = all(inbox)
+    const pieces = all(queue)
     expect(pieces.length).toBeLessThanOrEqual(256)
     for (const [stream, modulus] of [
       [1, 251],
@@ -105,11 +105,11 @@ describe('Inbox', () => {
       fc.property(
         fc.array(fc.option(Push, { freq: 6 }), { maxLength: 1500, size: 'max' }),
         (steps) => {
-          const inbox = new Inbox()
+          const queue = new ChunkQueue()
           const pushed = { 1: '', 2: '' }
           const taken = { 1: '', 2: '' }
           const take = () => {
-            const piece = inbox.takeNow()
+            const piece = queue.takeNow()
             if (piece?.stream === 1) taken[1] += piece.bytes.toString('latin1')
             if (piece?.stream === 2) taken[2] += piece.bytes.toString('latin1')
             return piece
@@ -121,7 +121,7 @@ describe('Inbox', () => {
               continue
             }
             const bytes = Buffer.alloc(step.size, at++ % 256)
-            inbox.push(step.stream, bytes)
+            queue.push(step.stream, bytes)
             if (step.stream === 1) pushed[1] += bytes.toString('latin1')
             else pushed[2] += bytes.toString('latin1')
           }
@@ -135,10 +135,10 @@ describe('Inbox', () => {
   it('keeps the order between streams up to 256 pieces', () => {
     fc.assert(
       fc.property(fc.array(Push, { maxLength: 256, size: 'max' }), (pushes) => {
-        const inbox = new Inbox()
+        const queue = new ChunkQueue()
         const order = pushes.map(({ stream, size }) => `${stream}`.repeat(size)).join('')
-        for (const { stream, size } of pushes) inbox.push(stream, Buffer.alloc(size))
-        const pieces = all(inbox)
+        for (const { stream, size } of pushes) queue.push(stream, Buffer.alloc(size))
+        const pieces = all(queue)
         expect(pieces.map(({ stream, bytes }) => `${stream}`.repeat(bytes.length)).join('')).toBe(
           order,
         )
@@ -147,10 +147,10 @@ describe('Inbox', () => {
   })
 
   it('keeps the order of 256 pieces, and joins the next to the last of its stream', () => {
-    const inbox = new Inbox()
-    for (let at = 0; at < 256; at++) inbox.push(1 + (at % 2), Buffer.of(at))
-    inbox.push(1, Buffer.from('!'))
-    const pieces = all(inbox).map(({ bytes }) => bytes)
+    const queue = new ChunkQueue()
+    for (let at = 0; at < 256; at++) queue.push(1 + (at % 2), Buffer.of(at))
+    queue.push(1, Buffer.from('!'))
+    const pieces = all(queue).map(({ bytes }) => bytes)
     expect(pieces).toHaveLength(256)
     expect(pieces.slice(0, 254).map((bytes) => bytes.charCodeAt(0))).toEqual([...Array(254).keys()])
     expect(pieces.slice(254)).toEqual(['\xfe!', '\xff'])
@@ -159,9 +159,9 @@ describe('Inbox', () => {
   it('never has more than 256 pieces', () => {
     fc.assert(
       fc.property(fc.array(Push, { minLength: 200, maxLength: 2000, size: 'max' }), (pushes) => {
-        const inbox = new Inbox()
-        for (const { stream, size } of pushes) inbox.push(stream, Buffer.alloc(size))
-        expect(all(inbox).length).toBeLessThanOrEqual(256)
+        const queue = new ChunkQueue()
+        for (const { stream, size } of pushes) queue.push(stream, Buffer.alloc(size))
+        expect(all(queue).length).toBeLessThanOrEqual(256)
       }),
     )
   })

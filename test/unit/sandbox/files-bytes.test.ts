@@ -133,7 +133,7 @@ describe('readFile() as a stream', () => {
     expect(agent.heardOf(Kind.credit)).toEqual([])
     await reader.read()
     await flow()
-    expect(agent.paid(Stream.stdout)).toBe(WINDOW_BYTES / 2)
+    expect(agent.creditOf(Stream.stdout)).toBe(WINDOW_BYTES / 2)
   })
 
   it('ends with the file, and has no limit', async () => {

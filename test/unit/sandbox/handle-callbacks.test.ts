@@ -90,11 +90,11 @@ describe('callbacks', () => {
       agent.data(1, Stream.stdout, PIECE)
     await flow()
     expect(waiting).toHaveLength(1)
-    expect(agent.paid(Stream.stdout)).toBe(0)
+    expect(agent.creditOf(Stream.stdout)).toBe(0)
     waiting[0]?.resolve()
     await flow()
     expect(waiting).toHaveLength(2)
-    expect(agent.paid(Stream.stdout)).toBe(WINDOW_BYTES / 2)
+    expect(agent.creditOf(Stream.stdout)).toBe(WINDOW_BYTES / 2)
   })
 
   it('are waited for before there is a result', async () => {

@@ -124,7 +124,7 @@ describe('code that shows something', () => {
     agent.data(1, Stream.records, shown('x'.repeat(60_000)))
     agent.data(1, Stream.records, shown('x'.repeat(60_000)))
     await flow()
-    expect(agent.paid(Stream.records)).toBeGreaterThan(130_000)
+    expect(agent.creditOf(Stream.records)).toBeGreaterThan(130_000)
     agent.done(1)
     expect((await running).results).toHaveLength(3)
   })

@@ -27,7 +27,7 @@ class Tap {
   async pour(mostBytes = Number.POSITIVE_INFINITY): Promise<number> {
     const before = this.sent
     for (;;) {
-      const credit = WINDOW_BYTES + this.#agent.paid(this.#stream) - this.sent
+      const credit = WINDOW_BYTES + this.#agent.creditOf(this.#stream) - this.sent
       const size = Math.min(credit, PIECE.length, mostBytes - (this.sent - before))
       if (size === 0) return this.sent - before
       this.#agent.data(1, this.#stream, PIECE.subarray(0, size))
@@ -56,7 +56,7 @@ describe('output that nobody asked for', () => {
     await tap.pour()
     const result = awaited(handle)
     await flow()
-    expect(agent.paid(Stream.stdout)).toBe(WINDOW_BYTES)
+    expect(agent.creditOf(Stream.stdout)).toBe(WINDOW_BYTES)
     await tap.pour(MIB - WINDOW_BYTES)
     agent.done(1)
     const { stdout, truncated } = await result
@@ -75,7 +75,7 @@ describe('output that is taken', () => {
     for (let taken = 0; taken < 4; taken++) {
       await events.next()
       await flow()
-      paid.push(agent.paid(Stream.stdout))
+      paid.push(agent.creditOf(Stream.stdout))
     }
     expect(paid).toEqual([0, WINDOW_BYTES / 2, WINDOW_BYTES / 2, WINDOW_BYTES])
     expect(agent.heardOf(Kind.credit)).toHaveLength(2)
@@ -86,8 +86,8 @@ describe('output that is taken', () => {
     const { agent, sandbox } = await leased()
     const { over } = eventsOf(sandbox.exec('x'))
     await new Tap(agent, Stream.stderr).pour(MIB)
-    expect(agent.paid(Stream.stderr)).toBe(MIB)
-    expect(agent.paid(Stream.stdout)).toBe(0)
+    expect(agent.creditOf(Stream.stderr)).toBe(MIB)
+    expect(agent.creditOf(Stream.stdout)).toBe(0)
     agent.done(1)
     await over
   })
@@ -99,7 +99,7 @@ describe('output that is taken', () => {
     await tap.pour()
     for await (const { type } of handle) if (type === 'stdout') break
     await flow()
-    expect(agent.paid(Stream.stdout)).toBe(WINDOW_BYTES)
+    expect(agent.creditOf(Stream.stdout)).toBe(WINDOW_BYTES)
     expect(await tap.pour(3 * MIB)).toBe(3 * MIB)
   })
 })
@@ -139,7 +139,7 @@ describe('a program that is killed', () => {
     const { over } = eventsOf(handle)
     handle.kill()
     await flow()
-    expect(agent.paid(Stream.stdout)).toBe(WINDOW_BYTES)
+    expect(agent.creditOf(Stream.stdout)).toBe(WINDOW_BYTES)
     agent.done(1, { signal: 'SIGKILL' })
     await over
   })

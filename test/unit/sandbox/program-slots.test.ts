@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Deferred } from '../../../src/util/deferred.js'
 import { deferred } from '../../../src/util/deferred.js'
-import { ProgramTurns } from '../../../src/sandbox/program/program-slots.js'
+import { ProgramSlots } from '../../../src/sandbox/program/program-slots.js'
 import { settle } from '../fakes/fake-pool.js'
 
 beforeEach(() => {
@@ -11,7 +11,7 @@ beforeEach(() => {
 
 /** Programs that note when they start. */
 function programs(max: number) {
-  const turns = new ProgramTurns(max)
+  const slots = new ProgramSlots(max)
   const started: string[] = []
   const waited: string[] = []
   const isOver = new Set<string>()
@@ -19,7 +19,7 @@ function programs(max: number) {
   const run = (name: string, timeoutMs = 60_000) => {
     const ended = deferred<void>()
     ends.set(name, ended)
-    turns.run(timeoutMs, (after) => {
+    slots.run(timeoutMs, (after) => {
       const start = () => void (isOver.has(name) || started.push(name))
       if (after) void after.then(() => waited.push(name)).then(start)
       else start()
@@ -31,7 +31,7 @@ function programs(max: number) {
     ends.get(name)?.resolve()
     await settle()
   }
-  return { turns, started, waited, run, end }
+  return { slots, started, waited, run, end }
 }
 
 describe('programs of a lease', () => {
@@ -77,11 +77,11 @@ describe('programs of a lease', () => {
   })
 
   it('that cannot be started leave their place', () => {
-    const { turns, started, run } = programs(1)
+    const { slots, started, run } = programs(1)
     const fail = () => {
       throw new Error('too long')
     }
-    expect(() => turns.run(1000, fail)).toThrow('too long')
+    expect(() => slots.run(1000, fail)).toThrow('too long')
     run('a')
     expect(started).toEqual(['a'])
   })

@@ -9,7 +9,7 @@ const MIN_BYTES_PER_SECOND = 1024
  * server waits for the client counts. It may be `stallTimeoutMs` at most, and each byte that comes
  * gives a part of it back: a client that sends a byte now and then gains nothing.
  */
-export function patientBody(
+export function withStallLimit(
   body: ReadableStream<Uint8Array>,
   stallTimeoutMs: number,
 ): ReadableStream<Uint8Array> {

@@ -1,5 +1,5 @@
 /** Calls `onLate` if `ms` go by after `restart()` without another `restart()` or a `stop()`. */
-export class Patience {
+export class RestartTimer {
   readonly #ms: number
   readonly #onLate: () => void
   #timer: NodeJS.Timeout | undefined

@@ -3,7 +3,7 @@ import { SandboxError } from '../src/errors.js'
 import type { Sandbox } from '../src/sandbox/sandbox.js'
 
 /** The sandbox of a request: the one that was given, else the middleware's. */
-export function heldBy(c: Context, given: Sandbox | undefined): Sandbox {
+export function sandboxOf(c: Context, given: Sandbox | undefined): Sandbox {
   const held: Sandbox | undefined = given ?? c.get('sandbox')
   if (held) return held
   throw new SandboxError('SANDBOX_INVALID_OPTION', 'this request has no sandbox', {

@@ -11,9 +11,7 @@ const RUN = 512
  * Sorts by path, with turns of the event loop in between: hostile code can make 10,000 paths whose
  * first 4,000 characters are the same, and to sort them takes 100 ms.
  */
-export async function sortedByPath<Entry extends Named>(
-  entries: readonly Entry[],
-): Promise<Entry[]> {
+export async function sortByPath<Entry extends Named>(entries: readonly Entry[]): Promise<Entry[]> {
   const slices = new Slices()
   let runs: Entry[][] = []
   for (let at = 0; at < entries.length; at += RUN) {

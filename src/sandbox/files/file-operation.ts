@@ -5,18 +5,18 @@ import type { FileRequest } from '../../agent/protocol.js'
 import { Stream } from '../../agent/protocol.js'
 import { SandboxError, SandboxFileError } from '../../errors.js'
 import type { Content } from '../streams/content.js'
-import { feed } from '../streams/content.js'
-import { Inbox } from '../streams/chunk-queue.js'
+import { writeContent } from '../streams/content.js'
+import { ChunkQueue } from '../streams/chunk-queue.js'
 import type { Lease } from '../../pool/lease.js'
 import type { FileCallOptions } from './options.js'
 
 /** One file request: bytes both ways, within its limits. */
-export class FileCall {
+export class FileOperation {
   /** Settles with the request; rejects with why it failed. */
   readonly ended: Promise<void>
   readonly #path: string
   readonly #exchange: Exchange
-  readonly #inbox = new Inbox()
+  readonly #chunks = new ChunkQueue()
   #stopped: Error | undefined
 
   constructor(lease: Lease<Channel>, request: FileRequest, options: FileCallOptions) {
@@ -24,7 +24,7 @@ export class FileCall {
     if (signal?.aborted) throw abortedCall(request.path, signal.reason)
     this.#path = request.path
     this.#exchange = lease.container.open(request, (stream, bytes) => {
-      this.#inbox.push(stream, bytes)
+      this.#chunks.push(stream, bytes)
     })
     const late = () => {
       this.stop(new SandboxFileError('ETIMEDOUT', request.path, `not done in ${timeoutMs} ms`))
@@ -50,17 +50,17 @@ export class FileCall {
 
   /** The next bytes, `undefined` after the last. */
   async next(): Promise<Buffer | undefined> {
-    const piece = await this.#inbox.take()
-    if (!piece) await this.ended
-    if (!piece) return undefined
-    this.#exchange.consumed(Stream.stdout, piece.bytes.length)
-    return piece.bytes
+    const chunk = await this.#chunks.take()
+    if (!chunk) await this.ended
+    if (!chunk) return undefined
+    this.#exchange.consumed(Stream.stdout, chunk.bytes.length)
+    return chunk.bytes
   }
 
   /** Writes it all and waits until it is there. */
   async write(content: Content): Promise<void> {
     try {
-      await feed(this.#exchange, content)
+      await writeContent(this.#exchange, content)
     } catch (cause) {
       const message = 'its content could not be read'
       this.stop(new SandboxFileError('ECANCELED', this.#path, message, { cause }))
@@ -76,10 +76,10 @@ export class FileCall {
     this.#exchange.stop('SIGTERM')
   }
 
-  async #finish(letGo: () => void): Promise<void> {
+  async #finish(clear: () => void): Promise<void> {
     const outcome = await this.#exchange.outcome
-    letGo()
-    this.#inbox.end()
+    clear()
+    this.#chunks.end()
     const isLost = 'lost' in outcome
     // One that was over before it was stopped has done its work.
     if (this.#stopped && (isLost || outcome.done.error)) throw this.#stopped

@@ -15,7 +15,7 @@ type HandleOptions = ExecOptions & {
  * A handle in the format that was asked for. `start` checks the options: what is wrong is for who
  * awaits it.
  */
-export function handleOf<Text extends ExecResult, Bytes extends ExecResult<Buffer>>(
+export function createHandle<Text extends ExecResult, Bytes extends ExecResult<Buffer>>(
   given: HandleOptions,
   conclude: { text: Conclude<string, Text>; bytes: Conclude<Buffer, Bytes> },
   start: () => Program,
