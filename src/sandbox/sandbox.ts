@@ -5,19 +5,14 @@ import type { CallOptions, CallResult } from './code/function-call.js'
 import { callResult } from './code/function-call.js'
 import type { CodeContext, CodeContextOptions } from './code/contexts.js'
 import { CodeContexts } from './code/contexts.js'
-import { FileRuns } from './code/file-runs.js'
 import type { CodeOptions, RunCodeOptions } from './code/options.js'
 import { codeResult } from './code/result.js'
 import { deadlineIn } from '../util/deadline.js'
-import type { ExecRequest, RunRequest } from '../agent/protocol.js'
 import type { LanguageCommands } from '../languages/define.js'
 import { SandboxError, SandboxFileError } from '../errors.js'
 import * as formats from './program/format.js'
 import { ExecHandle } from './program/handle.js'
 import type { BytesOutput, ExecOptions, ProgramOptions, TextOutput } from './program/options.js'
-import type { ProgramLimits } from './program/limits.js'
-import { Program } from './program/program.js'
-import { ProgramSlots } from './program/program-slots.js'
 import type { CodeResult, ExecResult } from './program/result.js'
 import { createHandle } from './program/create-handle.js'
 import type { Lease, LeaseEnd, Released } from '../pool/lease.js'
@@ -27,9 +22,8 @@ import { check } from '../schemas/check.js'
 import type { SandboxProcess } from './process/process.js'
 import type { StartProcessOptions } from './process/processes.js'
 import { Processes } from './process/processes.js'
+import { DEFAULT_TIMEOUT_MS, Programs } from './programs.js'
 import { SandboxFiles } from './sandbox-files.js'
-
-const DEFAULT_TIMEOUT_MS = 30_000
 
 /** What a sandbox is of. */
 export interface SandboxAbout {
@@ -74,8 +68,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   /** Aborts when the lease ends; the reason is a `LeaseEnd`. */
   readonly signal: AbortSignal
   readonly #lease: Lease<Channel>
-  readonly #fileRuns: FileRuns | undefined
-  readonly #slots: ProgramSlots
+  readonly #isDefined: boolean
+  readonly #programs: Programs
   readonly #processes = new Processes()
   readonly #contexts = new CodeContexts()
 
@@ -84,8 +78,14 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     super(() => this.#use())
     this.#lease = lease
     const { commands, maxPrograms = Infinity } = about
-    this.#slots = new ProgramSlots(maxPrograms)
-    this.#fileRuns = commands && new FileRuns(commands, (...file) => this.writeFile(...file))
+    this.#isDefined = commands !== undefined
+    this.#programs = new Programs({
+      use: () => this.#use(),
+      contexts: this.#contexts,
+      commands,
+      writeFile: (...file) => this.writeFile(...file),
+      maxPrograms,
+    })
     this.name = lease.container.name
     this.signal = lease.signal
     this.language = about.language
@@ -110,7 +110,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   runCode(code: string, options: RunCodeOptions): CodeHandle | CodeHandle<Buffer>
   runCode(code: string, options: RunCodeOptions = {}): CodeHandle | CodeHandle<Buffer> {
     const conclude = { text: codeResult<string>, bytes: codeResult<Buffer> }
-    return createHandle(options, conclude, () => this.#startCode(code, options))
+    return createHandle(options, conclude, () => this.#programs.code(code, options))
   }
 
   /**
@@ -137,15 +137,10 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     options: CallOptions & { schema?: StandardSchemaV1 | undefined } = {},
   ): Promise<CallResult> {
     this.#requireBuiltIn('call')
-    const { schema, entry = 'main', args = [], kwargs = {}, ...rest } = options
-    check(calls.CallCall, options, 'call')
-    const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, maxOutputBytes } = rest
-    const call = { entry, args, kwargs }
-    const request = { op: 'run', code: calls.codeOf(code, 'call'), cwd, env, call } as const
-    const program = this.#run(request, { timeoutMs, signal, maxOutputBytes })
+    const program = this.#programs.functionCall(code, options)
     const how = { format: formats.text, conclude: codeResult<string> }
     const result = await new ExecHandle(() => program, how)
-    return callResult(result, program.output.records, schema ?? v.unknown())
+    return callResult(result, program.output.records, options.schema ?? v.unknown())
   }
 
   /**
@@ -206,12 +201,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     command: string | readonly string[],
     options: ExecOptions = {},
   ): ExecHandle | ExecHandle<Buffer> {
-    return createHandle(options, { text: same<string>, bytes: same<Buffer> }, () => {
-      const argv = calls.argvOf(command, 'exec')
-      const checked = check(calls.ExecCall, options, 'exec')
-      const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS } = checked
-      return this.#run({ op: 'exec', argv, cwd, env }, { ...checked, timeoutMs })
-    })
+    const conclude = { text: same<string>, bytes: same<Buffer> }
+    return createHandle(options, conclude, () => this.#programs.command(command, options))
   }
 
   /**
@@ -271,34 +262,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     this.release()
   }
 
-  #startCode(code: string, options: RunCodeOptions): Program {
-    const checked = check(calls.RunCall, options, 'runCode')
-    const { args, context, timeoutMs = DEFAULT_TIMEOUT_MS, ...rest } = checked
-    const { cwd, env } = rest
-    const limits = { ...rest, timeoutMs }
-    const text = calls.codeOf(code, 'runCode')
-    if (context !== undefined) {
-      check(calls.RunInContext, options, 'runCode with a context')
-      const found = this.#contexts.get(context)
-      const lease = this.#use()
-      const request = { op: 'run', code: text, context: found.about.id } as const
-      return found.run((place) => new Program(lease, request, { ...limits, ...place }))
-    }
-    if (this.#fileRuns) return this.#fileRuns.start(this.#use(), text, args ?? [], limits)
-    return this.#run({ op: 'run', code: text, cwd, env, args }, limits)
-  }
-
-  /** Runs a program in a slot, as soon as one is free. */
-  #run(request: RunRequest | ExecRequest, limits: ProgramLimits & { timeoutMs: number }): Program {
-    const lease = this.#use()
-    return this.#slots.run(
-      limits.timeoutMs,
-      (after) => new Program(lease, request, { ...limits, after }),
-    )
-  }
-
   #requireBuiltIn(where: string): void {
-    if (!this.#fileRuns) return
+    if (!this.#isDefined) return
     const message = `${where}: ${this.language} has no such thing, only Python and JavaScript have`
     throw new SandboxError('SANDBOX_INVALID_OPTION', message)
   }
