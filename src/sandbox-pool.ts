@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pLimit from 'p-limit'
 import type { Channel } from './agent/channel.js'
 import { createDockerEngine } from './engine/docker/docker-engine.js'
 import type { Engine } from './engine/engine.js'
@@ -14,6 +13,7 @@ import { Launcher } from './launcher.js'
 import { AcquireCall, CloseCall, LanguageSettings } from './schemas/pool.js'
 import { check } from './schemas/check.js'
 import type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool/types.js'
+import { LaunchLimit } from './pool/launch-limit.js'
 import { LAST_REMOVALS_MS, Pool } from './pool/pool.js'
 import { Sandbox } from './sandbox/sandbox.js'
 import type { SandboxPoolOptions } from './config/pool-options.js'
@@ -45,7 +45,7 @@ export type SandboxPoolEvents = {
 }
 
 /** Longer than a short run takes, and nothing beside a launch. */
-const MAKE_WAY_MS = 15
+const LAUNCH_DELAY_MS = 15
 
 /** Why a start fails for good: the next try would find the same. An image may still be pulled. */
 const ENDS_THE_START: ReadonlySet<SandboxErrorCode> = new Set([
@@ -70,8 +70,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   readonly #settings: Settings
   readonly #engine: Engine
   readonly #closeEngine: () => void
-  /** Lets launches fail that have not begun. */
-  readonly #dropQueued: () => void
+  readonly #launchLimit: LaunchLimit
   readonly #launcher: Launcher
   readonly #pools = new Map<Language, Pool<Channel>>()
   readonly #sweeper: Sweeper
@@ -92,9 +91,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     this.#sweeper = new Sweeper(() =>
       this.#engine.sweep({ owner, isLaunching: (name) => this.#isLaunching(name) }),
     )
-    const { launchConcurrency: concurrency } = this.#settings
-    const limit = pLimit({ concurrency, rejectOnClear: true })
-    this.#dropQueued = () => limit.clearQueue()
+    this.#launchLimit = new LaunchLimit(this.#settings.launchConcurrency)
     for (const [language, { size, max }] of this.#settings.languages) {
       const pool = new Pool({
         language,
@@ -103,18 +100,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
         maxWaiting: this.#settings.maxWaiting,
         leaseTtlMs: this.#settings.leaseTtlMs,
         suffix: owner,
-        launch: async (name, signal) => {
-          await this.#makeWay(language)
-          signal.throwIfAborted()
-          let hasBegun = false
-          const launching = limit(() => {
-            hasBegun = true
-            return this.#launcher.launch(language, name, signal)
-          })
-          return launching.catch((error: unknown) => {
-            throw hasBegun ? error : signal.reason
-          })
-        },
+        launch: (name, signal) => this.#launch(language, name, signal),
         onEvent: (event) => this.#take(language, event),
       })
       this.#pools.set(language, pool)
@@ -232,7 +218,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   async #close(deadlineMs: number): Promise<void> {
     const deadline = performance.now() + deadlineMs + LAST_REMOVALS_MS
     const closing = [...this.#pools.values()].map((pool) => pool.close({ deadlineMs }))
-    this.#dropQueued()
+    this.#launchLimit.drop()
     await Promise.all(closing)
     // A launch whose answer was lost may have left a container that no later sweep of ours finds.
     await this.#sweeper.stop(deadline - performance.now())
@@ -281,13 +267,13 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     }
   }
 
-  /**
-   * A launch takes a processor for a while: a lease that has just begun, mostly for one run, goes
-   * first. Where callers wait there is nobody to make way for.
-   */
-  async #makeWay(language: Language): Promise<void> {
+  async #launch(language: Language, name: string, signal: AbortSignal): Promise<Channel> {
+    // A launch takes a processor for a while. A lease that has just begun is mostly for one run, which
+    // goes first; if callers wait, the launch is what they wait for.
     const { leased, waiting } = this.#poolOf(language).stats()
-    if (leased > 0 && waiting === 0) await sleep(MAKE_WAY_MS)
+    if (leased > 0 && waiting === 0) await sleep(LAUNCH_DELAY_MS)
+    signal.throwIfAborted()
+    return this.#launchLimit.run(signal, () => this.#launcher.launch(language, name, signal))
   }
 
   #poolOf(language: Language): Pool<Channel> {
