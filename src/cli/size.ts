@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { Line, Target } from '../pool/queueing.js'
+import type { QueueModel, Target } from '../pool/queueing.js'
 import {
   chanceOfWaiting,
   erlangs,
@@ -75,7 +75,7 @@ function read(args: string[]): Question {
   if (question.percentile > 99.999) {
     throw new Wrong('--percentile is more than 99.999: write 99, or 99.9')
   }
-  if (erlangs(lineOf(question, 0)) > MOST_PLACES) {
+  if (erlangs(modelOf(question, 0)) > MOST_PLACES) {
     throw new Wrong(`--rate and --hold need more than ${MOST_PLACES} containers: check their units`)
   }
   return question
@@ -115,17 +115,17 @@ function whyHopeless({ rate, launchesPerSecond = Infinity }: Question): string |
   )
 }
 
-function lineOf({ rate, holdMs, replaceMs }: Question, places: number): Line {
+function modelOf({ rate, holdMs, replaceMs }: Question, places: number): QueueModel {
   return { places, rate, boundMs: holdMs + replaceMs }
 }
 
 function answer(question: Question): string[] {
   const { rate, holdMs, replaceMs, waitMs, percentile, launchesPerSecond, isJson } = question
-  const max = placesFor(lineOf(question, 0), question)
+  const max = placesFor(modelOf(question, 0), question)
   const size = warmFor({ rate, launchMs: replaceMs }, { most: max, percentile })
-  const line = lineOf(question, max)
-  const [utilisation, waiting] = [erlangs(line) / max, chanceOfWaiting(line)]
-  const [waitingLonger, waitMeanMs] = [chanceOfWaiting(line, waitMs), meanWaitMs(line)]
+  const model = modelOf(question, max)
+  const [utilisation, waiting] = [erlangs(model) / max, chanceOfWaiting(model)]
+  const [waitingLonger, waitMeanMs] = [chanceOfWaiting(model, waitMs), meanWaitMs(model)]
   if (isJson) {
     return [JSON.stringify({ size, max, utilisation, waiting, waitingLonger, waitMeanMs })]
   }
@@ -138,7 +138,7 @@ function answer(question: Question): string[] {
   return [
     `load         ${rate} a second, each held for ${holdMs} ms and replaced in ${replaceMs} ms`,
     `size         ${size}: those who come during one launch, ${percentile} % of the time`,
-    `max          ${max}: ${erlangs(line).toFixed(1)} of them busy on average`,
+    `max          ${max}: ${erlangs(model).toFixed(1)} of them busy on average`,
     `utilisation  ${share(utilisation)}`,
     ...launches,
     `wait         ${share(waiting)} wait, ${share(waitingLonger)} longer than ${waitMs} ms, ` +

@@ -4,7 +4,7 @@
  */
 
 /** The load on a language's containers, and how many of them may live at once. */
-export interface Line {
+export interface QueueModel {
   /** How many may live at once: the `max` of a language. */
   places: number
   /** Callers a second. */
@@ -29,7 +29,7 @@ export const TARGET: Target = { waitMs: 100, percentile: 99 }
 export const REPLACE_MS = 500
 
 /** Places bound on average: the load, in erlang. */
-export function erlangs({ rate, boundMs }: Pick<Line, 'rate' | 'boundMs'>): number {
+export function erlangs({ rate, boundMs }: Pick<QueueModel, 'rate' | 'boundMs'>): number {
   return (rate * boundMs) / 1000
 }
 
@@ -50,24 +50,24 @@ function fromErlangB(places: number, load: number, blocked: number): number {
 }
 
 /** The chance that a caller waits for longer than so many milliseconds. */
-export function chanceOfWaiting(line: Line, longerThanMs = 0): number {
-  return waitsLonger(line, erlangC(line.places, erlangs(line)), longerThanMs)
+export function chanceOfWaiting(model: QueueModel, longerThanMs = 0): number {
+  return waitsLonger(model, erlangC(model.places, erlangs(model)), longerThanMs)
 }
 
-function waitsLonger({ places, rate, boundMs }: Line, waits: number, ms: number): number {
+function waitsLonger({ places, rate, boundMs }: QueueModel, waits: number, ms: number): number {
   const spare = places / boundMs - rate / 1000
   return spare > 0 ? waits * Math.exp(-spare * ms) : 1
 }
 
 /** How long callers wait on average, in milliseconds, those counted that do not wait at all. */
-export function meanWaitMs(line: Line): number {
-  const spare = line.places / line.boundMs - line.rate / 1000
-  return spare > 0 ? erlangC(line.places, erlangs(line)) / spare : Infinity
+export function meanWaitMs(model: QueueModel): number {
+  const spare = model.places / model.boundMs - model.rate / 1000
+  return spare > 0 ? erlangC(model.places, erlangs(model)) / spare : Infinity
 }
 
 /** The fewest places that keep what is promised: the `max` of a language. */
 export function placesFor(
-  load: Pick<Line, 'rate' | 'boundMs'>,
+  load: Pick<QueueModel, 'rate' | 'boundMs'>,
   { waitMs, percentile }: Target = TARGET,
 ): number {
   const bound = erlangs(load)

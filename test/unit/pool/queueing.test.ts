@@ -46,10 +46,10 @@ describe('erlangC', () => {
 describe('the wait', () => {
   it('of one place is that of the M/M/1 queue', () => {
     // Mean wait: load / (1/bound - rate). Of 0.5 a second, bound for 1 s each: 1 s.
-    const line = { places: 1, rate: 0.5, boundMs: 1000 }
-    expect(meanWaitMs(line)).toBeCloseTo(1000)
-    expect(chanceOfWaiting(line)).toBeCloseTo(0.5)
-    expect(chanceOfWaiting(line, 2000)).toBeCloseTo(0.5 * Math.exp(-1))
+    const model = { places: 1, rate: 0.5, boundMs: 1000 }
+    expect(meanWaitMs(model)).toBeCloseTo(1000)
+    expect(chanceOfWaiting(model)).toBeCloseTo(0.5)
+    expect(chanceOfWaiting(model, 2000)).toBeCloseTo(0.5 * Math.exp(-1))
   })
 })
 
