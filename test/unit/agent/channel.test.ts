@@ -1,18 +1,13 @@
 import { getEventListeners } from 'node:events'
 import * as fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Channel } from '../../../src/agent/channel.js'
 import { Kind, PROTOCOL_VERSION, Stream, WINDOW_BYTES } from '../../../src/agent/protocol.js'
 import { FakeAgent, flow, openChannel } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse } from '../fakes/fake-time.js'
+import { elapse, useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const READ = { op: 'read', path: 'x' } as const
 const HELLO = { version: PROTOCOL_VERSION, language: 'python' }

@@ -1,14 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Kind, MAX_REQUEST_BYTES, Stream, WINDOW_BYTES } from '../../../src/agent/protocol.js'
 import { flow, openChannel } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const READ = { op: 'read', path: 'x' } as const
 

@@ -1,16 +1,12 @@
 import { PassThrough } from 'node:stream'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { DockerContainer } from '../../../src/engine/docker/docker-container.js'
 import { DockerEvents } from '../../../src/engine/docker/events.js'
 import { flow } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 /** An engine's events, told by the test, over as many connections as there are. */
 async function engine() {

@@ -1,14 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Sweeper } from '../../../src/engine/sweeper.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse } from '../fakes/fake-time.js'
+import { elapse, useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 function sweeperOf(sweep: () => Promise<number> = () => Promise.resolve(0)) {
   const sweeps = vi.fn(sweep)

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
@@ -9,9 +8,11 @@ import { until } from '../../helpers/until.js'
 
 /** A server that writes down how each response ended, by its path. */
 async function start() {
+  const begun: string[] = []
   const ends: string[] = []
   const app = new Hono()
     .use(async (c, next) => {
+      begun.push(c.req.path)
       onResponseClose(c, (end) => ends.push(`${c.req.path} ${end}`))
       await next()
     })
@@ -33,7 +34,7 @@ async function start() {
     const server = serve(options, (address) => resolve(address.port))
     onTestFinished(() => void server.close())
   })
-  return { ends, port }
+  return { begun, ends, port }
 }
 
 describe('onResponseClose', () => {
@@ -48,11 +49,11 @@ describe('onResponseClose', () => {
   })
 
   it('is told once of each response of a connection that closes, pipelined ones too', async () => {
-    const { ends, port } = await start()
+    const { begun, ends, port } = await start()
     const client = connect(port, '127.0.0.1')
     const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
     client.write(request('/open/1') + request('/open/2') + request('/open/3'))
-    await once(client, 'data')
+    await until('all requests have come', () => begun.length === 3)
     client.destroy()
     await until('all responses are over', () => ends.length === 3)
     expect(ends.sort()).toEqual(['/open/1 aborted', '/open/2 aborted', '/open/3 aborted'])

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Channel } from '../../../src/agent/channel.js'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import { SandboxError } from '../../../src/errors.js'
@@ -11,13 +11,9 @@ import { eventStream } from '../../../middleware/event-stream.js'
 import { streamSandbox } from '../../../middleware/index.js'
 import { BodyReader, eventsIn } from '../../helpers/events.js'
 import { flow, openChannel } from '../fakes/fake-agent.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const SSE = 'text/event-stream'
 

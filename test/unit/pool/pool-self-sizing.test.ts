@@ -1,16 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Pool } from '../../../src/pool/pool.js'
 import type { FakeContainer, FakePool } from '../fakes/fake-pool.js'
 import { FakeLauncher, settle } from '../fakes/fake-pool.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
 const LAUNCH_MS = 500
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 /** A pool whose launches take their time, and what is counted of it at each step. */
 function sizedPool(size = { min: 1, max: 8 }, max = 16, launchMs = LAUNCH_MS) {

@@ -1,15 +1,10 @@
 import { getEventListeners } from 'node:events'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { SandboxError } from '../../../src/errors.js'
 import { fakePool, outcomeOf, settle } from '../fakes/fake-pool.js'
-import { elapse } from '../fakes/fake-time.js'
+import { elapse, useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 describe('the queue', () => {
   it('is served first come, first served', async () => {

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { boundsOf, defaultMax } from '../../../src/pool/warm-size.js'
 import { settle } from '../fakes/fake-pool.js'
 import { Steps, World } from './pool-world.js'
-import { elapse } from '../fakes/fake-time.js'
+import { elapse, useFakeTime } from '../fakes/fake-time.js'
 
 /** Fixed, or the pool's own choice. */
 const Size = fc.oneof(
@@ -14,12 +14,7 @@ const Size = fc.oneof(
   })),
 )
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 describe('a pool, whatever happens to it', () => {
   it('keeps its cap, lends each container once after use, and recovers its size', async () => {

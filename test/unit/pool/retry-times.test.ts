@@ -5,15 +5,15 @@ import { Pool } from '../../../src/pool/pool.js'
 import { RetryTimes } from '../../../src/pool/retry-times.js'
 import type { FakeContainer, FakePool } from '../fakes/fake-pool.js'
 import { FakeLauncher } from '../fakes/fake-pool.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
 const CALLERS = 300
 
+useFakeTime()
 beforeEach(() => {
-  vi.useFakeTimers()
   vi.spyOn(Math, 'random').mockImplementation(pseudoRandom(7))
 })
 afterEach(() => {
-  vi.useRealTimers()
   vi.restoreAllMocks()
 })
 

@@ -1,15 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { CollectOptions } from '../../../src/index.js'
 import { mimeTypeOf } from '../../../src/sandbox/files/mime.js'
 import { answerWith, entryLine, flow, leased } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 /** A file by its content; `{ errno }` is one that is listed, and then cannot be read. */
 type Tree = Record<string, string | { errno: string } | { listed: string; now: string }>

@@ -1,18 +1,13 @@
 import { getEventListeners } from 'node:events'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { FileCallOptions, Sandbox } from '../../../src/index.js'
 import { SandboxFileError } from '../../../src/index.js'
 import { flow, leased, unhandledIn } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse } from '../fakes/fake-time.js'
+import { elapse, useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const PINGER = 1
 

@@ -1,16 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream, WINDOW_BYTES } from '../../../src/agent/protocol.js'
 import type { Content } from '../../../src/index.js'
 import { flow, leased, turn, unhandledIn } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse } from '../fakes/fake-time.js'
+import { elapse, useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const PIECE = Buffer.alloc(65_536, 'x')
 const STARTED = { size: 3, mtimeMs: 1.5, mode: 0o644 }

@@ -1,16 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Stream, WINDOW_BYTES } from '../../../src/agent/protocol.js'
 import type { Deferred } from '../../../src/util/deferred.js'
 import { deferred } from '../../../src/util/deferred.js'
 import { awaited, eventsOf, flow, leased, unhandledIn } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const PIECE = Buffer.alloc(65_536, 'x')
 const oops = () => {

@@ -1,15 +1,11 @@
 import { getEventListeners } from 'node:events'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { ExecHandle, Sandbox } from '../../../src/index.js'
 import { awaited, callWith, eventsOf, flow, leased, unhandledIn } from '../fakes/fake-agent.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 describe('kill()', () => {
   it('is sure: SIGKILL, and if that is not confirmed the whole container', async () => {

@@ -1,16 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Kind, WINDOW_BYTES } from '../../../src/agent/protocol.js'
 import type { Content } from '../../../src/index.js'
 import type { FakeAgent } from '../fakes/fake-agent.js'
 import { awaited, eventsOf, flow, leased, turn, unhandledIn } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const CLOSED = { code: 'SANDBOX_STDIN_CLOSED' }
 

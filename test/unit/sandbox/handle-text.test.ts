@@ -1,15 +1,11 @@
 import * as fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Stream } from '../../../src/agent/protocol.js'
 import { bytes, text } from '../../../src/sandbox/program/format.js'
 import { awaited, eventsOf, flow, leased, outputOf } from '../fakes/fake-agent.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const BOM = '\uFEFF'
 

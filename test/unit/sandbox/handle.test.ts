@@ -1,18 +1,13 @@
 import { getEventListeners } from 'node:events'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { ProgramOptions, TextOutput } from '../../../src/index.js'
 import type { FakeAgent } from '../fakes/fake-agent.js'
 import { awaited, eventsOf, flow, leased, outputOf, unhandledIn } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse } from '../fakes/fake-time.js'
+import { elapse, useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const EXIT = {
   exitCode: 0,

@@ -1,17 +1,15 @@
 import { getEventListeners } from 'node:events'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { LogMatch, SandboxProcess } from '../../../src/index.js'
 import { LogWatch } from '../../../src/sandbox/process/log-watch.js'
 import { callWith, flow, leased } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 import { elapse } from '../fakes/fake-time.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
+useFakeTime()
 afterEach(() => {
-  vi.useRealTimers()
   vi.restoreAllMocks()
 })
 

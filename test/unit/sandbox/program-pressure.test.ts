@@ -1,14 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream, WINDOW_BYTES } from '../../../src/agent/protocol.js'
 import type { FakeAgent } from '../fakes/fake-agent.js'
 import { awaited, eventsOf, flow, leased, outputOf } from '../fakes/fake-agent.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const PIECE = Buffer.alloc(65_536, 'x')
 const MIB = 1024 * 1024

@@ -1,13 +1,11 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Deferred } from '../../../src/util/deferred.js'
 import { deferred } from '../../../src/util/deferred.js'
 import { ProgramSlots } from '../../../src/sandbox/program/program-slots.js'
 import { settle } from '../fakes/fake-pool.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-  return () => vi.useRealTimers()
-})
+useFakeTime()
 
 /** Programs that note when they start. */
 function programs(max: number) {

@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { ProgramLimits } from '../../../src/sandbox/program/limits.js'
 import { Program } from '../../../src/sandbox/program/program.js'
@@ -7,14 +7,9 @@ import type { KilledBy } from '../../../src/sandbox/program/result.js'
 import type { LeaseEnd } from '../../../src/pool/lease.js'
 import { flow, leased } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse } from '../fakes/fake-time.js'
+import { elapse, useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const REQUEST = { op: 'exec', argv: ['true'], cwd: undefined, env: undefined } as const
 const MAX_BYTES = 1024 * 1024

@@ -1,14 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Sandbox } from '../../../src/index.js'
 import { ExecHandle } from '../../../src/index.js'
 import { flow, leased } from '../fakes/fake-agent.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const CALLS: [string, (sandbox: Sandbox) => PromiseLike<unknown>][] = [
   ['runCode', (it) => it.runCode('1')],

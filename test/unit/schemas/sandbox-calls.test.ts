@@ -1,16 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { check } from '../../../src/schemas/check.js'
 import { Content, ExecCommand, Port, SignalName } from '../../../src/schemas/sandbox-calls.js'
 import { Path } from '../../../src/schemas/values.js'
 import { callWith, flow, leased } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
+import { useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-})
-afterEach(() => {
-  vi.useRealTimers()
-})
+useFakeTime()
 
 const SECRET = 'hunter2'
 
