@@ -6,6 +6,7 @@ import { Kind, PROTOCOL_VERSION, Stream, WINDOW_BYTES } from '../../../src/agent
 import { FakeAgent, flow, openChannel } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { cases } from '../fakes/property.js'
 
 useFakeTime()
 
@@ -154,7 +155,7 @@ describe('an agent that breaks the protocol', () => {
         )
         await channel.remove()
       }),
-      { numRuns: 300 },
+      cases(300),
     )
   })
 })

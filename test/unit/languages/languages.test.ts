@@ -5,6 +5,7 @@ import { commandOf, defineLanguage, interpreterOf } from '../../../src/languages
 import { SandboxError } from '../../../src/errors.js'
 import { AGENTS } from '../../../src/languages/built-in.js'
 import { readSettings } from '../../../src/config/settings.js'
+import { cases } from '../fakes/property.js'
 
 const SECRET = 'hunter2'
 const BASH = {
@@ -138,7 +139,7 @@ describe('the command of a language', () => {
         const expected = ['', ...compiled, '', ...run, ...args].map((text) => `<${text}>`)
         expect(printed).toBe(expected.join(''))
       }),
-      { numRuns: 30 },
+      cases(30),
     )
   })
 

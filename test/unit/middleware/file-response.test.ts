@@ -9,6 +9,7 @@ import { Sandbox } from '../../../src/sandbox/sandbox.js'
 import { isFresh, partOf, validatorsOf } from '../../../middleware/conditional.js'
 import { sendFile } from '../../../middleware/index.js'
 import { flow, openChannel } from '../fakes/fake-agent.js'
+import { cases } from '../fakes/property.js'
 
 const ENTRY = { name: 'a', path: 'a', type: 'file', size: 1000, mode: 0o644 } as const
 const MTIME = Date.UTC(2020, 0, 2, 3, 4, 5, 678) + 0.25
@@ -169,7 +170,7 @@ describe('the name that a file is saved under', () => {
         const header = (await headersOf(name)).get('content-disposition') ?? ''
         expect(header).toMatch(/^attachment; filename[\x20-\x7e]+$/)
       }),
-      { numRuns: 200 },
+      cases(200),
     )
   })
 })

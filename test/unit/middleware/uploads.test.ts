@@ -3,6 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readForm } from '../../../middleware/multipart.js'
 import { within } from '../../helpers/until.js'
+import { cases } from '../fakes/property.js'
 
 const LIMITS = { maxFiles: 5, maxFileBytes: 1000, maxFields: 5, maxFieldBytes: 100 }
 const TYPE = 'multipart/form-data; boundary=xx'
@@ -221,7 +222,7 @@ describe('a form', () => {
           }
         },
       ),
-      { numRuns: 2000 },
+      cases(2000),
     )
   }, 60_000)
 })

@@ -4,6 +4,7 @@ import { boundsOf, defaultMax } from '../../../src/pool/warm-size.js'
 import { settle } from '../fakes/fake-pool.js'
 import { Steps, World } from './pool-world.js'
 import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { cases } from '../fakes/property.js'
 
 /** Fixed, or the pool's own choice. */
 const Size = fc.oneof(
@@ -39,7 +40,7 @@ describe('a pool, whatever happens to it', () => {
         for (const lease of world.held.values()) lease.end('released')
         await world.pool.close()
       }),
-      { numRuns: 1500 },
+      cases(1500),
     )
   }, 120_000)
 
@@ -68,7 +69,7 @@ describe('a pool, whatever happens to it', () => {
         expect(world.held.size).toBe(0)
         expect(vi.getTimerCount()).toBe(0)
       }),
-      { numRuns: 800 },
+      cases(800),
     )
   }, 120_000)
 })

@@ -5,6 +5,7 @@ import type { Asked } from '../fakes/fake-agent.js'
 import { answerWith, entryLine, flow, leased, turn } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 import { useFakeTime } from '../fakes/fake-time.js'
+import { cases } from '../fakes/property.js'
 
 useFakeTime()
 
@@ -63,7 +64,7 @@ describe('listFiles()', () => {
           expect((await listing).map(({ path }) => path)).toEqual(names.toSorted())
         },
       ),
-      { numRuns: 50 },
+      cases(50),
     )
   })
 

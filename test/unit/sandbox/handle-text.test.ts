@@ -4,6 +4,7 @@ import { Stream } from '../../../src/agent/protocol.js'
 import { bytes, text } from '../../../src/sandbox/program/format.js'
 import { awaited, eventsOf, flow, leased, outputOf } from '../fakes/fake-agent.js'
 import { useFakeTime } from '../fakes/fake-time.js'
+import { cases } from '../fakes/property.js'
 
 useFakeTime()
 
@@ -88,7 +89,7 @@ describe('text', () => {
         const pieces = parts.map((part) => decoder.piece(Buffer.from(part)))
         expect(pieces.join('') + decoder.rest()).toBe(Buffer.concat(parts).toString())
       }),
-      { numRuns: 500 },
+      cases(500),
     )
   })
 })
