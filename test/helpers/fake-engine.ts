@@ -7,7 +7,7 @@ export const OWN_KERNEL: Runtime = { name: 'own', hasOwnKernel: true }
 export function fakeEngine(changes: Partial<Engine> = {}): Engine {
   return {
     address: 'fake',
-    advice: { strongerRuntime: 'an own kernel', howToGetRuntime: 'Install one' },
+    advice: { strongerRuntime: 'own kernel', howToGetRuntime: 'Install one' },
     runtimes: () => Promise.resolve([OWN_KERNEL]),
     findImage: ([image]) => Promise.resolve(image),
     launch: () => Promise.reject(new Error('no test launches')),
