@@ -5,15 +5,18 @@ export type { CodeOptions, RunCodeOptions } from './sandbox/code/options.js'
 export { defineLanguage } from './languages/define.js'
 export type { DefinedLanguage, LanguageCommands } from './languages/define.js'
 export { createDockerEngine } from './engine/docker/docker-engine.js'
-export type { DockerEngineOptions } from './engine/docker/docker-engine.js'
+export type { DockerEngine, DockerEngineOptions } from './engine/docker/docker-engine.js'
 export type {
   Container,
   ContainerExit,
+  ContainerLimits,
   Engine,
+  EngineAdvice,
   LaunchSpec,
-  PullOptions,
+  Runtime,
   SweepOptions,
 } from './engine/engine.js'
+export type { ImageStore, PullOptions } from './engine/image-store.js'
 export { SandboxError, SandboxFileError } from './errors.js'
 export type { SandboxErrorCode, SandboxErrorOptions } from './errors.js'
 export { ExecHandle } from './sandbox/program/handle.js'

@@ -1,7 +1,6 @@
 import { Channel } from './agent/channel.js'
 import { deadlineIn } from './util/deadline.js'
-import type { Container, Engine, LaunchSpec } from './engine/engine.js'
-import { OWNER_LABEL } from './engine/engine.js'
+import type { Container, Engine, Runtime } from './engine/engine.js'
 import { SandboxError } from './errors.js'
 import { missingInterpreter } from './languages/probe.js'
 import type { Language } from './languages/built-in.js'
@@ -10,15 +9,6 @@ import { howToGet } from './languages/setup-images.js'
 
 /** An agent that has not spoken by then never will. */
 const FIRST_WORD_MS = 30_000
-const GVISOR = 'runsc'
-const PLAIN = 'runc'
-/**
- * gVisor's own threads count against the engine's limit: measured 13 tasks of the host for a process
- * of Python, 45 for one of Node with 11 threads, 50 to 70 for an idle sandbox. If the limit is met the
- * whole sandbox dies, so it has room, and gVisor's own kernel bounds the programs.
- */
-const GVISOR_TASKS = 16
-const GVISOR_OWN_TASKS = 128
 
 /** Makes warm containers: chooses runtime and image, starts the agent, waits for its first word. */
 export class Launcher {
@@ -47,22 +37,28 @@ export class Launcher {
   }
 
   /**
-   * gVisor where the engine has it, else runc with one warning, unless the operator chose.
+   * The runtime that the operator named, else the one that the engine prefers: with one warning if its
+   * programs share the kernel of the host.
    *
    * @throws SandboxError `SANDBOX_RUNTIME_MISSING`
    */
   async chooseRuntime(): Promise<string> {
     if (this.#runtime) return this.#runtime
     const listed = await this.#engine.runtimes()
+    // Another launch may have chosen, and warned, while the engine answered.
+    if (this.#runtime) return this.#runtime
     const { runtime } = this.#settings
-    if (runtime !== 'auto' && !listed.includes(runtime)) {
+    const isAutomatic = runtime === 'auto'
+    const chosen = isAutomatic ? listed[0] : listed.find(({ name }) => name === runtime)
+    if (!chosen) {
+      const names = listed.map(({ name }) => name).sort()
       throw new SandboxError(
         'SANDBOX_RUNTIME_MISSING',
-        `the engine at ${this.#engine.address} has no runtime ${runtime}, only ${listed.join(', ')}`,
+        `the engine at ${this.#engine.address} has no runtime ${runtime}, only ${names.join(', ')}`,
       )
     }
-    // Another launch may have chosen, and warned, while the engine answered.
-    this.#runtime ??= runtime === 'auto' ? automatic(listed) : runtime
+    if (isAutomatic && !chosen.hasOwnKernel) warnOfSharedKernel(chosen, this.#engine)
+    this.#runtime = chosen.name
     return this.#runtime
   }
 
@@ -72,18 +68,9 @@ export class Launcher {
     const plan = this.#planOf(language)
     const image = await this.#findImage(language, plan.images)
     const { command, reaper } = plan
-    const labels = { [OWNER_LABEL]: this.#owner, 'hono-sandbox.pool': language }
     const { limits } = this.#settings
-    const spec = {
-      ...limits,
-      ...pidsOf(runtime, limits.pids),
-      name,
-      image,
-      runtime,
-      command,
-      reaper,
-      labels,
-    }
+    const owner = this.#owner
+    const spec = { ...limits, name, owner, language, image, runtime, command, reaper }
     try {
       const container = await this.#engine.launch(spec, signal)
       const firstWord = deadlineIn(FIRST_WORD_MS, signal)
@@ -94,7 +81,7 @@ export class Launcher {
       if (!isMissing(error)) throw error
       // It was deleted, perhaps: the next launch looks again.
       this.#images.delete(language)
-      throw noImage(language, plan.images, error)
+      throw this.#noImage(language, plan.images, error)
     }
   }
 
@@ -130,12 +117,19 @@ export class Launcher {
   async #findImage(language: Language, candidates: readonly string[]): Promise<string> {
     const known = this.#images.get(language)
     if (known) return known
-    for (const image of candidates) {
-      if (!(await this.#engine.hasImage(image))) continue
-      this.#images.set(language, image)
-      return image
-    }
-    throw noImage(language, candidates)
+    const image = await this.#engine.findImage(candidates)
+    if (image === undefined) throw this.#noImage(language, candidates)
+    this.#images.set(language, image)
+    return image
+  }
+
+  /** Set-up's own advice names the commands of set-up, which serve Docker alone. */
+  #noImage(language: Language, images: readonly string[], cause?: unknown): SandboxError {
+    return new SandboxError(
+      'SANDBOX_IMAGE_MISSING',
+      `the engine has no image for ${language}: looked for ${images.join(', ')}`,
+      { cause, suggestion: this.#engine.advice.howToGetImage ?? howToGet(images) },
+    )
   }
 
   #planOf(language: Language): LanguagePlan {
@@ -145,36 +139,18 @@ export class Launcher {
   }
 }
 
-function automatic(listed: readonly string[]): string {
-  if (listed.includes(GVISOR)) return GVISOR
-  const suggestion = `Install gVisor, or set SANDBOX_RUNTIME=${PLAIN} if its isolation is enough for you`
+/** @throws SandboxError in production, where a warning would not be read. */
+function warnOfSharedKernel({ name }: Runtime, { advice }: Engine): void {
+  const { strongerRuntime, howToGetRuntime } = advice
+  const suggestion = `${howToGetRuntime}, or set SANDBOX_RUNTIME=${name} if its isolation is enough for you`
+  const message = `the engine has no ${strongerRuntime}`
   if (process.env.NODE_ENV === 'production') {
-    throw new SandboxError('SANDBOX_RUNTIME_MISSING', 'the engine has no gVisor (runsc)', {
-      suggestion,
-    })
+    throw new SandboxError('SANDBOX_RUNTIME_MISSING', message, { suggestion })
   }
-  process.emitWarning(
-    `the engine has no gVisor (runsc), sandboxes run under ${PLAIN}. ${suggestion}`,
-    {
-      type: 'SandboxWarning',
-      code: 'SANDBOX_RUNTIME_MISSING',
-    },
-  )
-  return PLAIN
-}
-
-function noImage(language: Language, images: readonly string[], cause?: unknown): SandboxError {
-  return new SandboxError(
-    'SANDBOX_IMAGE_MISSING',
-    `the engine has no image for ${language}: looked for ${images.join(', ')}`,
-    { cause, suggestion: howToGet(images) },
-  )
-}
-
-/** How the engine and the runtime bound processes and threads. gVisor may have several names, as `runsc-kvm`. */
-function pidsOf(runtime: string, pids: number): Pick<LaunchSpec, 'pids' | 'userPids'> {
-  if (!runtime.startsWith(GVISOR)) return { pids }
-  return { pids: pids * GVISOR_TASKS + GVISOR_OWN_TASKS, userPids: pids }
+  process.emitWarning(`${message}, sandboxes run under ${name}. ${suggestion}`, {
+    type: 'SandboxWarning',
+    code: 'SANDBOX_RUNTIME_MISSING',
+  })
 }
 
 function isMissing(error: unknown): boolean {

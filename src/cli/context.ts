@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.js'
+import type { ImageStore } from '../engine/image-store.js'
 import { SandboxError } from '../errors.js'
 import type { ExtraImage, SetupImage } from '../languages/setup-images.js'
 
@@ -27,9 +28,12 @@ export interface Machine {
   buildImage(image: SetupImage): Promise<void>
 }
 
+/** What set-up needs of an engine. It launches nothing. */
+export type SetupEngine = Pick<Engine, 'address' | 'runtimes'> & ImageStore
+
 /** All that the steps of set-up share. */
 export interface SetupContext {
-  engine: Engine
+  engine: SetupEngine
   /** The process's environment, or a test's. */
   env: Readonly<Record<string, string | undefined>>
   /** Where images come from: `packages` asks no registry. */

@@ -1,3 +1,4 @@
+import type { Runtime } from '../engine/engine.js'
 import { SandboxError } from '../errors.js'
 import type { SetupContext, Step } from './context.js'
 import { isUnavailable } from './context.js'
@@ -27,7 +28,7 @@ export interface Plan {
 export async function planSetup(context: SetupContext): Promise<Plan> {
   const wanted = [...BASE_IMAGES, ...(context.extras ?? []).map((name) => EXTRA_IMAGES[name])]
   const { engine: port } = context
-  let runtimes: readonly string[] | undefined
+  let runtimes: readonly Runtime[] | undefined
   let engine: readonly Step[] = []
   try {
     runtimes = await port.runtimes()
@@ -121,12 +122,14 @@ function itemOf({ what }: Step): string {
   return `         - ${what}`
 }
 
-function engineIs(address: string, runtimes: readonly string[]): string {
-  return `${address} (${runtimes.join(', ')})`
+function engineIs(address: string, runtimes: readonly Runtime[]): string {
+  const names = runtimes.map(({ name }) => name).sort()
+  return `${address} (${names.join(', ')})`
 }
 
-function hintOf(runtimes: readonly string[]): readonly string[] {
-  return runtimes.includes('runsc') ? [] : [NO_GVISOR]
+/** The first is the runtime that a pool takes by itself. */
+function hintOf([preferred]: readonly Runtime[]): readonly string[] {
+  return preferred?.hasOwnKernel ? [] : [NO_GVISOR]
 }
 
 function noEngine({ engine, env }: SetupContext, cause: SandboxError): SandboxError {

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import type { AgentBundle } from '../agent/bundle.js'
 import type { AgentConfig } from '../agent/protocol.js'
 import { parseBytes } from './byte-size.js'
-import type { LaunchSpec } from '../engine/engine.js'
+import type { ContainerLimits, LaunchSpec } from '../engine/engine.js'
 import { readEnvironment } from './environment.js'
 import type { SandboxEnvironment } from './environment.js'
 import { SandboxError } from '../errors.js'
@@ -16,11 +16,6 @@ import type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './pool-
 import { PoolSettings } from './pool-schema.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 import { boundsOf, defaultMax } from '../pool/warm-size.js'
-
-type Limits = Omit<
-  LaunchSpec,
-  'userPids' | 'name' | 'image' | 'command' | 'runtime' | 'labels' | 'reaper'
->
 
 /** One language as a pool keeps it. */
 export interface LanguagePlan {
@@ -42,7 +37,7 @@ export interface LanguagePlan {
 export interface Settings {
   languages: ReadonlyMap<Language, LanguagePlan>
   runtime: string
-  limits: Limits
+  limits: ContainerLimits
   maxWaiting: number
   startTimeoutMs: number
   leaseTtlMs: number
@@ -92,7 +87,7 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
 
 function readLanguages(
   languages: PoolLanguages,
-  limits: Pick<Limits, 'memoryBytes' | 'pids'> & Pick<SandboxPoolOptions, 'maxPrograms'>,
+  limits: Pick<ContainerLimits, 'memoryBytes' | 'pids'> & Pick<SandboxPoolOptions, 'maxPrograms'>,
   env: SandboxEnvironment,
 ): Settings['languages'] {
   const { memoryBytes, pids } = limits

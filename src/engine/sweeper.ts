@@ -1,19 +1,19 @@
 import { within } from '../util/deadline.js'
 
 const EVERY_MS = 60_000
-/** How long after a failure: the engine may still be at it. */
+/** The time after a failure: the engine may still be working on the call. */
 const SOON_MS = 5000
 
 /**
- * Removes what failures leave in the engine: a call that had no answer may have created a container
- * all the same, also later. Sweeps at the start, every minute, and soon after a failure.
+ * Removes what failures leave in the engine: a call that had no answer may still have created a
+ * container, also later. Sweeps at the start, every minute, and soon after a failure.
  */
 export class Sweeper {
   readonly #sweep: () => Promise<unknown>
   #timer: NodeJS.Timeout | undefined
   #dueAt = 0
   #running: Promise<void> | undefined
-  /** Since the last sweep that worked began. */
+  /** Whether something has failed since the last successful sweep began. */
   #hasFailures = false
   #isStopped = false
 
@@ -31,7 +31,7 @@ export class Sweeper {
     this.#runIn(SOON_MS)
   }
 
-  /** Sweeps once more, for so long, if something has failed since the last sweep. */
+  /** Sweeps once more, for `timeoutMs` at most, if something has failed since the last sweep. */
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)

@@ -102,7 +102,7 @@ async function runtimesHere(): Promise<string[]> {
   const engine = createDockerEngine()
   try {
     const listed = await engine.runtimes()
-    return ['runc', 'runsc'].filter((runtime) => listed.includes(runtime))
+    return ['runc', 'runsc'].filter((runtime) => listed.some(({ name }) => name === runtime))
   } finally {
     engine.close()
   }

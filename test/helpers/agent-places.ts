@@ -5,11 +5,12 @@ import { createDockerEngine } from '../../src/engine/docker/docker-engine.js'
 import type { AgentBundle } from '../../src/agent/bundle.js'
 import type { AgentConfig } from '../../src/agent/protocol.js'
 import type { Container } from '../../src/engine/engine.js'
-import { OWNER_LABEL } from '../../src/engine/engine.js'
 import type { AgentName } from '../../src/languages/built-in.js'
 import { LANGUAGES } from '../../src/languages/built-in.js'
 import { Agent } from './agent.js'
 import { Folder } from './agent-folder.js'
+import { imageThere, languages, runtimes } from './engine.js'
+import { specOf } from './launch-spec.js'
 import { childrenOfPid, LocalContainer } from './local-container.js'
 
 /** Where an agent runs: as a plain process of this machine, or in a container of its own. */
@@ -21,14 +22,9 @@ export interface Place {
 
 const engine = createDockerEngine()
 afterAll(() => engine.close())
-const listed = await engine.runtimes()
-const languages: readonly AgentName[] = ['python', 'nodejs']
 
 export const places: readonly Place[] = languages.flatMap((language) =>
-  ['process', ...['runc', 'runsc'].filter((runtime) => listed.includes(runtime))].map((where) => ({
-    language,
-    where,
-  })),
+  ['process', ...runtimes].map((where) => ({ language, where })),
 )
 /**
  * Whether a program takes long to start there, ten times as long as under runc. What does not depend
@@ -40,7 +36,6 @@ const isRoot = process.getuid?.() === 0
 /** Whether the agent is root there, and its programs are somebody else. */
 export const isNobody = ({ where }: Place) => where !== 'process' || isRoot
 
-const MIB = 1024 * 1024
 const owner = `contract-${randomBytes(4).toString('hex')}`
 let launched = 0
 
@@ -118,17 +113,6 @@ async function launch(
   }
 }
 
-/** The limits of a pool that was told nothing. */
-const LIMITS = {
-  network: 'none',
-  memoryBytes: 256 * MIB,
-  cpus: 1,
-  openFiles: 1024,
-  workspaceBytes: 64 * MIB,
-  tmpBytes: 32 * MIB,
-  shmBytes: 16 * MIB,
-}
-
 const PIDS = 128
 
 /** What a pool launches, without a pool. */
@@ -139,15 +123,11 @@ async function launchContainer(
   const { images, agent } = LANGUAGES[language]
   const { reaper } = agent
   const command = [...agent.command, JSON.stringify({ pids: PIDS, ...config })]
-  for (const image of images) {
-    if (!(await engine.hasImage(image))) continue
-    const name = `sandbox_${language}_1.${++launched}_${owner}`
-    const labels = { [OWNER_LABEL]: owner }
-    // gVisor's own threads count too, and it bounds the programs itself.
-    const pids = runtime === 'runsc' ? { pids: 17 * PIDS, userPids: PIDS } : { pids: PIDS }
-    return engine.launch({ ...LIMITS, ...pids, name, image, runtime, command, reaper, labels })
-  }
-  throw new Error(`the engine has no image for ${language}: looked for ${images.join(', ')}`)
+  const image = await imageThere(images)
+  const name = `sandbox_${language}_1.${++launched}_${owner}`
+  return engine.launch(
+    specOf({ pids: PIDS, name, owner, language, image, runtime, command, reaper }),
+  )
 }
 
 /** How many descriptors an agent has open, or a process of its, where that can be seen. */

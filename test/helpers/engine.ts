@@ -21,15 +21,16 @@ async function listRuntimes(): Promise<readonly string[]> {
   const engine = createDockerEngine()
   const listed = await engine.runtimes()
   engine.close()
-  return ['runc', 'runsc'].filter((runtime) => listed.includes(runtime))
+  return ['runc', 'runsc'].filter((runtime) => listed.some(({ name }) => name === runtime))
 }
 
 /** The first of these images that the engine has, as set-up has left it. */
 export async function imageThere(names: readonly string[]): Promise<string> {
   const engine = createDockerEngine()
   try {
-    for (const name of names) if (await engine.hasImage(name)) return name
-    throw new Error(`the engine has none of ${names.join(', ')}`)
+    const found = await engine.findImage(names)
+    if (found === undefined) throw new Error(`the engine has none of ${names.join(', ')}`)
+    return found
   } finally {
     engine.close()
   }

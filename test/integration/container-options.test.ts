@@ -5,14 +5,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { Language, LaunchSpec, SandboxPoolOptions } from 'hono-sandbox'
-import { createDockerEngine } from 'hono-sandbox'
-import { createBody } from '../../src/engine/docker/container-spec.js'
+import type { Language, SandboxPoolOptions } from 'hono-sandbox'
 import {
   docker,
   languages,
   leaseOfTest,
-  OWNER,
   poolOfTest,
   runtimes,
   startPool,
@@ -91,52 +88,6 @@ describe('a seccomp profile', () => {
     const refused = await sandbox.exec('mkdir /workspace/x')
     expect(refused.exitCode).toBe(1)
     expect(refused.stderr).toContain('Operation not permitted')
-  })
-})
-
-describe('a name that is taken', () => {
-  const engine = createDockerEngine()
-  const specOf = (name: string, owner: string): LaunchSpec => ({
-    name,
-    image: 'hono-sandbox/python:bookworm',
-    command: ['sleep', '300'],
-    runtime: 'runc',
-    labels: { [OWNER]: owner },
-    reaper: 'engine',
-    network: 'none',
-    memoryBytes: 64 * MIB,
-    cpus: 1,
-    pids: 16,
-    openFiles: 64,
-    workspaceBytes: MIB,
-    tmpBytes: MIB,
-    shmBytes: MIB,
-  })
-
-  async function leftover(name: string, owner: string): Promise<string> {
-    const created = await docker.createContainer(createBody(specOf(name, owner)))
-    onTestFinished(() => created.remove({ force: true }).catch(() => {}))
-    return created.id
-  }
-
-  it('by a leftover of ours: it is removed', async () => {
-    const name = `sandbox_test_${randomBytes(4).toString('hex')}`
-    const before = await leftover(name, 'me')
-    const container = await engine.launch(specOf(name, 'me'))
-    const { Id, State } = await docker.getContainer(name).inspect()
-    expect([Id === before, State.Running]).toEqual([false, true])
-    await container.remove()
-    await expect(docker.getContainer(name).inspect()).rejects.toMatchObject({ statusCode: 404 })
-  })
-
-  it.each(['somebody else', ''])('by %j: it is left alone, and an error', async (owner) => {
-    const name = `sandbox_test_${randomBytes(4).toString('hex')}`
-    const before = await leftover(name, owner)
-    await expect(engine.launch(specOf(name, 'me'))).rejects.toMatchObject({
-      code: 'SANDBOX_ENGINE_FAILED',
-      message: expect.stringContaining(name),
-    })
-    expect((await docker.getContainer(name).inspect()).Id).toBe(before)
   })
 })
 

@@ -1,11 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createDockerEngine, SandboxPool } from 'hono-sandbox'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { SandboxPool } from 'hono-sandbox'
 import {
   containersOf,
   docker,
@@ -130,62 +129,6 @@ describe.each(runtimes)('a pool under %s', (runtime) => {
     const before = (await docker.getContainer(sandbox.name).inspect()).Id
     expect(sandbox.release()).toBe('returned')
     expect((await docker.getContainer(sandbox.name).inspect()).Id).toBe(before)
-  })
-})
-
-describe('a sweep', () => {
-  afterEach(() => {
-    vi.useRealTimers()
-  })
-
-  /** A container that was never started, and its state in the engine. */
-  async function created(owner: string, name = `${owner}-${randomBytes(4).toString('hex')}`) {
-    const Labels = { [OWNER]: owner }
-    const Image = 'hono-sandbox/python:bookworm'
-    const container = await docker.createContainer({
-      name,
-      Image,
-      Labels,
-      Cmd: ['sleep', '300'],
-      HostConfig: { NetworkMode: 'none' },
-    })
-    onTestFinished(() => container.remove({ force: true }).catch(() => {}))
-    const state = async () => {
-      const found = await docker.listContainers({ all: true, filters: { id: [container.id] } })
-      return found[0]?.State ?? 'gone'
-    }
-    return { name, container, state }
-  }
-
-  function engineOfTest() {
-    const engine = createDockerEngine()
-    onTestFinished(() => engine.close())
-    return engine
-  }
-
-  it('takes our own that were never started, but for launches under way', async () => {
-    const owner = `test-${randomBytes(4).toString('hex')}`
-    const [stray, launching, running] = await Promise.all([
-      created(owner),
-      created(owner),
-      created(owner),
-    ])
-    await running.container.start()
-    const isLaunching = (name: string) => name === launching.name
-    await engineOfTest().sweep({ owner, isLaunching })
-    const states = await Promise.all([stray, launching, running].map(({ state }) => state()))
-    expect(states).toEqual(['gone', 'created', 'running'])
-  })
-
-  it('leaves the young of others and the living alone, also with a clock that is ahead', async () => {
-    const { pool, name } = await idleOne('runc')
-    const young = await created(`test-${randomBytes(4).toString('hex')}`)
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 300_000 })
-    await engineOfTest().sweep({ owner: ownerOf(name), isLaunching: () => false })
-    vi.useRealTimers()
-    expect(await young.state()).toBe('created')
-    expect(pool.isRunning(name)).toBe(true)
-    expect(await stateOf(name)).toBe('running')
   })
 })
 

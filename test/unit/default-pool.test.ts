@@ -1,21 +1,12 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import type { Engine } from '../../src/index.js'
 import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from '../../src/index.js'
+import { fakeEngine } from '../helpers/fake-engine.js'
 
 const away = () =>
   Promise.reject(new SandboxError('SANDBOX_ENGINE_UNAVAILABLE', 'no engine in this test'))
 
 /** An engine that is not there: the process's pool comes up empty, and says so. */
-const engine: Engine = {
-  address: 'nowhere',
-  runtimes: away,
-  hasImage: away,
-  pull: away,
-  importImage: away,
-  launch: away,
-  sweep: away,
-  close: () => {},
-}
+const engine = fakeEngine({ runtimes: away, findImage: away, launch: away, sweep: away })
 const options = { engine, languages: { python: { size: 1 } } }
 
 // The pool that comes up empty warns.

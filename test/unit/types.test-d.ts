@@ -7,21 +7,26 @@ import type {
   CodeHandle,
   CodeResult,
   Collected,
+  DockerEngine,
+  Engine,
   ExecEvent,
   ExecHandle,
   ExecResult,
   FileEntry,
+  ImageStore,
   KilledBy,
   Language,
   LogMatch,
   RichResult,
+  Runtime,
   Sandbox,
   SandboxErrorCode,
+  SandboxPoolOptions,
   SandboxProcess,
   StartReport,
   StartReports,
 } from '../../src/index.js'
-import { initSandboxes, SandboxPool } from '../../src/index.js'
+import { createDockerEngine, initSandboxes, SandboxPool } from '../../src/index.js'
 import type { SandboxEnv, SandboxErrorBody } from '../../middleware/index.js'
 import { sandbox } from '../../middleware/index.js'
 
@@ -87,6 +92,16 @@ describe('results and options', () => {
     void new SandboxPool({ languages: { python: { size: { min: 1 } } } })
     // @ts-expect-error no such option
     sandbox({ timeoutMs: 5 })
+  })
+})
+
+describe('an engine', () => {
+  it('is the port alone; that of Docker keeps images as well', () => {
+    expectTypeOf(createDockerEngine).returns.toEqualTypeOf<DockerEngine>()
+    expectTypeOf<DockerEngine>().toExtend<Engine & ImageStore>()
+    expectTypeOf<keyof Engine & keyof ImageStore>().toEqualTypeOf<never>()
+    expectTypeOf<Engine['runtimes']>().returns.resolves.toEqualTypeOf<readonly Runtime[]>()
+    expectTypeOf<Engine>().toExtend<NonNullable<SandboxPoolOptions['engine']>>()
   })
 })
 

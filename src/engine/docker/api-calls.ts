@@ -13,7 +13,7 @@ export class DockerCalls {
     this.#timeoutMs = timeoutMs
   }
 
-  /** One call with a deadline: without it some never settle when the engine goes away. */
+  /** One call with a deadline: without a deadline, some never settle when the engine goes away. */
   async bounded<T>(
     what: string,
     call: (signal: AbortSignal) => Promise<T>,
@@ -33,8 +33,8 @@ export class DockerCalls {
   }
 
   /**
-   * One request at a time for a call that dockerode cannot abort: each that a hanging engine leaves
-   * unanswered holds a connection.
+   * One request at a time for a call that dockerode cannot abort: a request that a hanging engine does
+   * not answer holds a connection.
    */
   once(what: string, call: () => Promise<unknown>): Promise<unknown> {
     const pending = this.#pending.get(what)

@@ -1,4 +1,6 @@
 import type { LaunchSpec } from '../engine.js'
+import { labelsOf } from './labels.js'
+import { pidLimitsOf } from './runtimes.js'
 
 const NOBODY = 65534
 
@@ -10,6 +12,7 @@ const NOBODY = 65534
  */
 export function createBody(spec: LaunchSpec) {
   const owner = `uid=${NOBODY},gid=${NOBODY}`
+  const pids = pidLimitsOf(spec)
   return {
     name: spec.name,
     Image: spec.image,
@@ -19,7 +22,7 @@ export function createBody(spec: LaunchSpec) {
     Hostname: 'sandbox',
     WorkingDir: '/workspace',
     Env: [],
-    Labels: { ...spec.labels },
+    Labels: labelsOf(spec),
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,
@@ -54,13 +57,11 @@ export function createBody(spec: LaunchSpec) {
       Memory: spec.memoryBytes,
       MemorySwap: spec.memoryBytes,
       NanoCpus: Math.round(spec.cpus * 1e9),
-      PidsLimit: spec.pids,
+      PidsLimit: pids.cgroup,
       Ulimits: [
         { Name: 'nofile', Soft: spec.openFiles, Hard: spec.openFiles },
         { Name: 'core', Soft: 0, Hard: 0 },
-        ...(spec.userPids === undefined
-          ? []
-          : [{ Name: 'nproc', Soft: spec.userPids, Hard: spec.userPids }]),
+        ...(pids.user === undefined ? [] : [{ Name: 'nproc', Soft: pids.user, Hard: pids.user }]),
       ],
       LogConfig: { Type: 'none', Config: {} },
     },

@@ -6,9 +6,9 @@ import type { Watch } from './events.js'
 import type { Container, ContainerExit } from '../engine.js'
 
 const STDERR_TAIL_BYTES = 4096
-/** It is cut to its tail when it is longer than this, not for each byte that comes. */
+/** Standard error is cut to its tail when it is longer than this, not for each byte that comes. */
 const MAX_STDERR_BYTES = 64 * 1024
-/** An agent exits at once when its stdin ends; an engine with much to do needs its time. */
+/** An agent exits at once when its stdin ends; a busy engine needs time to notice. */
 const LEAVE_MS = 5000
 
 /** A container behind an attach stream. */
@@ -35,7 +35,7 @@ export class DockerContainer implements Container {
     this.stdin = stream
     const demuxer = new Demuxer(
       (bytes) => {
-        // Nobody reads at the moment: what comes meanwhile is not ours to hold.
+        // There is no reader at the moment: the engine must hold what comes meanwhile.
         if (!this.stdout.push(bytes)) stream.pause()
       },
       (bytes) => {
@@ -72,21 +72,21 @@ export class DockerContainer implements Container {
     return this.#killing
   }
 
-  /** The stream goes first: nobody waits for an engine that does not answer. */
+  /** The stream ends first, so that no caller waits for an engine that does not answer. */
   async #kill(): Promise<void> {
-    this.#letGo()
+    this.#disconnect()
     await this.#forceRemove()
   }
 
-  /** A kill costs the engine a process of its own, a third of a removal: an exit is free. */
+  /** An exit costs the engine nothing. A kill costs it a process, a third of a removal. */
   async #leave(): Promise<void> {
     this.#stream.end()
-    if (await this.#watch.isForgotten(LEAVE_MS)) this.#letGo()
+    if (await this.#watch.isForgotten(LEAVE_MS)) this.#disconnect()
     else await this.kill()
   }
 
   /** The end of the stream makes the agent exit, even if the engine does not remove it. */
-  #letGo(): void {
+  #disconnect(): void {
     this.#stream.destroy()
     void this.exited.then(() => this.#watch.end())
   }

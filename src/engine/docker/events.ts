@@ -4,7 +4,7 @@ import { setDeadline, within } from '../../util/deadline.js'
 import type { Deferred } from '../../util/deferred.js'
 import { deferred } from '../../util/deferred.js'
 
-/** What the engine said of a container's end. */
+/** What the engine told about a container's end. */
 interface EngineExit {
   exitCode: number | undefined
   oom: boolean
@@ -12,11 +12,11 @@ interface EngineExit {
 
 /** The engine's news of one container. */
 export interface Watch {
-  /** How it ended; asked for when its stream has. */
+  /** How it ended. It is asked for when the stream has ended. */
   exit: () => Promise<EngineExit>
-  /** Whether the engine has forgotten it within the time; `false` also where nobody can tell. */
+  /** Whether the engine has forgotten it within the time; `false` also if no connection can tell. */
   isForgotten: (ms: number) => Promise<boolean>
-  /** No more is wanted. */
+  /** Stops the watch. */
   end: () => void
 }
 
@@ -35,7 +35,7 @@ const Event = v.object({
 
 interface Watched {
   exit: EngineExit
-  /** All has been said about its end, or there is nobody to say it. */
+  /** All has been told about its end, or there is no connection that could tell it. */
   told: Deferred<void>
   forgotten: Deferred<boolean>
 }
@@ -71,8 +71,8 @@ export class DockerEvents {
   }
 
   close(): void {
-    // A removal must not wait for news that will never come.
-    for (const watched of this.#watched.values()) nobodyTells(watched)
+    // A removal must not wait for events that will never come.
+    for (const watched of this.#watched.values()) noneTells(watched)
     this.#watched.clear()
     this.#connection?.abort()
     this.#connection = undefined
@@ -91,7 +91,7 @@ export class DockerEvents {
     if (this.#connection !== connection) return
     connection.abort()
     this.#connection = undefined
-    for (const watched of this.#watched.values()) nobodyTells(watched)
+    for (const watched of this.#watched.values()) noneTells(watched)
     setTimeout(() => this.#watched.size > 0 && void this.#listen(), RECONNECT_MS).unref()
   }
 
@@ -116,8 +116,8 @@ export class DockerEvents {
   }
 }
 
-/** Who waits need not; who waits later, when there is a connection again, shall. */
-function nobodyTells(watched: Watched): void {
+/** Ends the waits of now. A wait that begins when there is a connection again is a new one. */
+function noneTells(watched: Watched): void {
   watched.told.resolve()
   watched.forgotten.resolve(false)
   watched.told = deferred()

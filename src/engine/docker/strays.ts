@@ -1,5 +1,5 @@
 import type { SweepOptions } from '../engine.js'
-import { OWNER_LABEL } from '../engine.js'
+import { OWNER_LABEL } from './labels.js'
 
 /**
  * A container of another server that was created this long ago and not started never will be. A

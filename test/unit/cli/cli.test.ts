@@ -1,33 +1,33 @@
-import type { Readable } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { Machine, SetupContext } from '../../../src/cli/context.js'
+import type { Machine, SetupContext, SetupEngine } from '../../../src/cli/context.js'
 import { EXTRA_IMAGES } from '../../../src/languages/setup-images.js'
 import { planSetup, setup } from '../../../src/cli/setup.js'
-import type { Engine, PullOptions } from '../../../src/engine/engine.js'
+import type { PullOptions } from '../../../src/engine/image-store.js'
 import { SandboxError } from '../../../src/errors.js'
 
 const REGISTRY = ['python:3.13-slim', 'node:24-slim']
+const RUNC = { name: 'runc', hasOwnKernel: false }
+const GVISOR = { name: 'runsc', hasOwnKernel: true }
 const LOCAL = ['hono-sandbox/python:bookworm', 'hono-sandbox/nodejs:24']
 
-type FakeEngine = Engine & { images: Set<string>; pulled: string[] }
+type FakeEngine = SetupEngine & { images: Set<string>; pulled: string[] }
 
-function fakeEngine(overrides: Partial<Engine> = {}, images: readonly string[] = []): FakeEngine {
-  const unused = () => Promise.reject(new Error('not part of set-up'))
+function fakeEngine(
+  overrides: Partial<SetupEngine> = {},
+  images: readonly string[] = [],
+): FakeEngine {
   const engine: FakeEngine = {
     address: 'unix:///fake.sock',
     images: new Set(images),
     pulled: [],
-    runtimes: () => Promise.resolve(['runc', 'runsc']),
+    runtimes: () => Promise.resolve([GVISOR, RUNC]),
     hasImage: (image) => Promise.resolve(engine.images.has(image)),
     pull: (image) => {
       engine.pulled.push(image)
       engine.images.add(image)
       return Promise.resolve()
     },
-    importImage: (_image: string, _tar: Readable) => unused(),
-    launch: unused,
-    sweep: unused,
-    close: () => undefined,
+    importImage: () => Promise.reject(new Error('no test imports')),
     ...overrides,
   }
   return engine
@@ -54,7 +54,7 @@ function fakeMachine(engine: FakeEngine): Machine & { built: string[] } {
   }
 }
 
-function contextOf(engine: Engine, overrides: Partial<SetupContext> = {}) {
+function contextOf(engine: SetupEngine, overrides: Partial<SetupContext> = {}) {
   const lines: string[] = []
   const context: SetupContext = {
     engine,
@@ -276,7 +276,7 @@ describe('setup', () => {
   })
 
   it('says how to get gVisor where the engine has none', async () => {
-    const engine = fakeEngine({ runtimes: () => Promise.resolve(['runc']) }, LOCAL)
+    const engine = fakeEngine({ runtimes: () => Promise.resolve([RUNC]) }, LOCAL)
     const { context, lines } = contextOf(engine)
     await setup(context)
     expect(lines[1]).toMatch(/^gvisor {3}not registered/)

@@ -1,9 +1,9 @@
-import type { Engine } from 'hono-sandbox'
 import { defineLanguage, SandboxPool } from 'hono-sandbox'
 import { describe, expect, it } from 'vitest'
 import { acceptedImages } from '../../../src/cli/getting.js'
 import { BASE_IMAGES, EXTRA_IMAGES } from '../../../src/languages/setup-images.js'
 import { LANGUAGES } from '../../../src/languages/built-in.js'
+import { fakeEngine } from '../../helpers/fake-engine.js'
 import { howToGet } from '../../../src/languages/setup-images.js'
 
 describe('howToGet', () => {
@@ -45,18 +45,12 @@ describe('acceptedImages', () => {
   })
 })
 
-it('a pool without its image says how to get it', async () => {
-  const unused = () => Promise.reject(new Error('not called'))
-  const engine: Engine = {
-    address: 'unix:///fake.sock',
-    runtimes: () => Promise.resolve(['runc']),
-    hasImage: () => Promise.resolve(false),
-    pull: unused,
-    importImage: unused,
-    launch: unused,
-    sweep: () => Promise.resolve(0),
-    close: () => undefined,
-  }
+it.each([
+  ['set-up', undefined, 'hono-sandbox setup --compiler'],
+  ['the engine', 'Push it', 'Push it'],
+])('a pool without its image says how to get it, in the words of %s', async (_, own, said) => {
+  const { advice, ...rest } = fakeEngine({ findImage: () => Promise.resolve(undefined) })
+  const engine = { ...rest, advice: { ...advice, ...(own && { howToGetImage: own }) } }
   const c = defineLanguage({
     name: 'c',
     image: EXTRA_IMAGES.compiler.local,
@@ -65,12 +59,12 @@ it('a pool without its image says how to get it', async () => {
     run: ['./main'],
     size: 1,
   })
-  const pool = new SandboxPool({ engine, runtime: 'runc', languages: { c } })
+  const pool = new SandboxPool({ engine, languages: { c } })
   const report = await pool.start()
   expect(report.c?.errors).toMatchObject([
     {
       code: 'SANDBOX_IMAGE_MISSING',
-      message: expect.stringContaining('hono-sandbox setup --compiler'),
+      message: expect.stringContaining(said),
     },
   ])
   await pool.close()

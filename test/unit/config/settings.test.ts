@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { parseBytes } from '../../../src/config/byte-size.js'
-import { createBody } from '../../../src/engine/docker/container-spec.js'
-import type { LaunchSpec } from '../../../src/engine/engine.js'
 import { readEnvironment } from '../../../src/config/environment.js'
 import { SandboxError, SandboxFileError } from '../../../src/errors.js'
 import { PoolSettings } from '../../../src/config/pool-schema.js'
@@ -238,55 +236,5 @@ describe('errors', () => {
       path: 'a "b"',
       message: 'ENOENT: no such file: "a \\"b\\""',
     })
-  })
-})
-
-describe('createBody', () => {
-  const spec: LaunchSpec = {
-    name: 'sandbox_python_1.1_x',
-    image: 'python',
-    command: ['python3'],
-    runtime: 'runsc',
-    labels: { owner: 'x' },
-    reaper: 'agent',
-    network: 'none',
-    memoryBytes: 268_435_456,
-    cpus: 0.1,
-    pids: 128,
-    openFiles: 1024,
-    workspaceBytes: 64,
-    tmpBytes: 32,
-    shmBytes: 16,
-  }
-
-  it('locks the container in', () => {
-    const body = createBody(spec)
-    expect(body).toMatchObject({ NetworkDisabled: true, Tty: false, Env: [], StdinOnce: true })
-    expect(body.HostConfig).toMatchObject({
-      Runtime: 'runsc',
-      AutoRemove: true,
-      Init: false,
-      ReadonlyRootfs: true,
-      NetworkMode: 'none',
-      CapDrop: ['ALL'],
-      CapAdd: ['KILL', 'SETGID', 'SETUID'],
-      Privileged: false,
-      SecurityOpt: ['no-new-privileges'],
-      Memory: spec.memoryBytes,
-      MemorySwap: spec.memoryBytes,
-      NanoCpus: 100_000_000,
-      PidsLimit: 128,
-      LogConfig: { Type: 'none' },
-    })
-    expect(body.HostConfig).not.toHaveProperty('Binds')
-    expect(body.HostConfig.Tmpfs['/workspace']).toContain('nosuid,nodev')
-    expect(body.HostConfig.Tmpfs['/tmp']).toContain('noexec,nosuid,nodev')
-  })
-
-  it('does what the operator chose', () => {
-    const body = createBody({ ...spec, network: 'bridge', reaper: 'engine', seccompProfile: '{}' })
-    expect(body.NetworkDisabled).toBe(false)
-    expect(body.HostConfig).toMatchObject({ Init: true, NetworkMode: 'bridge' })
-    expect(body.HostConfig.SecurityOpt).toEqual(['no-new-privileges', 'seccomp={}'])
   })
 })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { createDockerEngine } from '../../../src/engine/docker/docker-engine.js'
+import { specOf } from '../../helpers/launch-spec.js'
 import { until } from '../../helpers/until.js'
 
 it('closes the connection of an attach that is answered without an upgrade', async () => {
@@ -31,22 +32,7 @@ it('closes the connection of an attach that is answered without an upgrade', asy
     server.close()
   })
   const engine = createDockerEngine({ address: `unix://${socketPath}` })
-  const launching = engine.launch({
-    name: 'one',
-    image: 'any',
-    command: ['true'],
-    runtime: 'runc',
-    labels: {},
-    reaper: 'agent',
-    network: 'none',
-    memoryBytes: 1,
-    cpus: 1,
-    pids: 16,
-    openFiles: 64,
-    workspaceBytes: 1,
-    tmpBytes: 1,
-    shmBytes: 1,
-  })
+  const launching = engine.launch(specOf())
   await expect(launching).rejects.toMatchObject({
     code: 'SANDBOX_ENGINE_FAILED',
     message: expect.stringContaining('did not upgrade'),

@@ -3,6 +3,7 @@ import { Kind, PROTOCOL_VERSION } from '../../../src/agent/protocol.js'
 import type { Container, Engine, SweepOptions } from '../../../src/engine/engine.js'
 import type { SandboxErrorCode } from '../../../src/index.js'
 import { SandboxError, SandboxPool } from '../../../src/index.js'
+import { fakeEngine } from '../../helpers/fake-engine.js'
 import { FakeAgent } from '../fakes/fake-agent.js'
 import { outcomeOf, settle } from '../fakes/fake-pool.js'
 import { elapse } from '../fakes/fake-time.js'
@@ -37,20 +38,14 @@ function poolOf(engine: Partial<Engine>, options = {}) {
   const pool = new SandboxPool({
     languages: { python: { size: 1 } },
     ...options,
-    engine: {
-      address: 'fake',
-      runtimes: () => Promise.resolve(['runsc']),
-      hasImage: () => Promise.resolve(true),
-      pull: never,
-      importImage: never,
+    engine: fakeEngine({
       launch: never,
       sweep: (sweep) => {
         sweeps.push(sweep)
         return Promise.resolve(0)
       },
-      close: () => {},
       ...engine,
-    },
+    }),
   })
   return { pool, sweeps }
 }

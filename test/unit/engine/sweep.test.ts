@@ -1,9 +1,10 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { LaunchSpec, SweepOptions } from '../../../src/engine/engine.js'
-import { OWNER_LABEL } from '../../../src/engine/engine.js'
+import { OWNER_LABEL } from '../../../src/engine/docker/labels.js'
+import type { SweepOptions } from '../../../src/engine/engine.js'
 import { createDockerEngine } from '../../../src/index.js'
 import type { FakeAnswer } from '../../helpers/fake-docker.js'
 import { fakeDocker } from '../../helpers/fake-docker.js'
+import { specOf } from '../../helpers/launch-spec.js'
 
 /** The engine's clock, far from this machine's. */
 const NOW_S = Date.parse('2001-02-03T04:05:06Z') / 1000
@@ -108,7 +109,7 @@ describe('a sweep', () => {
       containers.push(listed(name, 'ours'))
       return 'lost'
     })
-    await expect(engine.launch(specOf('sandbox_python_1.1_ours'))).rejects.toMatchObject({
+    await expect(engine.launch(specOf())).rejects.toMatchObject({
       code: 'SANDBOX_ENGINE_UNAVAILABLE',
     })
     expect(await engine.sweep(OURS)).toBe(1)
@@ -130,22 +131,3 @@ describe('a call', () => {
     expect(() => createDockerEngine({ timeoutMs })).toThrow(/createDockerEngine: timeoutMs/)
   })
 })
-
-function specOf(name: string): LaunchSpec {
-  return {
-    name,
-    image: 'python',
-    command: ['python3'],
-    runtime: 'runc',
-    labels: { [OWNER_LABEL]: 'ours' },
-    reaper: 'agent',
-    network: 'none',
-    memoryBytes: 268_435_456,
-    cpus: 1,
-    pids: 128,
-    openFiles: 1024,
-    workspaceBytes: 64,
-    tmpBytes: 32,
-    shmBytes: 16,
-  }
-}

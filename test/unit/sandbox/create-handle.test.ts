@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Kind, PROTOCOL_VERSION } from '../../../src/agent/protocol.js'
-import type { Engine, LaunchSpec } from '../../../src/engine/engine.js'
+import type { LaunchSpec } from '../../../src/engine/engine.js'
 import {
   closeSandboxes,
   defineLanguage,
@@ -9,6 +9,7 @@ import {
   SandboxPool,
 } from '../../../src/index.js'
 import type { SandboxPoolOptions } from '../../../src/index.js'
+import { fakeEngine } from '../../helpers/fake-engine.js'
 import { FakeAgent, flow } from '../fakes/fake-agent.js'
 
 const bash = defineLanguage({
@@ -30,12 +31,7 @@ const NO_PANDAS = {
 function engineOf(script: (agent: FakeAgent, spec: LaunchSpec, nth: number) => void) {
   const agents: FakeAgent[] = []
   const specs: LaunchSpec[] = []
-  const engine: Engine = {
-    address: 'fake',
-    runtimes: () => Promise.resolve(['runsc']),
-    hasImage: () => Promise.resolve(true),
-    pull: () => Promise.reject(new Error('no test pulls')),
-    importImage: () => Promise.reject(new Error('no test imports')),
+  const engine = fakeEngine({
     launch: (spec) => {
       const agent = new FakeAgent()
       script(agent, spec, agents.length)
@@ -43,9 +39,7 @@ function engineOf(script: (agent: FakeAgent, spec: LaunchSpec, nth: number) => v
       specs.push(spec)
       return Promise.resolve(agent)
     },
-    sweep: () => Promise.resolve(0),
-    close: () => {},
-  }
+  })
   return { engine, agents, specs }
 }
 
@@ -68,7 +62,7 @@ function poolOf(options: SandboxPoolOptions): SandboxPool {
 describe('a preload that fails', () => {
   it('ends the start, and whatever has come up with it', async () => {
     const { engine, agents } = engineOf((agent, spec) => {
-      const isPython = spec.labels['hono-sandbox.pool'] === 'python'
+      const isPython = spec.language === 'python'
       agent.sayJson(Kind.hello, 0, isPython ? NO_PANDAS : HELLO)
     })
     const languages = { python: { size: 1, preload: ['pandsa'] }, nodejs: { size: 1 } }

@@ -1,0 +1,132 @@
+import { Duplex } from 'node:stream'
+import type Docker from 'dockerode'
+import { SandboxError } from '../../errors.js'
+import type { DockerCalls } from './api-calls.js'
+import { statusOf } from './api-calls.js'
+import { createBody } from './container-spec.js'
+import { DockerContainer } from './docker-container.js'
+import type { DockerEvents } from './events.js'
+import { OWNER_LABEL } from './labels.js'
+import type { Container, LaunchSpec } from '../engine.js'
+
+/** Launches containers on a Docker engine: creates, attaches, starts. */
+export class DockerLaunches {
+  readonly #docker: Docker
+  readonly #calls: DockerCalls
+  readonly #events: DockerEvents
+
+  constructor(docker: Docker, calls: DockerCalls, events: DockerEvents) {
+    this.#docker = docker
+    this.#calls = calls
+    this.#events = events
+  }
+
+  async launch(spec: LaunchSpec, signal?: AbortSignal): Promise<Container> {
+    // Not aborted half-way: the engine might create it after all, and nobody would know.
+    const created = await this.#create(spec)
+    let container: Container | undefined
+    try {
+      signal?.throwIfAborted()
+      const stream = await this.#attach(created, spec.name, signal)
+      const watch = this.#events.watch(created.id)
+      container = new DockerContainer(spec.name, stream, watch, () => this.#remove(created))
+      await this.#calls
+        .bounded(`start ${spec.name}`, (abortSignal) => created.start({ abortSignal }), signal)
+        .catch((error: unknown) => {
+          throw statusOf(error) === 400 ? notStarted(spec, error) : error
+        })
+      return container
+    } catch (error) {
+      // The container's own removal ends the stream as well. If it fails something is left, which is
+      // worth more to know than that the launch was aborted.
+      await (container?.kill() ?? this.#remove(created)).catch((left: unknown) => {
+        throw signal?.aborted ? left : error
+      })
+      throw error
+    }
+  }
+
+  async #create(spec: LaunchSpec): Promise<Docker.Container> {
+    const create = () =>
+      this.#calls.bounded(`create ${spec.name}`, (abortSignal) =>
+        this.#docker.createContainer({ ...createBody(spec), abortSignal }),
+      )
+    try {
+      return await create()
+    } catch (error) {
+      if (statusOf(error) === 404) throw imageMissing(spec.image, error)
+      if (statusOf(error) !== 409) throw error
+      await this.#removeLeftover(spec)
+      return create()
+    }
+  }
+
+  /** The name is taken: by a leftover of the same owner, or by a container that is not ours. */
+  async #removeLeftover({ name, owner }: LaunchSpec): Promise<void> {
+    const leftover = this.#docker.getContainer(name)
+    const { Config } = await this.#calls.bounded(`inspect ${name}`, (abortSignal) =>
+      leftover.inspect({ abortSignal }),
+    )
+    if (Config.Labels[OWNER_LABEL] !== owner) {
+      throw new SandboxError('SANDBOX_ENGINE_FAILED', `the name ${name} belongs to another owner`)
+    }
+    await this.#remove(leftover)
+  }
+
+  /** @throws SandboxError if the engine answers without an upgrade, as some proxies before it do. */
+  async #attach(created: Docker.Container, name: string, signal?: AbortSignal): Promise<Duplex> {
+    const refusal = new AbortController()
+    const streams = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true }
+    const stream = await this.#calls.bounded(
+      `attach to ${name}`,
+      (deadline) => {
+        const abortSignal = AbortSignal.any([deadline, refusal.signal])
+        return created.attach({ ...streams, abortSignal })
+      },
+      signal,
+    )
+    if (stream instanceof Duplex) return stream
+    refusal.abort() // the connection would stay open
+    throw new SandboxError(
+      'SANDBOX_ENGINE_FAILED',
+      `the engine did not upgrade the connection to attach to ${name}`,
+      { suggestion: 'A proxy before the engine must let connections be upgraded' },
+    )
+  }
+
+  async #remove(container: Docker.Container): Promise<void> {
+    const what = `remove ${container.id}`
+    try {
+      await this.#calls.bounded(what, (abortSignal) =>
+        container.remove({ force: true, v: true, abortSignal }),
+      )
+    } catch (error) {
+      const status = statusOf(error)
+      if (status === 404) return
+      if (status !== 409) throw error
+      // The engine is removing it already.
+      await this.#calls
+        .bounded(what, (abortSignal) => container.wait({ condition: 'removed', abortSignal }))
+        .catch((waited: unknown) => {
+          if (statusOf(waited) !== 404) throw waited
+        })
+    }
+  }
+}
+
+function imageMissing(image: string, cause: unknown): SandboxError {
+  return new SandboxError('SANDBOX_IMAGE_MISSING', `the engine has no image ${image}`, {
+    cause,
+    suggestion: 'Run `npx hono-sandbox setup`, or pull it',
+  })
+}
+
+/** What the runtime says if the image has no such program. */
+function notStarted(spec: LaunchSpec, cause: unknown): SandboxError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new SandboxError(
+    'SANDBOX_AGENT_FAILED',
+    `the agent in ${spec.name} did not start, ${spec.image} has no ${spec.command[0]}: ${why}`,
+    { cause, suggestion: 'The image must have the language on its PATH' },
+  )
+}

@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest'
+import type { EngineSubject, Workbench } from './subject.js'
+import { AS_NOBODY, LIMITS } from './subject.js'
+
+const CANARY = 'HONO_SANDBOX_CONTRACT_CANARY'
+/** The bits of KILL, SETGID and SETUID. */
+const AGENT_CAPABILITIES = (1 << 5) | (1 << 6) | (1 << 7)
+
+process.env[CANARY] = 'of the server'
+
+/** Registers the tests of what a container's programs see: its limits, its user, its file system. */
+export function describeInside(workbench: Workbench, { runtime }: EngineSubject): void {
+  const { hasOwnKernel } = runtime
+
+  describe('inside, the agent', () => {
+    it('is root with the capabilities to start programs as nobody and to end them', async () => {
+      const { stdout } = await workbench.run('cat /proc/self/status')
+      const status = fieldsOf(stdout)
+      expect(status.get('Uid')).toMatch(/^0(\s+0){3}$/)
+      for (const set of ['CapEff', 'CapPrm']) {
+        if (!hasOwnKernel || status.has(set)) {
+          expect(Number(`0x${status.get(set)}`), set).toBe(AGENT_CAPABILITIES)
+        }
+      }
+      // A kernel of its own need not tell them.
+      if (hasOwnKernel) return
+      expect(status.get('NoNewPrivs')).toBe('1')
+      expect(status.get('Seccomp')).toBe('2')
+    })
+
+    it('has no other capability', async () => {
+      const tries = [
+        'chown 1:1 /workspace',
+        'mount -t tmpfs none /mnt',
+        'chroot / true',
+        'hostname other',
+        // A kernel of its own has devices of its own, which gVisor of 2022 lets root make.
+        ...(hasOwnKernel ? [] : ['mknod /tmp/null c 1 3']),
+      ]
+      const script = tries.map((command) => `${command} 2>&- && echo '${command}'`).join('; ')
+      expect((await workbench.run(`${script}; echo over`)).stdout).toBe('over\n')
+    })
+
+    it('is out of reach of its programs, which have no capability', async () => {
+      const reach = 'kill -0 1 2>&- && echo reached; cat /proc/self/status'
+      const { stdout } = await workbench.run(`${asNobody(reach)}; echo over`)
+      const status = fieldsOf(stdout)
+      expect(stdout).not.toContain('reached')
+      expect(status.get('Uid')).toMatch(/^65534(\s+65534){3}$/)
+      for (const set of ['CapEff', 'CapPrm', 'CapInh']) {
+        if (!hasOwnKernel || status.has(set)) expect(Number(`0x${status.get(set)}`), set).toBe(0)
+      }
+    })
+
+    it('knows no variable of the server', async () => {
+      const script = 'cat /proc/1/environ /proc/1/cmdline | tr "\\0" "\\n"; env'
+      const { stdout } = await workbench.run(script)
+      expect(stdout).toContain('PATH=')
+      expect(stdout).not.toContain(CANARY)
+      expect(stdout).not.toContain('of the server')
+    })
+  })
+
+  describe('inside, the file system', () => {
+    it('has a root that even root cannot write', async () => {
+      const folders = ['', '/etc', '/usr', '/usr/local', '/var', '/root', '/opt', '/run', '/sys/fs']
+      const tries = folders.map((folder) => `(: > ${folder}/x) 2>&- && echo ${folder}/x`)
+      expect((await workbench.run(`${tries.join('; ')}; echo over`)).stdout).toBe('over\n')
+    })
+
+    it('has a workspace and a /tmp that nobody can write', async () => {
+      const script = ': > /workspace/x && : > /tmp/x && : > /dev/shm/x && echo written'
+      const { stdout } = await workbench.runAsNobody(script)
+      expect(stdout).toBe('written\n')
+    })
+
+    it.each([
+      ['/workspace', LIMITS.workspaceBytes],
+      ['/tmp', LIMITS.tmpBytes],
+      ['/dev/shm', LIMITS.shmBytes],
+    ])('has a bounded %s', async (folder, bytes) => {
+      const fill = `head -c ${4 * bytes} /dev/zero > ${folder}/full 2>&- || echo refused`
+      const { stdout } = await workbench.runAsNobody(`${fill}; wc -c < ${folder}/full`)
+      const [refused, written] = stdout.split('\n')
+      expect(refused).toBe('refused')
+      expect(Number(written)).toBeLessThanOrEqual(bytes)
+      expect(Number(written)).toBeGreaterThan(bytes / 2)
+    })
+
+    it('executes programs of /workspace, and none of /tmp', async () => {
+      const place = (folder: string) => `cp /bin/true ${folder}/yes && ${folder}/yes`
+      const [workspace, tmp] = [
+        await workbench.runAsNobody(place('/workspace')),
+        await workbench.runAsNobody(place('/tmp')),
+      ]
+      expect(workspace.exit.exitCode).toBe(0)
+      // gVisor of 2022 ignores noexec.
+      if (!hasOwnKernel) expect(tmp.exit.exitCode).toBe(126)
+    })
+  })
+
+  describe('inside, the limits', () => {
+    it('are those of open files and of core dumps', async () => {
+      const { stdout } = await workbench.run('ulimit -n; ulimit -Hn; ulimit -c')
+      expect(stdout).toBe(`${LIMITS.openFiles}\n${LIMITS.openFiles}\n0\n`)
+    })
+
+    it('bound the processes of programs, and leave the agent alive', async () => {
+      const forks = 'i=0; while :; do sleep 60 > /dev/null 2>&1 & i=$((i+1)); echo $i; done'
+      const script = `${asNobody(forks)} 2>&- | tail -n 1; echo well`
+      const { stdout } = await workbench.run(script)
+      const [started, well] = stdout.split('\n')
+      expect(Number(started)).toBeGreaterThan(LIMITS.pids / 2)
+      expect(Number(started)).toBeLessThanOrEqual(LIMITS.pids)
+      expect(well).toBe('well')
+    })
+
+    it('bound the memory: half of it can be used', async () => {
+      const bytes = LIMITS.memoryBytes / 2
+      const hoard = `python3 -c 'print(len(bytearray(b"x") * ${bytes}))'`
+      expect((await workbench.run(hoard)).stdout).toBe(`${bytes}\n`)
+    })
+  })
+
+  describe('inside, the network', () => {
+    it('is loopback alone', async () => {
+      const { stdout } = await workbench.run('cat /proc/net/dev; echo -- ; cat /proc/net/route')
+      const [devices = '', routes = ''] = stdout.split('--\n')
+      const names = [...devices.matchAll(/^\s*([^\s:|]+):/gm)].map(([, name]) => name)
+      expect(names.filter((name) => name !== 'lo')).toEqual([])
+      const lines = routes.split('\n').slice(1)
+      expect(lines.filter((line) => line.trim() !== '')).toEqual([])
+    })
+  })
+}
+
+/** A command for a shell that runs a script as the user of programs, and stays PID 1 itself. */
+function asNobody(script: string): string {
+  return `${AS_NOBODY.join(' ')} sh -c '${script}'`
+}
+
+function fieldsOf(status: string): Map<string, string> {
+  const lines = status.split('\n').map((line) => line.split(':'))
+  return new Map(lines.map(([name = '', value = '']) => [name, value.trim()]))
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+import { createBody } from '../../../src/engine/docker/container-spec.js'
+import { specOf } from '../../helpers/launch-spec.js'
+
+describe('createBody', () => {
+  it('locks the container in', () => {
+    const spec = specOf({ cpus: 0.1 })
+    const body = createBody(spec)
+    expect(body).toMatchObject({ NetworkDisabled: true, Tty: false, Env: [], StdinOnce: true })
+    expect(body.Labels).toEqual({ 'hono-sandbox.owner': 'ours', 'hono-sandbox.pool': 'python' })
+    expect(body.HostConfig).toMatchObject({
+      Runtime: 'runc',
+      AutoRemove: true,
+      Init: false,
+      ReadonlyRootfs: true,
+      NetworkMode: 'none',
+      CapDrop: ['ALL'],
+      CapAdd: ['KILL', 'SETGID', 'SETUID'],
+      Privileged: false,
+      SecurityOpt: ['no-new-privileges'],
+      Memory: spec.memoryBytes,
+      MemorySwap: spec.memoryBytes,
+      NanoCpus: 100_000_000,
+      PidsLimit: 128,
+      LogConfig: { Type: 'none' },
+    })
+    expect(body.HostConfig).not.toHaveProperty('Binds')
+    expect(body.HostConfig.Tmpfs['/workspace']).toContain('nosuid,nodev')
+    expect(body.HostConfig.Tmpfs['/tmp']).toContain('noexec,nosuid,nodev')
+  })
+
+  it('does what the operator chose', () => {
+    const body = createBody(specOf({ network: 'bridge', reaper: 'engine', seccompProfile: '{}' }))
+    expect(body.NetworkDisabled).toBe(false)
+    expect(body.HostConfig).toMatchObject({ Init: true, NetworkMode: 'bridge' })
+    expect(body.HostConfig.SecurityOpt).toEqual(['no-new-privileges', 'seccomp={}'])
+  })
+
+  it.each(['runsc', 'runsc-kvm'])('leaves room for the threads of gVisor itself: %s', (runtime) => {
+    const { HostConfig } = createBody(specOf({ runtime, pids: 64 }))
+    expect(HostConfig.PidsLimit).toBe(64 * 16 + 128)
+    expect(HostConfig.Ulimits).toContainEqual({ Name: 'nproc', Soft: 64, Hard: 64 })
+  })
+
+  it('sets no limit of a user that the kernel of the host would count', () => {
+    const { HostConfig } = createBody(specOf({ runtime: 'runc' }))
+    expect(HostConfig.Ulimits.map(({ Name }) => Name)).toEqual(['nofile', 'core'])
+  })
+})
