@@ -1,3 +1,45 @@
+import _signal as signal
+import errno
+import gc
+import os
+import select
+import sys
+import time
+
+from .contexts import Context
+from .deadlines import Deadlines
+from .files import FILES, check, link_node_modules
+from .frames import (
+    CHUNK,
+    CONFIG,
+    CREDIT,
+    DATA,
+    DONE,
+    EOF,
+    HEADER,
+    HELLO,
+    MAX_FRAME,
+    PING,
+    REQUEST,
+    SIGNAL,
+    SILENCE_S,
+    SPARE_PAUSE_S,
+    STDIN,
+    TO_KEEP,
+    VERSION,
+    WORKSPACE,
+    refusal,
+    write_all,
+)
+from .identity import SIGNALS, Verdicts
+from .jobs import Giving, Taking
+from .notation import as_json, from_json
+from .preload import Failure, MATPLOTLIB, preload
+from .programs import Waiting, check_call, check_name, settings_of
+from .rehearse import rehearse
+from .rich import prepare_display
+from .zygote import Nursery, start_zygote
+
 REFUSALS = {errno.EAGAIN: 'pids', errno.ENOMEM: 'oom'}
 
 
@@ -25,7 +67,7 @@ class Agent:
 
     # The loop
 
-    def main(self):
+    def main(self, code_cache):
         """Serves until the host is gone. In a child that was given code to run, returns the job."""
         hello = {'version': VERSION, 'language': sys.version.split()[0]}
         try:
@@ -54,7 +96,7 @@ class Agent:
         self.watch(socket.fileno(), select.EPOLLIN, self.nursery.hear)
         self.rehearse_run()
         self.watch(0, select.EPOLLIN, self.receive)
-        self.give_compiled()
+        self.give_compiled(code_cache)
         self.send(HELLO, 0, as_json(hello))
         while True:
             self.flush()
@@ -175,10 +217,10 @@ class Agent:
             write_all(1, self.outbox)
             self.outbox = bytearray()
 
-    def give_compiled(self):
+    def give_compiled(self, code_cache):
         """For the next container of the image, where this one was given the source."""
-        for at in range(0, len(COMPILED or b''), CHUNK):
-            self.send(TO_KEEP, 0, COMPILED[at : at + CHUNK])
+        for at in range(0, len(code_cache or b''), CHUNK):
+            self.send(TO_KEEP, 0, code_cache[at : at + CHUNK])
 
     def credit(self, id, amount):
         self.send(CREDIT, id, bytes([STDIN]) + amount.to_bytes(4, 'big'))
@@ -293,7 +335,3 @@ class Agent:
                 pass
         except (BlockingIOError, ChildProcessError):
             pass
-
-
-agent = Agent()
-run_code(agent.main())

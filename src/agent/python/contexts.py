@@ -1,3 +1,11 @@
+import _signal as signal
+import errno
+import os
+
+from .frames import CONTEXT_BYTES, STARTED, refusal
+from .notation import as_json
+
+
 class Context:
     """A program that stays for one run after the other; they have its pipes in turn."""
 

@@ -1,5 +1,9 @@
 # Programs that must be over by now
 
+import time
+
+from .programs import Program
+
 OVERDUE_S = 2  # the host ends a program at its deadline; we wait this long for it
 
 

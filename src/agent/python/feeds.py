@@ -1,5 +1,12 @@
 # What goes into a child and what comes out of it
 
+import os
+import select
+import sys
+import time
+
+from .frames import CHUNK, DATA, LENGTH, MAX_RECORD, RECORDS, TAIL_LIMIT, TURN_END, TURN_S, WINDOW
+
 
 class Feed:
     """Bytes on their way into a child, as fast as it takes them."""
@@ -152,7 +159,6 @@ class Records(Outlet):
         b'y': range(1),
         b'e': range(9, 10),
     }
-    END = struct.Struct('>BQ')
 
     def __init__(self, program, fd, back):
         super().__init__(program, RECORDS, fd)
@@ -234,8 +240,8 @@ class Records(Outlet):
             self.program.begin(False)
         elif tag == b'y':
             self.program.ready()
-        elif len(data) == self.END.size:
-            self.program.end_turn(*self.END.unpack(data))
+        elif len(data) == TURN_END.size:
+            self.program.end_turn(*TURN_END.unpack(data))
 
     def hang_up(self):
         """In both directions: the child must not wait for an answer."""

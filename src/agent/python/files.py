@@ -2,6 +2,14 @@
 # a dict that it yields goes out as `started`, bytes go out on stream 1, None is a place to pause.
 # It holds what is open, so whatever ends it closes and removes.
 
+import errno
+import os
+import stat
+
+from .frames import CHUNK, WORKSPACE, refusal, write_all
+from .identity import as_nobody
+from .notation import as_json
+
 KINDS = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory', stat.S_IFLNK: 'symlink'}
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # it went, or something else took its place
 CLOSED = (*GONE, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)

@@ -5,23 +5,11 @@ and SETGID so that the programs, which are nobody, can reach neither it nor its 
 is not root itself, nothing is dropped and the rest works the same.
 """
 
-import _ast
-import _signal as signal
-import _socket
-import _thread
-import atexit
-import builtins
-import errno
-import gc
-import io
 import os
-import select
-import stat
 import struct
 import sys
-import time
-import types
-import warnings  # os.execvpe wants it, and a child has no time to load it
+
+from .notation import from_json
 
 # No `json`, `signal`, `enum`, `traceback`: what they import takes 8 of the 20 ms of processor that a
 # new container's start costs. See usual.py for what programs have of it.
@@ -32,12 +20,14 @@ TO_KEEP = 11
 STDIN, STDOUT, STDERR, RECORDS = range(4)
 HEADER = struct.Struct('>BII')
 LENGTH = struct.Struct('>I')
+TURN_END = struct.Struct('>BQ')  # an exit code, microseconds of processor time
 CHUNK = 65536
 WINDOW = 4 * CHUNK
 TAIL_LIMIT = 16 * CHUNK
 MAX_FRAME = 16 * 1024 * 1024
 MAX_RECORD = 4 * 1024 * 1024
 SILENCE_S = 90
+TURN_S = 0.005
 SPARE_PAUSE_S = 0.02  # most leases have one run: the next spare would cost them for nothing
 
 NOBODY = 65534

@@ -1,5 +1,10 @@
 # Who we are, and who the programs are
 
+import _signal as signal
+import os
+
+from .frames import COUNTERS, NOBODY, PIDS, REFUSED, WORKSPACE
+
 is_root = os.getuid() == 0
 if is_root:
     os.setgroups([])

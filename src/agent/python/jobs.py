@@ -1,6 +1,11 @@
 # File requests: how they go on, beside each other and beside the programs
 
-TURN_S = 0.005
+import errno
+import time
+
+from .frames import CHUNK, DATA, STARTED, STDOUT, TURN_S, WINDOW, refusal
+from .identity import as_nobody
+from .notation import as_json
 
 
 class FileJob:

@@ -1,5 +1,14 @@
 # In a child: what it says to the agent beside its output
 
+import _signal as signal
+import _thread
+import os
+import sys
+
+from .frames import CHUNK, LENGTH, write_all
+from .notation import from_json
+from .tracebacks import print_error
+
 
 class Line:
     """The child's end of its socket, which is descriptor 3."""

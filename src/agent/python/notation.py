@@ -50,3 +50,11 @@ except (ImportError, AttributeError, TypeError):  # another interpreter, or one 
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(',', ':'))
 
     from_json = json.loads
+
+
+def as_utf8(value):
+    text = as_text(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half of a pair
+        return as_json(value)

@@ -1,5 +1,11 @@
 # What is imported before the first fork, and what a fork must do about it
 
+import _thread
+import os
+import stat
+import sys
+
+from .identity import as_nobody
 
 # An image may bring matplotlib's font cache: to make it takes 0.1 s, under gVisor 0.5 s.
 FONTS = '/usr/share/hono-sandbox/matplotlib'

@@ -1,3 +1,15 @@
+import _signal as signal
+import errno
+import os
+import time
+import warnings  # noqa: F401: os.execvpe imports it, and a child has no time for that
+
+from .feeds import Inlet, Outlet, Records
+from .files import at
+from .frames import DATA, LENGTH, STARTED, STDERR, STDOUT, WINDOW, WORKSPACE, write_all
+from .notation import as_json
+
+
 class Program:
     """A child with three pipes and a socket. It may be a context, too."""
 

@@ -1,5 +1,16 @@
 # In a child: values as people want to see them
 
+import builtins
+import io
+import os
+import sys
+
+from .frames import MAX_RECORD
+from .line import line
+from .notation import as_json, as_utf8
+from .tracebacks import print_error
+from .usual import WhenImported
+
 NAMES = {
     'text/plain': 'text',
     'text/html': 'html',
@@ -94,14 +105,6 @@ def encoded(name, given):
         return as_utf8(given)
     except Exception:
         return None
-
-
-def as_utf8(value):
-    text = as_text(value)
-    try:
-        return text.encode()
-    except UnicodeEncodeError:  # half of a pair
-        return as_json(value)
 
 
 def cut(text, end=0):

@@ -1,28 +1,25 @@
 # In a child that was given code: from here on this interpreter is the user's
 
+import _ast
+import _signal as signal
+import atexit
+import builtins
+import os
+import sys
+import time
+
+from .frames import TURN_END
+from .line import flush, line
+from .notation import as_utf8
+from .rich import bundle_of, figures, report, show
+from .tracebacks import print_error
+from .usual import import_usual, sources
+from .values import Refusal, call
+from .waits import wait_for
+
 ONLY_AST, TOP_LEVEL_AWAIT = 0x400, 0x2000
 FUTURES = 0x1FE0000  # the flags of __future__, which a script's last line has as well
 IS_COROUTINE = 0x80
-
-
-def rehearse():
-    """Touches what a run touches. A fresh fork pays for each page it touches first, about 4 us."""
-    job = from_json(as_json({'code': REHEARSAL, 'env': {}, 'args': []}))
-    run(job, 'main.py', new_module('__main__').__dict__)
-
-
-REHEARSAL = """
-import sys
-def greet(name, *more):
-    return f'{name}: {len(more)}'
-try:
-    for number in range(3):
-        text = greet('x', number) + str(number * 2.5)
-    sys.stdout.write('')
-except ValueError as error:
-    raise
-print(end='')
-"""
 
 
 def new_module(name):
@@ -69,7 +66,7 @@ def serve_runs(cwd, names):
         if not line.is_ours():
             break
         micros = round((time.process_time() - start) * 1e6)
-        job = line.next_job(b'e', Records.END.pack(status, micros))
+        job = line.next_job(b'e', TURN_END.pack(status, micros))
     leave(status if count else 0, names)
 
 
@@ -134,50 +131,6 @@ def steps_of(code, file):
 def ends_in_semicolon(code, last):
     rest = code.encode().splitlines()[last.end_lineno - 1][last.end_col_offset :]
     return rest.lstrip().startswith(b';')
-
-
-def wait_for(awaitable):
-    """One event loop serves all that a process awaits."""
-    import asyncio
-
-    if wait_for.loop is None or wait_for.loop.is_closed():
-        wait_for.loop = asyncio.new_event_loop()
-    loop = wait_for.loop
-    asyncio.set_event_loop(loop)
-
-    async def wait():
-        return await awaitable
-
-    task = loop.create_task(wait())
-    try:
-        return loop.run_until_complete(task)
-    finally:
-        if task.cancel():  # interrupted: it must not go on with the next run
-            loop.run_until_complete(asyncio.wait([task]))
-
-
-wait_for.loop = None
-
-
-def print_error(error, file):
-    """As Python does, from the user's first frame on: that is what it gives."""
-    trace = error.__traceback__
-    while trace and trace.tb_frame.f_code.co_filename != file:
-        trace = trace.tb_next
-    own = [] if sys.excepthook is sys.__excepthook__ else [sys.excepthook]
-    for hook in (*own, print_exception, sys.__excepthook__):
-        try:
-            hook(type(error), error, trace)
-            break
-        except Exception:
-            continue  # the user's has failed, or stderr is closed, or nothing can be imported any more
-    return trace
-
-
-def print_exception(*error):
-    import traceback
-
-    traceback.print_exception(*error)
 
 
 def exit_status(code):

@@ -1,30 +1,13 @@
 # Modules of the library that programs import more often than not, and that the agent can do without
 
+import io
+import sys
+
 USUAL = ('re', 'enum', 'json', 'traceback', 'signal', 'random', 'datetime', 'collections')
-REHEARSE_MS, IDLE_MS = 5, 50
 
 
 def import_usual():
     for name in USUAL:
-        __import__(name)
-
-
-def prepare_while_idle(forks):
-    """A spare that waits has time for it; one whose code comes meanwhile stops after a module.
-
-    Before it `forks` others were made: none for the child of the agent's own rehearsal, one for the
-    child that the first request gets. Later ones may come in a row, and have no time.
-    """
-    news = select.poll()
-    news.register(3, select.POLLIN)
-    if forks == 0 or news.poll(REHEARSE_MS if forks > 1 else 0):
-        return
-    rehearse()
-    pause = IDLE_MS
-    for name in USUAL:
-        if news.poll(pause):
-            return
-        pause = 0
         __import__(name)
 
 

@@ -1,5 +1,13 @@
 # In a child: what a called function gives, as JSON
 
+import sys
+import types
+
+from .frames import MAX_RECORD
+from .line import line
+from .notation import as_utf8
+from .waits import wait_for
+
 MAX_DEPTH = 200
 MAX_INTEGER = 2**53 - 1
 

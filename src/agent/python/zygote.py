@@ -4,6 +4,21 @@
 # that it touches next. So it is not the agent who forks. The zygote has no user's data either: it
 # was made before the first came. It is root, as the agent is: programs can do nothing to it.
 
+import _signal as signal
+import _socket
+import gc
+import os
+import select
+import struct
+
+from .frames import CHUNK, refusal
+from .identity import as_nobody, be_first_victim, become_nobody
+from .line import line
+from .preload import close_others, descriptors, reopen, reseed
+from .programs import Program, execute_program
+from .rehearse import prepare_while_idle
+from .usual import import_usual
+
 BIRTH = struct.Struct('>ii')  # the pid, or 0 and the errno
 END = struct.Struct('>iidq')  # the pid, its status, what it used: CPU in ms, memory in bytes
 ENDS = struct.Struct('4i')  # descriptors
