@@ -1,10 +1,13 @@
-# Errors of the user as Python prints them
+"""Prints errors of the user's code as Python does, without the agent's frames.
+
+It works in programs.
+"""
 
 import sys
 
 
 def print_error(error, file):
-    """As Python does, from the user's first frame on: that is what it gives."""
+    """Prints an error, and gives its traceback from the first frame in the user's file on."""
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename != file:
         trace = trace.tb_next
@@ -14,7 +17,7 @@ def print_error(error, file):
             hook(type(error), error, trace)
             break
         except Exception:
-            continue  # the user's has failed, or stderr is closed, or nothing can be imported any more
+            continue  # the user's hook failed, stderr is closed, or no import works
     return trace
 
 

@@ -1,8 +1,7 @@
-# In a child: what it awaits
+"""Waits for awaitables of the user's code, in one event loop of asyncio. It runs in programs."""
 
 
 def wait_for(awaitable):
-    """One event loop serves all that a process awaits."""
     import asyncio
 
     if wait_for.loop is None or wait_for.loop.is_closed():
@@ -17,7 +16,7 @@ def wait_for(awaitable):
     try:
         return loop.run_until_complete(task)
     finally:
-        if task.cancel():  # interrupted: it must not go on with the next run
+        if task.cancel():  # it was interrupted: it must not go on in the next cell
             loop.run_until_complete(asyncio.wait([task]))
 
 
