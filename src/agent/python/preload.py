@@ -1,4 +1,4 @@
-"""Imports the modules that the host names, before the first fork. It runs in the agent's process."""
+"""Imports the modules that the host names, before the first fork. It runs in the agent."""
 
 import _thread
 import os
@@ -44,7 +44,7 @@ def link_fonts():
 
 
 def without_host_streams(action):
-    """Calls a function with an empty stdin, and with stderr, which the operator reads, as stdout."""
+    """Calls a function whose stdin is empty, and whose stdout is stderr: the operator reads it."""
     saved = [os.dup(0), os.dup(1)]
     try:
         nothing = os.open(os.devnull, os.O_RDONLY)
