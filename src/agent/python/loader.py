@@ -12,24 +12,25 @@ import sys
 
 
 def read_exactly(size):
-    data = bytearray()
-    while len(data) < size:
-        part = os.read(0, size - len(data))
-        if not part:
+    data = memoryview(bytearray(size))
+    read = 0
+    while read < size:
+        part = os.readv(0, [data[read:]])
+        if part == 0:
             os._exit(0)  # the host is gone
-        data += part
-    return bytes(data)
+        read += part
+    return data
 
 
 def load():
     """The function that starts the agent, and the code cache if it was made just now."""
     payload = read_exactly(int.from_bytes(read_exactly(9)[5:], 'big'))
     end = 4 + int.from_bytes(payload[:4], 'big')
-    code_cache, source = payload[4:end], payload[end:]
     interpreter = sys.version.replace('\n', ' ').encode() + b'\n'
-    if code_cache.startswith(interpreter):
-        return import_main(marshal.loads(code_cache[len(interpreter) :])), None
-    compiled = compile_in_child(source)
+    start = 4 + len(interpreter)
+    if payload[4:start] == interpreter:
+        return import_main(marshal.loads(payload[start:end])), None
+    compiled = compile_in_child(payload[end:])
     return import_main(marshal.loads(compiled)), interpreter + compiled
 
 
@@ -41,7 +42,7 @@ def compile_in_child(source):
 
         codes = {
             name: compile(text, '<agent>', 'exec', optimize=2)
-            for name, text in json.loads(source).items()
+            for name, text in json.loads(bytes(source)).items()
         }
         with open(writing, 'wb') as pipe:
             pipe.write(marshal.dumps(codes))
