@@ -35,4 +35,4 @@ def serve_cells(cwd, names):
 
 
 def ignore(*_):
-    """Handles an interrupt between cells. SIG_IGN would be inherited by what a thread starts."""
+    """Handles an interrupt between cells. Processes that a thread starts would inherit SIG_IGN."""

@@ -34,9 +34,9 @@ class Contexts:
         self.by_name[name].run(id, task)
 
     def became_idle(self, context):
-        """Puts a context last, and evicts the first ones if the idle ones hold too much memory.
+        """Puts a context last. Evicts contexts from the front if they hold too much memory.
 
-        The last one is not counted.
+        The last context is not counted.
         """
         self.by_name[context.name] = self.by_name.pop(context.name)
         older = [context for context in self.by_name.values() if context.is_idle()][:-1]

@@ -1,4 +1,4 @@
-"""The open descriptors of a process, and what a fork does with inherited ones.
+"""The open descriptors of a process, and the treatment of inherited ones in a fork.
 
 The agent uses this before it forks; the zygote and spares use it after a fork.
 """

@@ -1,4 +1,4 @@
-"""How a program ended, and what the kernel refused it. It runs in the agent."""
+"""Finds out why a program failed: the kernel may have refused it something. Runs in the agent."""
 
 import os
 
@@ -11,7 +11,7 @@ COUNTERS = {
     'oom': ('oom_kill', '/sys/fs/cgroup/memory.events', '/sys/fs/cgroup/memory/memory.oom_control'),
     'pids': ('max', '/sys/fs/cgroup/pids.events', '/sys/fs/cgroup/pids/pids.events'),
 }
-# What programs write if the kernel refuses a process or a thread
+# Texts that programs write if the kernel refuses them a process or a thread
 REFUSAL_TEXTS = (
     b'Resource temporarily unavailable',
     b"can't start new thread",
@@ -25,7 +25,7 @@ class ExitCauses:
 
     def __init__(self):
         self.counts = {cause: count_of(cause) for cause in COUNTERS}
-        # gVisor does not count what it refuses: there, the number of threads is compared.
+        # gVisor does not count refusals. There, the number of threads is compared with the limit.
         self.is_counted = any(os.path.exists(file) for file in COUNTERS['pids'][1:])
 
     def exit_of(self, status, usage):
@@ -41,7 +41,7 @@ class ExitCauses:
         return exit
 
     def find_cause(self):
-        """What the kernel has refused since the last program failed."""
+        """The resource that the kernel has refused since the last program failed, if any."""
         found = None
         for cause in COUNTERS:
             count = count_of(cause)

@@ -2,7 +2,7 @@
 
 A dict that a generator yields is sent as `started`, bytes are sent on stream 1, and None is only a
 place to pause. A generator holds the open files: if it ends, for any reason, it closes them and
-removes what is incomplete.
+removes incomplete files.
 """
 
 import errno

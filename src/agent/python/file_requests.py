@@ -47,7 +47,7 @@ class FileRequest(Request):
 
 
 class FileRead(FileRequest):
-    """Sends what the steps yield to the host, as far as the host's credit goes.
+    """Sends the results of the steps to the host, as far as the host's credit goes.
 
     All file requests but `write` are of this kind.
     """

@@ -18,7 +18,7 @@ def exit_status(code):
 
 
 def leave(status, names):
-    """Does what an interpreter does at its end, except for the slow removal of its modules."""
+    """Ends the process as an interpreter does, except for the slow removal of its modules."""
     try:
         if 'threading' in sys.modules:
             sys.modules['threading']._shutdown()

@@ -1,8 +1,8 @@
 """The agent's command line. It reads the bundle from stdin, and starts the module `main` of it.
 
 The bundle's source is JSON: the text of each module by its name. It does not come as an argument,
-because the engine would copy it many times. The code cache is what the same interpreter has made
-of the source before: to compile takes longer than to start Python.
+because the engine would copy it many times. The code cache is the compiled source, made by
+the same interpreter before: to compile takes longer than to start Python.
 """
 
 import builtins

@@ -38,8 +38,8 @@ def main(code_cache):
         refuse_service(error.args[0])
     link_node_modules()
     install_display()
-    warm_up()  # children inherit what the interpreter makes at its first compilation
-    gc.freeze()  # the collections of children leave alone what all processes share
+    warm_up()  # children inherit the objects that the first compilation makes
+    gc.freeze()  # collections in children then leave the shared objects alone
     task = start_zygote(ours, theirs, kept)
     if task:
         run_task(task)

@@ -82,7 +82,7 @@ class OutputPipe(Pipe):
         super().__init__(program.loop, fd)
         self.program, self.stream = program, stream
         self.credit, self.sent = 0, 0
-        self.tail = None  # what was in the pipe at the end of the program, until it is sent
+        self.tail = None  # bytes in the pipe at the end of the program, until they are sent
         self.is_over = False
         self.listener = None  # a function that gets each piece that is read
 
@@ -132,7 +132,7 @@ class OutputPipe(Pipe):
         return self.sent + int.from_bytes(unread, sys.byteorder)
 
     def read_tail(self):
-        """After the end of the program: what its children write later is not sent."""
+        """After the end of the program. Later output, of its children, is not sent."""
         self.tail = self.drain()
         self.send_tail()
 

@@ -35,7 +35,7 @@ def preload(names):
 def link_fonts():
     try:
         os.mkdir(MATPLOTLIB)
-        # matplotlib checks its rights as the real user, who is root during a preload
+        # matplotlib checks the rights of the real user, which is root during a preload
         os.chmod(MATPLOTLIB, 0o777)
         for name in os.listdir(FONTS):
             os.symlink('%s/%s' % (FONTS, name), '%s/%s' % (MATPLOTLIB, name))

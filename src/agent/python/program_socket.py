@@ -33,11 +33,11 @@ class ProgramSocket(OutputPipe):
     def __init__(self, program, fd, writing_fd):
         super().__init__(program, RECORDS, fd)
         self.writer = PipeWriter(program.loop, writing_fd)
-        self.rest = bytearray()  # what was in the socket at the end of the program
+        self.rest = bytearray()  # bytes in the socket at the end of the program
         self.is_program_over = False
         # Of the message that is read: its tag, its length as it is to be sent, the bytes left
         self.tag, self.head, self.left = b'', b'', 0
-        self.marks = []  # each pipe, and how much of its output must be sent before this message
+        self.marks = []  # each pipe, and its bytes that must be sent before this message
         self.loop.watch(fd, select.EPOLLIN, self.transfer)  # now, as a run has no time for it
 
     def send_task(self, text):

@@ -18,7 +18,7 @@ STDIN, STDOUT, STDERR, RECORDS = range(4)
 # Limits in bytes
 CHUNK = 65536
 WINDOW = 4 * CHUNK  # the credit of a stream at its start
-TAIL_LIMIT = 16 * CHUNK  # what is sent of a pipe after the end of its program
+TAIL_LIMIT = 16 * CHUNK  # sent at most of each pipe after the end of its program
 MAX_FRAME = 16 * 1024 * 1024
 MAX_RECORD = 4 * 1024 * 1024
 

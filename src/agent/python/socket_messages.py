@@ -1,7 +1,7 @@
 """The messages between the agent and a program over the program's socket.
 
-To the program: tasks, each a length and so many bytes of JSON, and RECORD_TAKEN. To the agent: a
-tag, a length and so many bytes. Both processes use this.
+To the program: tasks, each a length and JSON of that length, and RECORD_TAKEN. To the agent: a tag,
+a length and bytes of that length. Both processes use this.
 """
 
 import struct
