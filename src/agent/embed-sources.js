@@ -22,5 +22,9 @@ export function agentSource(part) {
   if (text === undefined) throw new Error(\`the build has no agent file \${part}\`)
   return text
 }
+
+export function agentFiles(folder) {
+  return Object.keys(TEXTS).filter((part) => part.startsWith(folder + '/'))
+}
 `
 writeFileSync(resolve(out, 'src/agent/sources.js'), module)

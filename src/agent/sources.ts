@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /**
  * The text of one of the agents' files, as in `python/agent.py`. This reads the repository's own file.
@@ -7,4 +7,13 @@ import { readFileSync } from 'node:fs'
  */
 export function agentSource(part: string): string {
   return readFileSync(new URL(`./${part}`, import.meta.url), 'utf8')
+}
+
+/** The names of an agent's files, as in `python/agent.py`: those that are in a folder of this one. */
+export function agentFiles(folder: string): string[] {
+  const names = readdirSync(new URL(`./${folder}/`, import.meta.url))
+  return names
+    .filter((name) => /\.(?:py|cjs)$/.test(name))
+    .sort()
+    .map((name) => `${folder}/${name}`)
 }

@@ -1,33 +1,16 @@
+import { basename } from 'node:path'
 import { AgentBundle } from '../agent/bundle.js'
-import { agentSource } from '../agent/sources.js'
+import { agentFiles, agentSource } from '../agent/sources.js'
 import type { LanguageManifest } from './manifest.js'
 
-const PARTS = [
-  'notation',
-  'frames',
-  'identity',
-  'usual',
-  'preload',
-  'feeds',
-  'programs',
-  'deadlines',
-  'contexts',
-  'files',
-  'jobs',
-  'line',
-  'rich',
-  'values',
-  'runner',
-  'zygote',
-  'agent',
-]
+const LOADER = 'python/loader.py'
 
 /** Python, with its agent. */
 export const PYTHON = {
   agent: {
     // -I: nothing of the working directory or the environment; -u: no output is lost by a kill.
-    command: ['python3', '-I', '-u', '-X', 'utf8', '-c', agentSource('python/loader.py')],
-    bundle: new AgentBundle(PARTS.map((part) => agentSource(`python/${part}.py`)).join('\n')),
+    command: ['python3', '-I', '-u', '-X', 'utf8', '-c', agentSource(LOADER)],
+    bundle: new AgentBundle(source()),
     tasksPerProgram: 2,
     reaper: 'agent',
   },
@@ -35,3 +18,11 @@ export const PYTHON = {
   contents: { packages: ['python3'] },
   imageVariable: 'SANDBOX_BASE_PYTHON_IMAGE',
 } as const satisfies LanguageManifest
+
+/** The text of each module of the agent by the module's name. */
+function source(): string {
+  const modules = agentFiles('python').filter((file) => file !== LOADER)
+  return JSON.stringify(
+    Object.fromEntries(modules.map((file) => [basename(file, '.py'), agentSource(file)])),
+  )
+}

@@ -1,67 +1,88 @@
-class Context:
-    """A program that stays for one run after the other; they have its pipes in turn."""
+"""Contexts: processes that are kept for several cells, one after the other.
 
-    def __init__(self, agent, name, id):
-        self.agent, self.name, self.id = agent, name, id
-        self.program = self.base = None
+This is the agent's side, and runs in the agent.
+"""
+
+import _signal
+import errno
+
+from .config import CONTEXT_BYTES
+from .json_codec import to_json
+from .processes import own_bytes_of
+from .protocol import STARTED
+from .socket_messages import CELL_ENDED
+from .system_calls import os_error
+
+
+class Contexts:
+    """The open contexts by name. The idle ones are in the order in which they became idle."""
+
+    def __init__(self, requests):
+        self.requests, self.by_name = requests, {}
+
+    def check_unused(self, name):
+        if name in self.by_name:
+            raise os_error(errno.EEXIST)
+
+    def add(self, name, id):
+        context = self.by_name[name] = Context(self, name, id)
+        return context
+
+    def run(self, name, id, task):
+        if name not in self.by_name:
+            raise os_error(errno.ESRCH)
+        self.by_name[name].run(id, task)
+
+    def became_idle(self, context):
+        """Puts a context last. Evicts contexts from the front if they hold too much memory.
+
+        The last context is not counted.
+        """
+        self.by_name[context.name] = self.by_name.pop(context.name)
+        older = [context for context in self.by_name.values() if context.is_idle()][:-1]
+        sizes = [own_bytes_of(context.program.pid) - context.base_bytes for context in older]
+        while sum(sizes) > CONTEXT_BYTES:
+            older.pop(0).evict()
+            sizes.pop(0)
+
+
+class Context:
+    def __init__(self, contexts, name, id):
+        self.contexts, self.requests = contexts, contexts.requests
+        self.name, self.id = name, id
+        self.program = None
+        self.base_bytes = None  # the memory of its process before the first cell
         self.is_evicted = False
 
-    def take(self, program):
-        self.program, program.context, program.awaits = program, self, b'y'
+    def run(self, id, task):
+        if not self.program or self.program.expected_tag:
+            raise os_error(errno.EBUSY)
+        self.requests.open[id] = self.program
+        self.program.start_cell(id, task, CELL_ENDED)
 
-    def run(self, id, job):
-        if not self.program or self.program.awaits:
-            raise refusal(errno.EBUSY)
-        self.program.id, self.program.awaits = id, b'e'
-        self.agent.jobs[id] = self.program
-        self.program.give(job)
-        self.program.open()
+    def is_idle(self):
+        is_open = self.base_bytes is not None
+        return is_open and not self.is_evicted and not self.program.expected_tag
 
     def opened(self):
-        self.program.inlet.close()
-        self.base = own_bytes(self.program.pid)
-        self.agent.send(STARTED, self.id, as_json({'pid': self.program.pid}))
-        self.idle()
+        self.base_bytes = own_bytes_of(self.program.pid)
+        self.requests.channel.send(STARTED, self.id, to_json({'pid': self.program.pid}))
+        self.became_idle()
 
-    def idle(self):
-        self.program.awaits = b''
-        for outlet in self.program.outlets:
-            outlet.pause()
-        contexts = self.agent.contexts
-        contexts[self.name] = contexts.pop(self.name)  # it has been idle for the shortest time
-        bound([one for one in contexts.values() if one.base is not None and not one.is_busy()])
-
-    def is_busy(self):
-        return self.is_evicted or self.program.awaits
+    def became_idle(self):
+        self.program.expected_tag = b''
+        self.program.pause_output()
+        self.contexts.became_idle(self)
 
     def evict(self):
         self.is_evicted = True
-        self.program.signal(signal.SIGKILL)
+        self.program.signal(_signal.SIGKILL)
 
     def closed(self, exit):
-        del self.agent.contexts[self.name]
+        self.remove()
         if self.is_evicted:
             exit['cause'] = 'oom'
-        self.agent.done(self.id, exit)
+        self.requests.done(self.id, exit)
 
-
-def bound(idle):
-    """But for the last, they may hold so much together: else who has been idle longest goes."""
-    older = idle[:-1]
-    sizes = [own_bytes(one.program.pid) - one.base for one in older]
-    while sum(sizes) > CONTEXT_BYTES:
-        older.pop(0).evict()
-        sizes.pop(0)
-
-
-def own_bytes(pid):
-    """What a process shares with no file. What it shares with us, as a fork, is in there."""
-    try:
-        with open('/proc/%d/statm' % pid) as file:
-            _, resident, shared, *_ = map(int, file.read().split())
-    except OSError:
-        return 0
-    return (resident - shared) * PAGE
-
-
-PAGE = os.sysconf('SC_PAGE_SIZE')
+    def remove(self):
+        del self.contexts.by_name[self.name]

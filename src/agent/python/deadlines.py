@@ -1,24 +1,27 @@
-# Programs that must be over by now
+"""Ends programs after their timeout if the host does not.
 
-OVERDUE_S = 2  # the host ends a program at its deadline; we wait this long for it
+The host may be gone while the streams are still open. It runs in the agent.
+"""
+
+import time
+
+GRACE_S = 2  # the host ends a program at its timeout; the agent waits this long for that
+RETRY_S = 1
 
 
 class Deadlines:
-    """Ends programs that the host did not end: it may be gone while the streams are still open."""
+    def __init__(self, requests):
+        self.requests, self.ends = requests, {}
 
-    def __init__(self, jobs):
-        self.jobs, self.ends = jobs, {}
-
-    def add(self, id, request):
-        """For a request that is under way."""
-        time_ms = request.get('timeoutMs')
-        if time_ms is not None and id in self.jobs:
-            self.ends[id] = time.monotonic() + time_ms / 1000 + OVERDUE_S
+    def add(self, id, timeout_ms):
+        """For a request that is still under way."""
+        if timeout_ms is not None and id in self.requests:
+            self.ends[id] = time.monotonic() + timeout_ms / 1000 + GRACE_S
 
     def drop(self, id):
         self.ends.pop(id, None)
 
-    def left(self, longest):
+    def wait_s(self, longest):
         """How many seconds the agent may wait for events."""
         if not self.ends:
             return longest
@@ -27,9 +30,7 @@ class Deadlines:
     def check(self):
         now = time.monotonic()
         for id in [id for id, end in self.ends.items() if end <= now]:
-            job = self.jobs[id]
-            if isinstance(job, Program):
-                del self.ends[id]
-                job.end_overdue()
+            if self.requests[id].end_overdue():
+                self.drop(id)
             else:
-                self.ends[id] = now + 1  # it has no process yet
+                self.ends[id] = now + RETRY_S  # it has no process yet

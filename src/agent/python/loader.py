@@ -1,50 +1,83 @@
-"""Takes the agent's program from stdin: as the same interpreter has compiled it before, or its source.
+"""The agent's command line. It reads the bundle from stdin, and starts the module `main` of it.
 
-The source is 65 KB: as an argument it goes through all the engine's books, and to compile it takes
-longer than to start Python. Both together are a third of what a container costs.
+The bundle's source is JSON: the text of each module by its name. It does not come as an argument,
+because the engine would copy it many times. The code cache is the compiled source, made by
+the same interpreter before: to compile takes longer than to start Python.
 """
 
+import builtins
 import marshal
 import os
 import sys
 
 
-def take(size):
-    data = bytearray()
-    while len(data) < size:
-        part = os.read(0, size - len(data))
-        if not part:
+def read_exactly(size):
+    data = memoryview(bytearray(size))
+    read = 0
+    while read < size:
+        part = os.readv(0, [data[read:]])
+        if part == 0:
             os._exit(0)  # the host is gone
-        data += part
-    return bytes(data)
+        read += part
+    return data
 
 
 def load():
-    """The program and, where it was compiled just now, what the host may keep of it."""
-    payload = take(int.from_bytes(take(9)[5:], 'big'))
+    """The function that starts the agent, and the code cache if it was made just now."""
+    payload = read_exactly(int.from_bytes(read_exactly(9)[5:], 'big'))
     end = 4 + int.from_bytes(payload[:4], 'big')
-    compiled, source = payload[4:end], payload[end:]
     interpreter = sys.version.replace('\n', ' ').encode() + b'\n'
-    if compiled.startswith(interpreter):
-        return marshal.loads(compiled[len(interpreter) :]), None
-    made = compile_aside(source)
-    return marshal.loads(made), interpreter + made
+    start = 4 + len(interpreter)
+    if payload[4:start] == interpreter:
+        return import_main(marshal.loads(payload[start:end])), None
+    compiled = compile_in_child(payload[end:])
+    return import_main(marshal.loads(compiled)), interpreter + compiled
 
 
-def compile_aside(source):
-    """In a process of its own: every program would inherit the 5 MB that it takes, to copy them."""
+def compile_in_child(source):
+    """In a process of its own: every program would inherit the 5 MB that this takes."""
     reading, writing = os.pipe()
     if not os.fork():
+        import json
+
+        codes = {
+            name: compile(text, '<agent>', 'exec', optimize=2)
+            for name, text in json.loads(bytes(source)).items()
+        }
         with open(writing, 'wb') as pipe:
-            pipe.write(marshal.dumps(compile(source, '<agent>', 'exec', optimize=2)))
+            pipe.write(marshal.dumps(codes))
         os._exit(0)
     os.close(writing)
     with open(reading, 'rb') as pipe:
-        made = pipe.read()
+        compiled = pipe.read()
     if os.wait()[1]:
-        os._exit(1)  # why is on stderr
-    return made
+        os._exit(1)  # the reason is on stderr
+    return compiled
 
 
-program, COMPILED = load()
-exec(program)
+def import_main(codes):
+    """Imports the agent's modules, and gives the function `main` of the module `main`.
+
+    Programs run in forks of this interpreter, and must not find these modules: none is in
+    `sys.modules`, each is called `__main__`, and `from .x import y` works only during this call.
+    """
+    modules = {}
+
+    def import_module(name, globals=None, locals=None, fromlist=(), level=0):
+        if level == 0:
+            return import_installed(name, globals, locals, fromlist, level)
+        if name not in modules:
+            modules[name] = type(sys)('__main__')
+            exec(codes[name], modules[name].__dict__)
+        return modules[name]
+
+    import_installed = builtins.__import__
+    builtins.__import__ = import_module
+    try:
+        return import_module('main', level=1).main
+    finally:
+        builtins.__import__ = import_installed
+
+
+main, code_cache = load()
+main(code_cache)

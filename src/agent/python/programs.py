@@ -1,188 +1,121 @@
-class Program:
-    """A child with three pipes and a socket. It may be a context, too."""
+"""The processes of programs: spares, and requests that wait for a process. Runs in the agent."""
 
-    def __init__(self, agent, pid, stdin, stdout, stderr, sockets):
-        self.agent, self.pid, self.id, self.exit = agent, pid, 0, None
-        self.context = None
-        self.cpu_before, self.is_overdue, self.was_refused = 0, False, False
-        self.awaits = b''  # what its socket may say beside records
-        self.inlet = Inlet(self, stdin)
-        self.pipes = [Outlet(self, STDOUT, stdout), Outlet(self, STDERR, stderr)]
-        self.records = Records(self, *sockets)
-        self.outlets = self.pipes + [self.records]
-        if not agent.verdicts.is_counted:
-            self.pipes[1].look = self.listen
+import errno
+import select
+import time
 
-    def serve(self, waiting):
-        """Gives it its code, or what it becomes."""
-        self.id = waiting.id
-        self.cpu_before = cpu_ms_of(self.pid)  # what it took to become warm is not the program's
-        if waiting.context:
-            waiting.context.take(self)
-        elif waiting.job.get('exec'):
-            self.awaits = b'x'
-        else:
-            self.open()
-        self.give(waiting.job)
+from .program import Program
+from .protocol import DATA, SILENCE_S, WINDOW
+from .zygote_client import ZygoteClient
 
-    def give(self, job):
-        text = as_json(job)
-        self.records.feed.push(LENGTH.pack(len(text)) + text)
-
-    def begin(self, has_begun):
-        """It has become its program: the socket closed. Or it could not, and says so."""
-        self.awaits = b''
-        if has_begun:
-            self.agent.send(STARTED, self.id, as_json({'pid': self.pid}))
-        self.open()
-
-    def open(self):
-        for outlet in self.outlets:
-            outlet.grant(WINDOW)
-
-    def close(self):
-        for end in (self.inlet, *self.outlets):
-            end.close()
-
-    def data(self, data):
-        self.inlet.data(data)
-
-    def eof(self):
-        self.inlet.eof()
-
-    def credit(self, channel, amount):
-        if STDOUT <= channel <= len(self.outlets):
-            self.outlets[channel - 1].grant(amount)
-            self.moved()
-            self.finish()
-
-    def moved(self):
-        """Output has gone out: a record that came after it may follow."""
-        if self.records.marks:
-            self.records.pump()
-
-    def signal(self, number):
-        if self.exit is None:
-            kill_tree(self.pid, number)
-
-    def listen(self, said):
-        self.was_refused = self.was_refused or self.agent.verdicts.is_refusal(said)
-
-    def end_overdue(self):
-        self.is_overdue = True
-        self.signal(signal.SIGKILL)
-
-    def exited(self, status, usage):
-        usage['cpuMs'] = round(max(0, usage['cpuMs'] - self.cpu_before), 3)
-        self.exit = self.agent.verdicts.of(status, usage)
-        if self.is_overdue and self.exit['signal']:
-            self.exit['cause'] = 'timeout'
-        if self.context:
-            self.context.closed(self.exit)
-        self.inlet.close()
-        for outlet in self.outlets:
-            outlet.last()
-        if self.was_refused and self.exit['exitCode'] != 0 and not self.exit.get('cause'):
-            self.exit['cause'] = 'pids'
-        self.finish()
-
-    def finish(self):
-        if self.exit is not None and all(outlet.over for outlet in self.outlets):
-            self.agent.done(self.id, self.exit)
-
-    def ready(self):
-        self.context.opened()
-
-    def end_turn(self, code, micros):
-        if self.exit is None:  # else it was killed before the host took the output
-            self.context.idle()
-        usage = {'cpuMs': micros / 1000}
-        self.agent.done(self.id, {'exitCode': code, 'signal': None, 'usage': usage})
+SPARE_PAUSE_S = 0.02  # most leases have one run only: forking the next spare would slow that run
+CAUSES = {errno.EAGAIN: 'pids', errno.ENOMEM: 'oom'}  # why a fork fails
 
 
-def cpu_ms_of(pid):
-    """The processor time of another process so far, in milliseconds. See clock_getcpuclockid(3)."""
-    try:
-        return time.clock_gettime((~pid << 3) | 2) * 1000
-    except OSError:
-        return 0
+class WaitingRequest:
+    """A request that waits for its process. It keeps the frames that come meanwhile."""
 
-
-def kill_tree(root, number):
-    """The program's group and whatever descends from it, also in other sessions."""
-    parents, groups = {}, {}
-    for name in os.listdir('/proc'):
-        if name.isdigit():
-            try:
-                with open('/proc/%s/stat' % name, 'rb') as file:
-                    _, parent, group, *_ = file.read().rpartition(b')')[2].split()
-                    parents[int(name)], groups[int(name)] = int(parent), int(group)
-            except OSError:
-                continue
-    found = {root}
-    while True:
-        more = {pid for pid, parent in parents.items() if parent in found} - found
-        if not more:
-            break
-        found |= more
-    for target in [-root, *(pid for pid in found if groups.get(pid) != root)]:  # once each
-        try:
-            os.kill(target, number)
-        except OSError:
-            continue
-
-
-def settings_of(request, args, **more):
-    """What a program is given: a ValueError, in time, where no system call would take it."""
-    cwd, env = request.get('cwd'), request.get('env') or {}
-    cwd = at(cwd) if cwd else WORKSPACE
-    time_ms = request.get('timeoutMs')
-    if time_ms is not None and (type(time_ms) not in (int, float) or time_ms < 0):
-        raise ValueError('not a time')
-    texts = [cwd, *env, *env.values()] + args
-    if os.fsencode('\0'.join(texts)).count(0) >= len(texts):
-        raise ValueError('a NUL')
-    if not all(env) or '=' in ''.join(env):
-        raise ValueError('not the name of a variable')
-    return {'cwd': cwd, 'env': env, 'args': args, **more}
-
-
-def check_name(name):
-    if type(name) is not str or not name:
-        raise ValueError('not the name of a context')
-    return name
-
-
-def check_call(call):
-    kinds = call and [type(call.get(field)) for field in ('entry', 'args', 'kwargs')]
-    if call is not None and kinds != [str, list, dict]:
-        raise ValueError('not a call')
-
-
-class Waiting:
-    """A request that waits for its process, and what has come for it meanwhile."""
-
-    def __init__(self, id, job, context=None):
-        self.id, self.job, self.context = id, job, context
+    def __init__(self, id, task, context=None):
+        self.id, self.task, self.context = id, task, context
         self.frames, self.size = [], 0
 
-    def keep(self, kind, payload):
+    def take_frame(self, kind, payload):
         self.size += len(payload) - 1 if kind == DATA else 0
         if self.size > WINDOW:
             raise ValueError('the host sent more than its credit')
         self.frames.append((kind, payload))
 
+    def end_overdue(self):
+        return False
 
-def execute_program(job):
-    """In a child, which becomes another program."""
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(ignored, signal.SIG_DFL)
-    argv, env = job['args'], {**os.environ, **job['env']}
-    try:
-        os.chdir(job['cwd'])
-        os.execvpe(argv[0], argv, env)
-    except OSError as error:
-        where = job['cwd'] if error.filename == job['cwd'] else argv[0]
-        write_all(3, b'x' + LENGTH.pack(0))
-        os.write(2, os.fsencode('%s: %s\n' % (where, error.strerror)))
-        os._exit(127 if error.errno == errno.ENOENT else 126)
+
+class Programs:
+    def __init__(self, loop, requests, exit_causes, zygote_socket):
+        self.loop, self.requests, self.exit_causes = loop, requests, exit_causes
+        self.by_pid = {}
+        self.spares, self.wanted_spares = [], 1
+        self.next_spare_at = 0
+        self.waiting = []
+        self.started = 0
+        self.zygote = ZygoteClient(self, zygote_socket)
+        loop.watch(zygote_socket.fileno(), select.EPOLLIN, self.zygote.receive)
+
+    def start(self, waiting):
+        """Gives a request a spare, or the next process that the zygote forks."""
+        self.started += 1
+        self.next_spare_at = time.monotonic() + SPARE_PAUSE_S
+        self.requests.open[waiting.id] = waiting
+        self.waiting.append(waiting)
+        if self.spares:
+            self.serve_next(self.spares.pop(0))
+        else:
+            self.fork()
+
+    def serve_next(self, program):
+        waiting = self.waiting.pop(0)
+        self.requests.open[waiting.id] = program
+        program.start(waiting.id, waiting.task, waiting.context)
+        for kind, payload in waiting.frames:
+            self.requests.take_frame(kind, waiting.id, payload)
+
+    # Forks
+
+    def has_spares(self):
+        return len(self.spares) >= self.wanted_spares
+
+    def pause_s(self):
+        """How long the agent may sleep before the next spare is due."""
+        if self.zygote.is_forking() or self.has_spares():
+            return SILENCE_S
+        return max(0, self.next_spare_at - time.monotonic())
+
+    def fork_if_due(self):
+        if not self.pause_s():
+            self.fork()
+
+    def fork(self):
+        """Asks for one process at a time, while requests wait or a spare is due."""
+        while not self.zygote.is_forking() and (self.waiting or not self.pause_s()):
+            try:
+                self.zygote.fork()
+            except OSError as error:
+                self.fork_failed(error)
+
+    def forget_runs(self):
+        """Makes the next spare due now, and the next run the first."""
+        self.started = self.next_spare_at = 0
+
+    # What the zygote reports
+
+    def forked(self, pid, pipes, socket):
+        program = Program(self, pid, pipes, socket)
+        self.by_pid[pid] = program
+        if self.waiting:
+            self.serve_next(program)
+        else:
+            self.spares.append(program)
+
+    def fork_failed(self, error):
+        if not self.waiting:
+            self.wanted_spares = len(self.spares)  # until a run has ended
+            return
+        waiting = self.waiting.pop(0)
+        if waiting.context:
+            waiting.context.remove()
+        cause = CAUSES.get(error.errno)
+        if cause:
+            self.requests.done(waiting.id, {'exitCode': None, 'signal': None, 'cause': cause})
+        else:
+            self.requests.fail(waiting.id, error)
+
+    def ended(self, pid, status, usage):
+        program = self.by_pid.pop(pid)
+        if program in self.spares:
+            self.spares.remove(program)
+            return program.close()
+        self.wanted_spares = 1
+        if self.started > 1:
+            self.next_spare_at = 0  # a lease with two runs is likely to have a third
+        program.exited(status, usage)
+        if status:
+            self.zygote.want_common_imports()  # a traceback imports the same modules

@@ -1,42 +1,62 @@
-# The process that every program is forked from; it does nothing else
-#
-# A fork takes its time: under gVisor it holds its parent up for 5 ms, and costs it each page anew
-# that it touches next. So it is not the agent who forks. The zygote has no user's data either: it
-# was made before the first came. It is root, as the agent is: programs can do nothing to it.
+"""The zygote: the process that all programs are forked from. Its children become spares.
 
-BIRTH = struct.Struct('>ii')  # the pid, or 0 and the errno
-END = struct.Struct('>iidq')  # the pid, its status, what it used: CPU in ms, memory in bytes
-ENDS = struct.Struct('4i')  # descriptors
-PLAIN, WITH_USUAL = b'p', b'u'  # requests
+A fork takes time: under gVisor it stops its parent for 5 ms, and the parent pays again for each
+memory page that it touches next. So the agent does not fork, and the zygote does nothing else. It
+is forked before the first user data comes, so it has none. It is root, so programs can do nothing
+to it.
+"""
+
+import _signal
+import _socket
+import gc
+import os
+import select
+
+from .common_imports import import_common_modules
+from .descriptors import close_others, open_descriptors
+from .protocol import CHUNK
+from .spare import wait_for_task
+from .zygote_messages import (
+    CHILD_DESCRIPTORS,
+    CHILD_ENDED,
+    FORK_ANSWER,
+    FORK_WITH_IMPORTS,
+)
 
 
-def start_zygote(kept):
-    """The agent's end of a socket. Where a job is returned, this is a child that was given it."""
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+def start_zygote(ours, theirs, kept):
+    """Forks the zygote. It gives None in the agent, and in each program the program's task.
+
+    The sockets are the agent's end and the zygote's. `kept` are the descriptors of the preload.
+    """
     if os.fork():
         theirs.close()
-        return ours, None
-    return None, Zygote(theirs.detach(), kept).serve()
+        return None
+    ours.close()
+    return Zygote(theirs.detach(), kept).serve()
 
 
 class Zygote:
-    """In that process. Its files are those a program has: 3 is its socket, and so are 0 and 1, as
-    gVisor lets programs open whatever file is there, but no socket."""
+    """Its descriptor 3 is its socket, and so are 0 and 1.
+
+    Under gVisor a program can open any file that the zygote has open, but no socket.
+    """
 
     def __init__(self, socket, kept):
         self.kept = kept
         os.dup2(socket, 3, inheritable=False)
-        close_others(kept, max(descriptors()))
+        close_others(kept, max(open_descriptors()))
         for number in (0, 1):
             os.dup2(3, number)
         self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, 3)
         self.wake, wake_up = os.pipe()
         os.set_blocking(wake_up, False)
-        signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.highest, self.forks, self.has_usual = wake_up, 0, False
+        _signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
+        _signal.signal(_signal.SIGCHLD, lambda *_: None)
+        self.highest, self.forks, self.has_common_modules = wake_up, 0, False
 
     def serve(self):
+        """Forks on request. It returns in children only, with the task."""
         poll = select.poll()
         poll.register(self.wake, select.POLLIN)
         poll.register(3, select.POLLIN)
@@ -46,9 +66,9 @@ class Zygote:
                 os.read(self.wake, CHUNK)
                 self.reap()
             if 3 in ready:
-                job = self.fork()
-                if job:
-                    return job
+                task = self.fork()
+                if task:
+                    return task
 
     def reap(self):
         while True:
@@ -58,105 +78,45 @@ class Zygote:
                 return
             if not pid:
                 return
-            cpu = (usage.ru_utime + usage.ru_stime) * 1000
-            self.tell(END.pack(pid, status, cpu, usage.ru_maxrss * 1024))
+            cpu_ms = (usage.ru_utime + usage.ru_stime) * 1000
+            self.send(CHILD_ENDED.pack(pid, status, cpu_ms, usage.ru_maxrss * 1024))
 
-    def tell(self, news):
+    def send(self, message):
         try:
-            self.socket.send(news)
+            self.socket.send(message)
         except OSError:
             os._exit(0)  # the agent is gone
 
     def fork(self):
-        data, given, *_ = self.socket.recvmsg(1, _socket.CMSG_SPACE(ENDS.size))
-        if not data:
+        request, given, *_ = self.socket.recvmsg(1, _socket.CMSG_SPACE(CHILD_DESCRIPTORS.size))
+        if not request:
             os._exit(0)
-        ends = ENDS.unpack(given[0][2])
+        descriptors = CHILD_DESCRIPTORS.unpack(given[0][2])
         try:
             pid, number = os.fork(), 0
         except OSError as error:
             pid, number = None, error.errno
         if pid == 0:
-            return self.child(ends)
-        self.tell(BIRTH.pack(pid or 0, number))
-        for fd in ends:
+            return self.become_spare(descriptors)
+        self.send(FORK_ANSWER.pack(pid or 0, number))
+        for fd in descriptors:
             os.close(fd)
         self.forks += 1
-        if data == WITH_USUAL and not self.has_usual:  # of many runs none has to import these
-            self.has_usual = True
-            import_usual()
-            gc.freeze()  # the children's collections leave these alone, too
+        if request == FORK_WITH_IMPORTS and not self.has_common_modules:
+            self.has_common_modules = True
+            import_common_modules()
+            gc.freeze()  # the collections of children leave these alone, too
 
-    def child(self, ends):
-        """The spare: it has forked already and waits for its code on its socket."""
+    def become_spare(self, descriptors):
+        """In the child: leaves the zygote's descriptors and handlers, and waits for a task."""
         try:
             self.socket.detach()
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for number, fd in enumerate(ends):
+            _signal.set_wakeup_fd(-1)
+            _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+            for number, fd in enumerate(descriptors):
                 os.dup2(fd, number, inheritable=number < 3)
-            close_others(self.kept, max(self.highest, *ends))
-            os.setsid()
-            be_first_victim()
-            become_nobody()
-            reopen(self.kept)
-            prepare_while_idle(self.forks)
-            reseed()
-            job = line.begin()
-            if job is None:
-                os._exit(0)
-            return execute_program(job) if job.get('exec') else job
+            close_others(self.kept, max(self.highest, *descriptors))
+            return wait_for_task(self.kept, self.forks)
         except BaseException as error:
             os.write(2, ('%s\n' % error).encode())
             os._exit(126)
-
-
-class Nursery:
-    """The agent's end: it has one child made at a time."""
-
-    def __init__(self, agent, socket):
-        self.agent, self.socket, self.expected = agent, socket, None
-        self.request = PLAIN
-
-    def ask(self):
-        """For a child with three pipes and a socket; `born` or `refused` is what comes of it."""
-        made = []
-        try:
-            as_nobody(lambda: [made.extend(os.pipe()) for _ in range(3)])  # it may open /dev/stdout
-            made += (end.detach() for end in _socket.socketpair())
-            made.append(os.dup(made[6]))  # as reading and writing are watched apart
-            stdin, give, take_out, stdout, take_err, stderr, ours, theirs, back = made
-            ends = ENDS.pack(stdin, stdout, stderr, theirs)
-            self.socket.sendmsg([self.request], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ends)])
-        except OSError:
-            close_all(*made)
-            raise
-        close_all(stdin, stdout, stderr, theirs)
-        self.expected = give, take_out, take_err, (ours, back)
-
-    def want_usual(self):
-        """The next programs are like to import. Others do without: it makes each fork a tenth dearer."""
-        self.request = WITH_USUAL
-
-    def hear(self):
-        news = self.socket.recv(END.size)
-        if len(news) == BIRTH.size:
-            return self.settle(*BIRTH.unpack(news))
-        if not news:
-            os._exit(1)  # no more programs are to be had: the container is of no use
-        pid, status, cpu_ms, max_rss = END.unpack(news)
-        self.agent.ended(pid, status, {'cpuMs': cpu_ms, 'maxRssBytes': max_rss})
-
-    def settle(self, pid, number):
-        (*pipes, sockets), self.expected = self.expected, None
-        if pid:
-            self.agent.born(Program(self.agent, pid, *pipes, sockets))
-        else:
-            close_all(*pipes, *sockets)
-            self.agent.refused(refusal(number))
-        self.agent.have_children()
-
-
-def close_all(*fds):
-    for fd in fds:
-        os.close(fd)

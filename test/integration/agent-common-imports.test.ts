@@ -5,7 +5,7 @@ import { until } from '../helpers/until.js'
 
 const here = places.filter(({ language }) => language === 'python')
 
-/** Looks at its own lines in every way there is, before anybody else has. */
+/** Reads its own lines in every way there is, before any other code has. */
 const OWN_LINES = `
 import inspect, linecache, traceback
 def fail():
@@ -17,7 +17,7 @@ except ValueError:
 print(inspect.getsource(fail))
 print(linecache.getline(fail.__code__.co_filename, 4))
 `
-/** Leaves no descriptor for anything that is still to be imported. */
+/** Leaves no descriptor for later imports. */
 const NO_FILES = `
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
@@ -26,13 +26,13 @@ while True:
     files.append(open('/dev/null'))
 `
 const HAS_JSON = "import sys; print('json' in sys.modules)"
-/** The same, and nobody can tell beforehand that it imports. */
+/** The same, but the agent cannot find the word import in it. */
 const HAS_JSON_UNSEEN = HAS_JSON.replace(
   'import sys',
   "sys = __builtins__.__dict__['__imp' 'ort__']('sys')",
 )
 
-describe.each(here)('what the agent of Python does without, $where', (place) => {
+describe.each(here)('the common imports of programs in Python, $where', (place) => {
   const folderOfTest = useFolders(place)
 
   it('is there for code that looks for its own lines', async () => {

@@ -1,0 +1,38 @@
+"""Runs the cells of a context, one after the other, in one module. It runs in contexts."""
+
+import _signal
+import os
+import sys
+import time
+
+from .agent_socket import agent_socket, flush_output
+from .common_imports import import_common_modules
+from .interpreter_exit import leave
+from .run import run
+from .socket_messages import CELL_END, CELL_ENDED, CONTEXT_READY
+
+
+def serve_cells(cwd, names):
+    """Does not return."""
+    sys.argv = ['']
+    import_common_modules()  # now, as an interrupt of a cell could come in the middle of it
+    handler = _signal.signal(_signal.SIGINT, ignore)
+    task, count = agent_socket.next_task(CONTEXT_READY), 0
+    while task:
+        count, start, status = count + 1, time.process_time(), 130
+        try:
+            _signal.signal(_signal.SIGINT, handler)
+            status = run(task, os.path.join(cwd, 'cell-%d.py' % count), names)
+            handler = _signal.signal(_signal.SIGINT, ignore)
+        except KeyboardInterrupt:  # it came after the end of the cell's code
+            handler = _signal.signal(_signal.SIGINT, ignore)
+        flush_output()
+        if not agent_socket.is_usable():
+            break
+        cpu_us = round((time.process_time() - start) * 1e6)
+        task = agent_socket.next_task(CELL_ENDED, CELL_END.pack(status, cpu_us))
+    leave(status if count else 0, names)
+
+
+def ignore(*_):
+    """Handles an interrupt between cells. Processes that a thread starts would inherit SIG_IGN."""

@@ -1,0 +1,23 @@
+"""Reports an error that the user's code did not catch. It works in programs."""
+
+from .agent_socket import agent_socket
+from .json_codec import to_utf8_json
+from .shortened_text import MAX_TEXT, shorten
+from .tracebacks import print_error
+
+
+def report_error(error, file):
+    """On stderr as Python prints it, and as a record."""
+    trace = print_error(error, file)
+    try:
+        message = str(error)
+    except Exception:
+        message = ''
+    try:
+        import traceback
+
+        text = ''.join(traceback.format_exception(type(error), error, trace))
+    except Exception:  # perhaps no file can be opened
+        text = '%s: %s\n' % (type(error).__name__, message)
+    record = {'type': 'error', 'name': shorten(type(error).__name__), 'message': shorten(message)}
+    agent_socket.send_record(to_utf8_json({**record, 'traceback': shorten(text, MAX_TEXT // 2)}))

@@ -1,0 +1,45 @@
+"""Executes the user's code, and finds the value of its last expression. It runs in programs."""
+
+import _ast
+
+from .awaitables import wait_for
+from .source_lines import source_lines
+
+ONLY_AST, TOP_LEVEL_AWAIT = 0x400, 0x2000
+FUTURES = 0x1FE0000  # the flags of __future__ imports: they hold for the last expression, too
+IS_COROUTINE = 0x80
+
+
+def execute(code, file, names):
+    """Gives the value of the last statement, if that is an expression."""
+    source_lines.add(file, code)
+    steps, last = steps_of(code, file)
+    value = None
+    for step in steps:
+        value = eval(step, names)
+        if step.co_flags & IS_COROUTINE:
+            value = wait_for(value)
+    return value if value is not None and not ends_in_semicolon(code, last) else None
+
+
+def steps_of(code, file):
+    """The compiled statements, the last expression alone, and its syntax tree."""
+    flags, steps = TOP_LEVEL_AWAIT, []
+    try:
+        tree = compile(code, file, 'exec', ONLY_AST, dont_inherit=True)
+        last = tree.body and isinstance(tree.body[-1], _ast.Expr) and tree.body.pop()
+        if tree.body:
+            steps.append(compile(tree, file, 'exec', flags, dont_inherit=True))
+            flags |= steps[0].co_flags & FUTURES
+        if last:
+            value = _ast.Expression(last.value)
+            steps.append(compile(value, file, 'eval', flags, dont_inherit=True))
+        return steps, last
+    except RecursionError:
+        pass  # code may be nested deeper than syntax trees: then it has no value
+    return [compile(code, file, 'exec', TOP_LEVEL_AWAIT, dont_inherit=True)], None
+
+
+def ends_in_semicolon(code, last):
+    rest = code.encode().splitlines()[last.end_lineno - 1][last.end_col_offset :]
+    return rest.lstrip().startswith(b';')

@@ -1,0 +1,74 @@
+"""Opens files and walks through folders safely while programs change them. It runs in the agent."""
+
+import errno
+import os
+import stat
+
+from .system_calls import os_error
+
+# Errors of a path that was deleted meanwhile, or whose place something else has taken
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+
+def check_regular(mode):
+    if stat.S_ISDIR(mode):
+        raise os_error(errno.EISDIR)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, 'Not a regular file')
+
+
+def open_regular(path, flags):
+    """Opens a regular file, and waits for nothing else.
+
+    It does not cut the file yet, because the path could be of something that is not a file.
+    """
+    fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o644)
+    try:
+        check_regular(os.fstat(fd).st_mode)
+    except OSError:
+        os.close(fd)
+        raise
+    return os.fdopen(fd, 'wb' if flags & os.O_WRONLY else 'rb', buffering=0)
+
+
+class Folder:
+    """An open folder. Its descriptor is the base of relative paths."""
+
+    def __init__(self, path, flags, base=None):
+        self.fd = os.open(path, flags | os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=base)
+
+    def __enter__(self):
+        return self.fd
+
+    def __exit__(self, *_):
+        os.close(self.fd)
+
+
+def walk(base, enters, skipped):
+    """Gives everything in an open folder with its path there, a folder before its content.
+
+    `enters` decides by its path whether a folder is walked through. `skipped` are the errors of
+    folders that are left out.
+    """
+    folders = ['']
+    while folders:
+        under = folders.pop()
+        try:
+            for name, info in entries(under or '.', base):
+                path = os.path.join(under, name)
+                if stat.S_ISDIR(info.st_mode) and enters(path):
+                    folders.append(path)
+                yield path, info
+        except OSError as error:
+            if not under or error.errno not in skipped:
+                raise
+
+
+def entries(path, base):
+    with Folder(path, os.O_NOFOLLOW, base) as folder, os.scandir(folder) as found:
+        for entry in found:
+            try:
+                info = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # it was deleted meanwhile
+            yield entry.name, info

@@ -1,0 +1,65 @@
+"""Starts the agent, and runs the tasks of programs. It runs in all processes: they are its forks.
+
+The agent is the first process of the container. It uses the standard library only. It needs root
+with the capabilities KILL, SETUID and SETGID: the programs are user nobody, and can reach neither
+the agent nor its streams. If the agent is not root, programs have its user, and the rest works.
+
+No module imports `json`, `signal`, `enum` or `traceback` at the start: they take 8 of the 20 ms of
+processor time that the start of a container costs. See common_imports.py.
+"""
+
+import _socket
+import gc
+import os
+
+from .agent import Agent, refuse_service
+from .config import PRELOAD, WORKSPACE
+from .display import install_display
+from .exit_causes import ExitCauses
+from .preload import MATPLOTLIB, PreloadError, preload
+from .privileges import as_nobody, drop_groups
+from .run_task import run_task
+from .source_lines import source_lines
+from .warm_up import warm_up
+from .zygote import start_zygote
+
+
+def main(code_cache):
+    """Serves the host until it is gone. In a program, runs the task of the program instead."""
+    drop_groups()
+    set_environment()
+    source_lines.install()
+    exit_causes = ExitCauses()
+    # Before the preload: a module must not get descriptor 3, which is the socket of each child.
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    try:
+        kept = preload(PRELOAD) if PRELOAD else []
+    except PreloadError as error:
+        refuse_service(error.args[0])
+    link_node_modules()
+    install_display()
+    warm_up()  # children inherit the objects that the first compilation makes
+    gc.freeze()  # collections in children then leave the shared objects alone
+    task = start_zygote(ours, theirs, kept)
+    if task:
+        run_task(task)
+    Agent(ours, exit_causes).serve(code_cache)
+
+
+def set_environment():
+    os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8', PYTHONUNBUFFERED='1')
+    for name, value in (('MPLBACKEND', 'Agg'), ('MPLCONFIGDIR', MATPLOTLIB)):
+        os.environ.setdefault(name, value)
+
+
+def link_node_modules():
+    """Lets programs in the workspace import the Node packages of the image."""
+
+    def link():
+        if os.path.isdir('/app/node_modules'):
+            os.symlink('/app/node_modules', os.path.join(WORKSPACE, 'node_modules'))
+
+    try:
+        as_nobody(link)
+    except OSError:
+        pass  # the link exists

@@ -1,0 +1,63 @@
+"""The users of the processes: agent and zygote are root, programs are user nobody.
+
+The agent does file operations as nobody. If the agent is not root, nothing here changes a user.
+"""
+
+import os
+
+NOBODY = 65534
+PR_SET_DUMPABLE = 4
+IS_ROOT = os.getuid() == 0
+
+
+def find_prctl():
+    """The system call `prctl`. It is looked up once: a spare has no time to load ctypes."""
+    try:
+        import _ctypes
+
+        function = _ctypes.dlsym(_ctypes.dlopen(None, 0), 'prctl')
+        return lambda *arguments: _ctypes.call_function(function, arguments)
+    except Exception:
+        return lambda *_: None  # without ctypes programs cannot open /dev/stdout, the rest works
+
+
+prctl = find_prctl()
+
+
+def drop_groups():
+    """Takes the supplementary groups of root from the agent."""
+    if IS_ROOT:
+        os.setgroups([])
+
+
+def become_nobody():
+    """Makes this process nobody's for good, and lets it open its own /proc/self (/dev/stdout)."""
+    if not IS_ROOT:
+        return
+    os.setgroups([])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def as_nobody(action):
+    """Calls a function that has the rights of the programs, and gives its result."""
+    if not IS_ROOT:
+        return action()
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        return action()
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def be_first_oom_victim():
+    """Lets the kernel kill this process before the agent if memory is short."""
+    try:
+        fd = os.open('/proc/self/oom_score_adj', os.O_WRONLY)
+        os.write(fd, b'1000')
+        os.close(fd)
+    except OSError:
+        pass

@@ -1,0 +1,37 @@
+"""Runs the user's code once, and sends its value, its result or its error. It runs in programs."""
+
+from .agent_socket import agent_socket
+from .call import call_function
+from .display import representations_of, send_result
+from .error_record import report_error
+from .execute import execute
+from .figures import figures
+from .interpreter_exit import exit_status
+from .json_codec import to_utf8_json
+from .value_json import Refusal
+
+
+def run(task, file, names):
+    """Gives the exit code. An error of the code is reported."""
+    try:
+        try:
+            value = execute(task['code'], file, names)
+            if task.get('call'):
+                call_function(task['call'], names)
+            elif value is not None:
+                representations = representations_of(value)
+                if representations:
+                    send_result(representations, True)
+        except SystemExit as exit:
+            return exit_status(exit.code)
+        finally:
+            figures.show_at_end()
+    except Refusal as refusal:
+        reason, message = refusal.args
+        record = {'type': 'refusal', 'reason': reason, 'message': message}
+        agent_socket.send_record(to_utf8_json(record))
+        return 1
+    except BaseException as error:
+        report_error(error, file)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
+    return 0

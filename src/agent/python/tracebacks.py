@@ -1,0 +1,27 @@
+"""Prints errors of the user's code as Python does, without the agent's frames.
+
+It works in programs.
+"""
+
+import sys
+
+
+def print_error(error, file):
+    """Prints an error, and gives its traceback from the first frame in the user's file on."""
+    trace = error.__traceback__
+    while trace and trace.tb_frame.f_code.co_filename != file:
+        trace = trace.tb_next
+    own = [] if sys.excepthook is sys.__excepthook__ else [sys.excepthook]
+    for hook in (*own, print_exception, sys.__excepthook__):
+        try:
+            hook(type(error), error, trace)
+            break
+        except Exception:
+            continue  # the user's hook failed, stderr is closed, or no import works
+    return trace
+
+
+def print_exception(*error):
+    import traceback
+
+    traceback.print_exception(*error)
