@@ -1,4 +1,4 @@
-// The entry of the agent, which is PID 1 of the container: it starts what the agent consists of, and
+// The entry of the agent, which is PID 1 of the container: it starts the parts of the agent, and
 // says hello when the first spare is ready.
 
 const Module = require('node:module')

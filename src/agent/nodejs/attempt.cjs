@@ -1,4 +1,4 @@
-// Looks at values of a program, whose proxies and getters may throw. Runs in the processes that run
+// Looks at values of a program: their proxies and getters may throw. Runs in the processes that run
 // programs.
 
 /** The value of an action, or `undefined` if it throws. */

@@ -1,5 +1,5 @@
-// Runs the cells of a context, one after the other, in a process that is kept. Runs in the processes
-// that run programs.
+// Runs the cells of a context, one after the other, in a process that is kept. Runs in the
+// processes that run programs.
 
 const path = require('node:path')
 const util = require('node:util')

@@ -1,4 +1,4 @@
-// What the agent and a process that runs programs exchange. Runs in both.
+// The exchange between the agent and a process that runs programs. Runs in both.
 
 module.exports = {
   /** The descriptor for messages to the agent. A message is a kind, 4 bytes of length, and JSON. */

@@ -107,7 +107,8 @@ class ContextRun {
   signal(name) {
     this.context.signal(name)
     if (name !== 'SIGINT') return
-    // Node loses an interrupt that comes when it begins to wait. If the run goes on, it gets another.
+    // Node loses an interrupt that comes when it begins to wait. If the run goes on, it gets
+    // another.
     setTimeout(() => this.context.run === this && this.context.signal(name), SECOND_INTERRUPT_MS)
   }
 }

@@ -13,7 +13,7 @@ function writeAll(fd, data) {
   }
 }
 
-/** Reads what is available: `null` if there is nothing yet, an empty buffer at the end. */
+/** Reads the available bytes: `null` if there are none yet, an empty buffer at the end. */
 function readAvailable(fd, size) {
   const chunk = Buffer.allocUnsafe(size)
   try {

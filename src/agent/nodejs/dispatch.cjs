@@ -9,7 +9,7 @@ const { Kind, send } = require('./protocol.cjs')
 const { checkFields } = require('./request-fields.cjs')
 const { attempt, requests } = require('./requests.cjs')
 
-/** The payload is a view of a buffer that is used again: what keeps it makes a copy. */
+/** Handles a frame. Its payload is a view of a buffer that is used again: to keep it, copy it. */
 function dispatch(kind, id, payload) {
   attempt(id, () => handle(kind, id, payload))
 }

@@ -1,4 +1,4 @@
-// What programs get if a request does not say otherwise. Runs in the agent.
+// The environment of programs, and the defaults for the settings of a request. Runs in the agent.
 
 const { workspace } = require('./config.cjs')
 const { absolutePath } = require('./paths.cjs')

@@ -1,11 +1,11 @@
-// Evaluates code in the REPL mode of V8: names can be declared again, `await` works at the top level,
-// and the last expression has a value. Runs in the processes that run programs.
+// Evaluates code in the REPL mode of V8: names can be declared again, `await` works at the top
+// level, and the last expression has a value. Runs in the processes that run programs.
 
 const { SyntaxError } = require('./globals.cjs')
 
 /**
- * The promises of the code that is being evaluated. V8 ends the process if it collects one of them,
- * which could happen to code that waits for ever.
+ * The promises of the code that is being evaluated. V8 ends the process if it collects such a
+ * promise, and it could collect the promise of code that waits for ever.
  */
 const unsettled = new Set()
 let session
@@ -17,7 +17,7 @@ function connect() {
   session.connect()
 }
 
-/** The value of the last expression. Throws what the code throws. `start` calls its argument. */
+/** The value of the last expression. An error of the code is thrown. `start` calls its argument. */
 async function evaluate(code, file, start = (begin) => begin()) {
   connect()
   const expression = `${code}\n//# sourceURL=${file}`

@@ -1,5 +1,5 @@
-// Finds out why a program failed: the kernel refused it memory, a process or space on the disk. Runs
-// in the agent.
+// Finds out why a program failed: the kernel refused it memory, a process or space on the disk.
+// Runs in the agent.
 
 const fs = require('node:fs')
 const { pids: pidLimit, workspace } = require('./config.cjs')
@@ -16,7 +16,9 @@ const PID_REFUSALS = [
   'Cannot fork',
   'EAGAIN',
 ]
-/** The runner has removed `main.js` before this is looked at, so a full disk has some space again. */
+/**
+ * The runner has removed `main.js` before this is looked at, so a full disk has some space again.
+ */
 const NEARLY_FULL = 65536
 
 const counts = new Map()
@@ -44,7 +46,7 @@ function readCounter([name, ...files]) {
   return 0
 }
 
-/** What the kernel refused a program that has failed, or `null`. */
+/** The cause for which a program has failed, or `null` if the kernel has refused nothing. */
 function findCause() {
   let found = null
   for (const [cause, counter] of Object.entries(COUNTERS)) {
@@ -56,7 +58,9 @@ function findCause() {
   return found ?? (isFull(workspace) || isFull('/tmp') ? 'disk' : null)
 }
 
-/** Whether a program has just written that it was refused a process, and the kernel does not count. */
+/**
+ * Whether a program has just written that it was refused a process, and the kernel does not count.
+ */
 function tellsPidRefusal(text) {
   return !hasPidCounter && PID_REFUSALS.some((refusal) => text.includes(refusal)) && isAtPidLimit()
 }

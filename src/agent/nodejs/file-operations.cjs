@@ -1,8 +1,8 @@
 // The operations of file requests. Runs in the agent.
 //
 // Each operation is a generator, which a request runs step by step with the rights of the programs.
-// An object that it yields is sent as `started`, and bytes on stream 1. It yields nothing at the
-// places where other requests may go on.
+// An object that it yields is sent as `started`, and bytes on stream 1. After every `yield`, also
+// one without a value, other requests may go on.
 
 const fs = require('node:fs')
 const { writeAll } = require('./descriptors.cjs')
@@ -24,7 +24,9 @@ const { absolutePath, encode, siblingPath, unusedName } = require('./paths.cjs')
 const { CHUNK } = require('./protocol.cjs')
 const { asNobody } = require('./rights.cjs')
 
-/** Why a folder under the listed one may be left out: no access, gone, deeper than a path reaches. */
+/**
+ * Why a folder under the listed one may be left out: no access, gone, deeper than a path reaches.
+ */
 const OUT_OF_REACH = ['EACCES', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG']
 
 const FILE_OPERATIONS = {
@@ -109,8 +111,8 @@ const FILE_OPERATIONS = {
   },
 
   /**
-   * Keeps no more than the folders on the way down: a folder is read again when the folders in it are
-   * deleted.
+   * Keeps no more than the folders on the way down: a folder is read again when the folders in it
+   * are deleted.
    */
   *delete({ path, recursive }) {
     const top = absolutePath(path).replace(/(?<=.)\/+$/, '') // with a slash a link would be followed
@@ -133,7 +135,7 @@ const FILE_OPERATIONS = {
   },
 }
 
-/** Moves a folder to the top, because no path reaches what is in it. */
+/** Moves a folder to the top, because no path reaches its entries. */
 function moveNearer(folder, top) {
   const nearer = `${top}/${unusedName()}`
   rename(folder, nearer)

@@ -9,7 +9,7 @@ const { asNobody } = require('./rights.cjs')
 const SLICE_MS = 5
 const NOTHING = Buffer.alloc(0)
 
-/** Sends what the operation yields, as far as the credit of the host allows. */
+/** Sends the bytes that the operation yields, as far as the credit of the host allows. */
 class FileRequest {
   hasStarted = false
   budget = WINDOW
@@ -38,7 +38,7 @@ class FileRequest {
     throw failure('ECANCELED', 'the host stopped it')
   }
 
-  /** Ends the operation where it is: its `finally` closes its files and removes what is not done. */
+  /** Ends the operation at once: its `finally` closes its files and removes an unfinished file. */
   close() {
     clearImmediate(this.nextSlice)
     this.withRights(() => this.steps.return())
@@ -77,15 +77,15 @@ class FileRequest {
   }
 
   /**
-   * Runs an action with the rights of the programs. When the operation has started, all its files are
-   * open, and a change of the user for each step would take long.
+   * Runs an action with the rights of the programs. When the operation has started, all its files
+   * are open, and a change of the user for each step would take long.
    */
   withRights(action) {
     return this.hasStarted ? action() : asNobody(action)
   }
 }
 
-/** A `write` request: gives the operation what the host sends. */
+/** A `write` request: gives the operation the bytes that the host sends. */
 class FileWrite extends FileRequest {
   begin() {
     this.sendStarted(this.withRights(() => this.steps.next().value))

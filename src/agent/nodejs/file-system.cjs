@@ -1,4 +1,4 @@
-// The steps of file operations: system calls with the paths of the host, and what they may fail with.
+// The steps of file operations: system calls with the paths of the host, and their expected errors.
 // Runs in the agent.
 
 const fs = require('node:fs')
@@ -27,7 +27,10 @@ const unlink = (path, ...expected) => codeOf(() => fs.unlinkSync(encode(path)), 
 const isFolder = (path) =>
   fs.statSync(encode(path), { throwIfNoEntry: false })?.isDirectory() ?? false
 
-/** What is at a path, without following a link; `undefined` if it is gone or an expected error. */
+/**
+ * The entry at a path, not the target of a link; `undefined` if it is gone or has an expected
+ * error.
+ */
 function statOf(path, ...expected) {
   let stat
   codeOf(() => (stat = fs.lstatSync(encode(path), { throwIfNoEntry: false })), ...expected)

@@ -4,7 +4,7 @@ const net = require('node:net')
 const { FrameReader } = require('./frame-reader.cjs')
 const { CHUNK } = require('./protocol.cjs')
 
-/** The host pings more often than this. */
+/** The agent exits after this time without a frame: the host pings more often. */
 const SILENCE_MS = 90_000
 
 /** Calls a function with each frame of the host: kind, id and payload. */
@@ -21,8 +21,8 @@ function listenToHost(onFrame) {
     .on('end', () => process.exit(0))
     .on('error', () => process.exit(0))
 
-  // A host that sends nothing is gone, although its socket is not. What has arrived is read before the
-  // time is checked: a container that was frozen has received nothing meanwhile.
+  // A host that sends nothing is gone, although its socket is not. The check follows the reading of
+  // all bytes that have arrived: a container that was frozen has received nothing meanwhile.
   const exitIfSilent = () => performance.now() - heardAt > SILENCE_MS && process.exit(0)
   setInterval(() => setImmediate(exitIfSilent), SILENCE_MS / 3)
 }

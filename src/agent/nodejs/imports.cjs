@@ -1,6 +1,6 @@
 // Rewrites the imports of a program into calls of `hidden.import`, so that it can be evaluated as a
-// script. There is no parser: the errors of V8 tell where the imports are. Runs in the processes that
-// run programs.
+// script. There is no parser: the errors of V8 tell the places of the imports. Runs in the
+// processes that run programs.
 
 const { HIDDEN_NAME, compile } = require('./compile.cjs')
 const { stringify } = require('./globals.cjs')
@@ -71,7 +71,7 @@ function withoutDeclaration(text, { stack }, headEnd) {
   return [head + rest, head.length]
 }
 
-/** The declaration that does what an import does. */
+/** The declaration that has the effect of an import. */
 function declarationOf(clause, name, options) {
   const [, defaultName, , rest] = /^([^{*,\s]*)(\s*,\s*)?([^]*)$/.exec(clause)
   const pairs = rest.startsWith('{')

@@ -21,7 +21,7 @@ class Interrupted extends Error {
   }
 }
 
-/** Calls a function that SIGINT ends, whatever it computes. */
+/** Calls a function that SIGINT ends, even in the middle of a computation. */
 function callInterruptibly(begin) {
   hidden.begin = begin
   try {
@@ -32,8 +32,8 @@ function callInterruptibly(begin) {
 }
 
 /**
- * Repairs what an interrupt leaves. An interrupted write is never reported as done, and later writes
- * wait for it. A second interrupt may still arrive, and must not end the next cell.
+ * Repairs the effects of an interrupt. An interrupted write is never reported as done, and later
+ * writes wait for it. A second interrupt may still arrive, and must not end the next cell.
  */
 async function recover() {
   const end = performance.now() + LATE_INTERRUPT_MS

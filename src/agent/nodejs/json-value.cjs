@@ -5,7 +5,7 @@ const { Array, ArrayBuffer, Buffer, Map, Number, Object, stringify } = require('
 const { Refusal } = require('./refusal.cjs')
 
 const MOST_LEVELS = 200
-/** What is refused although it is an object: a test of `util.types`, and the words for it. */
+/** The objects that are refused: a test of `util.types`, and the words for it. */
 const REFUSED = {
   isPromise: 'a promise',
   isNativeError: 'an error',
@@ -18,7 +18,9 @@ const REFUSED = {
   isDataView: 'a DataView',
 }
 
-/** The value for JSON. `place` is where it is in the whole value, `above` are the values around it. */
+/**
+ * The value for JSON. `place` is its place in the whole value, `above` are the values around it.
+ */
 function simplify(value, place, above) {
   const refuse = (what) => {
     const where = place && ` at ${place}`

@@ -1,6 +1,6 @@
-// The pipe from descriptor 3 of a process that runs programs, on which the runner sends messages. Runs
-// in the agent. The program can write there as well: nothing in a message is trusted, and the agent
-// waits for none.
+// The pipe from descriptor 3 of a process that runs programs, on which the runner sends messages.
+// Runs in the agent. The program can write there as well: nothing in a message is trusted, and the
+// agent waits for none.
 
 const { END, FAILED, READY, RECORD } = require('./child-protocol.cjs')
 const { OutputPipe } = require('./output-pipe.cjs')
@@ -12,7 +12,9 @@ const LONGEST_MESSAGE = { [RECORD]: 4 * 1024 * 1024, [END]: 1000, [READY]: 1000,
 const ACKNOWLEDGEMENT = Buffer.of(1)
 const NOTHING = Buffer.alloc(0)
 
-/** Sends records to the host, as far as its credit allows, and gives other messages to a callback. */
+/**
+ * Sends records to the host, as far as its credit allows, and gives other messages to a callback.
+ */
 class MessagePipe extends OutputPipe {
   unparsed = NOTHING
   /** How many bytes of a record are still to be sent. */
@@ -29,7 +31,9 @@ class MessagePipe extends OutputPipe {
     socket.on('error', () => {}) // a killed process: its exit is handled
   }
 
-  /** Makes the records those of a request, in the order in which they and the output were written. */
+  /**
+   * Makes the records those of a request, in the order in which they and the output were written.
+   */
   follow(id, ...outputs) {
     this.id = id
     this.outputs = outputs

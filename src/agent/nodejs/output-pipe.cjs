@@ -6,7 +6,7 @@ const { CHUNK, WINDOW, sendData } = require('./protocol.cjs')
 /** When a program has ended, at most this much of each of its pipes is still sent. */
 const TAIL_LIMIT = 16 * CHUNK
 
-/** Sends what a program writes to the host, as far as the credit of the host allows. */
+/** Sends the output of a program to the host, as far as the credit of the host allows. */
 class OutputPipe {
   queue = []
   budget = WINDOW
@@ -43,7 +43,7 @@ class OutputPipe {
     this.pump()
   }
 
-  /** Makes the pipe that of another request, whose credit is unused, or of no request. */
+  /** Makes the pipe that of another request, with all of its credit, or of no request. */
   assign(id) {
     this.id = id
     this.budget = WINDOW
@@ -71,7 +71,7 @@ class OutputPipe {
     else this.socket.pause()
   }
 
-  /** Receives what is in the pipe now. Returns the number of bytes that were ever received. */
+  /** Receives the bytes in the pipe. Returns the number of all bytes that were ever received. */
   drain() {
     const fd = this.socket._handle?.fd ?? -1
     const limit = fd >= 0 ? TAIL_LIMIT : 0
@@ -87,7 +87,7 @@ class OutputPipe {
     return this.receivedBytes
   }
 
-  /** Closes the pipe of a program that has ended. What a descendant writes later is not sent. */
+  /** Closes the pipe of a program that has ended. Later output of its descendants is not sent. */
   close() {
     this.drain()
     this.socket.removeAllListeners('data')

@@ -72,7 +72,9 @@ function readFamilies() {
   return { parents, groups }
 }
 
-/** The memory that a process shares with no file. gVisor does not tell it: there it is all memory. */
+/**
+ * The memory that a process shares with no file. gVisor does not tell it: there it is all memory.
+ */
 function ownBytes(pid) {
   try {
     const statm = fs.readFileSync(`/proc/${pid}/statm`, 'utf8')

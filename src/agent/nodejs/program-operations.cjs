@@ -54,7 +54,7 @@ const PROGRAM_OPERATIONS = {
   },
 }
 
-/** Makes a program a request that is under way. `name` is what an error of the start is about. */
+/** Makes a program a request that is under way. An error of the start begins with `name`. */
 function start(program, name) {
   requests.set(program.id, program)
   program.child.once('error', (error) => program.failToStart(error, name))

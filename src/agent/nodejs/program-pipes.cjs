@@ -24,9 +24,9 @@ function takePipes() {
  * Makes named pipes and removes their names at once. Node's own `pipe` is a socket, and a program
  * cannot open a socket through /dev/stdout. An image without mkfifo gets sockets.
  *
- * Only the agent has access to the folder of the names: a program that could replace a pipe by a file
- * would end the agent. The pipes themselves are open to all, because programs open them through
- * /dev/stdout.
+ * Only the agent has access to the folder of the names: a program that could replace a pipe by a
+ * file would end the agent. The pipes themselves are open to all, because programs open them
+ * through /dev/stdout.
  */
 function makePipes() {
   const fds = []

@@ -16,7 +16,10 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 const TICKS_MS = 40
 const LONGEST_NUMBER = 64
 
-/** The processor time that a spare took before its task. It is measured once: all take about as much. */
+/**
+ * The processor time that a spare took before its task. It is measured once: all take about as
+ * much.
+ */
 let startMs
 
 class Program {
@@ -67,7 +70,7 @@ class Program {
     )
   }
 
-  /** The program could not be started: writes what a shell would, and exits with a shell's code. */
+  /** Ends a program that could not be started, with the message and the exit code of a shell. */
   failToStart(error, name) {
     this.stderr.queue.push(Buffer.from(`${name}: ${error.message}\n`))
     if (error.code === 'EAGAIN') this.end(null, null, 'pids')
@@ -85,8 +88,8 @@ class Program {
   }
 
   /**
-   * The processor time of the program. The number that the runner tells is exact, but does not include
-   * its children. The kernel's figure includes them, and is less exact.
+   * The processor time of the program. The number that the runner tells is exact, but does not
+   * include its children. The kernel's figure includes them, and is less exact.
    */
   usedMs() {
     const reapedMs = Math.max(0, (this.child.cpuMs ?? 0) - this.startMs)

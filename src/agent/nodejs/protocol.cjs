@@ -23,8 +23,8 @@ const CHUNK = 65536
 const WINDOW = 4 * CHUNK
 const MAX_FRAME = 16 * 1024 * 1024
 
-// All frames are put together in one buffer. A new buffer for each frame would be collected late, and
-// would count against the memory of the container until then.
+// All frames are put together in one buffer. A new buffer for each frame would be collected late,
+// and would count against the memory of the container until then.
 const outgoing = Buffer.allocUnsafe(HEADER_SIZE + 1 + CHUNK)
 
 function send(kind, id, ...parts) {

@@ -9,7 +9,7 @@ const isObject = (value) => Object.prototype.toString.call(value) === '[object O
 const isBoolean = (value) => typeof value === 'boolean'
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0
 
-/** What each field must be, in every request. */
+/** The test of each field, in every request. */
 const FIELDS = Object.entries({
   code: isText,
   context: (value) => isText(value) && value !== '',

@@ -7,8 +7,8 @@ const LONGEST_MESSAGE = 1000
 const SYSTEM_ERRORS = util.getSystemErrorMap()
 
 /**
- * The requests that are under way, by id. Each has the methods `data`, `eof`, `credit` and `signal`;
- * `close` is called, if there is one, when the request fails.
+ * The requests that are under way, by id. Each has the methods `data`, `eof`, `credit` and
+ * `signal`; `close` is called, if there is one, when the request fails.
  */
 const requests = new Map()
 

@@ -1,5 +1,5 @@
-// The results of a program: what it displays, and the value of its last expression. Runs in the
-// processes that run programs.
+// The results of a program: the values that it displays, and the value of its last expression. Runs
+// in the processes that run programs.
 
 const util = require('node:util')
 const { attempt } = require('./attempt.cjs')
@@ -11,7 +11,7 @@ const { trimStack } = require('./thrown.cjs')
 
 const LONGEST_PART = 3 * 1024 * 1024
 const LONGEST_RECORD = 4 * 1024 * 1024
-/** How much of a record is left for what is not in the parts. */
+/** The bytes of a record that are not in its parts: an upper bound. */
 const RECORD_OVERHEAD = 1000
 /** The fields of a record, by MIME type. */
 const FIELDS = {

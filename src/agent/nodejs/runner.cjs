@@ -1,5 +1,5 @@
-// The entry of a process that runs programs: it prepares what programs need, waits for a task, and
-// becomes a program or a context.
+// The entry of a process that runs programs: it prepares the process, waits for a task, and becomes
+// a program or a context.
 
 const { readSync } = require('node:fs')
 const path = require('node:path')
@@ -41,7 +41,9 @@ function runTask() {
   })
 }
 
-/** Waits for a line of JSON. At the end of the input there is nothing to do, and the process exits. */
+/**
+ * Waits for a line of JSON. At the end of the input there is nothing to do, and the process exits.
+ */
 function readTask() {
   const chunks = []
   do {

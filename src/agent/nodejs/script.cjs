@@ -17,7 +17,7 @@ const { reportAndPrint, reportThrown } = require('./thrown.cjs')
 const { stripTypes } = require('./typescript.cjs')
 const { applySettings, prepareModule } = require('./user-module.cjs')
 
-/** The exit code of Node for code that waits for what never happens. */
+/** The exit code of Node for code that waits for a promise that nothing can settle. */
 const UNSETTLED = 13
 
 let compileError
@@ -50,7 +50,7 @@ function tellCpuTime(before) {
   attempt(() => writeSync(TASKS, String((user + system) / 1000)))
 }
 
-/** A function that runs the code as what it is: a script, code for evaluation, or a module. */
+/** A function that runs the code in its own way: as a script, by evaluation, or as a module. */
 function chooseRun(code, file, call) {
   let text
   try {
@@ -94,7 +94,9 @@ async function callModule(file, call) {
   return callEntry(call, [module, module.default])
 }
 
-/** Sets Node's exit code for a promise that is not settled when there is nothing more to wait for. */
+/**
+ * Sets Node's exit code for a promise that is not settled when there is nothing more to wait for.
+ */
 async function exitIfUnsettled(promise) {
   const setExitCode = () => (process.exitCode ??= UNSETTLED)
   process.on('beforeExit', setExitCode)
@@ -121,7 +123,9 @@ function reportUncaught(error) {
   reportThrown(isCompileError ? compileError : error)
 }
 
-/** Ends the process without the 2 ms that Node needs to clean up. The other listeners are called. */
+/**
+ * Ends the process without the 2 ms that Node needs to clean up. The other listeners are called.
+ */
 function exitAtOnce(ourListener, exitCode) {
   const listeners = process.rawListeners('exit')
   for (const listener of listeners.slice(listeners.indexOf(ourListener) + 1)) {

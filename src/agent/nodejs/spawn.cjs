@@ -8,8 +8,8 @@ const { takePipes } = require('./program-pipes.cjs')
 const { programRights } = require('./rights.cjs')
 
 /**
- * Starts a process. Its `pipes` are the agent's ends of its stdin, stdout and stderr; its `cpuMs` is
- * set when it has ended.
+ * Starts a process. Its `pipes` are the agent's ends of its stdin, stdout and stderr; its `cpuMs`
+ * is set when it has ended.
  */
 function spawnProgram([name, ...args], { cwd, env, extraStdio = [] }) {
   const { ours, theirs } = takePipes()

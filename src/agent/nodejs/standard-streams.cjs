@@ -1,12 +1,12 @@
-// Adapts stdin, stdout and stderr of a program to the pipes of the agent. Runs in the processes that
-// run programs.
+// Adapts stdin, stdout and stderr of a program to the pipes of the agent. Runs in the processes
+// that run programs.
 
 const fs = require('node:fs')
 const Module = require('node:module')
 const { Object, process } = require('./globals.cjs')
 
 /**
- * Makes writes block. Otherwise Node keeps what a full pipe does not take in memory, where a kill or
+ * Makes writes block. Otherwise Node keeps the output for a full pipe in memory, and a kill or
  * process.exit() loses it. The streams are made here, before the task, because that takes time.
  */
 function makeOutputBlocking() {
@@ -16,8 +16,8 @@ function makeOutputBlocking() {
 const isStdin = (file) => file === '/dev/stdin' || file === '/proc/self/fd/0'
 
 /**
- * Makes functions of `fs` use descriptor 0 for /dev/stdin. Stdin is a named pipe whose name is gone: to
- * open it once more would wait for a writer when the input is over.
+ * Makes functions of `fs` use descriptor 0 for /dev/stdin. Stdin is a named pipe without its name:
+ * to open it once more would wait for a writer when the input is over.
  */
 function redirectStdinPaths() {
   for (const name of ['readFileSync', 'readFile']) {

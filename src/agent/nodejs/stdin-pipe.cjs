@@ -3,7 +3,7 @@
 const { sendCredit } = require('./protocol.cjs')
 const { requests } = require('./requests.cjs')
 
-/** Writes what the host sends, and gives the host credit as the program reads. */
+/** Writes the bytes that the host sends, and gives the host credit as the program reads. */
 class StdinPipe {
   constructor(id, socket) {
     this.id = id

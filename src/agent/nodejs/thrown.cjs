@@ -1,4 +1,5 @@
-// Reports and prints what a program throws. Runs in the processes that run programs.
+// Reports and prints the errors and other values that a program throws. Runs in the processes that
+// run programs.
 
 const util = require('node:util')
 const { attempt } = require('./attempt.cjs')
@@ -14,14 +15,14 @@ const OUR_FRAMES = /\n +at .*node:sandbox.*/g
 const CALLING_FRAMES = /(?:\n +at (?:new Promise \(<anonymous>\)|(?:.*[( ])?node:.*))+$/
 const TRACEBACK_END = 30000
 
-/** Leaves only the frames of the program in a stack trace, also in the one that Node prints. */
+/** Leaves only the frames of the program in a stack trace, also in the trace that Node prints. */
 function trimStack(error) {
   if (!util.types.isNativeError(error) || typeof error.stack !== 'string') return
   const stack = error.stack.replace(OUR_FRAMES, '').replace(CALLING_FRAMES, '')
   if (stack !== error.stack) attempt(() => (error.stack = stack))
 }
 
-/** Sends a record of what a program threw. */
+/** Sends a record of a thrown value. */
 function reportThrown(thrown) {
   const unreadable = { name: typeof thrown, message: UNREADABLE, traceback: UNREADABLE }
   sendMessage(RECORD, { type: 'error', ...(attempt(() => describe(thrown)) ?? unreadable) })
@@ -44,7 +45,7 @@ function describe(thrown) {
   return Object.fromEntries(entries)
 }
 
-/** Prints what a program threw on stderr, as Node does. */
+/** Prints a thrown value on stderr, as Node does. */
 function printThrown(thrown) {
   const isError = util.types.isNativeError(thrown)
   const text = attempt(() => {

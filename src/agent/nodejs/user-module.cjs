@@ -1,5 +1,5 @@
-// What a program finds in its process: the working directory, the environment, and the variables of a
-// module. Runs in the processes that run programs.
+// The surroundings of a program in its process: the working directory, the environment, and the
+// variables of a module. Runs in the processes that run programs.
 
 const Module = require('node:module')
 const path = require('node:path')
