@@ -1,30 +1,23 @@
-// A step of the build: `node src/agent/embed-sources.js dist` writes the texts of the agents' files into
-// `dist/src/agent/sources.js`, in place of what the compiler made of `sources.ts`.
+// A step of the build: `node src/agent/embed-sources.js dist` writes a module with the texts of the
+// agents' files to `dist/src/agent/sources.js`. It replaces what the compiler made of `sources.ts`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 const [, , out = 'dist'] = process.argv
-const agents = new URL('./', import.meta.url)
-const parts = ['python', 'nodejs'].flatMap((agent) =>
-  readdirSync(new URL(agent, agents))
-    .filter((name) => /\.(?:py|cjs)$/.test(name))
-    .sort()
-    .map((name) => `${agent}/${name}`),
-)
-const texts = Object.fromEntries(
-  parts.map((part) => [part, readFileSync(new URL(part, agents), 'utf8')]),
-)
 
-const module = `const TEXTS = ${JSON.stringify(texts, undefined, 2)}
-
-export function agentSource(part) {
-  const text = TEXTS[part]
-  if (text === undefined) throw new Error(\`the build has no agent file \${part}\`)
-  return text
+function textsOf(agent) {
+  const folder = new URL(`./${agent}/`, import.meta.url)
+  const names = readdirSync(folder).filter((name) => /\.(?:py|cjs)$/.test(name))
+  return Object.fromEntries(
+    names.sort().map((name) => [name, readFileSync(new URL(name, folder), 'utf8')]),
+  )
 }
 
-export function agentFiles(folder) {
-  return Object.keys(TEXTS).filter((part) => part.startsWith(folder + '/'))
+const texts = { python: textsOf('python'), nodejs: textsOf('nodejs') }
+const module = `const TEXTS = ${JSON.stringify(texts, undefined, 2)}
+
+export function agentSources(agent) {
+  return TEXTS[agent]
 }
 `
 writeFileSync(resolve(out, 'src/agent/sources.js'), module)

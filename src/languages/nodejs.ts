@@ -1,24 +1,14 @@
 import { AgentBundle } from '../agent/bundle.js'
-import { agentSource } from '../agent/sources.js'
+import { agentSources } from '../agent/sources.js'
 import type { LanguageManifest } from './manifest.js'
 
-const AGENT_PARTS = [
-  'frames',
-  'identity',
-  'programs',
-  'records',
-  'contexts',
-  'files',
-  'jobs',
-  'agent',
-]
-const RUNNER_PARTS = ['rich', 'values', 'repl', 'scripts', 'cells', 'runner']
+const { 'loader.cjs': loader = '', ...modules } = agentSources('nodejs')
 
 /** JavaScript under Node, with its agent. */
 export const NODEJS = {
   agent: {
-    command: ['node', '-e', agentSource('nodejs/loader.cjs')],
-    bundle: new AgentBundle(source()),
+    command: ['node', '-e', loader],
+    bundle: new AgentBundle(bundle()),
     // Measured: 11 for a program, and there is a spare.
     tasksPerProgram: 16,
     // Node cannot wait for children that it did not start.
@@ -49,11 +39,14 @@ export const NODEJS = {
 /** TypeScript, whose types the agent of Node strips. */
 export const TYPESCRIPT = { ...NODEJS, config: { typescript: true } } as const
 
-/** Two functions, for two processes: in brackets, or V8 would put off compiling them. */
-function source(): string {
-  const body = (parts: string[]) =>
-    parts.map((part) => agentSource(`nodejs/${part}.cjs`)).join('\n')
-  const agent = `(function (script, payload) {\n${body(AGENT_PARTS)}\n})`
-  const runner = `(function () {\n${body(RUNNER_PARTS)}\n})`
-  return `({ agent: ${agent}, runner: ${runner} })`
+/**
+ * All modules as one script, because V8 keeps one code cache for a script: an object with a function
+ * for each module, which the loader calls. The functions are in brackets: V8 compiles such a function
+ * with the script, and any other function when it is called.
+ */
+function bundle(): string {
+  const functions = Object.entries(modules).map(
+    ([name, text]) => `'./${name}': (function (require, module) { 'use strict'\n${text}\n})`,
+  )
+  return `({ __proto__: null,\n${functions.join(',\n')}\n})`
 }

@@ -1,15 +1,15 @@
 import { basename } from 'node:path'
 import { AgentBundle } from '../agent/bundle.js'
-import { agentFiles, agentSource } from '../agent/sources.js'
+import { agentSources } from '../agent/sources.js'
 import type { LanguageManifest } from './manifest.js'
 
-const LOADER = 'python/loader.py'
+const { 'loader.py': loader = '', ...modules } = agentSources('python')
 
 /** Python, with its agent. */
 export const PYTHON = {
   agent: {
     // -I: nothing of the working directory or the environment; -u: no output is lost by a kill.
-    command: ['python3', '-I', '-u', '-X', 'utf8', '-c', agentSource(LOADER)],
+    command: ['python3', '-I', '-u', '-X', 'utf8', '-c', loader],
     bundle: new AgentBundle(source()),
     tasksPerProgram: 2,
     reaper: 'agent',
@@ -19,10 +19,10 @@ export const PYTHON = {
   imageVariable: 'SANDBOX_BASE_PYTHON_IMAGE',
 } as const satisfies LanguageManifest
 
-/** The text of each module of the agent by the module's name. */
+/** The text of each module of the agent, by the name of the module. */
 function source(): string {
-  const modules = agentFiles('python').filter((file) => file !== LOADER)
+  const entries = Object.entries(modules)
   return JSON.stringify(
-    Object.fromEntries(modules.map((file) => [basename(file, '.py'), agentSource(file)])),
+    Object.fromEntries(entries.map(([file, text]) => [basename(file, '.py'), text])),
   )
 }

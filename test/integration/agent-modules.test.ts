@@ -8,6 +8,10 @@ import { agentOfTest, isSlow, places, useFolders } from '../helpers/agent-places
 
 const result = (text: string) => ({ type: 'result', isMain: true, text })
 
+/** Hides the globals that the code of the agent uses in the process of a program. */
+const HIDING_GLOBALS =
+  'class Object {}\nconst Array = 1, ArrayBuffer = 2, Buffer = 3, JSON = 4, Map = 5, Number = 6, Promise = 7, SyntaxError = 8, process = 9'
+
 /** What is said, and the last value, of each way to write a program. */
 const PROGRAMS: readonly (readonly [string, string, string, readonly unknown[]])[] = [
   ['a value', 'const x = 20\nx * 2 + 2', '', [result('42')]],
@@ -89,7 +93,7 @@ const PROGRAMS: readonly (readonly [string, string, string, readonly unknown[]])
   ['import and no more', 'import "node:fs"', '', []],
   [
     'names that are ours too',
-    'class Object {}\nconst Buffer = 1, process = 2\ndisplay(3)',
+    `${HIDING_GLOBALS}\ndisplay(3)`,
     '',
     [{ ...result('3'), isMain: false }],
   ],
@@ -110,6 +114,12 @@ const FAILURES: readonly (readonly [string, string, string, string])[] = [
   ['a promise', 'Promise.reject(\nnew TypeError("bad"))', 'TypeError', 'main.js:2:1'],
   ['what is no program', 'let x = 1\nx = = 2', 'SyntaxError', 'main.js:2'],
   ['a missing name', 'import { nope } from "fs"', 'SyntaxError', 'main.js:1'],
+  [
+    'names that are ours too',
+    `${HIDING_GLOBALS}\nthrow new TypeError("bad")`,
+    'TypeError',
+    'main.js:3:7',
+  ],
 ]
 
 /** What throws once more where it is looked at. */
@@ -192,6 +202,23 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
     const ask = await contextOf(agent)
     const text = expect.stringMatching(/^Error: bad\n +at \S+cell-1.js:1:1$/)
     expect((await ask('new Error("bad")')).records).toMatchObject([{ text }])
+  })
+
+  it.skipIf(few)('may hide globals and be called', async () => {
+    const { agent } = await folderOfTest()
+    const code = `${HIDING_GLOBALS}\nfunction main() { return { a: [2n, new Uint8Array(2)] } }`
+    const call = { entry: 'main', args: [], kwargs: {} }
+    const { records } = await agent.ask({ ...run(code), call })
+    expect(records).toEqual([{ type: 'value', value: { a: [2, 'AAA='] } }])
+  })
+
+  it.skipIf(few)('may hide globals in a context', async () => {
+    const { agent } = await folderOfTest()
+    const ask = await contextOf(agent)
+    expect((await ask(HIDING_GLOBALS)).stderr).toBe('')
+    expect((await ask('display(1)\nawait 2')).records).toMatchObject([{ text: '1' }, { text: '2' }])
+    const { records, done } = await ask('throw new TypeError("bad")')
+    expect([records, done.exitCode]).toMatchObject([[{ name: 'TypeError', message: 'bad' }], 1])
   })
 
   it.skipIf(few)('are told in a context what they cannot declare again', async () => {

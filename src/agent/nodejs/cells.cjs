@@ -1,30 +1,49 @@
-// A context: a process that is kept, and the code that runs in it, a cell at a time
+// Runs the cells of a context, one after the other, in a process that is kept. Runs in the
+// processes that run programs.
 
+const path = require('node:path')
+const util = require('node:util')
+const { isInstance } = require('./attempt.cjs')
+const { connect, evaluate } = require('./evaluate.cjs')
+const { Number, Promise, exit, parse, process } = require('./globals.cjs')
+const { withoutImports } = require('./imports.cjs')
+const { Interrupted, callInterruptibly, recover } = require('./interrupts.cjs')
+const { extension, mainName } = require('./main-name.cjs')
+const { END, READY, TASKS } = require('./child-protocol.cjs')
+const { sendMessage } = require('./messages.cjs')
+const { showLast } = require('./results.cjs')
+const { printThrown, reportAndPrint } = require('./thrown.cjs')
+const { stripTypes } = require('./typescript.cjs')
+const { applySettings, prepareModule } = require('./user-module.cjs')
+
+const INTERRUPTED = 130
+
+/** Ends the cell that runs, if there is one. */
 let stop = () => {}
 
-function serveContext(job) {
+function serveContext(task) {
   try {
-    enter(job)
+    applySettings(task)
   } catch (error) {
     console.error(`${error.name}: ${error.message}`)
     exit(1)
   }
   const folder = process.cwd()
-  process.argv = [process.execPath, path.join(folder, `main.${extension}`)]
+  process.argv = [process.execPath, path.join(folder, mainName)]
   prepareModule(process.argv[1], true)
   connect()
   process.on('SIGINT', () => stop(new Interrupted()))
-  process.on('uncaughtException', (thrown) => isOf(Exit, thrown) || print(thrown))
+  process.on('uncaughtException', (thrown) => isInstance(Exit, thrown) || printThrown(thrown))
   process.exit = (code = process.exitCode) => {
     const end = new Exit(code)
     stop(end)
     throw end
   }
-  takeCells(folder)
-  tell('y', {})
+  readCells(folder)
+  sendMessage(READY, {})
 }
 
-/** Ends the run, and not the process. */
+/** Ends the cell, but not the process. */
 class Exit extends Error {
   constructor(code) {
     super('the run is over')
@@ -32,15 +51,13 @@ class Exit extends Error {
   }
 }
 
-function takeCells(folder) {
+/** Reads tasks, each of which is a line, and runs them. The agent sends one at a time. */
+function readCells(folder) {
   let text = ''
   let count = 0
-  const jobs = new (builtin('node:net').Socket)({
-    fd: 4,
-    readable: true,
-    writable: false,
-  }).setEncoding('utf8')
-  jobs
+  const { Socket } = require('node:net') // few processes become contexts
+  new Socket({ fd: TASKS, readable: true, writable: false })
+    .setEncoding('utf8')
     .on('end', () => exit(0))
     .on('data', (part) => {
       text += part
@@ -57,52 +74,24 @@ async function runCell(code, file) {
   try {
     await new Promise((resolve, reject) => {
       stop = reject
-      cellOf(code, file).then(resolve, reject)
+      evaluateCell(code, file).then(resolve, reject)
     })
   } catch (thrown) {
-    if (isOf(Interrupted, thrown)) await recover()
-    exitCode = isOf(Exit, thrown) ? thrown.code : isOf(Interrupted, thrown) ? 130 : 1
-    if (!isOf(Exit, thrown)) fail(thrown)
+    const isInterrupted = isInstance(Interrupted, thrown)
+    const isExit = isInstance(Exit, thrown)
+    if (isInterrupted) await recover()
+    exitCode = isExit ? thrown.code : isInterrupted ? INTERRUPTED : 1
+    if (!isExit) reportAndPrint(thrown)
   }
   stop = () => {}
   const { user, system } = process.cpuUsage(before)
-  tell('e', { exitCode, cpuMs: (user + system) / 1000 })
+  sendMessage(END, { exitCode, cpuMs: (user + system) / 1000 })
 }
 
-const LATE_INTERRUPT_MS = 20
-const turn = util.promisify(setImmediate)
-
-/**
- * What an interrupt leaves behind. A write that was cut off never says that it is over, and all
- * others wait for it; one more interrupt may be on its way, for whatever is next.
- */
-async function recover() {
-  const end = performance.now() + LATE_INTERRUPT_MS
-  const spin = () => {
-    while (performance.now() < end);
-  }
-  attempt(() => interruptibly(spin))
-  await turn()
-  await turn() // one that waited for its reader says so by now
-  for (const { _writableState: state } of [process.stdout, process.stderr]) {
-    if (state.writing) state.onwrite()
-  }
+async function evaluateCell(code, file) {
+  const text = withoutImports(stripTypes(code, file), file)
+  const { value } = await evaluate(text, file, callInterruptibly)
+  await showLast(util.types.isPromise(value) ? await value : value)
 }
 
-async function cellOf(code, file) {
-  const text = withoutImports(strip(code, file), file)
-  const { value } = await evaluate(text, file, interruptibly)
-  await giveLast(util.types.isPromise(value) ? await value : value)
-}
-
-const START = new vm.Script(`${HIDDEN}.begin()`, { filename: 'node:sandbox' })
-
-/** SIGINT ends what is called here, whatever it computes. */
-function interruptibly(begin) {
-  hidden.begin = begin
-  try {
-    START.runInThisContext({ breakOnSigint: true })
-  } catch (error) {
-    throw error.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED' ? new Interrupted() : error
-  }
-}
+module.exports = { serveContext }

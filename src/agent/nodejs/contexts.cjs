@@ -1,10 +1,20 @@
-// Processes that are kept, and the runs in them
+// Contexts: processes that are kept for several runs, and the runs in them. Runs in the agent.
 
-const PAGE_SIZE = 4096
-const AGAIN_MS = 200
+const { boundMemory } = require('./context-memory.cjs')
+const { failure } = require('./failure.cjs')
+const { END, READY } = require('./child-protocol.cjs')
+const { ownBytes } = require('./proc.cjs')
+const { Program } = require('./program.cjs')
+const { Kind, sendCredit, sendJson } = require('./protocol.cjs')
+const { finish, requests } = require('./requests.cjs')
+const { giveTask } = require('./spare.cjs')
+
+const SECOND_INTERRUPT_MS = 200
+
+/** The open contexts, by name. */
 const contexts = new Map()
 
-/** The `open` request. Its outlets are those of the run that is under way. */
+/** An `open` request. Its output pipes belong to the run that is under way. */
 class Context extends Program {
   run = null
   isReady = false
@@ -15,51 +25,60 @@ class Context extends Program {
     super(id, child)
     this.name = name
     contexts.set(name, this)
-    this.inlet.socket.end()
-    this.lend(null)
-    if (child.records) child.records.hear = (tag, message) => this.hear(tag, message)
+    this.stdin.end()
+    this.assignOutputs(null)
+    if (child.messages) child.messages.onMessage = (tag, message) => this.handle(tag, message)
   }
 
-  /** It has no stdin any more. */
+  /** The stdin of a context is closed. */
   data() {}
 
-  lend(id) {
-    for (const outlet of this.outlets) outlet.lend(id)
+  assignOutputs(id) {
+    for (const output of this.outputs) output.assign(id)
   }
 
   begin(id, { code, timeoutMs }) {
     this.run = new ContextRun(id, this)
-    this.limit(timeoutMs)
-    jobs.set(id, this.run)
-    this.child.stdio[4].write(line({ code }))
-    this.lend(id)
+    this.setDeadline(timeoutMs)
+    requests.set(id, this.run)
+    giveTask(this.child, { code })
+    this.assignOutputs(id)
   }
 
-  hear(tag, { exitCode, cpuMs }) {
+  handle(tag, { exitCode, cpuMs }) {
     if (tag === READY && !this.isReady) {
       this.isReady = true
-      this.base = ownBytes(this.child.pid)
-      send(STARTED, this.id, json({ pid: this.child.pid }))
+      this.initialBytes = ownBytes(this.child.pid)
+      sendJson(Kind.STARTED, this.id, { pid: this.child.pid })
     } else if (tag === END && this.run) {
       const usage = { cpuMs: Number.isFinite(cpuMs) && cpuMs > 0 ? cpuMs : 0 }
       const { id } = this.run
       this.run = null
       clearTimeout(this.deadline)
-      this.lend(null)
-      done(id, { exitCode: Number.isInteger(exitCode) ? exitCode : 1, signal: null, usage })
+      this.assignOutputs(null)
+      finish(id, { exitCode: Number.isInteger(exitCode) ? exitCode : 1, signal: null, usage })
     }
     this.idleSince = performance.now()
-    setImmediate(boundMemory)
+    setImmediate(() => boundMemory([...contexts.values()]))
   }
 
-  exited(exitCode, signal) {
+  end(exitCode, signal) {
     if (contexts.get(this.name) === this) contexts.delete(this.name)
-    super.exited(exitCode, signal, this.cause)
+    super.end(exitCode, signal, this.cause)
   }
 
-  finish() {
-    super.finish()
-    if (this.run && !jobs.has(this.id)) done(this.run.id, this.exit)
+  finishIfSent() {
+    super.finishIfSent()
+    if (this.run && !requests.has(this.id)) finish(this.run.id, this.exit)
+  }
+
+  isIdle() {
+    return this.isReady && !this.run && !this.cause
+  }
+
+  /** How much memory it has taken since it was opened. */
+  ownBytes() {
+    return ownBytes(this.child.pid) - this.initialBytes
   }
 
   evict() {
@@ -68,27 +87,34 @@ class Context extends Program {
   }
 }
 
+/** A `run` request in a context. */
 class ContextRun {
   constructor(id, context) {
-    Object.assign(this, { id, context })
+    this.id = id
+    this.context = context
   }
 
   data(data) {
-    sendCredit(this.id, data.length) // nobody reads it
+    sendCredit(this.id, data.length) // nothing reads it
   }
 
   eof() {}
 
-  credit(channel, amount) {
-    this.context.credit(channel, amount)
+  credit(stream, amount) {
+    this.context.credit(stream, amount)
   }
 
   signal(name) {
     this.context.signal(name)
     if (name !== 'SIGINT') return
-    // Node loses one that comes while it begins to wait: once more, where the run goes on
-    setTimeout(() => this.context.run === this && this.context.signal(name), AGAIN_MS)
+    // Node loses an interrupt that comes when it begins to wait. If the run goes on, it gets
+    // another.
+    setTimeout(() => this.context.run === this && this.context.signal(name), SECOND_INTERRUPT_MS)
   }
+}
+
+function checkNewName(name) {
+  if (contexts.has(name)) throw failure('EEXIST', 'such a context is open')
 }
 
 function runInContext(id, request) {
@@ -100,26 +126,4 @@ function runInContext(id, request) {
   context.begin(id, request)
 }
 
-/** But for the last, they may hold so much together: else who has been idle longest goes. */
-function boundMemory() {
-  const idle = [...contexts.values()].filter(
-    (context) => context.isReady && !context.run && !context.cause,
-  )
-  idle.sort((one, other) => one.idleSince - other.idleSince).pop()
-  const sizes = idle.map((context) => ownBytes(context.child.pid) - context.base)
-  for (let sum = sizes.reduce(add, 0); sum > contextBytes; sum -= sizes.shift())
-    idle.shift().evict()
-}
-
-const add = (one, other) => one + other
-
-/** What a process shares with no file; under gVisor, which does not tell, all that it has. */
-function ownBytes(pid) {
-  try {
-    const statm = fs.readFileSync(`/proc/${pid}/statm`, 'utf8')
-    const [, resident, shared] = statm.split(' ').map(Number)
-    return (resident - shared) * PAGE_SIZE
-  } catch {
-    return 0
-  }
-}
+module.exports = { Context, checkNewName, runInContext }

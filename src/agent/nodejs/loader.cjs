@@ -1,24 +1,31 @@
-// Takes our program from a descriptor: as an argument it would go through all the engine's books.
-// With it comes what V8 has made of it before, for the agent and for each process that runs code.
-
+// The text that every process of ours is started with (`node -e`): the agent, and each process that
+// runs programs. It reads the bundle from a descriptor, because the engine records each argument in
+// several places, and starts the entry of the process.
 {
   const fs = require('node:fs')
   const { Script } = require('node:vm')
+  const builtin = require
   const fd = Number(process.argv[2] ?? 0)
-  const take = (size) => {
+  const readExactly = (size) => {
     const data = Buffer.alloc(size)
-    for (let taken = 0; taken < size;) {
-      const part = fs.readSync(fd, data, taken, size - taken, null)
-      if (part === 0) process.exit(0) // the other end is gone
-      taken += part
+    for (let length = 0; length < size;) {
+      const count = fs.readSync(fd, data, length, size - length, null)
+      if (count === 0) process.exit(0) // the other end is closed
+      length += count
     }
     return data
   }
-  const payload = take(take(9).readUInt32BE(5))
-  const end = 4 + payload.readUInt32BE(0)
-  const cachedData = end > 4 ? payload.subarray(4, end) : undefined
-  const script = new Script(payload.toString('utf8', end), { filename: 'node:sandbox', cachedData })
-  const { agent, runner } = script.runInThisContext()
-  if (fd === 0) agent(script, payload)
-  else runner()
+  const bundle = readExactly(readExactly(9).readUInt32BE(5))
+  const end = 4 + bundle.readUInt32BE(0)
+  const cachedData = end > 4 ? bundle.subarray(4, end) : undefined
+  const script = new Script(bundle.toString('utf8', end), { filename: 'node:sandbox', cachedData })
+  const modules = script.runInThisContext()
+  const loaded = {}
+  const load = (name) => {
+    const define = modules[name]
+    if (!define) return builtin(name)
+    if (!loaded[name]) define(load, (loaded[name] = { exports: {} }))
+    return loaded[name].exports
+  }
+  load(fd === 0 ? './agent.cjs' : './runner.cjs').start(script, bundle)
 }

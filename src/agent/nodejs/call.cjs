@@ -1,0 +1,54 @@
+// Calls a function that a program has defined, and sends its value. Runs in the processes that run
+// programs.
+
+const util = require('node:util')
+const vm = require('node:vm')
+const { attempt, isInstance } = require('./attempt.cjs')
+const { Buffer, Object, process, stringify } = require('./globals.cjs')
+const { simplify, withArticle } = require('./json-value.cjs')
+const { RECORD } = require('./child-protocol.cjs')
+const { sendMessage } = require('./messages.cjs')
+const { Refusal } = require('./refusal.cjs')
+
+const LONGEST_VALUE = 4 * 1024 * 1024 - 100
+
+/** Calls an entry. It is looked for in the modules, and then among the names of the top level. */
+async function callEntry({ entry, args, kwargs }, modules) {
+  try {
+    const named = Object.keys(kwargs).length > 0 ? [kwargs] : []
+    const value = await collectItems(await findEntry(entry, modules)(...args, ...named))
+    const simple = simplify(value, '', [])
+    if (Buffer.byteLength(stringify(simple)) > LONGEST_VALUE) {
+      throw new Refusal('value', 'the value is longer than 4 MiB of JSON')
+    }
+    sendMessage(RECORD, { type: 'value', value: simple })
+  } catch (error) {
+    if (!isInstance(Refusal, error)) throw error
+    sendMessage(RECORD, { type: 'refusal', reason: error.reason, message: error.message })
+    process.exitCode = 1
+  }
+}
+
+function findEntry(name, modules) {
+  const module = modules.find((each) => Object.hasOwn(each ?? {}, name))
+  const isWholeModule = name === 'main' && typeof modules.at(-1) === 'function'
+  const found = module?.[name] ?? (isWholeModule ? modules.at(-1) : topLevelValue(name))
+  if (found === undefined) throw new Refusal('entry', `there is no '${name}'`)
+  if (typeof found === 'function') return found
+  throw new Refusal('entry', `'${name}' is ${withArticle(typeof found)}, not a function`)
+}
+
+function topLevelValue(name) {
+  if (!/^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u.test(name)) return undefined
+  return attempt(() => vm.runInThisContext(`typeof ${name} === 'undefined' ? undefined : ${name}`))
+}
+
+/** The items of a generator, asynchronous or not; another value as it is. */
+async function collectItems(value) {
+  if (!util.types.isGeneratorObject(value)) return value
+  const items = []
+  for await (const item of value) items.push(item)
+  return items
+}
+
+module.exports = { callEntry }

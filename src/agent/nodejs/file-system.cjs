@@ -1,0 +1,100 @@
+// The steps of file operations: system calls with the paths of the host, and their expected errors.
+// Runs in the agent.
+
+const fs = require('node:fs')
+const { failure } = require('./failure.cjs')
+const { decode, encode } = require('./paths.cjs')
+
+const NEW_FILE = 0o644
+const PERMISSIONS = 0o7777
+const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK } = fs.constants
+const TYPES = { [S_IFREG]: 'file', [S_IFDIR]: 'directory', [S_IFLNK]: 'symlink' }
+
+/** Runs an action. Returns the code of its error if it is one of the expected codes. */
+function codeOf(action, ...expected) {
+  try {
+    action()
+  } catch (error) {
+    if (!expected.includes(error.code)) throw error
+    return error.code
+  }
+}
+
+const rename = (from, to) => fs.renameSync(encode(from), encode(to))
+const makeFolder = (path, ...expected) => codeOf(() => fs.mkdirSync(encode(path)), ...expected)
+const removeFolder = (path, ...expected) => codeOf(() => fs.rmdirSync(encode(path)), ...expected)
+const unlink = (path, ...expected) => codeOf(() => fs.unlinkSync(encode(path)), ...expected)
+const isFolder = (path) =>
+  fs.statSync(encode(path), { throwIfNoEntry: false })?.isDirectory() ?? false
+
+/**
+ * The entry at a path, not the target of a link; `undefined` if it is gone or has an expected
+ * error.
+ */
+function statOf(path, ...expected) {
+  let stat
+  codeOf(() => (stat = fs.lstatSync(encode(path), { throwIfNoEntry: false })), ...expected)
+  return stat
+}
+
+/** Opens a regular file. Does not wait for the other end of a FIFO, and takes no terminal. */
+function openRegular(path, flags) {
+  const { O_NONBLOCK, O_NOCTTY } = fs.constants
+  const fd = fs.openSync(encode(path), flags | O_NONBLOCK | O_NOCTTY, NEW_FILE)
+  try {
+    checkRegular(fs.fstatSync(fd))
+    return fd
+  } catch (error) {
+    fs.closeSync(fd)
+    throw error
+  }
+}
+
+function checkRegular(stat) {
+  if (stat.isDirectory()) throw failure('EISDIR', 'illegal operation on a directory')
+  if (!stat.isFile()) throw failure('EINVAL', 'not a regular file')
+}
+
+/** The permissions of a file that replaces another: those of the other, but not of a link. */
+function permissionsToKeep(path) {
+  const stat = statOf(path)
+  if (!stat && path.endsWith('/')) throw failure('EISDIR', 'illegal operation on a directory')
+  if (!stat || stat.isSymbolicLink()) return NEW_FILE
+  checkRegular(stat)
+  return stat.mode & PERMISSIONS
+}
+
+/** The names in a folder. There are none if it cannot be opened with an expected error. */
+function* namesIn(folder, ...expected) {
+  let entries
+  const open = () => (entries = fs.opendirSync(encode(folder), { encoding: 'buffer' }))
+  if (codeOf(open, ...expected)) return
+  try {
+    for (let next = entries.readSync(); next; next = entries.readSync()) yield decode(next.name)
+  } finally {
+    entries.closeSync()
+  }
+}
+
+const describe = ({ size, mtimeMs, mode }) => ({ size, mtimeMs, mode: mode & PERMISSIONS })
+
+/** The line of an entry, as `list` and `stat` send it. */
+function entryLine(path, stat) {
+  const type = TYPES[stat.mode & S_IFMT] ?? 'other'
+  return `${JSON.stringify({ path, type, ...describe(stat) })}\n`
+}
+
+module.exports = {
+  PERMISSIONS,
+  describe,
+  entryLine,
+  isFolder,
+  makeFolder,
+  namesIn,
+  openRegular,
+  permissionsToKeep,
+  removeFolder,
+  rename,
+  statOf,
+  unlink,
+}

@@ -1,0 +1,31 @@
+// Sends messages to the agent on descriptor 3: records and the state of the process. Runs in the
+// processes that run programs.
+
+const { readSync, writeSync } = require('node:fs')
+const { Buffer, stringify } = require('./globals.cjs')
+const { MESSAGES, RECORD } = require('./child-protocol.cjs')
+
+let unsent = Buffer.alloc(0)
+let unacknowledged = 0
+
+/** Sends a message. A record blocks, as output does, until the agent has passed it on. */
+function sendMessage(tag, message) {
+  const payload = Buffer.from(stringify(message))
+  const header = Buffer.from(`${tag}    `)
+  header.writeUInt32BE(payload.length, 1)
+  unsent = Buffer.concat([unsent, header, payload])
+  if (tag === RECORD) unacknowledged += 1
+  try {
+    sendUnsent()
+  } catch {
+    // The program has closed the descriptor.
+  }
+}
+
+/** An interrupt may end this at any place: the next message continues there. */
+function sendUnsent() {
+  while (unsent.length > 0) unsent = unsent.subarray(writeSync(MESSAGES, unsent))
+  while (unacknowledged > 0) unacknowledged -= readSync(MESSAGES, Buffer.alloc(1)) || Infinity
+}
+
+module.exports = { sendMessage }

@@ -1,0 +1,32 @@
+// The users of the agent and of the programs. Runs in the agent: it is root with KILL, SETUID and
+// SETGID, and the programs are nobody, so that they reach neither the agent nor its streams. If the
+// agent is not root, it has no rights to drop, and everything else works alike.
+
+const NOBODY = 65534
+const isRoot = process.getuid() === 0
+
+/** The options of a child process that has the rights of a program. */
+const programRights = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
+
+/**
+ * Gives up the groups for good. A change of the groups costs a signal to every thread, so it is not
+ * made for each operation; the change of the user is enough.
+ */
+function dropGroups() {
+  if (!isRoot) return
+  process.setgroups([])
+  process.setgid(NOBODY)
+}
+
+/** Runs one file operation with the rights that the programs have. */
+function asNobody(action) {
+  if (process.geteuid() !== 0) return action()
+  process.seteuid(NOBODY)
+  try {
+    return action()
+  } finally {
+    process.seteuid(0)
+  }
+}
+
+module.exports = { asNobody, dropGroups, programRights }

@@ -1,0 +1,48 @@
+// The agent's own files in the workspace: the link to the packages of the image, and the file of a
+// program that was killed. Runs in the agent.
+
+const fs = require('node:fs')
+const { workspace } = require('./config.cjs')
+const { openRegular, unlink } = require('./file-system.cjs')
+const { mainName, mainNameOf } = require('./main-name.cjs')
+const { absolutePath } = require('./paths.cjs')
+const { asNobody } = require('./rights.cjs')
+
+const IMAGE_PACKAGES = '/app/node_modules'
+
+function linkNodeModules() {
+  try {
+    if (fs.statSync(IMAGE_PACKAGES).isDirectory()) {
+      asNobody(() => fs.symlinkSync(IMAGE_PACKAGES, absolutePath('node_modules')))
+    }
+  } catch {
+    // The image has none, or the link exists.
+  }
+}
+
+/** Removes the file of a program that was killed: the program could not do it. */
+function removeMainFile(cwd, pid, code) {
+  const files = [cwd, workspace].flatMap((folder) => [
+    `${folder}/${mainNameOf(pid)}`,
+    `${folder}/${mainName}`,
+  ])
+  const remove = (file) => {
+    try {
+      return hasContent(file, Buffer.from(code)) && !unlink(file)
+    } catch {
+      return false // it does not exist, or is not the file of the program
+    }
+  }
+  asNobody(() => files.some(remove))
+}
+
+function hasContent(path, bytes) {
+  const fd = openRegular(path, fs.constants.O_RDONLY)
+  try {
+    return fs.fstatSync(fd).size === bytes.length && fs.readFileSync(fd).equals(bytes)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+module.exports = { linkNodeModules, removeMainFile }

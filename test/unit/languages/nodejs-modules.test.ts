@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import { agentSources } from '../../../src/agent/sources.js'
+
+const REQUIRE = /const (?:\{([^}]*)\}|\w+) = require\('\.\/([\w-]+\.cjs)'\)/g
+const COMMENTS = /\/\*[^]*?\*\/|\/\/.*/g
+const ENTRIES = ['agent.cjs', 'runner.cjs']
+
+interface Module {
+  requires: { file: string; names: readonly string[] }[]
+  exports: readonly string[]
+}
+
+/** The names in the braces of an object literal or a pattern: `a, b: c` has the names `a` and `b`. */
+const namesIn = (braces = '') =>
+  braces.split(',').flatMap((part) => /^\s*(\w+)/.exec(part.replace(COMMENTS, ''))?.[1] ?? [])
+
+const modules = new Map(
+  Object.entries(agentSources('nodejs', '.cjs'))
+    .filter(([name]) => name !== 'loader.cjs')
+    .map(([name, source]): [string, Module] => {
+      const text = source.replace(COMMENTS, '')
+      const requires = [...text.matchAll(REQUIRE)].map(([, braces, file = '']) => ({
+        file,
+        names: namesIn(braces),
+      }))
+      return [name, { requires, exports: namesIn(/module\.exports = \{([^}]*)\}/.exec(text)?.[1]) }]
+    }),
+)
+const requiresOf = (name: string) => modules.get(name)?.requires ?? []
+
+/** The modules that an entry needs. Throws if one of them needs itself. */
+function neededBy(name: string, above: readonly string[] = []): Set<string> {
+  if (above.includes(name)) throw new Error(`a cycle: ${[...above, name].join(' -> ')}`)
+  const below = requiresOf(name).flatMap(({ file }) => [...neededBy(file, [...above, name])])
+  return new Set([name, ...below])
+}
+
+describe('the modules of the Node agent', () => {
+  it.each([...modules.keys()])('%s requires what other modules export', (name) => {
+    for (const { file, names } of requiresOf(name)) {
+      expect(modules.get(file)?.exports, file).toEqual(expect.arrayContaining([...names]))
+    }
+  })
+
+  it('have no cycle, and each of them is needed', () => {
+    const needed = new Set(ENTRIES.flatMap((entry) => [...neededBy(entry)]))
+    expect([...needed].sort()).toEqual([...modules.keys()])
+  })
+
+  it('export nothing that no other module requires', () => {
+    const required = [...modules.values()].flatMap(({ requires }) =>
+      requires.flatMap(({ file, names }) => names.map((name) => `${file} ${name}`)),
+    )
+    const exported = [...modules].flatMap(([file, { exports }]) =>
+      exports.map((name) => `${file} ${name}`),
+    )
+    const starts = ENTRIES.map((entry) => `${entry} start`)
+    expect(exported.filter((name) => !required.includes(name)).sort()).toEqual(starts)
+  })
+
+  it('share between the two processes what both must know, and nothing else', () => {
+    const [agent, runner] = ENTRIES.map((entry) => neededBy(entry))
+    const shared = [...modules.keys()].filter((name) => agent?.has(name) && runner?.has(name))
+    expect(shared).toEqual(['child-protocol.cjs', 'config.cjs', 'main-name.cjs'])
+  })
+})
