@@ -192,7 +192,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     check(LanguageSettings, { size, max }, 'resize')
     const { max: largest } = boundsOf(size)
     if (max < largest) {
-      const message = `resize: max is ${max}, less than the size ${largest}`
+      const message = `resize: max is ${max}, expected at least the size ${largest}`
       throw new SandboxError('SANDBOX_INVALID_OPTION', message)
     }
     this.#poolOf(language).resize(size, max)
