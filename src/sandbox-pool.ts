@@ -233,7 +233,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
       // What fails during the start is in its report.
       if (isHeard || this.#isStarting) return
     }
-    this.#warnings.take(language, event)
+    this.#warnings.handle(language, event)
   }
 
   /** A server that comes up without a single sandbox must not be silent about it. */

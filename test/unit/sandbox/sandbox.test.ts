@@ -52,7 +52,7 @@ describe('a sandbox', () => {
     sandbox.release('aborted')
     await expect(Promise.resolve(call(sandbox))).rejects.toMatchObject({
       code: 'SANDBOX_LEASE_ENDED',
-      message: expect.stringContaining('is over (aborted)'),
+      message: expect.stringContaining('has ended (aborted)'),
     })
     expect(agent.heard).toEqual([])
   })
