@@ -1,5 +1,5 @@
-// A step of the build: `node src/agent/embed-sources.js dist` writes the texts of the agents' files into
-// `dist/src/agent/sources.js`, in place of what the compiler made of `sources.ts`.
+// A step of the build: `node src/agent/embed-sources.js dist` writes the texts of the agent files
+// into `dist/src/agent/sources.js`, and so replaces the compiled form of `sources.ts`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 

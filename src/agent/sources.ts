@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * The text of one of the agents' files, as in `python/agent.py`. This reads the repository's own file.
- * The build replaces this module in `dist` with one that holds the texts (`embed-sources.js`): a
- * bundler keeps a module, but not a file that is read beside it.
+ * Returns the text of a file of an agent, such as `python/agent.py`. This version reads the file
+ * from the repository. In `dist`, the build replaces this module with a module that contains the
+ * texts (see `embed-sources.js`), because a bundler includes modules, but no files that a module
+ * reads.
  */
 export function agentSource(part: string): string {
   return readFileSync(new URL(`./${part}`, import.meta.url), 'utf8')

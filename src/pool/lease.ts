@@ -18,8 +18,8 @@ export type LeaseEnd =
   | 'closed'
 
 /**
- * The fate of a container after its lease: `returned` means that it was not used and is in the pool
- * again, `recreated` means that it is removed and replaced.
+ * The state of a container after its lease: `returned` means that it was not used and is idle in
+ * the pool again, `recreated` means that it is removed and replaced.
  */
 export type Released = 'returned' | 'recreated'
 

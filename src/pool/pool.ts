@@ -307,8 +307,8 @@ export class Pool<T extends Pooled> {
     const isAlive = this.#idle.size + this.#leases.size > 0
     // If neither is true, the pause is over: this caller starts the next launch. This happens in a
     // pool whose warm size is 0.
-    const isLaunching = this.#launches.starting > 0 || this.#backoff.isWaiting
-    return isAlive || !isLaunching ? undefined : this.#errors.unavailable(this.#backoff)
+    const isRetrying = this.#launches.starting > 0 || this.#backoff.isWaiting
+    return isAlive || !isRetrying ? undefined : this.#errors.unavailable(this.#backoff)
   }
 
   /**
