@@ -117,7 +117,7 @@ export class Channel {
     }
   }
 
-  /** Whether the agent answers: at most one ping was sent since its last input. */
+  /** Whether the agent answers: it has left fewer than two pings unanswered. */
   get isResponsive(): boolean {
     return this.#unanswered < 2
   }
