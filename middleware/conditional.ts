@@ -1,21 +1,23 @@
 import type { Context } from 'hono'
 import type { FileEntry } from '../src/sandbox/files/entry.js'
 
-/** What tells one state of a file from another. */
+/** The HTTP validators of a file: they change when the file changes. */
 export interface Validators {
   etag: string
-  /** None where the file's time is no date that HTTP can write. */
+  /** The time of the last change; `undefined` if HTTP cannot represent it. */
   lastModified: string | undefined
 }
 
-/** Part of a file, in bytes; `undefined` is all of it. */
+/** A part of a file, in bytes. `undefined` stands for the whole file. */
 export type Part = { start: number; length: number } | 'unsatisfiable' | undefined
 
+/** The start of the year 10000 in milliseconds. A date in HTTP has a year of four digits. */
 const YEAR_10000 = 253_402_300_800_000
 
+/** Returns the HTTP validators of a file. */
 export function validatorsOf({ size, mtimeMs }: FileEntry): Validators {
   const isDate = mtimeMs >= 0 && mtimeMs < YEAR_10000
-  // A program may set any time; a date that is yet to come is not valid here.
+  // A program can set any time, but Last-Modified must not be a date in the future.
   const date = new Date(Math.min(mtimeMs, Date.now()))
   return {
     etag: `"${size.toString(16)}-${mtimeMs.toString(16)}"`,
@@ -23,7 +25,10 @@ export function validatorsOf({ size, mtimeMs }: FileEntry): Validators {
   }
 }
 
-/** Whether the client has it already: `If-None-Match`, else `If-Modified-Since`. */
+/**
+ * Returns whether the client already has this state of the file, by `If-None-Match`, or otherwise
+ * by `If-Modified-Since`.
+ */
 export function isFresh(c: Context, { etag, lastModified }: Validators): boolean {
   if (c.req.method !== 'GET' && c.req.method !== 'HEAD') return false
   const known = c.req.header('If-None-Match')
@@ -35,17 +40,18 @@ export function isFresh(c: Context, { etag, lastModified }: Validators): boolean
 }
 
 /**
- * What part the client asks for. Several at once, another unit, what cannot be read, and a file that
- * has changed since (`If-Range`): all of it.
+ * Returns the part of the file that the client requests. It returns `undefined`, so the whole file,
+ * for several ranges, another unit or a range that is not valid, and if the file has changed
+ * (`If-Range`).
  */
-export function partOf(c: Context, size: number, { etag, lastModified }: Validators): Part {
+export function requestedPart(c: Context, size: number, { etag, lastModified }: Validators): Part {
   const range = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(c.req.header('Range') ?? '')
   if (c.req.method !== 'GET' || !range) return undefined
   const condition = c.req.header('If-Range')
   if (condition !== undefined && condition !== etag && condition !== lastModified) return undefined
   const [, first = '', last = ''] = range
   if (first === '' && last === '') return undefined
-  // Without a beginning it is the last so many bytes, or as many as there are.
+  // A range without a start is a number of bytes at the end of the file.
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first)
   const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1)
   if (last !== '' && first !== '' && Number(last) < start) return undefined

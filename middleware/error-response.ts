@@ -2,14 +2,14 @@ import type { Context, TypedResponse } from 'hono'
 import type { SandboxError, SandboxErrorCode } from '../src/errors.js'
 import { SandboxFileError } from '../src/errors.js'
 
-/** The JSON body of every error the middleware answers with. */
+/** The JSON body of an error response of the middleware. */
 export interface SandboxErrorBody {
   error: { code: SandboxErrorCode; message: string }
 }
 
 type Status = 400 | 404 | 408 | 409 | 413 | 500 | 501 | 503
 
-/** An error as a response, typed for `hc` clients. */
+/** An error response, with a type for clients of Hono's `hc`. */
 export type ErrorResponse = Response & TypedResponse<SandboxErrorBody, Status, 'json'>
 
 const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
@@ -43,29 +43,31 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_WAIT_TIMEOUT: 500,
 }
 
-const NOT_NOW = 'no sandbox can be started at the moment'
+const UNAVAILABLE = 'no sandbox can be started at the moment'
 
-/** What a client is told where the message is for the operator or the developer. */
+/** The messages for clients that replace messages for the operator or the developer. */
 const FOR_CLIENTS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
-  SANDBOX_AGENT_FAILED: NOT_NOW,
-  SANDBOX_ENGINE_FAILED: NOT_NOW,
-  SANDBOX_ENGINE_UNAVAILABLE: NOT_NOW,
-  SANDBOX_IMAGE_MISSING: NOT_NOW,
-  SANDBOX_INTERPRETER_MISSING: NOT_NOW,
-  SANDBOX_LEASE_ENDED: 'the sandbox of this request is gone',
-  SANDBOX_NOT_INITIALIZED: NOT_NOW,
-  SANDBOX_PRELOAD_FAILED: NOT_NOW,
-  // What a process has written may be anything, and is for whoever started it.
-  SANDBOX_PROCESS_EXITED: 'a process has ended too soon',
-  SANDBOX_RUNTIME_MISSING: NOT_NOW,
-  SANDBOX_SETUP_FAILED: NOT_NOW,
-  SANDBOX_STDIN_CLOSED: 'the program reads no more input',
-  SANDBOX_WAIT_TIMEOUT: 'something was not ready in time',
+  SANDBOX_AGENT_FAILED: UNAVAILABLE,
+  SANDBOX_ENGINE_FAILED: UNAVAILABLE,
+  SANDBOX_ENGINE_UNAVAILABLE: UNAVAILABLE,
+  SANDBOX_IMAGE_MISSING: UNAVAILABLE,
+  SANDBOX_INTERPRETER_MISSING: UNAVAILABLE,
+  SANDBOX_LEASE_ENDED: 'the sandbox of this request is no longer available',
+  SANDBOX_NOT_INITIALIZED: UNAVAILABLE,
+  SANDBOX_PRELOAD_FAILED: UNAVAILABLE,
+  // The original message contains output of the process, which only the starter of the process may
+  // see.
+  SANDBOX_PROCESS_EXITED: 'a process exited too early',
+  SANDBOX_RUNTIME_MISSING: UNAVAILABLE,
+  SANDBOX_SETUP_FAILED: UNAVAILABLE,
+  SANDBOX_STDIN_CLOSED: 'the program does not accept further input',
+  SANDBOX_WAIT_TIMEOUT: 'a process was not ready in time',
 }
 
 /**
- * What a client is told of a `SandboxError`, as `errorResponse` says it; for where the answer is no
- * response of its own, as in a WebSocket. Never a text that is for the operator.
+ * Returns the body that `errorResponse()` sends for a `SandboxError`. Use it if the answer is not
+ * an HTTP response, for example in a message of a WebSocket. The body never contains text that is
+ * meant for the operator.
  *
  * @example
  * ```ts
@@ -80,16 +82,21 @@ export function errorBody({ code, message }: SandboxError): SandboxErrorBody {
   return { error: { code, message: FOR_CLIENTS[code] ?? message } }
 }
 
-/** Nothing is where a path leads to: the one failure of a file that is the client's to know. */
-const NOT_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
+/**
+ * The file errors with the status 404: the file does not exist. Other file errors have the status
+ * 500.
+ */
+const MISSING_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
 
 /**
- * Makes an HTTP answer of a `SandboxError`: 503, with `Retry-After` where the pool can tell when;
- * 400 for an unknown language and an upload that cannot be read, 408 for one that stalls, 413 for one that is too large, 404
- * for an unknown process or context and a file that is not there, 409 for a context that is lost or
- * one too many, 501 for a WebSocket upgrade, 500 else;
- * `{ error: { code, message } }`. The message never names the engine's address or an image, and
- * repeats nothing that a process has written.
+ * Returns the HTTP response for a `SandboxError`, with the body `{ error: { code, message } }`. The
+ * message never contains the address of the engine, the name of an image or output of a process.
+ *
+ * The status is 503 if no sandbox is available, with `Retry-After` if the pool knows the time of a
+ * retry. It is 400 for an unknown language and an invalid upload, 404 for an unknown process or
+ * context and a file that does not exist, 408 for a stalled upload, 409 for a lost context and too
+ * many contexts, 413 for an upload that is too large, 501 for a WebSocket upgrade, and 500 for all
+ * other errors.
  *
  * @example
  * ```ts
@@ -109,6 +116,6 @@ export function errorResponse(c: Context, error: SandboxError): ErrorResponse {
   if (retryAfterMs !== undefined) {
     c.header('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
   }
-  const isMissing = error instanceof SandboxFileError && NOT_THERE.has(error.errno)
+  const isMissing = error instanceof SandboxFileError && MISSING_FILE.has(error.errno)
   return c.json(errorBody(error), isMissing ? 404 : STATUS[code])
 }

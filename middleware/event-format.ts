@@ -4,34 +4,37 @@ import type { SandboxErrorCode } from '../src/errors.js'
 import type { RichResult } from '../src/sandbox/streams/records.js'
 import type { CodeEnd } from '../src/sandbox/program/result.js'
 
-/** One event of a stream, as a client reads it. `exit` or `error` is the last. */
+/** One event of a stream, as a client receives it. The last event is `exit` or `error`. */
 export type StreamEvent =
   | {
       type: 'stdout' | 'stderr'
       data: string
-      /** What `data` is, where it is not text. */
+      /** The encoding of `data`; missing if `data` is text. */
       encoding?: 'base64'
     }
   | { type: 'result'; result: RichResult }
   | ({ type: 'exit' } & CodeEnd)
   | {
       type: 'error'
-      /** `INTERNAL` where the app's own code has failed. */
+      /** The error. The code is `INTERNAL` if it is no `SandboxError`. */
       error: { code: SandboxErrorCode | 'INTERNAL'; message: string }
     }
   | {
-      /** NDJSON only: nothing has happened, and the program still runs. */
+      /**
+       * Sent if no other event occurs for some time: the program is still running. Only in NDJSON.
+       */
       type: 'heartbeat'
     }
 
-/** How events are written. */
+/** A format for the events of a stream. */
 export interface EventFormat {
   contentType: string
+  /** Returns the text of an event in this format. */
   encode: (event: StreamEvent) => string
 }
 
 const encodeSse = (event: StreamEvent) =>
-  // A comment reaches no listener of an EventSource.
+  // A heartbeat is a comment, because an EventSource does not pass comments to listeners.
   event.type === 'heartbeat'
     ? ': heartbeat\n\n'
     : `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
@@ -41,7 +44,7 @@ const encodeLine = (event: StreamEvent) => `${JSON.stringify(event)}\n`
 const SSE = 'text/event-stream'
 const LINES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl']
 
-/** What the client prefers; SSE where it does not say. */
+/** Returns the format that the client prefers. The default is server-sent events. */
 export function formatFor(c: Context): EventFormat {
   const supports = [SSE, ...LINES]
   const contentType = accepts(c, { header: 'Accept', supports, default: SSE })

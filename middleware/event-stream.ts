@@ -2,8 +2,9 @@ import { spend } from '../src/util/loop-turn.js'
 import type { EventFormat, StreamEvent } from './event-format.js'
 
 /**
- * Events as bytes. It takes the next one when it is read and no sooner, so that a slow reader slows
- * whoever makes them, and a heartbeat is only for a reader that waits.
+ * Returns a stream with the bytes of the events. It requests the next event only when the stream is
+ * read. So a slow reader slows the source of the events, and only a waiting reader gets a
+ * heartbeat. `onCancel` is called if the reader cancels the stream.
  */
 export function eventStream(
   events: AsyncGenerator<StreamEvent, void, undefined>,
@@ -12,9 +13,10 @@ export function eventStream(
   onCancel: () => void,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  // Asked for at once: whoever else wants the output of the program comes too late.
+  // The first event is requested immediately, so that no other consumer can take the output of the
+  // program.
   let next: ReturnType<typeof events.next> | undefined = events.next()
-  // It may fail before anybody reads, and then it is told to whoever does.
+  // The promise may reject before the stream is read. pull() then reports the error to the reader.
   next.catch(() => {})
   let timer: NodeJS.Timeout | undefined
   const heartbeat = () =>
@@ -39,7 +41,7 @@ export function eventStream(
       cancel() {
         clearTimeout(timer)
         onCancel()
-        // Not awaited: it waits for the event that is on its way.
+        // The promise is not awaited, because it waits for the next event.
         void events.return().catch(() => {})
       },
     },

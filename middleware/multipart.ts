@@ -6,7 +6,7 @@ import type { BusboyFileStream, BusboyInstance } from '@fastify/busboy'
 import { Busboy } from '@fastify/busboy'
 import { invalid, isUploadError, tooLarge } from './upload-error.js'
 
-/** What a part of a form may be. */
+/** The limits of a form. */
 export interface FormLimits {
   maxFiles: number
   maxFileBytes: number
@@ -14,11 +14,15 @@ export interface FormLimits {
   maxFieldBytes: number
 }
 
-/** A file of a form, before it is read. */
+/** A file of a form. Its content has not been read yet. */
 export interface FormFile {
+  /** The name of the form field. */
   field: string
+  /** The base name of the file. */
   name: string
+  /** The media type that the client sent. */
   mimeType: string
+  /** The content of the file. */
   stream: Readable
 }
 
@@ -26,8 +30,9 @@ const LONGEST_NAME_BYTES = 255
 const MAX_HEADER_BYTES = 16 * 1024
 
 /**
- * Reads a `multipart/form-data` body, no faster than its files are saved, one after the other. Gives
- * the fields. Whatever fails first ends it all, and is thrown when all has ended.
+ * Reads a `multipart/form-data` body and calls `save` for each file, one after the other. It reads
+ * no faster than the files are saved. Returns the fields of the form. The first error stops
+ * everything, and is thrown after the last `save` has ended.
  */
 export async function readForm(
   body: ReadableStream<Uint8Array>,
@@ -59,30 +64,32 @@ export async function readForm(
   busboy.on('file', (field: string | undefined, stream, given, _, mimeType) => {
     open.add(stream)
     stream.once('close', () => open.delete(stream))
-    // The parser has the same 'error'; without a listener this one would end the process.
+    // The parser emits the same error. Without this listener, the event would end the process.
     stream.on('error', () => {})
-    stream.once('limit', () => fail(tooLarge(`a file of more than ${limits.maxFileBytes} bytes`)))
-    // A browser sends an empty file without a name where none was chosen.
-    if (!given) return void stream.on('data', () => fail(invalid('a file without a name')))
+    stream.once('limit', () => fail(tooLarge(`a file has more than ${limits.maxFileBytes} bytes`)))
+    // If the user has chosen no file, a browser sends an empty file without a name.
+    if (!given) return void stream.on('data', () => fail(invalid('a file has no name')))
     const name = nameOf(given)
-    if (name === undefined) return fail(invalid('a file with a name that cannot be one'))
-    if (names.has(name)) return fail(invalid('two files with the same name'))
+    if (name === undefined) return fail(invalid('the name of a file is not valid'))
+    if (names.has(name)) return fail(invalid('two files have the same name'))
     names.add(name)
     saved = saveAfter(saved, { field: field ?? '', name, mimeType, stream })
   })
   busboy.on('field', (field: string | undefined, value, _, isCut) => {
-    if (isCut) fail(tooLarge(`a field of more than ${limits.maxFieldBytes} bytes`))
+    if (isCut) fail(tooLarge(`a field has more than ${limits.maxFieldBytes} bytes`))
     else fields.set(field ?? '', value)
   })
-  busboy.once('filesLimit', () => fail(tooLarge(`more than ${limits.maxFiles} files`)))
-  busboy.once('fieldsLimit', () => fail(tooLarge(`more than ${limits.maxFields} fields`)))
+  busboy.once('filesLimit', () => fail(tooLarge(`the form has more than ${limits.maxFiles} files`)))
+  busboy.once('fieldsLimit', () =>
+    fail(tooLarge(`the form has more than ${limits.maxFields} fields`)),
+  )
 
-  // A form may be over before its body is, and its parser then never comes to the end of the body.
+  // A form may end before its body. Its parser then never reads the rest of the body.
   const parsed = once(busboy, 'finish', { signal: stop.signal })
   try {
     await Promise.race([parsed, pipeline(body, busboy, { signal: stop.signal })])
   } catch (error) {
-    fail(isUploadError(error) ? error : invalid('the body cannot be read to its end', error))
+    fail(isUploadError(error) ? error : invalid('the body could not be read completely', error))
   }
   stop.abort()
   await saved
@@ -104,11 +111,14 @@ function parserOf(contentType: string, limits: FormLimits): BusboyInstance {
       },
     })
   } catch (error) {
-    throw invalid('a form without a boundary', error)
+    throw invalid('the form has no valid boundary', error)
   }
 }
 
-/** The base name, whichever way its slashes lean; `undefined` where a file cannot have it. */
+/**
+ * Returns the base name of a file name that may contain slashes or backslashes. Returns `undefined`
+ * if it is not a valid file name.
+ */
 function nameOf(given: string): string | undefined {
   const name = path.posix.basename(given.replaceAll('\\', '/'))
   const isName = name !== '' && name !== '.' && name !== '..' && !name.includes('\0')

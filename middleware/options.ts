@@ -1,11 +1,10 @@
 import * as v from 'valibot'
-import { Count, Milliseconds, PositiveMilliseconds } from '../src/schemas/values.js'
+import { Count, Milliseconds, NotEmpty, PositiveMilliseconds } from '../src/schemas/values.js'
 import { Sandbox } from '../src/sandbox/sandbox.js'
 
-const Text = v.pipe(v.string(), v.minLength(1))
-const Held = v.optional(v.instance(Sandbox, 'a Sandbox'))
+const SandboxOption = v.optional(v.instance(Sandbox, 'a Sandbox'))
 
-/** What `sandbox` takes. */
+/** The options of `sandbox()`. */
 export const MiddlewareCall = v.strictObject({
   language: v.optional(
     v.custom<string | (() => unknown)>(
@@ -20,29 +19,32 @@ export const MiddlewareCall = v.strictObject({
   onUnavailable: v.optional(v.function('a function')),
 })
 
-/** What `streamSandbox` takes. */
+/** The options of `streamSandbox()`. */
 export const StreamCall = v.strictObject({
   heartbeatMs: v.optional(Milliseconds),
   onError: v.optional(v.function('a function')),
 })
 
-/** What `sendFile` takes. */
+/** The options of `sendFile()`. */
 export const SendCall = v.strictObject({
-  contentType: v.optional(Text),
+  contentType: v.optional(NotEmpty),
   disposition: v.optional(v.picklist(['attachment', 'inline'], "'attachment' or 'inline'")),
-  filename: v.optional(Text),
-  sandbox: Held,
+  filename: v.optional(NotEmpty),
+  sandbox: SandboxOption,
 })
 
-/** What `receiveFiles` takes. A limit that is not a number would be none. */
+/**
+ * The options of `receiveFiles()`. The check of the numbers matters: a limit that is not a number
+ * would never be exceeded.
+ */
 export const ReceiveCall = v.strictObject({
-  path: v.optional(Text),
-  folder: v.optional(Text),
+  path: v.optional(NotEmpty),
+  folder: v.optional(NotEmpty),
   maxFiles: v.optional(Count),
   maxFileBytes: v.optional(Count),
   maxBytes: v.optional(Count),
   maxFields: v.optional(Count),
   maxFieldBytes: v.optional(Count),
   stallTimeoutMs: v.optional(PositiveMilliseconds),
-  sandbox: Held,
+  sandbox: SandboxOption,
 })

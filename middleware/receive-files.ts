@@ -9,101 +9,103 @@ import { ReceiveCall } from './options.js'
 import { withStallLimit } from './upload-stall.js'
 import { invalid, isUploadError, tooLarge } from './upload-error.js'
 
-/** What {@link receiveFiles} takes. */
+/** The options of {@link receiveFiles}. */
 export interface ReceiveFilesOptions {
   /**
-   * The file that a body goes into which is not a form.
+   * The path of the file for a body that is not a form.
    *
    * @default none: such a body is refused
    */
   path?: string | undefined
   /**
-   * Where the files of a form go. It is made where it is not there.
+   * The folder for the files of a form. It is created if it does not exist.
    *
    * @default '.'
    */
   folder?: string | undefined
   /**
-   * How many files a form may have.
+   * The greatest number of files in a form.
    *
    * @default 20
    */
   maxFiles?: number | undefined
   /**
-   * How large one file may be, in bytes.
+   * The greatest size of one file, in bytes.
    *
    * @default as maxBytes
    */
   maxFileBytes?: number | undefined
   /**
-   * How large the body may be, in bytes.
+   * The greatest size of the body, in bytes.
    *
    * @default 33_554_432
    */
   maxBytes?: number | undefined
   /**
-   * How many fields a form may have beside its files.
+   * The greatest number of fields in a form, without its files.
    *
    * @default 100
    */
   maxFields?: number | undefined
   /**
-   * How large the value of a field may be, in bytes.
+   * The greatest size of the value of a field, in bytes.
    *
    * @default 65_536
    */
   maxFieldBytes?: number | undefined
   /**
-   * How long the client may let the sandbox wait in all, in milliseconds. A client that sends 1024
-   * bytes a second or more is never cut, however long its upload takes.
+   * The total time for which the client may let the sandbox wait, in milliseconds. A client that
+   * sends at least 1024 bytes per second never exceeds it, independent of the duration of the
+   * upload.
    *
    * @default 10_000
    */
   stallTimeoutMs?: number | undefined
   /**
-   * Where the files go.
+   * The sandbox that receives the files.
    *
    * @default c.get('sandbox')
    */
   sandbox?: Sandbox | undefined
 }
 
-/** A file that has been received, whole. */
+/** A file that has been received completely. */
 export interface ReceivedFile {
-  /** The form's field; `undefined` where the body was no form. */
+  /** The name of the form field; `undefined` if the body was no form. */
   field: string | undefined
   /** The last part of the path. */
   name: string
-  /** Where it is in the sandbox. */
+  /** The path of the file in the sandbox. */
   path: string
-  /** In bytes. */
+  /** The size of the file, in bytes. */
   size: number
-  /** As the client says. */
+  /** The media type that the client sent. */
   mimeType: string
 }
 
-/** What {@link receiveFiles} has found in a body. */
+/** The result of {@link receiveFiles}. */
 export interface Received {
-  /** In the order of the body. */
+  /** The files, in the order of the body. */
   files: ReceivedFile[]
-  /** The other fields of a form; of one that comes several times the last value. */
+  /** The other fields of a form. If a field occurs several times, its last value counts. */
   fields: Record<string, string>
 }
 
 /**
- * Streams a request's body into files of the sandbox: the files of a `multipart/form-data` body into
- * `folder`, each under its base name, any other body into `path`. Nothing is whole in memory, and
- * the client is read no faster than the sandbox writes.
+ * Streams the body of a request into files of the sandbox. Each file of a `multipart/form-data`
+ * body is saved under its base name in `folder`. Any other body is saved to `path`. The body is
+ * never completely in memory, and is read no faster than the sandbox writes.
  *
- * A file appears whole or not at all, over what was there. Two of one form with the same name are
- * refused, rather than one of them lost. Where it throws, the files before may be there, the rest of
- * the body is not read, and nothing is written any more.
+ * A file appears only when it is complete, and replaces an existing file. A form with two files of
+ * the same name is refused. If this function throws, earlier files of the form may exist, the rest
+ * of the body is not read, and nothing more is written.
  *
- * @throws SandboxError `SANDBOX_UPLOAD_TOO_LARGE` (413) past a limit; `SANDBOX_UPLOAD_TIMEOUT` (408)
- * for a client that stalls; `SANDBOX_UPLOAD_INVALID` (400)
- * for a body that cannot be read, one that is no form where there is no `path`, a name that no file
- * can have, and a client that goes; `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
- * @throws SandboxFileError `ENOSPC`, `EISDIR`, ...
+ * @throws SandboxError `SANDBOX_UPLOAD_TOO_LARGE` (413) if the body exceeds a limit.
+ * @throws SandboxError `SANDBOX_UPLOAD_TIMEOUT` (408) if the client stalls.
+ * @throws SandboxError `SANDBOX_UPLOAD_INVALID` (400) if the body is not readable, if it is no form
+ * and `path` is not set, if a file name is not valid, or if the client disconnects.
+ * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
+ * @throws SandboxFileError `ENOSPC`, `EISDIR`, ... if a file cannot be written.
  *
  * @example
  * ```ts
@@ -152,17 +154,21 @@ export async function receiveFiles(
   return { files, fields }
 }
 
-/** The body, to its limit. */
+/** Returns the body of the request as a stream that fails if it exceeds the limit. */
 function bodyOf(c: Context, maxBytes: number): ReadableStream<Uint8Array> {
   const { raw } = c.req
   if (Number(c.req.header('Content-Length')) > maxBytes) throw bodyTooLarge(maxBytes)
   const body: ReadableStream<Uint8Array> = raw.body ?? new Blob([]).stream()
   if (raw.bodyUsed || body.locked) {
-    throw new SandboxError('SANDBOX_INVALID_OPTION', 'receiveFiles: the body has been read already')
+    throw new SandboxError('SANDBOX_INVALID_OPTION', 'receiveFiles: the body has already been read')
   }
   return body.pipeThrough(counter(maxBytes).stream)
 }
 
+/**
+ * Returns a stream that counts its bytes and fails beyond `maxBytes`, and a function that returns
+ * the count.
+ */
 function counter(maxBytes: number) {
   let bytes = 0
   const stream = new TransformStream<Uint8Array, Uint8Array>({
@@ -176,10 +182,13 @@ function counter(maxBytes: number) {
 }
 
 function bodyTooLarge(maxBytes: number): SandboxError {
-  return tooLarge(`a body of more than ${maxBytes} bytes`)
+  return tooLarge(`the body has more than ${maxBytes} bytes`)
 }
 
-/** What its content failed with is what the client has to know. */
+/**
+ * Writes a file. If the content of the request fails, it throws that error instead of the file
+ * error.
+ */
 async function write(
   sandbox: Sandbox,
   file: string,
@@ -190,6 +199,6 @@ async function write(
   } catch (error) {
     if (!(error instanceof SandboxFileError) || error.cause === undefined) throw error
     if (isUploadError(error.cause)) throw error.cause
-    throw invalid('the body cannot be read to its end', error.cause)
+    throw invalid('the body could not be read completely', error.cause)
   }
 }

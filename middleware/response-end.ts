@@ -2,35 +2,36 @@ import { EventEmitter } from 'node:events'
 import type { Context } from 'hono'
 
 /**
- * How a response came to its end: `released` if its last byte was given to the connection, `aborted` if
- * the client went away before, `failed` if the handler or the body threw.
+ * The end of a response: `released` if its last byte was passed to the connection, `aborted` if the
+ * client disconnected before that, `failed` if the handler or the body threw.
  */
 export type ResponseEnd = 'released' | 'aborted' | 'failed'
 
 /**
- * The server's side of a response under node-server; `undefined` where there is no socket, as in
- * `app.request()`, and on a WebSocket upgrade.
+ * Returns the Node response of a request in `@hono/node-server`. Returns `undefined` if there is no
+ * socket, as in `app.request()`, and for a WebSocket upgrade.
  */
 export function outgoingOf(c: Context): EventEmitter | undefined {
   const outgoing: unknown = c.env?.outgoing
   return outgoing instanceof EventEmitter ? outgoing : undefined
 }
 
-/** The connection of a request under node-server. */
+/** Returns the socket of a request in `@hono/node-server`; `undefined` if there is none. */
 export function socketOf(c: Context): EventEmitter | undefined {
   const socket: unknown = c.env?.incoming?.socket
   return socket instanceof EventEmitter ? socket : undefined
 }
 
 /**
- * Calls `onClose` once, when the response is over, with success or without: its last byte is sent
- * (`released`), or its client or its connection is gone (`aborted`). The middleware ends its lease by
- * this; call it yourself to count or to release things of your own, at any time before the end.
+ * Calls `onClose` once, when the response has ended: with `released` when its last byte is sent, or
+ * with `aborted` when the client disconnects before that. The middleware ends its lease with this
+ * function. Use it to count requests or to release resources of your own. Call it at any time
+ * before the response ends.
  *
- * It watches the response and its connection, because no event of Node alone covers all cases: a
- * pipelined response that waits for the responses before it has no `close` event if the connection is
- * closed. It needs the socket of `@hono/node-server`. Without a socket, as in `app.request()`, it sees
- * only an abort of the request.
+ * It watches both the response and its connection, because no single event of Node covers all
+ * cases. For example, a pipelined response that waits for earlier responses emits no `close` event
+ * if the connection is closed. The function needs the socket of `@hono/node-server`. Without a
+ * socket, as in `app.request()`, it reports only an abort of the request.
  *
  * @example
  * ```ts
@@ -50,7 +51,8 @@ export function socketOf(c: Context): EventEmitter | undefined {
 export function onResponseClose(c: Context, onClose: (end: ResponseEnd) => void): void {
   const outgoing = outgoingOf(c)
   if (outgoing) return watch(outgoing, socketOf(c), onClose)
-  // Only without a socket: the property costs node-server a Request and an AbortController.
+  // The signal is used only without a socket: to read it, node-server must create a Request and an
+  // AbortController.
   const { signal } = c.req.raw
   if (signal.aborted) onClose('aborted')
   else signal.addEventListener('abort', () => onClose('aborted'), { once: true })
@@ -76,16 +78,19 @@ function watch(
   else outgoing.once('close', end)
 }
 
-/** The responses that wait for the end of a connection, which may be many: pipelined ones. */
-const responsesOf = new WeakMap<EventEmitter, Set<() => void>>()
+/**
+ * The callbacks of the open responses of a connection. Pipelined requests can have many responses.
+ */
+const callbacksOf = new WeakMap<EventEmitter, Set<() => void>>()
 
-/** Calls `onEnd` when the connection is closed. Gives the function that takes it back. */
+/** Calls `onEnd` when the connection is closed. Returns the function that removes the callback. */
 function onConnectionClose(socket: EventEmitter, onEnd: () => void): () => void {
-  const known = responsesOf.get(socket)
+  const known = callbacksOf.get(socket)
   const responses = known ?? new Set()
   if (!known) {
-    // One listener for the life of the connection: more than ten are a warning of Node's.
-    responsesOf.set(socket, responses)
+    // The connection has one listener for all responses, because Node warns if there are more than
+    // ten.
+    callbacksOf.set(socket, responses)
     socket.once('close', () => responses.forEach((end) => end()))
   }
   responses.add(onEnd)
@@ -93,8 +98,9 @@ function onConnectionClose(socket: EventEmitter, onEnd: () => void): () => void 
 }
 
 /**
- * Calls `onEnd` once, when the body has been read, cancelled or has failed. Only for responses with
- * no socket: wrapping a body costs node-server its fast path.
+ * Calls `onEnd` once, when the body has been read completely, was cancelled or has failed. Use it
+ * only for responses without a socket: node-server sends a body that is wrapped in this way more
+ * slowly.
  */
 export function onBodyEnd(c: Context, onEnd: (end: ResponseEnd) => void): void {
   const body = c.res.body
@@ -118,7 +124,8 @@ export function onBodyEnd(c: Context, onEnd: (end: ResponseEnd) => void): void {
         await reader.cancel(reason)
       },
     },
-    // One piece and the end are read ahead: a body that nobody reads ends the lease as well.
+    // The stream reads one chunk and the end ahead, so a short body ends the lease even if it is
+    // never read.
     new CountQueuingStrategy({ highWaterMark: 2 }),
   )
   c.res = new Response(watched, c.res)

@@ -14,60 +14,68 @@ import type { ResponseEnd } from './response-end.js'
 import { onBodyEnd, onResponseClose, outgoingOf, socketOf } from './response-end.js'
 import { onStall } from './stall.js'
 
-/** What the middleware puts into the context: `new Hono<SandboxEnv>()` for the statement style. */
+/**
+ * The variables that `sandbox()` adds to the context. Use `new Hono<SandboxEnv>()` if the routes of
+ * the app are not chained.
+ */
 export interface SandboxEnv {
   Variables: {
-    /** The container this request holds. */
+    /** The sandbox of this request, with a leased container. */
     sandbox: Sandbox
   }
 }
 
-/** What the middleware takes. */
+/** The options of the middleware `sandbox()`. */
 export interface SandboxOptions {
   /**
-   * The language, or how to tell it from the request. Validate the body before this middleware: a
-   * client that leaves while a large body is unread is not noticed.
+   * The language, or a function that finds it for a request. Validate the body before this
+   * middleware: the server does not notice that a client disconnects while a large body is unread.
    *
    * @default 'python'
    */
   language?: Language | ((c: Context) => Language | undefined | Promise<Language | undefined>)
   /**
-   * The pool.
+   * The pool that leases the containers.
    *
    * @default the one of `initSandboxes()`
    */
   pool?: SandboxPool | undefined
   /**
-   * How long a request may wait for a container, in milliseconds.
+   * The time limit for the wait for a container, in milliseconds.
    *
    * @default 10_000
    */
   acquireTimeoutMs?: number | undefined
   /**
-   * How long the client may take no byte of the response, in milliseconds, while no call of the
-   * sandbox is under way. Then the lease ends; what is left of the response comes without a sandbox.
+   * The time limit for a client that does not read the response, in milliseconds. It counts while
+   * no call of the sandbox is running. After it the lease ends, and the rest of the response is
+   * sent without a sandbox.
    *
    * @default 30_000
    */
   stallTimeoutMs?: number | undefined
   /**
-   * How long a client that takes the response slowly may keep the sandbox after its last call, in
-   * milliseconds. Then the lease ends.
+   * The time limit for a client that reads the response slowly, in milliseconds after the last call
+   * of the sandbox. After it the lease ends.
    *
    * @default 120_000
    */
   drainTimeoutMs?: number | undefined
-  /** Answers in place of the middleware when there is no container to be had. */
+  /** Creates the response if the request gets no container. The default is `errorResponse()`. */
   onUnavailable?: ((error: SandboxError, c: Context) => Response | Promise<Response>) | undefined
 }
 
 /**
- * Leases a container before the handler runs, as `c.get('sandbox')`, and ends the lease when the
- * response is over: when its last byte is sent, the client is gone, or the handler threw.
+ * Returns a middleware that leases a container before the handler runs. The handler gets the
+ * sandbox with `c.get('sandbox')`. The lease ends when the last byte of the response is sent, when
+ * the client disconnects, or when the handler throws.
  *
- * Where there is none it answers itself: 503 with `Retry-After` when the line is full or the wait too
- * long, 503 while the pool closes, 400 for an unknown language, 501 for a WebSocket upgrade. A path
- * that no handler answers takes no lease; a second mount reuses the first one's.
+ * If the request gets no container, the middleware sends an error response: 503 with `Retry-After`
+ * if the queue is full or the wait takes too long, 503 while the pool closes, 400 for an unknown
+ * language, and 501 for a WebSocket upgrade. A path without a handler gets no lease. If the
+ * middleware is mounted twice, a request gets only one lease.
+ *
+ * @throws SandboxError `SANDBOX_INVALID_OPTION` if an option is not valid.
  *
  * @example
  * ```ts
@@ -87,14 +95,14 @@ export const sandbox = (
   const { stallTimeoutMs = 30_000, drainTimeoutMs = 120_000 } = options
 
   return async function sandboxMiddleware(c, next) {
-    if (holdsSandbox(c) || !hasHandler(c)) return next()
+    if (hasSandbox(c) || !hasHandler(c)) return next()
     const outgoing = outgoingOf(c)
-    const gone = new AbortController()
+    const disconnect = new AbortController()
     let lease: Sandbox | undefined
     let stopWatch = () => {}
     const end = (how: ResponseEnd) => {
       stopWatch()
-      gone.abort(clientGone())
+      disconnect.abort(disconnectError())
       lease?.release(how)
     }
     onResponseClose(c, end)
@@ -102,11 +110,15 @@ export const sandbox = (
       if (!outgoing && isUpgrade(c)) throw upgradeUnsupported()
       const pool = options.pool ?? getSandboxes()
       const wanted = typeof language === 'string' ? language : await language(c)
-      lease = await pool.acquire(wanted ?? '', { timeoutMs: acquireTimeoutMs, signal: gone.signal })
+      lease = await pool.acquire(wanted ?? '', {
+        timeoutMs: acquireTimeoutMs,
+        signal: disconnect.signal,
+      })
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error
       if (!onUnavailable) return errorResponse(c, error)
-      // The app's own answer has a shape of its own, which only the app can type.
+      // The response is set and not returned: a returned response would add its type, which only
+      // the app can define, to the type of the middleware.
       c.res = await onUnavailable(error, c)
       return
     }
@@ -128,13 +140,19 @@ export const sandbox = (
   }
 }
 
-/** A middleware mounted twice finds the lease of its first run. */
-function holdsSandbox(c: Context<SandboxEnv>): boolean {
+/**
+ * Returns whether an earlier mount of the middleware has already leased a container for this
+ * request.
+ */
+function hasSandbox(c: Context<SandboxEnv>): boolean {
   const held: Sandbox | undefined = c.get('sandbox')
   return held !== undefined
 }
 
-/** Whether anything after this answers: a scanner's 404s must not drain the pool. */
+/**
+ * Returns whether a handler follows this middleware. The check is needed because requests for
+ * unknown paths, for example from a scanner, would otherwise lease containers.
+ */
 function hasHandler(c: Context): boolean {
   const later = matchedRoutes(c).slice(c.req.routeIndex + 1)
   return later.some(({ method, handler }) => {
@@ -146,15 +164,15 @@ function isUpgrade(c: Context): boolean {
   return c.req.header('upgrade')?.toLowerCase() === 'websocket'
 }
 
-function clientGone(): Error {
-  // Hono's own reason is a string; thrown as such it would pass by onError.
-  return new DOMException('the client is gone', 'AbortError')
+function disconnectError(): Error {
+  // The reason must be an Error: Hono does not pass a thrown string to onError.
+  return new DOMException('the client has disconnected', 'AbortError')
 }
 
 function upgradeUnsupported(): SandboxError {
   return new SandboxError(
     'SANDBOX_UPGRADE_UNSUPPORTED',
-    'the middleware cannot hold a sandbox for a WebSocket, which opens when the request is over',
-    { suggestion: 'Acquire one from the pool in onOpen, release it in onClose' },
+    'the middleware cannot lease a sandbox for a WebSocket, because the lease ends with the request',
+    { suggestion: 'Acquire a sandbox from the pool in onOpen, and release it in onClose' },
   )
 }

@@ -5,33 +5,33 @@ import { SandboxFileError } from '../src/errors.js'
 import { mimeTypeOf } from '../src/sandbox/files/mime.js'
 import { check } from '../src/schemas/check.js'
 import type { Sandbox } from '../src/sandbox/sandbox.js'
-import { isFresh, partOf, validatorsOf } from './conditional.js'
+import { isFresh, requestedPart, validatorsOf } from './conditional.js'
 import { sandboxOf } from './sandbox-of.js'
 import { SendCall } from './options.js'
 
-/** What {@link sendFile} takes. */
+/** The options of {@link sendFile}. */
 export interface SendFileOptions {
   /**
-   * The media type.
+   * The media type of the file.
    *
    * @default by the file's name, else application/octet-stream
    */
   contentType?: string | undefined
   /**
-   * Whether a browser saves the file or shows it. It is shown without its scripts and outside your
-   * origin.
+   * Whether a browser saves the file (`attachment`) or displays it (`inline`). A displayed file
+   * cannot run scripts, and does not belong to the origin of your site.
    *
    * @default 'attachment'
    */
   disposition?: 'attachment' | 'inline' | undefined
   /**
-   * The name to save it under.
+   * The file name that a browser suggests when it saves the file.
    *
    * @default the last part of the path
    */
   filename?: string | undefined
   /**
-   * Where the file is.
+   * The sandbox with the file.
    *
    * @default c.get('sandbox')
    */
@@ -39,19 +39,21 @@ export interface SendFileOptions {
 }
 
 /**
- * Answers with a file of the sandbox, as it is read: never whole in memory, however large, and no
- * faster than the client takes it. When the client goes, reading ends.
+ * Returns a response with a file of the sandbox. The file is streamed: it is never completely in
+ * memory, and is read no faster than the client receives it. If the client disconnects, the reading
+ * stops.
  *
- * It knows `Range` (one; several are answered with the whole file), `If-Range`, `If-None-Match`,
- * `If-Modified-Since` and `HEAD`, which opens nothing. The ETag is made of size and time, as static
- * servers do: a program that sets both back goes unseen. A file that becomes shorter while it is sent
- * breaks the response off, which a client can tell from its end.
+ * It supports `Range` (several ranges are answered with the whole file), `If-Range`,
+ * `If-None-Match`, `If-Modified-Since` and `HEAD`, which does not open the file. The ETag consists
+ * of size and time, as in many static file servers: if a program restores both after a change, the
+ * change is not detected. If the file becomes shorter while it is sent, the response is aborted, so
+ * that the client notices.
  *
- * What a program has made is not to be trusted: the browser is told not to guess at its type, and to
- * run nothing in it.
+ * Files of a program are untrusted. The response has headers that forbid the browser to guess
+ * another media type and to run scripts of the file.
  *
- * @throws SandboxFileError `ENOENT`, `EACCES`, ...; `EISDIR` or `EINVAL` for what is not a regular
- * file. `errorResponse` makes 404 of a file that is not there.
+ * @throws SandboxFileError `ENOENT`, `EACCES`, ... if the file cannot be read; `EISDIR` or `EINVAL`
+ * if it is not a regular file. `errorResponse()` returns 404 for a file that does not exist.
  * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
  *
  * @example
@@ -82,14 +84,15 @@ export async function sendFile(
   const { etag, lastModified } = validators
   const common = {
     'Accept-Ranges': 'bytes',
-    // Else a shared cache may keep it and give it to others, for it has a Last-Modified.
+    // Without this header, a shared cache could store the response because of its Last-Modified
+    // header, and send it to other users.
     'Cache-Control': 'private, no-cache',
     ETag: etag,
     ...(lastModified && { 'Last-Modified': lastModified }),
     'X-Content-Type-Options': 'nosniff',
   }
   if (isFresh(c, validators)) return c.body(null, 304, common)
-  const part = partOf(c, entry.size, validators)
+  const part = requestedPart(c, entry.size, validators)
   if (part === 'unsatisfiable') {
     return c.body(null, 416, { ...common, 'Content-Range': `bytes */${entry.size}` })
   }
@@ -97,7 +100,7 @@ export async function sendFile(
   const range = `bytes ${start}-${start + length - 1}/${entry.size}`
   const headers = {
     ...common,
-    'Content-Disposition': contentDisposition(nameFor(options.filename ?? file), { type }),
+    'Content-Disposition': contentDisposition(headerNameOf(options.filename ?? file), { type }),
     'Content-Length': String(length),
     'Content-Security-Policy': 'sandbox',
     'Content-Type': contentType,
@@ -106,16 +109,19 @@ export async function sendFile(
   const status = part ? 206 : 200
   if (c.req.method === 'HEAD') return c.body(null, status, headers)
   const content = await sandbox.readFile(file, { format: 'stream', offset: start, length })
-  return c.body(whole(content, length, file), status, headers)
+  return c.body(withLengthCheck(content, length, file), status, headers)
 }
 
-/** A byte of a name that is no character has none in a header either: it becomes U+FFFD. */
-function nameFor(file: string): string {
+/**
+ * Returns the file name for the header. A byte of the name that is not UTF-8 becomes U+FFFD,
+ * because the header cannot represent it.
+ */
+function headerNameOf(file: string): string {
   return Buffer.from(path.posix.basename(file)).toString()
 }
 
-/** The bytes, or an error where there are fewer than was said. */
-function whole(
+/** Returns the same content as a stream that fails if it has fewer than `length` bytes. */
+function withLengthCheck(
   content: ReadableStream<Uint8Array>,
   length: number,
   file: string,
@@ -127,7 +133,8 @@ function whole(
       controller.enqueue(bytes)
     },
     flush() {
-      if (left > 0) throw new SandboxFileError('EIO', file, 'it became shorter while it was sent')
+      if (left > 0)
+        throw new SandboxFileError('EIO', file, 'the file became shorter while it was sent')
     },
   })
   return content.pipeThrough(count)

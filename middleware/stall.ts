@@ -1,71 +1,76 @@
 import type { EventEmitter } from 'node:events'
 
-/** How long a client may keep a sandbox that nothing runs in any more. */
+/** The time limits for a client that keeps a sandbox without a running call, in milliseconds. */
 export interface StallLimits {
+  /** The limit for a client that reads no byte of the response. */
   stallTimeoutMs: number
+  /** The limit for a client that reads the response slowly. */
   drainTimeoutMs: number
 }
 
-/** A response on its way to its client. */
+/** A response that is being sent. */
 interface Delivery {
   outgoing: EventEmitter
   socket: EventEmitter | undefined
-  /** Whether a call of the sandbox is under way: then its own time limit counts. */
+  /**
+   * Returns whether a call of the sandbox is running. A running call has a time limit of its own.
+   */
   isBusy: () => boolean
 }
 
-/** How many times a limit is looked at before it is over. */
-const LOOKS = 8
+/** The number of checks in the shorter of the two limits. */
+const CHECKS = 8
 
 /**
- * Calls `onStall` once, if the client takes no byte of a response for `stallTimeoutMs`, or has not
- * taken all of it after `drainTimeoutMs`. Both count only while bytes wait for the client and no call
- * of the sandbox is under way. Gives the function that ends the watch.
+ * Calls `onStall` once if the client reads no byte of a response for `stallTimeoutMs`, or has not
+ * read all of it after `drainTimeoutMs`. Both times count only while bytes wait for the client and
+ * no call of the sandbox is running. Returns the function that stops the check.
  *
- * Time is counted in looks, after a turn of the event loop: while the server itself is frozen, its
- * clients do not stall.
+ * The time is measured by the number of checks, and each check waits for a turn of the event loop.
+ * So the time for which the server itself is frozen does not count.
  */
 export function onStall(
   { outgoing, socket, isBusy }: Delivery,
   { stallTimeoutMs, drainTimeoutMs }: StallLimits,
   onStall: () => void,
 ): () => void {
-  const lookMs = Math.max(1, Math.min(stallTimeoutMs, drainTimeoutMs) / LOOKS)
+  const checkMs = Math.max(1, Math.min(stallTimeoutMs, drainTimeoutMs) / CHECKS)
   let stalledMs = 0
   let drainingMs = 0
   let before = ''
-  const look = () => {
-    const taken = takenOf(outgoing, socket)
+  const check = () => {
+    const progress = progressOf(outgoing, socket)
     const isWaiting = !isBusy() && hasPending(outgoing, socket)
-    drainingMs = isWaiting ? drainingMs + lookMs : 0
-    stalledMs = isWaiting && taken === before ? stalledMs + lookMs : 0
-    before = taken
+    drainingMs = isWaiting ? drainingMs + checkMs : 0
+    stalledMs = isWaiting && progress === before ? stalledMs + checkMs : 0
+    before = progress
     if (stalledMs < stallTimeoutMs && drainingMs < drainTimeoutMs) return
     stop()
     onStall()
   }
-  let looking: NodeJS.Immediate | undefined
-  const timer = setInterval(() => (looking = setImmediate(look)), lookMs).unref()
+  let pendingCheck: NodeJS.Immediate | undefined
+  const timer = setInterval(() => (pendingCheck = setImmediate(check)), checkMs).unref()
   const stop = () => {
     clearInterval(timer)
-    clearImmediate(looking)
+    clearImmediate(pendingCheck)
   }
   return stop
 }
 
-/** Whether bytes wait for the client, in the response or in its connection. */
+/** Returns whether the response or its connection has bytes that the client has not read. */
 function hasPending(outgoing: EventEmitter, socket: EventEmitter | undefined): boolean {
   return [outgoing, socket].some((each) => numberOf(each, 'writableLength') > 0)
 }
 
-/** Changes whenever the client has taken something. */
-function takenOf(outgoing: EventEmitter, socket: EventEmitter | undefined): string {
+/** Returns a text that changes when the client has read some bytes. */
+function progressOf(outgoing: EventEmitter, socket: EventEmitter | undefined): string {
   const handle: unknown = socket && Reflect.get(socket, '_handle')
   return [
     numberOf(outgoing, 'writableLength'),
     numberOf(socket, 'bytesWritten'),
     numberOf(socket, 'writableLength'),
-    // What the kernel took of one long write shows here alone. Node's own timeout looks at it, too.
+    // During one long write, only this number shows the progress. The socket timeout of Node uses
+    // it, too.
     numberOf(handle, 'writeQueueSize'),
   ].join()
 }

@@ -2,25 +2,26 @@ import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 
-/** How long a socket may be without any answer to its upgrade, in milliseconds. */
+/** The time limit for the answer to an upgrade, in milliseconds. */
 const ANSWER_MS = 10_000
-/** How long a client may take to read the last bytes and to close its side, in milliseconds. */
+/** The time for a client to read the last bytes and to close the connection, in milliseconds. */
 const LINGER_MS = 2000
 const REFUSAL = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'
 
 /**
- * Closes every connection whose `Upgrade` leads to no WebSocket. Call it once, directly after
- * `serve({ websocket, ... })` of `@hono/node-server`.
+ * Closes every connection with an `Upgrade` request that does not become a WebSocket. Call it once,
+ * directly after `serve({ websocket, ... })` of `@hono/node-server`.
  *
- * Node gives a socket away when a client asks for an upgrade: it no longer listens for errors and no
- * longer applies a timeout. `serve()` takes the socket only if the upgrade is a `websocket` and a route
- * accepts it. All other sockets belong to nobody: one reset (`ECONNRESET`) of such a socket is an
- * uncaught error, which ends the process; without the reset it stays open forever.
+ * After an upgrade request, Node no longer handles errors and timeouts of the socket. `serve()`
+ * handles them only if the protocol is `websocket` and a route accepts the request. For all other
+ * sockets, one reset (`ECONNRESET`) is an uncaught error that ends the process. Without a reset,
+ * the socket stays open forever.
  *
- * With this function an upgrade to anything else than `websocket` gets 400, one that a route or a
- * middleware refuses gets the status of that answer, and one that nobody has answered within 10 seconds
- * gets nothing. Each of these sockets is then closed, at the latest 2 seconds after the answer. A
- * WebSocket is not touched. Other `upgrade` listeners work if they are there before the call.
+ * With this function, an upgrade to another protocol than `websocket` gets 400. An upgrade that a
+ * route or a middleware refuses gets the status of that response. An upgrade without an answer
+ * within 10 seconds gets none. These sockets are then closed, at the latest 2 seconds after the
+ * answer. Accepted WebSockets do not change. Other `upgrade` listeners still work if they were
+ * added before the call.
  *
  * @example
  * ```ts
@@ -40,25 +41,29 @@ const REFUSAL = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length
  * ```
  */
 export function closeStrayUpgrades(server: Server): void {
-  const takers = server.listeners('upgrade')
-  // Without a listener Node ignores the header, and answers as to any other request.
-  if (takers.length === 0) return
-  // For the whole life of the socket: its owners remove and add their own listeners in between.
-  const listen = (socket: Duplex) => socket.on('error', ignore)
-  server.on('connection', listen)
-  server.on('secureConnection', listen)
-  // In place of the listeners, not beside them: serve() answers a refused upgrade only if it has the
-  // one listener of the server.
+  const listeners = server.listeners('upgrade')
+  // Without a listener, Node ignores the Upgrade header and handles the request as any other
+  // request.
+  if (listeners.length === 0) return
+  // This listener stays for the whole life of the socket, because Node and `ws` remove theirs.
+  const ignoreErrors = (socket: Duplex) => socket.on('error', ignore)
+  server.on('connection', ignoreErrors)
+  server.on('secureConnection', ignoreErrors)
+  // The new listener replaces the others: serve() answers a refused upgrade only if the server has
+  // exactly one listener.
   server.removeAllListeners('upgrade')
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     closeAfterAnswer(socket)
     const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
     if (!isWebSocket) return void socket.end(REFUSAL)
-    for (const take of takers) take.call(server, request, socket, head)
+    for (const listener of listeners) listener.call(server, request, socket, head)
   })
 }
 
-/** A WebSocket writes its answer at once, and ends its side only when it is over. */
+/**
+ * Closes a socket after its answer, or after the time limit if it gets no answer. An accepted
+ * WebSocket is not affected: it writes its answer immediately, and finishes only when it is closed.
+ */
 function closeAfterAnswer(socket: Duplex): void {
   const writtenBefore = bytesWritten(socket)
   const close = () => {
@@ -68,7 +73,8 @@ function closeAfterAnswer(socket: Duplex): void {
   let linger: NodeJS.Timeout | undefined
   socket.once('finish', () => {
     linger = setTimeout(() => socket.destroy(), LINGER_MS).unref()
-    // If input is left unread, the close is a reset, and the client may lose the answer.
+    // If the socket is closed with unread input, TCP sends a reset, and the client may lose the
+    // answer.
     socket.resume()
   })
   socket.once('close', () => {
@@ -82,5 +88,5 @@ function bytesWritten(socket: Duplex): number {
 }
 
 function ignore(): void {
-  // The socket closes by itself.
+  // Node closes the socket after an error.
 }

@@ -10,17 +10,18 @@ import { eventStream } from './event-stream.js'
 import { StreamCall } from './options.js'
 import { onResponseClose } from './response-end.js'
 
-/** What {@link streamSandbox} takes. */
+/** The options of {@link streamSandbox}. */
 export interface StreamSandboxOptions {
   /**
-   * After how long without an event the client is told that the program still runs, in milliseconds;
-   * proxies close what is silent. `0` for never.
+   * The time without an event after which the client gets a heartbeat, in milliseconds. Heartbeats
+   * are needed because proxies close connections without traffic. `0` disables them.
    *
    * @default 15_000
    */
   heartbeatMs?: number | undefined
   /**
-   * Called with the error that ends the stream: it reaches neither `app.onError` nor `c.error`.
+   * Called with the error that ends the stream. Neither `app.onError` nor `c.error` gets this
+   * error.
    *
    * @default console.error, for errors that are not a SandboxError
    */
@@ -28,19 +29,24 @@ export interface StreamSandboxOptions {
 }
 
 /**
- * Answers with what a program does, as it does it: server-sent events, or NDJSON where the client
- * prefers `application/x-ndjson`, `application/ndjson` or `application/jsonl`. Either way an event
- * is one JSON object, a {@link StreamEvent}: `stdout` and `stderr` with `data` (base64 where the
- * handle gives bytes), of code `result` with what it showed, then one `exit` as in the result, or one `error` with `code` and `message` as
- * `errorResponse` has them. A stream that ends with neither was cut.
+ * Returns a response that streams the events of a program while it runs. The format is server-sent
+ * events, or NDJSON if the client prefers `application/x-ndjson`, `application/ndjson` or
+ * `application/jsonl`.
  *
- * A client that reads slowly slows the program. If it goes away the program is killed, or interrupted
- * in a context, which keeps its variables. `HEAD` does the same and is answered with the headers alone. The sandbox may be the middleware's or one of your own.
+ * Each event is one JSON object, a {@link StreamEvent}. `stdout` and `stderr` have `data`, which is
+ * base64 if the format of the handle is `bytes`. `result` has a value that the code displayed. The
+ * last event is `exit`, with the same fields as the result of the handle, or `error`, with the
+ * `code` and `message` of `errorResponse()`. A stream without one of these two was interrupted.
  *
- * It takes the handle's events; the handle may be awaited all the same, by who wants the result. It
- * never throws for what the program does, nor for a handle that was refused: that is an `error`.
+ * A client that reads slowly slows the program. If the client disconnects, the program is killed. A
+ * run in a context is interrupted instead, and the context keeps its variables. A `HEAD` request
+ * gets only the headers, and its program is stopped in the same way. The sandbox can be the sandbox
+ * of the middleware or one from the pool.
  *
- * @throws SandboxError `SANDBOX_INVALID_OPTION` for an option.
+ * The function consumes the events of the handle. The caller can still await the handle for the
+ * result. Failures of the program or of the handle are not thrown: they become the `error` event.
+ *
+ * @throws SandboxError `SANDBOX_INVALID_OPTION` if an option is not valid.
  *
  * @example
  * ```ts
@@ -57,19 +63,21 @@ export function streamSandbox(
   handle: ExecHandle | ExecHandle<Buffer>,
   options: StreamSandboxOptions = {},
 ): Response {
-  // What it rejects with is the last event; and a handle given to a late handler has nobody else.
+  // The error event reports the rejection. Without this handler, the rejection would be unhandled.
   handle.catch(() => {})
   check(StreamCall, options, 'streamSandbox')
   const { heartbeatMs = 15_000, onError = report } = options
   const format = formatFor(c)
   const abort = () => handle.abort()
-  // Not by cancelling alone: a response that somebody replaces is never cancelled.
+  // The cancellation of the stream is not enough: if a middleware replaces the response, the stream
+  // is never cancelled.
   onResponseClose(c, abort)
   c.header('Vary', 'Accept', { append: true })
   const headers = {
     'Content-Type': format.contentType,
     'Cache-Control': 'no-cache, no-transform',
-    // etag() would read the whole stream to make one, before the first byte is sent.
+    // Without this header, the middleware etag() would read the whole stream before the first byte
+    // is sent.
     ETag: `W/"${randomUUID()}"`,
     'X-Accel-Buffering': 'no',
     'X-Content-Type-Options': 'nosniff',
@@ -92,23 +100,26 @@ async function* eventsOf(
       else yield { type: event.type, data: event.data.toString('base64'), encoding: 'base64' }
     }
   } catch (error) {
-    // Nobody reads on: it must not run on either.
+    // No further events are read, so the program must stop, too.
     handle.abort()
     try {
       onError(error)
     } catch (another) {
       console.error(another)
     }
-    yield told(error)
+    yield errorEvent(error)
   }
 }
 
-function told(error: unknown): StreamEvent {
+function errorEvent(error: unknown): StreamEvent {
   if (error instanceof SandboxError) return { type: 'error', ...errorBody(error) }
   return { type: 'error', error: { code: 'INTERNAL', message: 'Internal Server Error' } }
 }
 
-/** As Hono does where a stream fails. A SandboxError is told to the client. */
+/**
+ * Logs an error, as Hono does for a failed stream. A SandboxError is not logged: the client gets
+ * it.
+ */
 function report(error: unknown): void {
   if (!(error instanceof SandboxError)) console.error(error)
 }

@@ -1,13 +1,14 @@
 import { setDeadline } from '../src/util/deadline.js'
 import { uploadTimeout } from './upload-error.js'
 
-/** A client that sends at least so much is never cut. */
+/** A client that sends at this rate or faster never exceeds the limit. */
 const MIN_BYTES_PER_SECOND = 1024
 
 /**
- * The body of a client that must not stall: an upload holds a sandbox. Only the time in which the
- * server waits for the client counts. It may be `stallTimeoutMs` at most, and each byte that comes
- * gives a part of it back: a client that sends a byte now and then gains nothing.
+ * Returns a body that fails if its client stalls. The limit is needed because an upload occupies a
+ * sandbox. Only the time for which the server waits for the client counts. The client may use
+ * `stallTimeoutMs` of it, and each received byte adds a fixed part of that time again. So a client
+ * that sends a single byte from time to time still exceeds the limit.
  */
 export function withStallLimit(
   body: ReadableStream<Uint8Array>,

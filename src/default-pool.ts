@@ -14,13 +14,17 @@ let current: Current | undefined
 let closing: Promise<void> | undefined
 
 /**
- * Makes and fills the process's one pool, once, when the server starts. A second call without options
- * or with equal ones gives the first one's report.
+ * Creates the pool of this process and launches its containers. Call it once, when the server
+ * starts. A further call without options, or with equal options, returns the report of the first
+ * call.
  *
- * @returns how many containers came up, a language: `{ python: { ready, total, errors }, ... }`
- * @throws SandboxError `SANDBOX_INVALID_OPTION`, also for a second call with other options; and what no further try can mend:
- * `SANDBOX_RUNTIME_MISSING`, `SANDBOX_PRELOAD_FAILED`, `SANDBOX_INTERPRETER_MISSING`. Any other
- * failure is no reason to throw: it is in the report, and the container is tried again.
+ * @returns the number of ready containers of each language: `{ python: { ready, total, errors },
+ * ... }`. Other failures than the errors below are not thrown: they are in `errors`, and the pool
+ * retries.
+ * @throws SandboxError `SANDBOX_INVALID_OPTION` if an option or a variable is not valid, or if the
+ * pool exists with other options.
+ * @throws SandboxError `SANDBOX_RUNTIME_MISSING`, `SANDBOX_PRELOAD_FAILED`,
+ * `SANDBOX_INTERPRETER_MISSING`: a retry cannot fix these errors. The pool is closed then.
  *
  * @example
  * ```ts
@@ -32,15 +36,15 @@ let closing: Promise<void> | undefined
  * ```
  */
 export async function initSandboxes(options?: SandboxPoolOptions): Promise<StartReports> {
-  if (closing) await closing.catch(() => {}) // its caller hears of a failure
+  if (closing) await closing.catch(() => {}) // closeSandboxes() itself reports the error.
   if (!current) {
     const pool = new SandboxPool(options)
     current = { pool, options: options ?? {}, started: pool.start() }
   } else if (options && !isSame(options, current.options)) {
     throw new SandboxError(
       'SANDBOX_INVALID_OPTION',
-      "initSandboxes: the process's pool has other options",
-      { suggestion: 'Call closeSandboxes() first, or make another pool with new SandboxPool()' },
+      'initSandboxes: the pool of this process has other options',
+      { suggestion: 'Call closeSandboxes() first, or create another pool with new SandboxPool()' },
     )
   }
   const { pool, started } = current
@@ -53,7 +57,10 @@ export async function initSandboxes(options?: SandboxPoolOptions): Promise<Start
   }
 }
 
-/** Engines are compared by identity: two of the same address may still be two. */
+/**
+ * Returns whether two sets of options are equal. Engines are compared by identity, because two
+ * engines with the same address can still be different connections.
+ */
 function isSame(one: SandboxPoolOptions, other: SandboxPoolOptions): boolean {
   const { engine, ...rest } = one
   const { engine: otherEngine, ...otherRest } = other
@@ -61,9 +68,10 @@ function isSame(one: SandboxPoolOptions, other: SandboxPoolOptions): boolean {
 }
 
 /**
- * The process's pool.
+ * Returns the pool of this process, which `initSandboxes()` has created.
  *
- * @throws SandboxError `SANDBOX_NOT_INITIALIZED` before `initSandboxes()` and after `closeSandboxes()`.
+ * @throws SandboxError `SANDBOX_NOT_INITIALIZED` before `initSandboxes()` and after
+ * `closeSandboxes()`.
  *
  * @example
  * ```ts
@@ -76,15 +84,15 @@ function isSame(one: SandboxPoolOptions, other: SandboxPoolOptions): boolean {
  */
 export function getSandboxes(): SandboxPool {
   if (current) return current.pool
-  throw new SandboxError('SANDBOX_NOT_INITIALIZED', 'there is no pool in this process', {
+  throw new SandboxError('SANDBOX_NOT_INITIALIZED', 'this process has no sandbox pool', {
     suggestion: 'Call initSandboxes() when the server starts',
   })
 }
 
 /**
- * Closes the process's pool: no new lease, running ones get until `deadlineMs` (10 seconds by
- * default), then every container is removed. Resolves about a second after the deadline at the latest.
- * Does nothing if there is no pool.
+ * Closes the pool of this process: refuses new leases, waits up to `deadlineMs` (10 seconds by
+ * default) for the leases to end, and removes every container. Resolves at the latest about one
+ * second after the deadline. It does nothing if there is no pool.
  *
  * @example
  * ```ts
@@ -96,7 +104,8 @@ export function getSandboxes(): SandboxPool {
 export async function closeSandboxes(options: { deadlineMs?: number } = {}): Promise<void> {
   const pool = current?.pool
   if (!pool) return
-  // It stays the process's pool while it closes: requests are told that it is closed.
+  // The pool stays current while it closes, so that requests get SANDBOX_CLOSED and not
+  // SANDBOX_NOT_INITIALIZED.
   const finishing = finish(pool, options).finally(() => {
     if (closing === finishing) closing = undefined
   })

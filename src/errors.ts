@@ -1,7 +1,8 @@
 /**
- * Every code a {@link SandboxError} can carry. Branch on the code, never on the message.
+ * The codes of a {@link SandboxError}. Decide by the code, never by the message: a message may
+ * change.
  *
- * The list is stable: a code is added, never renamed.
+ * The list is stable. New codes may be added, but no code is renamed.
  */
 export type SandboxErrorCode =
   | 'SANDBOX_ACQUIRE_ABORTED'
@@ -33,19 +34,21 @@ export type SandboxErrorCode =
   | 'SANDBOX_UPLOAD_TOO_LARGE'
   | 'SANDBOX_WAIT_TIMEOUT'
 
-/** What a {@link SandboxError} is made with, beside its code and its message. */
+/** The options of the {@link SandboxError} constructor. */
 export interface SandboxErrorOptions {
-  /** The error beneath this one. */
+  /** The error that caused this error. */
   cause?: unknown
-  /** What to do about it, one sentence. It is appended to the message as well. */
+  /**
+   * One sentence in the imperative that says how to fix the problem. It is appended to the message.
+   */
   suggestion?: string
-  /** When a further try may succeed, in milliseconds from now. */
+  /** The time after which a retry may succeed, in milliseconds from now. */
   retryAfterMs?: number
 }
 
 /**
- * The one error class of this library: something the operator or the caller must act on.
- * What the user's code did is never thrown, it is in the result.
+ * The base class of all errors of this library. It reports a problem that the operator or the
+ * caller must solve. A failure of the user's code is not thrown: it is in the result of the call.
  *
  * @example
  * ```ts
@@ -57,8 +60,11 @@ export interface SandboxErrorOptions {
  */
 export class SandboxError extends Error {
   override readonly name: string = 'SandboxError'
+  /** The code that identifies the kind of error. */
   readonly code: SandboxErrorCode
+  /** One sentence that says how to fix the problem, if there is one. It is in the message, too. */
   readonly suggestion: string | undefined
+  /** The time after which a retry may succeed, in milliseconds from the moment of the error. */
   readonly retryAfterMs: number | undefined
 
   constructor(code: SandboxErrorCode, message: string, options: SandboxErrorOptions = {}) {
@@ -72,8 +78,8 @@ export class SandboxError extends Error {
 }
 
 /**
- * A file operation that failed inside the sandbox, for the reason that the user's code would
- * have been given.
+ * The error of a file operation that failed inside the sandbox. Its `errno` is the error that the
+ * user's code would get for the same operation.
  *
  * @example
  * ```ts
@@ -85,9 +91,9 @@ export class SandboxError extends Error {
  */
 export class SandboxFileError extends SandboxError {
   override readonly name = 'SandboxFileError'
-  /** The name of the system's error: `ENOENT`, `EACCES`, `EISDIR`, `ENOSPC`, ... */
+  /** The name of the system error: `ENOENT`, `EACCES`, `EISDIR`, `ENOSPC`, ... */
   readonly errno: string
-  /** The path as the caller gave it. */
+  /** The path as the caller passed it. */
   readonly path: string
 
   constructor(errno: string, path: string, message: string, options: SandboxErrorOptions = {}) {

@@ -23,39 +23,49 @@ import { Sweeper } from './engine/sweeper.js'
 import type { SizeBounds } from './pool/warm-size.js'
 import { boundsOf, defaultMax } from './pool/warm-size.js'
 
-/** One language of a pool at one moment. */
+/** The state of one language of a `SandboxPool` at one moment. */
 export interface LanguageStats extends PoolStats {
-  /** `undefined` until the engine has answered once. */
+  /** The OCI runtime; `undefined` until the engine has answered once. */
   runtime: string | undefined
+  /** The image of the containers. */
   image: string
 }
 
-/** Something about each language of a pool, by its name. */
+/** A value for each language of a pool, by the name of the language. */
 type OfLanguages<T> = Partial<Record<BuiltInLanguage, T>> & Record<string, T>
 
-/** How far each language came at the start. */
+/** The results of `start()`, by the name of the language. */
 export type StartReports = OfLanguages<StartReport>
 
-/** Something that happened in a pool. */
+/** An event of a `SandboxPool`, with the language that it belongs to. */
 export type SandboxPoolEvent = PoolEvent & { language: Language }
 
-/** The events by name: `launched`, `launchFailed`, `acquired`, `ended`, `crashed`, `removed`, ... */
+/**
+ * The arguments of the listeners of a `SandboxPool`, by the name of the event: `launched`,
+ * `launchFailed`, `acquired`, `ended`, `crashed`, `removed`, `removeFailed`.
+ */
 export type SandboxPoolEvents = {
   [Type in PoolEvent['type']]: [event: Extract<SandboxPoolEvent, { type: Type }>]
 }
 
-/** Longer than a short run takes, and nothing beside a launch. */
+/**
+ * The delay of a launch in milliseconds. It is longer than a short run, and short compared with a
+ * launch.
+ */
 const LAUNCH_DELAY_MS = 15
 
-/** Why a start fails for good: the next try would find the same. An image may still be pulled. */
-const ENDS_THE_START: ReadonlySet<SandboxErrorCode> = new Set([
+/**
+ * The errors that end the start, because a retry would fail in the same way. A missing image is not
+ * one of them, because it can be pulled later.
+ */
+const FATAL_AT_START: ReadonlySet<SandboxErrorCode> = new Set([
   'SANDBOX_INTERPRETER_MISSING',
   'SANDBOX_PRELOAD_FAILED',
 ])
 
 /**
- * Warm containers of every language, ready before the first request. One a server; `initSandboxes`
- * keeps it for you.
+ * The warm containers of all languages, which are ready before the first request. A server needs
+ * one pool: `initSandboxes()` creates and keeps it. Use this class for further pools.
  *
  * @example
  * ```ts
@@ -78,14 +88,20 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   #isStarting = false
   #closed: Promise<void> | undefined
 
-  /** @throws SandboxError `SANDBOX_INVALID_OPTION`, also for a `SANDBOX_*` variable. */
+  /**
+   * Creates a pool without containers. `start()` launches them.
+   *
+   * @throws SandboxError `SANDBOX_INVALID_OPTION` if an option or a `SANDBOX_*` variable is not
+   * valid.
+   */
   constructor(options: SandboxPoolOptions = {}) {
     super()
     this.#settings = readSettings(options)
     this.#engine = options.engine ?? createDockerEngine()
-    // One that was given may serve another pool.
+    // An engine from the options is not closed, because another pool may use it.
     this.#closeEngine = options.engine ? () => {} : () => this.#engine.close()
-    // Ends every name and is the owner's label: two servers on one engine do not meet.
+    // The owner is the end of every container name and a label of every container. It is random, so
+    // that several servers can share one engine.
     const owner = randomBytes(4).toString('hex')
     this.#launcher = new Launcher(this.#engine, this.#settings, owner)
     this.#sweeper = new Sweeper(() =>
@@ -101,21 +117,24 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
         leaseTtlMs: this.#settings.leaseTtlMs,
         suffix: owner,
         launch: (name, signal) => this.#launch(language, name, signal),
-        onEvent: (event) => this.#take(language, event),
+        onEvent: (event) => this.#onEvent(language, event),
       })
       this.#pools.set(language, pool)
     }
   }
 
   /**
-   * Fills the pool. A container that fails is in the report, with its cause, and is tried again in
-   * the background. Resolves after `startTimeoutMs` at the latest: a container that is not up by then
-   * is in the report with `SANDBOX_WAIT_TIMEOUT`, and its launch goes on.
+   * Launches the warm containers. Resolves when all launches have settled, or after
+   * `startTimeoutMs`, with a report for each language. The report has an error for each failed
+   * launch, and the error `SANDBOX_WAIT_TIMEOUT` for each container that is not ready in time. The
+   * pool retries failed launches in the background, and slow launches continue.
    *
-   * @throws SandboxError `SANDBOX_RUNTIME_MISSING` where the runtime asked for is not there, or where
-   * `NODE_ENV` is `production` and neither gVisor nor an explicit choice is. `SANDBOX_PRELOAD_FAILED`
-   * where no container of a language could import what it is to preload, and
-   * `SANDBOX_INTERPRETER_MISSING` where its image has no program for its code: the pool is closed then.
+   * @throws SandboxError `SANDBOX_RUNTIME_MISSING` if the engine does not have the chosen runtime.
+   * It is also thrown if `NODE_ENV` is `production`, the engine does not have gVisor and no runtime
+   * is chosen.
+   * @throws SandboxError `SANDBOX_PRELOAD_FAILED` if no container of a language is ready and a
+   * module could not be imported, `SANDBOX_INTERPRETER_MISSING` if the image does not have the
+   * interpreter. The pool is closed before one of these two is thrown.
    */
   async start(): Promise<StartReports> {
     this.#isStarting = true
@@ -130,7 +149,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     const leftMs = () => Math.max(0, deadline - performance.now())
     await within(leftMs(), this.#launcher.chooseRuntime()).catch((error: unknown) => {
       if (error instanceof SandboxError && error.code === 'SANDBOX_RUNTIME_MISSING') throw error
-      // Any other error comes back from each launch, with its place in the report.
+      // Every launch fails with the same error again, and so it is in the report.
     })
     this.#sweeper.start()
     const starts = [...this.#pools].map(
@@ -138,20 +157,22 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     )
     const reports = await Promise.all(starts)
     const failures = reports.flatMap(([, { ready, errors }]) => (ready > 0 ? [] : errors))
-    const lasting = failures.find(({ code }) => ENDS_THE_START.has(code))
-    if (lasting) {
+    const fatal = failures.find(({ code }) => FATAL_AT_START.has(code))
+    if (fatal) {
       await this.close({ deadlineMs: 0 })
-      throw lasting
+      throw fatal
     }
     for (const [language, report] of reports) this.#warnOfEmpty(language, report)
     return Object.fromEntries(reports)
   }
 
   /**
-   * Leases a container of the language.
+   * Leases a container of the language, and waits in the queue if none is idle. The caller must end
+   * the lease with `release()` of the sandbox.
    *
-   * @throws SandboxError `SANDBOX_UNKNOWN_LANGUAGE`, `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`,
-   * `SANDBOX_ACQUIRE_ABORTED`, `SANDBOX_CLOSED`; or why there can be none.
+   * @throws SandboxError `SANDBOX_UNKNOWN_LANGUAGE`, `SANDBOX_QUEUE_FULL`,
+   * `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_ACQUIRE_ABORTED`, `SANDBOX_CLOSED`. If the pool has no
+   * container and launches fail, it throws the code of the latest launch failure.
    */
   async acquire(language: Language, options: AcquireOptions = {}): Promise<Sandbox> {
     const pool = this.#poolOf(language)
@@ -161,7 +182,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     return new Sandbox(lease, { language, runtime, commands, maxPrograms })
   }
 
-  /** Every language as it stands. */
+  /** Returns the current state of every language. */
   stats(): OfLanguages<LanguageStats> {
     const runtime = this.#launcher.runtime
     return Object.fromEntries(
@@ -172,19 +193,20 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     )
   }
 
-  /** Whether `close()` was called: there are no new leases. */
+  /** Whether `close()` was called. From then on there are no new leases. */
   get isClosing(): boolean {
     return this.#closed !== undefined
   }
 
-  /** Whether a container of this name can serve: for people, not for requests. */
+  /** Returns whether a container of this name is idle or leased. It is meant for diagnostics. */
   isRunning(name: string): boolean {
     return [...this.#pools.values()].some((pool) => pool.isRunning(name))
   }
 
   /**
-   * Changes how many containers of a language are kept warm, and the cap. A number fixes the size;
-   * with bounds the pool sizes itself between them, from where it is.
+   * Changes the number of warm containers of a language, and the greatest number of its containers
+   * at the same time. A number fixes the size. With bounds the pool sizes itself, beginning with
+   * its current size. `max` is by default twice the size, or twice the upper bound.
    *
    * @throws SandboxError `SANDBOX_UNKNOWN_LANGUAGE`, `SANDBOX_INVALID_OPTION`.
    */
@@ -192,18 +214,19 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     check(LanguageSettings, { size, max }, 'resize')
     const { max: largest } = boundsOf(size)
     if (max < largest) {
-      const message = `resize: max is ${max}, less than the size ${largest}`
+      const message = `resize: max is ${max}, expected at least the size ${largest}`
       throw new SandboxError('SANDBOX_INVALID_OPTION', message)
     }
     this.#poolOf(language).resize(size, max)
   }
 
   /**
-   * Refuses new callers, waits up to `deadlineMs` (10 seconds by default) for leases to end, removes
-   * every container. Resolves about a second after the deadline at the latest: a container that the
-   * engine has not confirmed to be gone by then is told as `removeFailed`. Idempotent.
+   * Closes the pool: refuses new callers, waits up to `deadlineMs` (10 seconds by default) for the
+   * leases to end, then ends the remaining leases and removes every container. Resolves at the
+   * latest about one second after the deadline. If the engine has not confirmed the removal of a
+   * container by then, a `removeFailed` event reports it. Further calls wait for the first one.
    *
-   * @throws SandboxError `SANDBOX_INVALID_OPTION`.
+   * @throws SandboxError `SANDBOX_INVALID_OPTION` if `deadlineMs` is not valid.
    */
   async close(options: { deadlineMs?: number } = {}): Promise<void> {
     const { deadlineMs = 10_000 } = check(CloseCall, options, 'close')
@@ -211,6 +234,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     await this.#closed
   }
 
+  /** Closes the pool at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
@@ -220,26 +244,30 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     const closing = [...this.#pools.values()].map((pool) => pool.close({ deadlineMs }))
     this.#launchLimit.drop()
     await Promise.all(closing)
-    // A launch whose answer was lost may have left a container that no later sweep of ours finds.
+    // If the answer to a launch was lost, its container still exists. This is the last sweep that
+    // can remove it.
     await this.#sweeper.stop(deadline - performance.now())
     this.#closeEngine()
   }
 
-  /** Emits an event, and looks after failures: what they leave behind, and that somebody hears. */
-  #take(language: Language, event: PoolEvent): void {
-    const isHeard = this.#emit(language, event)
+  /**
+   * Emits an event. After a failure it also starts a sweep for containers that were left behind,
+   * and emits a warning of the process if the event has no listener.
+   */
+  #onEvent(language: Language, event: PoolEvent): void {
+    const hasListener = this.#emit(language, event)
     if (event.type === 'launchFailed' || event.type === 'removeFailed') {
       this.#sweeper.failed()
-      // What fails during the start is in its report.
-      if (isHeard || this.#isStarting) return
+      // Failures during the start are in its report, so they need no warning.
+      if (hasListener || this.#isStarting) return
     }
-    this.#warnings.take(language, event)
+    this.#warnings.handle(language, event)
   }
 
-  /** A server that comes up without a single sandbox must not be silent about it. */
+  /** Warns if a language has no container after the start and `launchFailed` has no listener. */
   #warnOfEmpty(language: Language, { ready, errors: [error] }: StartReport): void {
-    const isHeard = this.listenerCount('launchFailed') > 0
-    if (ready > 0 || !error || isHeard || this.isClosing) return
+    const hasListener = this.listenerCount('launchFailed') > 0
+    if (ready > 0 || !error || hasListener || this.isClosing) return
     this.#warnings.startedEmpty(language, error)
   }
 
@@ -247,7 +275,10 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     return [...this.#pools.values()].some((pool) => pool.isLaunching(name))
   }
 
-  /** A case each, so that a listener's event has the type of its name. */
+  /**
+   * Emits an event and returns whether it has a listener. Each type has a case of its own, so that
+   * TypeScript can match the type of the event with its name.
+   */
   #emit(language: Language, event: PoolEvent): boolean {
     switch (event.type) {
       case 'launched':
@@ -268,8 +299,9 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   }
 
   async #launch(language: Language, name: string, signal: AbortSignal): Promise<Channel> {
-    // A launch takes a processor for a while. A lease that has just begun is mostly for one run, which
-    // goes first; if callers wait, the launch is what they wait for.
+    // A launch uses a CPU for some time. A lease that has just begun usually has one short run, so
+    // the delay lets this run go first. If callers wait in the queue, the launch begins without a
+    // delay.
     const { leased, waiting } = this.#poolOf(language).stats()
     if (leased > 0 && waiting === 0) await sleep(LAUNCH_DELAY_MS)
     signal.throwIfAborted()
@@ -281,7 +313,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     if (pool) return pool
     throw new SandboxError(
       'SANDBOX_UNKNOWN_LANGUAGE',
-      `there is no sandbox for this language, only for ${[...this.#pools.keys()].join(', ')}`,
+      `this language is not in the pool; the pool has ${[...this.#pools.keys()].join(', ')}`,
     )
   }
 }

@@ -1,12 +1,13 @@
 import { encodeFrame, Kind } from './protocol.js'
 
 /**
- * The source of an agent: the first frame that is sent to a new container.
+ * The source of an agent, which the host sends in the first frame to a new container.
  *
- * The first container of an image compiles the source and sends back its code cache: Python's
- * bytecode, V8's code cache. The next containers of the image get the code cache beside the source,
- * because Python takes longer to compile the source than to start. If the interpreter is not the one
- * that made the code cache, the agent takes the source: the image may have been pulled again.
+ * The first container of an image compiles the source and sends the code cache back: the bytecode
+ * of Python, or the code cache of V8. Further containers of the image get the code cache with the
+ * source, because Python needs more time to compile the source than to start. The agent ignores a
+ * code cache that another interpreter made, and compiles the source. This happens if the image was
+ * pulled again.
  */
 export class AgentBundle {
   readonly #asSource: Buffer
@@ -16,12 +17,12 @@ export class AgentBundle {
     this.#asSource = this.#frameOf(Buffer.alloc(0))
   }
 
-  /** The first frame for a container of this image. */
+  /** Returns the first frame for a container of this image. */
   frameFor(image: string): Buffer {
     return this.#withCodeCache.get(image) ?? this.#asSource
   }
 
-  /** Keeps the code cache that a container of this image has sent, for the next containers. */
+  /** Stores the code cache that a container of this image has sent, for further containers. */
   keep(image: string, codeCache: Buffer): void {
     this.#withCodeCache.set(image, this.#frameOf(codeCache))
   }

@@ -23,21 +23,27 @@ import {
 
 type Failure = NonNullable<v.InferOutput<typeof Hello>['failed']>
 
-/** Two unanswered pings make a container unresponsive, so this is known after 4 s. */
+/**
+ * The time between two pings. After two unanswered pings, so after 4 s, a container counts as
+ * unresponsive.
+ */
 const PING_INTERVAL_MS = 2000
+/** The time after which a container whose agent does not answer is killed. */
 const SILENCE_MS = 60_000
-/** The end of a container whose engine has not told it yet. */
-const UNTOLD: ContainerExit = { exitCode: undefined, oom: false, stderr: '' }
+/** The exit of a container before the engine has reported it. */
+const UNREPORTED_EXIT: ContainerExit = { exitCode: undefined, oom: false, stderr: '' }
 
 /**
- * The host's end of one agent: many exchanges side by side over the container's streams.
+ * The connection of the host to one agent. Many exchanges run at the same time over the streams of
+ * the container.
  *
- * It trusts nothing that comes: a frame that is too long, that cannot be read, or that breaks the
- * credit removes the container. Whatever ends the streams settles every exchange as lost.
+ * The channel does not trust the agent: it kills the container after a frame that is too long,
+ * cannot be parsed, or exceeds the credit. When the streams end, for any reason, every exchange is
+ * lost.
  */
 export class Channel {
   readonly name: string
-  /** Settles when the container is gone. */
+  /** Resolves when the container has exited. Never rejects. */
   readonly exited: Promise<ContainerExit>
   readonly #container: Container
   readonly #exchanges = new Map<number, Exchange>()
@@ -46,48 +52,60 @@ export class Channel {
   readonly #pinger: NodeJS.Timeout
   readonly #codeCache = new GrowingBuffer()
   #nextId = 1
-  /** Pings since the agent was last heard. Not a time: the host may have been frozen meanwhile. */
+  /**
+   * The number of pings since the last input from the agent. It is no time, because the host may
+   * have been frozen in between.
+   */
   #unanswered = 0
   #lost: ContainerExit | undefined
   #grace: DeadlineTimer | undefined
   #fault: string | undefined
-  /** Whether some of what has come waits for a later turn. */
-  #isBehind = false
+  /** Whether some received input waits for a later turn of the event loop. */
+  #hasPendingInput = false
 
   private constructor(container: Container) {
     this.#container = container
     this.name = container.name
     this.exited = container.exited.then(async (exit) => {
-      // What has come before its end counts.
-      while (this.#isBehind && !container.stdout.destroyed) await nextTurn()
+      // The input that arrived before the exit is processed first.
+      while (this.#hasPendingInput && !container.stdout.destroyed) await nextTurn()
       return this.#lose(exit)
     })
-    // After a turn of the event loop: what has arrived is read before the agent is judged.
+    // The ping waits for a turn of the event loop, so that the input that has arrived is read
+    // before the pings without an answer are counted.
     this.#pinger = setInterval(() => setImmediate(() => this.#ping()), PING_INTERVAL_MS).unref()
-    container.stdin.on('error', () => {}) // the end of stdout tells
+    // No error is handled here: the exit of the container ends the channel.
+    container.stdin.on('error', () => {})
     container.stdout.on('error', () => {})
     container.stdout.on('data', (chunk: Buffer) => this.#receive(chunk))
   }
 
-  /** Waits for the agent's first word; removes the container where there is none in time. */
+  /**
+   * Waits for the hello frame of the agent. If the agent fails, or if the signal aborts first, the
+   * container is killed.
+   *
+   * @throws SandboxError `SANDBOX_AGENT_FAILED`, `SANDBOX_PRELOAD_FAILED`,
+   * `SANDBOX_INTERPRETER_MISSING`. If the signal aborts for another reason than a timeout, it
+   * throws that reason.
+   */
   static async open(container: Container, signal: AbortSignal): Promise<Channel> {
     const channel = new Channel(container)
     const aborted = deferred<never>()
-    const abort = () => aborted.reject(lateOr(signal.reason, container.name))
+    const abort = () => aborted.reject(abortError(signal.reason, container.name))
     signal.addEventListener('abort', abort, { once: true })
     try {
       if (signal.aborted) abort()
       const died = channel.exited.then((exit) => {
-        const said = channel.#fault ?? exit.stderr.trim()
+        const reason = channel.#fault ?? exit.stderr.trim()
         throw agentFailed(
           container.name,
-          said || `it exited with code ${exit.exitCode ?? 'unknown'}`,
+          reason || `it exited with code ${exit.exitCode ?? 'unknown'}`,
         )
       })
       const hello = await Promise.race([channel.#hello.promise, aborted.promise, died])
       if (hello.version !== PROTOCOL_VERSION) {
-        const versions = `the agent speaks version ${hello.version}, this host ${PROTOCOL_VERSION}`
-        throw agentFailed(container.name, versions)
+        const reason = `it has protocol version ${hello.version}, expected ${PROTOCOL_VERSION}`
+        throw agentFailed(container.name, reason)
       }
       if (hello.failed) throw startFailed(container.name, hello.failed)
       return channel
@@ -99,24 +117,31 @@ export class Channel {
     }
   }
 
-  /** Whether the agent has answered its last ping, or has said anything since. */
+  /** Whether the agent answers: it has left fewer than two pings unanswered. */
   get isResponsive(): boolean {
     return this.#unanswered < 2
   }
 
-  /** The code cache that the agent has sent; `undefined` if it was given one. */
+  /**
+   * The code cache that the agent has sent; `undefined` if it has sent none, because it got a valid
+   * one.
+   */
   get codeCache(): Buffer | undefined {
     return this.#codeCache.size > 0 ? this.#codeCache.bytes() : undefined
   }
 
-  /** Starts a request. The exchange settles by the agent's answer, or as lost. */
+  /**
+   * Starts a request. `onData` is called with each chunk of its streams.
+   *
+   * @throws SandboxError `SANDBOX_INVALID_OPTION` if the request is too long.
+   */
   open(request: Request, onData: (stream: number, bytes: Buffer) => void): Exchange {
     const payload = Buffer.from(JSON.stringify(request))
     if (payload.length > MAX_REQUEST_BYTES) {
       throw new SandboxError(
         'SANDBOX_INVALID_OPTION',
-        `the request is ${payload.length} bytes long, at most ${MAX_REQUEST_BYTES} are sent`,
-        { suggestion: 'Write large inputs with writeFile() or give them as stdin' },
+        `the request has ${payload.length} bytes, expected at most ${MAX_REQUEST_BYTES}`,
+        { suggestion: 'Write large inputs with writeFile(), or pass them as stdin' },
       )
     }
     const id = this.#nextId++
@@ -133,21 +158,25 @@ export class Channel {
     return exchange
   }
 
-  /** Lets the container go. Every exchange is lost, also if the engine does not answer. */
+  /**
+   * Removes the container. Every exchange is lost after the grace period at the latest, also if the
+   * engine does not answer.
+   */
   async remove(): Promise<void> {
     clearInterval(this.#pinger)
-    if (!this.#lost) this.#grace ??= setDeadline(KILL_GRACE_MS, () => this.#loseAll(UNTOLD))
+    if (!this.#lost)
+      this.#grace ??= setDeadline(KILL_GRACE_MS, () => this.#loseAll(UNREPORTED_EXIT))
     await this.#container.remove()
   }
 
   /**
-   * Kills a container that does not answer, or that broke the protocol. Every exchange is lost at
-   * once: no answer waits for the engine.
+   * Kills a container that does not answer or that violated the protocol. Every exchange is lost
+   * immediately, so that no call waits for the engine.
    */
   async kill(): Promise<void> {
     clearInterval(this.#pinger)
     const killed = this.#container.kill()
-    this.#loseAll(UNTOLD)
+    this.#loseAll(UNREPORTED_EXIT)
     await killed
   }
 
@@ -157,48 +186,54 @@ export class Channel {
 
   #receive(chunk: Buffer): void {
     this.#unanswered = 0
-    this.#isBehind = this.#container.stdout.readableLength > 0
+    this.#hasPendingInput = this.#container.stdout.readableLength > 0
     if (this.#fault !== undefined || this.#lost) return
     if (isTurnSpent()) return this.#postpone(chunk)
     const began = performance.now()
     try {
-      for (const frame of this.#reader.read(chunk)) this.#take(frame)
+      for (const frame of this.#reader.read(chunk)) this.#handle(frame)
     } catch (error) {
-      this.#fault = `it broke the protocol: ${error instanceof Error ? error.message : String(error)}`
+      this.#fault = `it violated the protocol: ${error instanceof Error ? error.message : String(error)}`
       void this.kill().catch(() => {})
     }
     spend(began)
   }
 
-  /** One socket is read up to 32 times in a turn: what it brings must not add up. */
+  /**
+   * Postpones a chunk to a later turn. Node reads a socket up to 32 times in one turn, and the work
+   * for all these chunks together would block the event loop.
+   */
   #postpone(chunk: Buffer): void {
     const { stdout } = this.#container
-    this.#isBehind = true
+    this.#hasPendingInput = true
     stdout.pause()
     stdout.unshift(chunk)
     setImmediate(() => stdout.resume())
   }
 
-  #take({ kind, id, payload }: Frame): void {
+  #handle({ kind, id, payload }: Frame): void {
     if (kind === Kind.hello) return this.#hello.resolve(v.parse(Hello, parseJson(payload)))
     if (kind === Kind.ping) return
-    if (kind === Kind.codeCache) return this.#takeCodeCache(payload)
+    if (kind === Kind.codeCache) return this.#addCodeCache(payload)
     const exchange = this.#exchanges.get(id)
     if (!exchange) throw new RangeError(`a frame for request ${id}, which is not open`)
-    if (kind === Kind.data) exchange.takeData(payload)
-    else if (kind === Kind.credit) exchange.takeCredit(payload)
+    if (kind === Kind.data) exchange.onDataFrame(payload)
+    else if (kind === Kind.credit) exchange.onCreditFrame(payload)
     else if (kind === Kind.started) exchange.begin(v.parse(Started, parseJson(payload)))
     else if (kind === Kind.done) {
-      // Parsed first: an exchange whose answer cannot be read must still be there to be lost.
+      // The answer is parsed before the exchange is deleted: if parsing fails, the exchange must
+      // still be in the map, so that it is lost with the others.
       const done = v.parse(Done, parseJson(payload))
       this.#exchanges.delete(id)
       exchange.finish(done)
-    } else throw new RangeError(`a frame of kind ${kind}`)
+    } else throw new RangeError(`a frame of the unknown kind ${kind}`)
   }
 
-  #takeCodeCache(payload: Buffer): void {
+  #addCodeCache(payload: Buffer): void {
     this.#codeCache.push(payload)
-    if (this.#codeCache.size > MAX_CODE_CACHE_BYTES) throw new RangeError('a code cache that long')
+    if (this.#codeCache.size > MAX_CODE_CACHE_BYTES) {
+      throw new RangeError(`a code cache of more than ${MAX_CODE_CACHE_BYTES} bytes`)
+    }
   }
 
   #ping(): void {
@@ -207,7 +242,7 @@ export class Channel {
       this.#unanswered++
       return this.#send(Kind.ping, 0)
     }
-    this.#fault ??= `it has said nothing for ${SILENCE_MS} ms`
+    this.#fault ??= `it has not answered for ${SILENCE_MS} ms`
     void this.kill().catch(() => {})
   }
 
@@ -229,25 +264,31 @@ function parseJson(payload: Buffer): unknown {
   return JSON.parse(payload.toString())
 }
 
-/** A first word that did not come in time is the agent's failure, any other abort the caller's. */
-function lateOr(reason: unknown, name: string): unknown {
-  return isLate(reason) ? agentFailed(name, 'it has not said a word in time') : reason
+/**
+ * Returns the error for an aborted start. A timeout is a failure of the agent, any other abort is
+ * not.
+ */
+function abortError(reason: unknown, name: string): unknown {
+  return isLate(reason) ? agentFailed(name, 'it did not send its hello frame in time') : reason
 }
 
 function startFailed(name: string, failed: Failure): SandboxError {
   const { preload, message } = failed
   if (preload === undefined) {
-    return new SandboxError('SANDBOX_INTERPRETER_MISSING', `${name} is of no use: ${message}`)
+    return new SandboxError(
+      'SANDBOX_INTERPRETER_MISSING',
+      `the interpreter in ${name} is not usable: ${message}`,
+    )
   }
   return new SandboxError(
     'SANDBOX_PRELOAD_FAILED',
-    `the preload ${JSON.stringify(preload)} could not be imported in ${name}: ${message}`,
-    { suggestion: 'The image must have the module, importable by user nobody' },
+    `the preload module ${JSON.stringify(preload)} could not be imported in ${name}: ${message}`,
+    { suggestion: 'Use an image with this module, readable by user nobody' },
   )
 }
 
-function agentFailed(name: string, why: string): SandboxError {
-  return new SandboxError('SANDBOX_AGENT_FAILED', `the agent in ${name} did not come up: ${why}`, {
-    suggestion: 'The image must have the language on its PATH',
+function agentFailed(name: string, reason: string): SandboxError {
+  return new SandboxError('SANDBOX_AGENT_FAILED', `the agent in ${name} did not start: ${reason}`, {
+    suggestion: 'Use an image with the interpreter of the language on its PATH',
   })
 }

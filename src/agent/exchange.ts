@@ -5,42 +5,49 @@ import { deferred } from '../util/deferred.js'
 import type { Done, Started } from './protocol.js'
 import { CHUNK_BYTES, Kind, Stream, WINDOW_BYTES } from './protocol.js'
 
-/** How an exchange ended: the agent's answer, or the container's end. */
+/** The result of an exchange: the answer of the agent, or the exit of the container. */
 export type Outcome = { done: Done } | { lost: ContainerExit }
 
-/** How an exchange reaches its container. */
+/** The operations of a channel that an exchange needs. */
 export interface Wire {
+  /** Sends a frame of this request. */
   send: (kind: number, ...parts: Uint8Array[]) => void
-  /** Ends the container, whose agent does not answer. Its exchanges are lost at once. */
+  /** Kills the container if its agent does not answer. All its exchanges are lost immediately. */
   kill: () => Promise<void>
 }
 
 /**
- * How long a request may take to end after SIGINT, and then after SIGKILL. A call is answered within
- * a second of its deadline, so the sum is less than that.
+ * The time for a request to end after SIGINT, in milliseconds. A call must be answered within one
+ * second of its deadline, so the sum of both grace periods is less than that.
  */
 const INTERRUPT_GRACE_MS = 500
+/** The time for a request to end after SIGKILL, in milliseconds. */
 export const KILL_GRACE_MS = 400
 
-/** One request and its streams, with credit both ways. Made by a `Channel`. */
+/** One request and its streams, with credit in both directions. `Channel.open()` creates it. */
 export class Exchange {
-  /** Settles once; never rejects. */
+  /** Resolves with the result of the request. Never rejects. */
   readonly outcome: Promise<Outcome>
-  /** What the agent says once it has begun; `undefined` where it ends without. Never rejects. */
+  /**
+   * Resolves when the request has begun, with the `started` frame of the agent. Resolves with
+   * `undefined` if the request ends without one. Never rejects.
+   */
   readonly started: Promise<Started | undefined>
   readonly #settle: (outcome: Outcome) => void
   readonly #begin: (started: Started | undefined) => void
   readonly #onData: (stream: number, bytes: Buffer) => void
   readonly #wire: Wire
-  /** What the agent may still send, by stream. */
+  /** The credit of the agent: the number of bytes that it may still send, by stream. */
   readonly #allowed = new Map<number, number>([
     [Stream.stdout, WINDOW_BYTES],
     [Stream.stderr, WINDOW_BYTES],
     [Stream.records, WINDOW_BYTES],
   ])
+  /** The number of consumed bytes for which the agent has not got new credit, by stream. */
   readonly #uncredited = new Map<number, number>()
+  /** The credit of the host: the number of bytes of stdin that it may still send. */
   #budget = WINDOW_BYTES
-  #over = false
+  #isOver = false
   #isStopped = false
   #grace: DeadlineTimer | undefined
   #wakeWriter: (() => void) | undefined
@@ -56,14 +63,17 @@ export class Exchange {
     this.#wire = wire
   }
 
-  /** Whether it has ended. */
+  /** Whether the request has ended. */
   get isOver(): boolean {
-    return this.#over
+    return this.#isOver
   }
 
-  /** Sends to the program's stdin, as fast as it reads. Resolves early when the program is over. */
+  /**
+   * Sends bytes to the stdin of the program, as fast as the program reads. Resolves early if the
+   * request ends.
+   */
   async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length && !this.#over;) {
+    for (let at = 0; at < bytes.length && !this.#isOver;) {
       if (this.#budget === 0) {
         await new Promise<void>((resolve) => {
           this.#wakeWriter = resolve
@@ -77,36 +87,42 @@ export class Exchange {
     }
   }
 
-  /** The program's stdin is over. */
+  /** Ends the stdin of the program. */
   end(): void {
-    if (!this.#over) this.#wire.send(Kind.eof)
+    if (!this.#isOver) this.#wire.send(Kind.eof)
   }
 
-  /** Signals the program and what descends from it; a file request stops. */
+  /** Sends a signal to the program and its descendants. Any signal stops a file request. */
   signal(name: string): void {
-    if (!this.#over) this.#wire.send(Kind.signal, Buffer.from(name))
+    if (!this.#isOver) this.#wire.send(Kind.signal, Buffer.from(name))
   }
 
-  /** Asks it to stop where it is. If it does not within the grace period, it is stopped for good. */
+  /**
+   * Sends SIGINT to the program. If the request does not end within the grace period, SIGKILL
+   * follows.
+   */
   interrupt(): void {
-    if (this.#over || this.#grace) return
+    if (this.#isOver || this.#grace) return
     this.signal('SIGINT')
     this.#grace = setDeadline(INTERRUPT_GRACE_MS, () => this.stop('SIGKILL'))
   }
 
   /**
-   * Signals it for good. If the agent does not confirm the end within the grace period, the container
-   * is killed.
+   * Sends the last signal of the request. If the request does not end within the grace period, the
+   * container is killed. Further calls do nothing.
    */
   stop(name: 'SIGKILL' | 'SIGTERM'): void {
-    if (this.#over || this.#isStopped) return
+    if (this.#isOver || this.#isStopped) return
     this.#isStopped = true
     this.#grace?.clear()
     this.signal(name)
     this.#grace = setDeadline(KILL_GRACE_MS, () => void this.#wire.kill().catch(() => {}))
   }
 
-  /** Stops the request for good when a signal aborts. Gives the function that ends the listening. */
+  /**
+   * Stops the request with SIGKILL when a signal aborts. Returns the function that removes the
+   * listener.
+   */
   stopOn(signal: AbortSignal | undefined): () => void {
     const stop = () => this.stop('SIGKILL')
     signal?.addEventListener('abort', stop, { once: true })
@@ -114,13 +130,16 @@ export class Exchange {
     return () => signal?.removeEventListener('abort', stop)
   }
 
-  /** So many bytes of a stream were dealt with: the agent may send as many more. */
+  /**
+   * Counts bytes of a stream as processed, so that the agent may send the same number of further
+   * bytes.
+   */
   consumed(stream: number, bytes: number): void {
     const uncredited = (this.#uncredited.get(stream) ?? 0) + bytes
-    // Credit is given in large amounts: a short run costs no credit frame at all.
+    // Credit is sent in large amounts, so that a short run needs no credit frame.
     const isDue = uncredited >= WINDOW_BYTES / 2
     this.#uncredited.set(stream, isDue ? 0 : uncredited)
-    if (!isDue || this.#over) return
+    if (!isDue || this.#isOver) return
     this.#allowed.set(stream, (this.#allowed.get(stream) ?? 0) + uncredited)
     const amount = Buffer.alloc(5)
     amount[0] = stream
@@ -128,37 +147,42 @@ export class Exchange {
     this.#wire.send(Kind.credit, amount)
   }
 
-  takeData(payload: Buffer): void {
-    if (this.#over) return // it was given up
+  /** Handles a data frame. Throws if it exceeds the credit. */
+  onDataFrame(payload: Buffer): void {
+    if (this.#isOver) return // The request was lost, so nothing reads the data.
     const stream = payload.readUInt8(0)
     const bytes = payload.subarray(1)
     const allowed = (this.#allowed.get(stream) ?? 0) - bytes.length
-    if (allowed < 0) throw new RangeError(`data past the credit of stream ${stream}`)
+    if (allowed < 0) throw new RangeError(`data beyond the credit of stream ${stream}`)
     this.#allowed.set(stream, allowed)
     this.#onData(stream, bytes)
   }
 
-  takeCredit(payload: Buffer): void {
+  /** Handles a credit frame. Throws if it grants more credit than was used. */
+  onCreditFrame(payload: Buffer): void {
     this.#budget += payload.readUInt32BE(1)
     if (this.#budget > WINDOW_BYTES) throw new RangeError('more credit than was used')
     this.#wake()
   }
 
+  /** Handles a started frame. */
   begin(started: Started): void {
     this.#begin(started)
   }
 
+  /** Ends the exchange with the answer of the agent. */
   finish(done: Done): void {
     this.#end({ done })
   }
 
+  /** Ends the exchange, because the container has exited. */
   lose(lost: ContainerExit): void {
     this.#end({ lost })
   }
 
   #end(outcome: Outcome): void {
-    if (this.#over) return
-    this.#over = true
+    if (this.#isOver) return
+    this.#isOver = true
     this.#grace?.clear()
     this.#wake()
     this.#begin(undefined)

@@ -1,10 +1,10 @@
 import * as v from 'valibot'
 import { GrowingBuffer } from '../util/growing-buffer.js'
 
-/** The version both ends speak. The host refuses an agent of another one. */
+/** The version of the protocol. The host refuses an agent with another version. */
 export const PROTOCOL_VERSION = 4
 
-/** What a frame is. The numbers are in `protocol.md`. */
+/** The kinds of frames. `protocol.md` describes them. */
 export const Kind = {
   hello: 1,
   request: 2,
@@ -19,34 +19,41 @@ export const Kind = {
   codeCache: 11,
 } as const
 
-/** The streams inside one request. */
+/** The numbers of the streams in one request. */
 export const Stream = { stdin: 0, stdout: 1, stderr: 2, records: 3 } as const
 
 const HEADER_BYTES = 9
-/** Data travels in pieces of at most this. */
+/** The greatest number of stream bytes in one data frame. */
 export const CHUNK_BYTES = 64 * 1024
-/** How much may be on its way in one stream before the other end gives credit for more. */
+/**
+ * The initial credit of a stream: the number of bytes that may be sent before the other end sends
+ * more credit.
+ */
 export const WINDOW_BYTES = 256 * 1024
-/** A longer frame from an agent is a forgery or a fault; its container ends. */
+/**
+ * The greatest length of a frame from an agent. A longer frame is forged or a fault, and ends the
+ * container.
+ */
 const MAX_AGENT_FRAME_BYTES = CHUNK_BYTES + 1
-/** A longer request is refused before it is sent. */
+/** The greatest length of a request. The host refuses a longer request before it is sent. */
 export const MAX_REQUEST_BYTES = 16 * 1024 * 1024
-/** An agent's code cache may be as long. */
+/** The greatest length of the code cache from an agent. */
 export const MAX_CODE_CACHE_BYTES = 1024 * 1024
 /**
- * A longer record of the program's is passed over. The host decodes, checks and parses a record in one
- * turn of its event loop, which takes about 10 ms a MiB (measured, text that is not ASCII).
+ * The greatest length of a record. The host skips a longer record. The limit is needed because the
+ * host decodes, checks and parses a record in one turn of its event loop, which takes about 10 ms
+ * per MiB (measured with text that is not ASCII).
  */
 export const MAX_RECORD_BYTES = 4 * 1024 * 1024
 
-/** One frame: a kind, the request it belongs to, bytes. */
+/** One frame: its kind, the id of its request and its payload. */
 export interface Frame {
   kind: number
   id: number
   payload: Buffer
 }
 
-/** The bytes of one frame. */
+/** Returns the bytes of one frame. The payload is the concatenation of all parts. */
 export function encodeFrame(kind: number, id: number, ...parts: Uint8Array[]): Buffer {
   const header = Buffer.allocUnsafe(HEADER_BYTES)
   header[0] = kind
@@ -58,23 +65,28 @@ export function encodeFrame(kind: number, id: number, ...parts: Uint8Array[]): B
   return Buffer.concat([header, ...parts])
 }
 
-/** Cuts what comes into frames, and throws at the first that is longer than an agent's may be. */
+/** Divides received bytes into frames. It throws if a frame is longer than the limit. */
 export class FrameReader {
-  /** The beginning of a frame. The engine may pass it on byte by byte: it is not copied each time. */
+  /**
+   * The bytes of an incomplete frame. It is a growing buffer, because the engine may deliver the
+   * bytes one by one, and a copy for each of them would be slow.
+   */
   #rest = new GrowingBuffer()
-  readonly #longest: number
+  readonly #maxBytes: number
 
-  constructor(longest = MAX_AGENT_FRAME_BYTES) {
-    this.#longest = longest
+  constructor(maxBytes = MAX_AGENT_FRAME_BYTES) {
+    this.#maxBytes = maxBytes
   }
 
+  /** Adds a chunk and returns the frames that are complete. */
   read(chunk: Buffer): Frame[] {
     const frames: Frame[] = []
     if (this.#rest.size > 0) this.#rest.push(chunk)
     let bytes = this.#rest.size > 0 ? this.#rest.bytes() : chunk
     while (bytes.length >= HEADER_BYTES) {
       const length = bytes.readUInt32BE(5)
-      if (length > this.#longest) throw new RangeError(`a frame of ${length} bytes`)
+      if (length > this.#maxBytes)
+        throw new RangeError(`a frame of ${length} bytes, expected at most ${this.#maxBytes}`)
       const end = HEADER_BYTES + length
       if (bytes.length < end) break
       frames.push({
@@ -84,7 +96,7 @@ export class FrameReader {
       })
       bytes = bytes.subarray(end)
     }
-    // A buffer of its own: the frames are views of the other one.
+    // The returned frames are views of the old buffer, so the rest needs a new one.
     if (frames.length > 0) this.#rest = new GrowingBuffer()
     if (this.#rest.size === 0 && bytes.length > 0) this.#rest.push(bytes)
     return frames
@@ -93,11 +105,14 @@ export class FrameReader {
 
 const Count = v.pipe(v.number(), v.minValue(0))
 
-/** An agent's first word. */
+/** The first message of an agent: the payload of a hello frame. */
 export const Hello = v.object({
   version: v.number(),
   language: v.pipe(v.string(), v.maxLength(100)),
-  /** Why it is of no use, where it is of none; `preload` names the module that made it so. */
+  /**
+   * The reason if the agent cannot run code. `preload` is the name of the module that could not be
+   * imported, if that is the reason.
+   */
   failed: v.optional(
     v.object({
       preload: v.optional(v.pipe(v.string(), v.maxLength(1000))),
@@ -106,7 +121,7 @@ export const Hello = v.object({
   ),
 })
 
-/** An agent's last word on a request. */
+/** The last message of an agent about a request: the payload of a done frame. */
 export const Done = v.object({
   exitCode: v.nullish(v.pipe(v.number(), v.integer())),
   signal: v.nullish(v.pipe(v.string(), v.maxLength(20))),
@@ -121,17 +136,21 @@ export const Done = v.object({
 })
 export type Done = v.InferOutput<typeof Done>
 
-/** What an agent is started with: one argument, JSON. */
+/** The config of an agent. It is the last argument of its command line, as JSON. */
 export interface AgentConfig {
-  /** @default '/workspace' */
+  /**
+   * The working directory of the programs.
+   *
+   * @default '/workspace'
+   */
   workspace?: string
-  /** Modules that it imports before it says hello. */
+  /** The modules that the agent imports before it sends its hello frame. */
   preload?: readonly string[]
-  /** Whether the code is TypeScript, whose types are stripped. */
+  /** Whether the code is TypeScript, so that the agent must strip its types. */
   typescript?: boolean
-  /** What idle contexts may hold together. */
+  /** The memory limit of all idle contexts together, in bytes. */
   contextBytes?: number
-  /** How many processes and threads the programs may have. */
+  /** The greatest number of processes and threads of the programs. */
   pids?: number
 }
 
@@ -141,11 +160,17 @@ interface Surroundings {
 }
 
 interface Timed {
-  /** How long it may take, in milliseconds. The agent ends it if the host has not, 2 s later. */
+  /**
+   * The time limit of the program, in milliseconds. The host ends the program. If it does not do
+   * so, the agent ends the program 2 s later.
+   */
   timeoutMs?: number | undefined
 }
 
-/** What an agent says when a request has begun: of a program its pid, of a file what it is. */
+/**
+ * The payload of a started frame, which an agent sends when a request has begun: the pid of a
+ * program, or the properties of a file.
+ */
 export const Started = v.object({
   pid: v.optional(v.pipe(v.number(), v.integer())),
   size: v.optional(Count),
@@ -154,15 +179,15 @@ export const Started = v.object({
 })
 export type Started = v.InferOutput<typeof Started>
 
-/** What a host may ask for. */
+/** A request of the host. */
 export type Request = RunRequest | ExecRequest | OpenRequest | FileRequest
 export type RunRequest = {
   op: 'run'
   code: string
   args?: readonly string[] | undefined
-  /** The function whose value is asked for. */
+  /** The function to call after the code has run. */
   call?: CallRequest | undefined
-  /** The context to run it in. */
+  /** The id of the context in which the code runs. */
   context?: string | undefined
 } & Partial<Surroundings> &
   Timed

@@ -15,7 +15,7 @@ const Flag = v.pipe(
 )
 const Text = v.pipe(v.string(), v.minLength(1))
 
-/** The `SANDBOX_*` variables. */
+/** The schema of the `SANDBOX_*` environment variables. */
 export const Environment = v.object({
   SANDBOX_MAX_MEMORY: v.optional(Text),
   SANDBOX_RUNTIME: v.optional(Text),
@@ -25,13 +25,14 @@ export const Environment = v.object({
   ...v.entriesFromList(IMAGE_VARIABLES, v.optional(Text)),
 })
 
-/** The `SANDBOX_*` variables, read and checked. */
+/** The checked values of the `SANDBOX_*` environment variables. */
 export type SandboxEnvironment = v.InferOutput<typeof Environment>
 
 /**
- * Reads the `SANDBOX_*` variables. An empty one counts as not set.
+ * Reads and checks the `SANDBOX_*` environment variables. An empty variable counts as not set.
  *
- * @throws SandboxError `SANDBOX_INVALID_OPTION`, naming the variable and quoting it.
+ * @throws SandboxError `SANDBOX_INVALID_OPTION`. The message contains the name and the value of the
+ * invalid variable.
  */
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): SandboxEnvironment {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
@@ -40,6 +41,6 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): SandboxEn
   const [issue] = result.issues
   throw new SandboxError(
     'SANDBOX_INVALID_OPTION',
-    `${v.getDotPath(issue)} is ${JSON.stringify(issue.input)}, expected: ${issue.message}`,
+    `${v.getDotPath(issue)} is ${JSON.stringify(issue.input)}, expected ${issue.message}`,
   )
 }

@@ -3,46 +3,51 @@ import type { Engine } from '../engine/engine.js'
 import type { BuiltInLanguage } from '../languages/built-in.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 
-/** One built-in language of a pool. */
+/** The options of one built-in language of a pool. */
 export interface LanguageOptions {
   /**
-   * How many containers are kept warm. With `{ min, max }` the pool chooses between them, by how
-   * many callers come during one launch; it begins with `min`.
+   * The number of containers that the pool keeps warm. With `{ min, max }` the pool starts with
+   * `min` and adapts the number to the load, so that it is enough for the callers that are expected
+   * during one launch.
    *
    * @default SANDBOX_POOL_SIZE, else 2
    */
   size?: number | SizeBounds | undefined
   /**
-   * How many may live at once, launching and dying ones included.
+   * The greatest number of containers at the same time. It includes containers that are starting or
+   * being removed.
    *
    * @default twice the size, or the largest that it may choose
    */
   max?: number | undefined
   /**
-   * The image. Any with the language's interpreter on its PATH will do.
+   * The image of the containers. It must have the interpreter of the language on its PATH.
    *
    * @default SANDBOX_BASE_PYTHON_IMAGE or SANDBOX_BASE_NODEJS_IMAGE, else `python:3.13-slim` and
    * `node:24-slim`, else what `hono-sandbox setup` built
    */
   image?: string | undefined
   /**
-   * Modules that every container has imported before its first lease. A module that cannot be
-   * imported ends `start()` with `SANDBOX_PRELOAD_FAILED`.
+   * The modules that every container imports before its first lease. If a module cannot be
+   * imported, `start()` throws `SANDBOX_PRELOAD_FAILED`.
    *
    * @default none
    */
   preload?: readonly string[] | undefined
 }
 
-/** The languages of a pool by their names: built in, or made with `defineLanguage()`. */
+/**
+ * The languages of a pool, by name: options of a built-in language, or a definition from
+ * `defineLanguage()`.
+ */
 export type PoolLanguages = Partial<Record<BuiltInLanguage, LanguageOptions>> &
   Readonly<Record<string, LanguageOptions | DefinedLanguage | undefined>>
 
-/** What a pool is made with. Every field may be left out. */
+/** The options of a `SandboxPool`. All of them are optional. */
 export interface SandboxPoolOptions {
   /**
-   * The languages, each a pool of its own: `python`, `nodejs`, `typescript`, and those that
-   * `defineLanguage()` made, under their names.
+   * The languages: `python`, `nodejs`, `typescript`, and definitions from `defineLanguage()` under
+   * their own names. Each language has its own containers and its own queue.
    *
    * @default `{ python: {}, nodejs: {} }`
    */
@@ -54,96 +59,103 @@ export interface SandboxPoolOptions {
    */
   engine?: Engine | undefined
   /**
-   * The OCI runtime. `auto` is gVisor's `runsc` where the engine has it, else `runc` with a warning,
-   * else, in production, an error.
+   * The OCI runtime. With `auto` the pool uses gVisor (`runsc`) if the engine has it. Otherwise it
+   * uses `runc` with a warning, or, if `NODE_ENV` is `production`, throws an error.
    *
    * @default SANDBOX_RUNTIME, else 'auto'
    */
   runtime?: string | undefined
   /**
-   * Memory of a container, `b`, `k`, `m` or `g`. Its tmpfs counts too; there is no swap.
+   * The memory limit of a container, with the unit `b`, `k`, `m` or `g`. Files in its tmpfs count,
+   * too. A container has no swap.
    *
    * @default SANDBOX_MAX_MEMORY, else '256m'
    */
   memory?: string | undefined
   /**
-   * CPUs of a container.
+   * The number of CPUs of a container. A fraction is allowed.
    *
    * @default 1
    */
   cpus?: number | undefined
   /**
-   * Processes and threads of a container's programs. Under gVisor its own kernel bounds them, and the
-   * engine's limit leaves room for gVisor's threads.
+   * The greatest number of processes and threads of the programs in a container. Under gVisor,
+   * gVisor's own kernel applies this limit. The limit of the engine is then higher, because it also
+   * counts the threads of gVisor.
    *
    * @default 128
    */
   pids?: number | undefined
   /**
-   * How many programs may run at once in a lease. Others wait, and the wait counts in their `timeoutMs`;
-   * after half of that, or 5 s, they start all the same, since a program may wait for another. Processes
-   * in the background and contexts are not counted.
+   * The greatest number of programs that run at the same time in a lease. Further programs wait,
+   * and the wait counts in their `timeoutMs`. After half of that time, or after 5 s, they start in
+   * spite of the limit, because a running program may be waiting for them. Background processes and
+   * contexts do not count.
    *
    * @default a program for each 2 `pids` for Python, for each 16 for Node
    */
   maxPrograms?: number | undefined
   /**
-   * Open files of a process.
+   * The greatest number of open files of a process.
    *
    * @default 1024
    */
   openFiles?: number | undefined
   /**
-   * Size of the tmpfs on /workspace.
+   * The size of the tmpfs on `/workspace`.
    *
    * @default '64m'
    */
   workspaceSize?: string | undefined
   /**
-   * Size of the tmpfs on /tmp.
+   * The size of the tmpfs on `/tmp`.
    *
    * @default '32m'
    */
   tmpSize?: string | undefined
   /**
-   * Size of /dev/shm.
+   * The size of `/dev/shm`.
    *
    * @default '16m'
    */
   shmSize?: string | undefined
   /**
-   * The engine's network the containers join. `none` has no interface but loopback. A runtime that is
-   * registered with `--network=none`, as set-up registers gVisor, has none whatever this says.
+   * The network of the engine that the containers join. With `none` a container has only the
+   * loopback interface. If the runtime is registered with `--network=none`, containers have no
+   * network whatever this option is. `hono-sandbox setup` registers gVisor in this way.
    *
    * @default 'none'
    */
   network?: string | undefined
   /**
-   * A file with a seccomp profile, in place of the engine's own.
+   * The path of a file with a seccomp profile. It replaces the default profile of the engine.
    *
    * @default SANDBOX_SECCOMP_PROFILE unless SANDBOX_ENABLE_SECCOMP is false, else the engine's own
    */
   seccompProfile?: string | undefined
   /**
-   * How many callers may wait in line, for each language.
+   * The greatest number of callers in the queue of each language. Further callers get
+   * `SANDBOX_QUEUE_FULL`.
    *
    * @default 100
    */
   maxWaiting?: number | undefined
   /**
-   * How long the start may take, in milliseconds. Containers that are not up by then go on launching.
+   * The time limit of `start()`, in milliseconds. Containers that are not ready by then continue to
+   * launch in the background.
    *
    * @default 30_000
    */
   startTimeoutMs?: number | undefined
   /**
-   * How long a lease may be held, in milliseconds, 1 or more.
+   * The greatest duration of a lease, in milliseconds, at least 1. The pool ends the lease after
+   * that time.
    *
    * @default 300_000
    */
   leaseTtlMs?: number | undefined
   /**
-   * How many containers are launched side by side.
+   * The greatest number of launches at the same time, over all languages.
    *
    * @default one more than the CPUs
    */

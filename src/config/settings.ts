@@ -17,23 +17,27 @@ import { PoolSettings } from './pool-schema.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 import { boundsOf, defaultMax } from '../pool/warm-size.js'
 
-/** One language as a pool keeps it. */
+/** The settings of one language of a pool, with all defaults filled in. */
 export interface LanguagePlan {
+  /** The number of warm containers, or the bounds of that number. */
   size: number | SizeBounds
+  /** The greatest number of containers at the same time. */
   max: number
-  /** Images that will do, best first. */
+  /** The images that the launcher looks for, in order of preference. */
   images: readonly string[]
-  /** The agent's command line, with its config, and what is sent to it first. */
+  /** The command line of the agent, with its config as the last argument. */
   command: readonly string[]
+  /** The source of the agent: the first frame to a new container. */
   bundle: AgentBundle
+  /** The process that reaps orphans: the agent, or an init process of the engine. */
   reaper: LaunchSpec['reaper']
-  /** How many programs may run at once in a lease. */
+  /** The greatest number of programs that run at the same time in a lease. */
   maxPrograms: number
-  /** How its code runs, where the agent does not run it itself. */
+  /** The commands of a defined language; `undefined` if the agent itself runs the code. */
   commands: LanguageCommands | undefined
 }
 
-/** What a pool works with: every default filled in, every value checked. */
+/** The settings of a pool: all values are checked, and all defaults are filled in. */
 export interface Settings {
   languages: ReadonlyMap<Language, LanguagePlan>
   runtime: string
@@ -47,41 +51,42 @@ export interface Settings {
 const DEFAULT_SIZE = 2
 
 /**
- * Merges options, variables and defaults.
+ * Merges the options, the `SANDBOX_*` variables and the defaults into settings. An option takes
+ * precedence over a variable.
  *
- * @throws SandboxError `SANDBOX_INVALID_OPTION`
+ * @throws SandboxError `SANDBOX_INVALID_OPTION` if an option or a variable is not valid.
  */
 export function readSettings(options: SandboxPoolOptions, env = readEnvironment()): Settings {
-  const given = check(PoolSettings, options, 'SandboxPool')
-  const memory = given.memory ?? env.SANDBOX_MAX_MEMORY ?? '256m'
+  const checked = check(PoolSettings, options, 'SandboxPool')
+  const memory = checked.memory ?? env.SANDBOX_MAX_MEMORY ?? '256m'
   const memoryBytes = parseBytes(
-    given.memory === undefined ? 'SANDBOX_MAX_MEMORY' : 'memory',
+    checked.memory === undefined ? 'SANDBOX_MAX_MEMORY' : 'memory',
     memory,
   )
-  const profile = given.seccompProfile ?? profileOf(env)
-  const pids = given.pids ?? 128
+  const profile = checked.seccompProfile ?? profileOf(env)
+  const pids = checked.pids ?? 128
   return {
     languages: readLanguages(
-      given.languages ?? { python: {}, nodejs: {} },
-      { memoryBytes, pids, maxPrograms: given.maxPrograms },
+      checked.languages ?? { python: {}, nodejs: {} },
+      { memoryBytes, pids, maxPrograms: checked.maxPrograms },
       env,
     ),
-    runtime: given.runtime ?? env.SANDBOX_RUNTIME ?? 'auto',
+    runtime: checked.runtime ?? env.SANDBOX_RUNTIME ?? 'auto',
     limits: {
-      network: given.network ?? 'none',
+      network: checked.network ?? 'none',
       memoryBytes,
-      cpus: given.cpus ?? 1,
+      cpus: checked.cpus ?? 1,
       pids,
-      openFiles: given.openFiles ?? 1024,
-      workspaceBytes: parseBytes('workspaceSize', given.workspaceSize ?? '64m'),
-      tmpBytes: parseBytes('tmpSize', given.tmpSize ?? '32m'),
-      shmBytes: parseBytes('shmSize', given.shmSize ?? '16m'),
+      openFiles: checked.openFiles ?? 1024,
+      workspaceBytes: parseBytes('workspaceSize', checked.workspaceSize ?? '64m'),
+      tmpBytes: parseBytes('tmpSize', checked.tmpSize ?? '32m'),
+      shmBytes: parseBytes('shmSize', checked.shmSize ?? '16m'),
       ...(profile !== undefined && { seccompProfile: readProfile(profile) }),
     },
-    maxWaiting: given.maxWaiting ?? 100,
-    startTimeoutMs: given.startTimeoutMs ?? 30_000,
-    leaseTtlMs: given.leaseTtlMs ?? 300_000,
-    launchConcurrency: given.launchConcurrency ?? availableParallelism() + 1,
+    maxWaiting: checked.maxWaiting ?? 100,
+    startTimeoutMs: checked.startTimeoutMs ?? 30_000,
+    leaseTtlMs: checked.leaseTtlMs ?? 300_000,
+    launchConcurrency: checked.launchConcurrency ?? availableParallelism() + 1,
   }
 }
 
@@ -94,31 +99,32 @@ function readLanguages(
   const plans = new Map<Language, LanguagePlan>()
   for (const [language, options] of Object.entries(languages)) {
     if (!options) continue
-    const what =
+    const origin =
       'agent' in options
         ? originOfDefined(language, options)
         : originOfBuiltIn(language, options, env)
     const size = options.size ?? env.SANDBOX_POOL_SIZE ?? DEFAULT_SIZE
     const max = options.max ?? defaultMax(size)
     const { max: largest } = boundsOf(size)
-    if (max < largest) throw invalid(language, `max is ${max}, less than the size ${largest}`)
+    if (max < largest)
+      throw invalid(language, `max is ${max}, expected at least the size ${largest}`)
     const config: AgentConfig = {
       ...(options.preload && { preload: options.preload }),
-      ...what.config,
-      // The rest is for what runs, and for the tmpfs.
+      ...origin.config,
+      // Three quarters of the memory are left for running programs and for the files in the tmpfs.
       contextBytes: Math.floor(memoryBytes / 4),
       pids,
     }
-    const { images, commands } = what
-    const { bundle, reaper, tasksPerProgram } = what.agent
-    const command = [...what.agent.command, JSON.stringify(config)]
+    const { images, commands } = origin
+    const { bundle, reaper, tasksPerProgram } = origin.agent
+    const command = [...origin.agent.command, JSON.stringify(config)]
     const maxPrograms = limits.maxPrograms ?? Math.max(1, Math.floor(pids / tasksPerProgram))
     plans.set(language, { size, max, images, command, bundle, reaper, maxPrograms, commands })
   }
   return plans
 }
 
-/** What a language is by itself, before the options of the pool. */
+/** The properties of a language that do not depend on the options of the pool. */
 interface Origin extends Pick<LanguagePlan, 'images' | 'commands'> {
   agent: AgentManifest
   config?: AgentConfig | undefined
@@ -129,25 +135,26 @@ function originOfBuiltIn(
   { image }: LanguageOptions,
   env: SandboxEnvironment,
 ): Origin {
-  // The schema has refused any other.
-  if (!isBuiltIn(language)) throw invalid(language, 'is not built in, defineLanguage() makes it')
+  // The schema has already refused all other names. This check narrows the type.
+  if (!isBuiltIn(language)) throw invalid(language, 'the language is not built in')
   const { agent, config, images }: LanguageManifest = LANGUAGES[language]
-  const named = image ?? env[LANGUAGES[language].imageVariable]
-  return { agent, config, images: named === undefined ? images : [named], commands: undefined }
+  const chosen = image ?? env[LANGUAGES[language].imageVariable]
+  return { agent, config, images: chosen === undefined ? images : [chosen], commands: undefined }
 }
 
 function originOfDefined(language: string, definition: DefinedLanguage): Origin {
   const { name, image, agent, file, compile, run, env } = definition
-  if (name !== language) throw invalid(language, `its definition has the name ${name}`)
+  if (name !== language)
+    throw invalid(language, `expected a definition with this name, got the name ${name}`)
   return { agent: AGENTS[agent].agent, images: [image], commands: { file, compile, run, env } }
 }
 
-function invalid(language: string, why: string): SandboxError {
-  return new SandboxError('SANDBOX_INVALID_OPTION', `languages.${language}: ${why}`)
+function invalid(language: string, problem: string): SandboxError {
+  return new SandboxError('SANDBOX_INVALID_OPTION', `languages.${language}: ${problem}`)
 }
 
 function profileOf(env: SandboxEnvironment): string | undefined {
-  // Without a profile there is nothing to enable: the engine's own is on already.
+  // SANDBOX_ENABLE_SECCOMP=true needs no code: the engine applies its default profile by itself.
   return env.SANDBOX_ENABLE_SECCOMP === false ? undefined : env.SANDBOX_SECCOMP_PROFILE
 }
 
@@ -159,7 +166,7 @@ function readProfile(path: string): string {
   } catch (cause) {
     throw new SandboxError(
       'SANDBOX_INVALID_OPTION',
-      `the seccomp profile ${JSON.stringify(path)} is not a file with JSON`,
+      `the seccomp profile ${JSON.stringify(path)} is not a readable JSON file`,
       { cause },
     )
   }

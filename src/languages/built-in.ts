@@ -2,33 +2,36 @@ import type { LanguageManifest } from './manifest.js'
 import { NODEJS, TYPESCRIPT } from './nodejs.js'
 import { PYTHON } from './python.js'
 
-/** Every built-in language, by its name. */
+/** The manifests of the built-in languages, by name. */
 export const LANGUAGES = {
   python: PYTHON,
   nodejs: NODEJS,
   typescript: TYPESCRIPT,
 } as const satisfies Readonly<Record<string, LanguageManifest>>
 
-/** The languages that have an agent of their own: a defined language is served by one of these. */
+/**
+ * The manifests of the languages with an agent of their own. A defined language uses one of these
+ * agents.
+ */
 export const AGENTS = {
   python: PYTHON,
   nodejs: NODEJS,
 } as const satisfies Readonly<Record<string, LanguageManifest>>
 
-/** The languages that a pool has without a definition. */
+/** The names of the languages that need no definition. */
 export type BuiltInLanguage = keyof typeof LANGUAGES
 
-/** The agents, each by the language that it is written in and runs code of. */
+/** The names of the agents. An agent is written in the language of its name and runs code of it. */
 export type AgentName = keyof typeof AGENTS
 
-/** The environment variables by which the operator names an image. */
+/** The environment variables with which the operator chooses an image. */
 export type ImageVariable = (typeof LANGUAGES)[BuiltInLanguage]['imageVariable']
 
-/** A language by its name: a built-in one, or one that was defined with `defineLanguage()`. */
-// The empty intersection keeps the names in what an editor offers.
+/** The name of a language: a built-in language, or a language from `defineLanguage()`. */
+// The intersection keeps the built-in names in the suggestions of an editor.
 export type Language = BuiltInLanguage | (string & Record<never, never>)
 
-/** Whether a pool has the language without a definition. */
+/** Returns whether a name is the name of a built-in language. */
 export function isBuiltIn(name: string): name is BuiltInLanguage {
   return Object.hasOwn(LANGUAGES, name)
 }
@@ -37,8 +40,11 @@ function isAgent(name: string): name is AgentName {
   return Object.hasOwn(AGENTS, name)
 }
 
+/** The names of all built-in languages. */
 export const BUILT_IN_NAMES: readonly BuiltInLanguage[] = Object.keys(LANGUAGES).filter(isBuiltIn)
+/** The names of all agents. */
 export const AGENT_NAMES: readonly AgentName[] = Object.keys(AGENTS).filter(isAgent)
+/** The environment variables that choose an image, without duplicates. */
 export const IMAGE_VARIABLES: readonly ImageVariable[] = [
   ...new Set(Object.values(LANGUAGES).map(({ imageVariable }) => imageVariable)),
 ]

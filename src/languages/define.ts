@@ -4,42 +4,59 @@ import { DefinedLanguageSettings } from './definition-schema.js'
 import { shellWords } from '../util/shell-words.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 
-/** How code of a defined language runs: it is written to a file, and commands compile and run it. */
+/**
+ * The commands of a defined language. Its code is written to a file, and the commands compile and
+ * run that file.
+ */
 export interface LanguageCommands {
-  /** The name that the code is written to, in the working directory: `main.c`. */
+  /** The name of the file for the code, in the working directory: `main.c`. */
   file: string
-  /** The command that is run first, with its arguments: `['cc', '-o', 'main', 'main.c']`. */
+  /** The command that compiles the file, with its arguments: `['cc', '-o', 'main', 'main.c']`. */
   compile?: readonly string[] | undefined
-  /** The command that runs the code, with its arguments; the arguments of the call come after. */
+  /**
+   * The command that runs the code, with its arguments. The arguments of the call are added to
+   * them.
+   */
   run: readonly string[]
-  /** Variables of compiler and code. Those of a call win over them. */
+  /**
+   * Environment variables of the compiler and the code. Variables of a call take precedence over
+   * them.
+   */
   env?: Readonly<Record<string, string>> | undefined
 }
 
-/** A language of one's own, for `defineLanguage()`. */
+/** A language that is not built in: the argument and the result of `defineLanguage()`. */
 export interface DefinedLanguage extends LanguageCommands {
-  /** Its name: small letters, digits, `_`, `.` and `-`, and none of the built-in ones. */
+  /**
+   * The name of the language: lowercase letters, digits, `_`, `.` and `-`, beginning with a letter.
+   * It must not be the name of a built-in language.
+   */
   name: string
-  /** The image, with the language's own interpreter or compiler, and with that of the agent. */
+  /**
+   * The image of the containers. It must have the interpreter or compiler of this language, and the
+   * interpreter of the agent.
+   */
   image: string
-  /** Which agent serves it: the image must have `python3` or `node`. */
+  /** The agent in the containers. `python` needs `python3` in the image, `nodejs` needs `node`. */
   agent: AgentName
   /**
-   * Modules that the agent imports when a container starts: a check that the image has them. The code
-   * is a process of its own, and imports them itself.
+   * Modules that the agent imports when a container starts. The import only checks that the image
+   * has the modules: the code runs in another process, and must import them itself.
    *
    * @default none
    */
   preload?: readonly string[] | undefined
   /**
-   * How many containers are kept warm. With `{ min, max }` the pool chooses between them, by how
-   * many callers come during one launch; it begins with `min`.
+   * The number of containers that the pool keeps warm. With `{ min, max }` the pool starts with
+   * `min` and adapts the number to the load, so that it is enough for the callers that are expected
+   * during one launch.
    *
    * @default SANDBOX_POOL_SIZE, else 2
    */
   size?: number | SizeBounds | undefined
   /**
-   * How many may live at once, launching and dying ones included.
+   * The greatest number of containers at the same time. It includes containers that are starting or
+   * being removed.
    *
    * @default twice the size, or the largest that it may choose
    */
@@ -47,13 +64,13 @@ export interface DefinedLanguage extends LanguageCommands {
 }
 
 /**
- * Defines a language that is not built in, for `languages` of a pool. Its code is written to a file
- * and run by a command, if need be after another command has compiled it.
+ * Defines a language that is not built in, for the option `languages` of a pool. A call writes the
+ * code to a file, compiles it if the definition has a `compile` command, and runs it.
  *
- * The pool's first container looks whether the image has the interpreter or compiler; if not,
- * `pool.start()` throws `SANDBOX_INTERPRETER_MISSING`.
+ * When a pool starts, its first container checks that the image has the interpreter or compiler. If
+ * the image does not have it, `pool.start()` throws `SANDBOX_INTERPRETER_MISSING`.
  *
- * @throws SandboxError `SANDBOX_INVALID_OPTION`
+ * @throws SandboxError `SANDBOX_INVALID_OPTION` if the definition is not valid.
  *
  * @example
  * ```ts
@@ -61,14 +78,14 @@ export interface DefinedLanguage extends LanguageCommands {
  *
  * const bash = defineLanguage({
  *   name: 'bash',
- *   image: 'python:3.13-slim', // any that has bash, and python3 for the agent
+ *   image: 'python:3.13-slim', // any image with bash, and with python3 for the agent
  *   agent: 'python',
  *   file: 'main.sh',
  *   run: ['bash', 'main.sh'],
  * })
  * const c = defineLanguage({
  *   name: 'c',
- *   image: 'python:3.13', // with a compiler
+ *   image: 'python:3.13', // an image with a C compiler
  *   agent: 'python',
  *   file: 'main.c',
  *   compile: ['cc', '-o', 'main', 'main.c'],
@@ -83,20 +100,22 @@ export function defineLanguage(definition: DefinedLanguage): DefinedLanguage {
   return check(DefinedLanguageSettings, definition, 'defineLanguage')
 }
 
-/** The command that runs code of a language, once its file is written. */
+/** Returns the command that compiles and runs the code, after the code is written to its file. */
 export function commandOf(
   { compile, run }: Pick<LanguageCommands, 'compile' | 'run'>,
   args: readonly string[] = [],
 ): readonly string[] {
   if (!compile) return [...run, ...args]
-  // One command, so that both are within the one call's limits; the code takes the shell's place.
+  // One shell command runs both, so the limits of the call apply to both together. `exec` replaces
+  // the shell with the code.
   const script = `${shellWords(compile)} && exec ${shellWords(run)} "$@"`
   return ['/bin/sh', '-c', script, 'sh', ...args]
 }
 
 /**
- * The name of what the image must have: the compiler, or else the interpreter. `undefined` if it
- * is not the image's.
+ * Returns the name of the compiler that the image must have, or of the interpreter if there is no
+ * compiler. Returns `undefined` if the name is a relative path: that file is in the working
+ * directory, not in the image.
  */
 export function interpreterOf({
   compile,

@@ -3,15 +3,18 @@ import { Preload, Size } from '../schemas/pool.js'
 import { Path, Positive, Variable, WithoutNul } from '../schemas/values.js'
 import { AGENT_NAMES, isBuiltIn } from './built-in.js'
 
-/** It is in containers' names and a key of objects. */
+/** The name of a language. It becomes a part of container names and a key of objects. */
 const LanguageName = v.pipe(
   v.string(),
-  v.regex(/^[a-z][a-z0-9_.-]{0,39}$/, 'small letters, digits, _, . and -, a letter first'),
-  v.check((name) => !(isBuiltIn(name) || name in {}), 'a name that is not taken'),
+  v.regex(
+    /^[a-z][a-z0-9_.-]{0,39}$/,
+    'lowercase letters, digits, _, . and -, beginning with a letter',
+  ),
+  v.check((name) => !(isBuiltIn(name) || name in {}), 'a name that is not reserved'),
 )
 const FileName = v.pipe(
   WithoutNul,
-  v.regex(/^(?![-.]*$|-)[^/]{1,255}$/, 'the name of a file, without a folder'),
+  v.regex(/^(?![-.]*$|-)[^/]{1,255}$/, 'a file name without a folder'),
 )
 const Argv = v.pipe(
   v.array(WithoutNul),
@@ -19,7 +22,7 @@ const Argv = v.pipe(
   v.check(([program = '']) => /^[^-]/.test(program), 'a program and its arguments'),
 )
 
-/** What `defineLanguage` takes and gives. */
+/** The schema of a definition, for the argument and the result of `defineLanguage()`. */
 export const DefinedLanguageSettings = v.strictObject({
   name: LanguageName,
   image: Path,

@@ -3,47 +3,57 @@ import type { AgentConfig } from '../agent/protocol.js'
 
 /** How the agent of a language is started. */
 export interface AgentManifest {
-  /** The command line, up to the config. It holds the loader, so that any image will do. */
+  /**
+   * The command line without the config. It contains the source of the loader, so the image needs
+   * no file of this library.
+   */
   command: readonly string[]
   /** The source that the loader reads first. */
   bundle: AgentBundle
-  /** How many processes and threads one program takes: sets the default of `maxPrograms`. */
+  /**
+   * The number of processes and threads of one program. The default of `maxPrograms` depends on it.
+   */
   tasksPerProgram: number
   /** The process that reaps orphans: the agent as PID 1, or an init process of the engine. */
   reaper: 'agent' | 'engine'
 }
 
-/** An npm package that has a Node in `bin/node`. */
+/** An npm package that contains a Node executable as `bin/node`. */
 export interface NodePackage {
   name: string
   version: string
-  /** The registry's `dist.integrity` of the package: `sha512-` and the hash in base64. */
+  /** The value of `dist.integrity` in the registry: `sha512-` and the hash in base64. */
   integrity: string
 }
 
-/** What an image has that set-up builds from distribution packages, beside a minimal Debian. */
+/** The contents that `hono-sandbox setup` adds to a minimal Debian when it builds an image. */
 export interface ImageContents {
+  /** The Debian packages to install. */
   packages: readonly string[]
-  /** Files that the packages bring and nothing needs: patterns for a shell, from the image's root. */
+  /**
+   * Shell patterns of files to delete after the installation, as paths from the root of the image.
+   */
   unwanted?: readonly string[]
-  /** A command that is run in the image when all else is in place. */
+  /** A command to run in the image as the last step. */
   finish?: readonly string[]
-  /** The npm package with a current Node, for each `process.arch`. */
+  /** The npm package with a current Node executable, for each value of `process.arch`. */
   nodePackages?: Readonly<Record<string, NodePackage>>
 }
 
 /**
- * All that the host must know of a built-in language. A new language is a file with such a manifest,
- * an entry in `built-in.ts` and a folder under `src/agent/`.
+ * The properties of a built-in language that the host needs. A new built-in language needs a file
+ * with a manifest, an entry in `built-in.ts` and a folder under `src/agent/`.
  */
 export interface LanguageManifest {
   agent: AgentManifest
-  /** What the agent's config has for this language alone. */
+  /** The settings that this language adds to the config of its agent. */
   config?: AgentConfig
-  /** Images that have the interpreter, best first: from a registry, or as set-up builds it. */
+  /**
+   * The images with the interpreter, in order of preference: from a registry, or built by set-up.
+   */
   images: readonly [registry: string, local: string]
-  /** What the local image has. */
+  /** The contents of the image that set-up builds. */
   contents: ImageContents
-  /** The environment variable by which the operator names another image. */
+  /** The environment variable with which the operator chooses another image. */
   imageVariable: `SANDBOX_BASE_${string}_IMAGE`
 }

@@ -2,14 +2,14 @@ import type { Channel } from '../agent/channel.js'
 import type { LanguageCommands } from './define.js'
 import { interpreterOf } from './define.js'
 
-/** An exit code that no shell gives of itself. */
+/** An exit code that a shell does not return by itself. */
 const ABSENT = 86
 const SCRIPT = `command -v -- "$1" >/dev/null 2>&1 || exit ${ABSENT}`
 
 /**
- * The name of the interpreter or compiler that a language wants and its container has not;
- * `undefined` where it is there, or where nothing can be said. No user's code has run in it: the
- * container is as good as new.
+ * Returns the name of the interpreter or compiler that a language needs and its container does not
+ * have. Returns `undefined` if the container has it, or if the check has no clear result. The check
+ * runs no user code, so the container can still be leased.
  */
 export async function missingInterpreter(
   channel: Channel,
@@ -23,7 +23,7 @@ export async function missingInterpreter(
   const exchange = channel.open(request, () => {})
   exchange.end()
   const stopListening = exchange.stopOn(signal)
-  const outcome = await exchange.outcome // which never rejects
+  const outcome = await exchange.outcome // never rejects
   stopListening()
   signal.throwIfAborted()
   return 'done' in outcome && outcome.done.exitCode === ABSENT ? name : undefined

@@ -2,21 +2,26 @@ import type { AgentName } from './built-in.js'
 import { AGENT_NAMES, AGENTS, LANGUAGES } from './built-in.js'
 import type { ImageContents } from './manifest.js'
 
-/** An image that `hono-sandbox setup` gets: from a registry, or built from distribution packages. */
+/**
+ * An image that `hono-sandbox setup` pulls from a registry or builds from distribution packages.
+ */
 export interface SetupImage extends ImageContents {
-  /** The language, or the addition to a language, as set-up prints it. */
+  /** The name that set-up prints: the language, or the addition to a language. */
   name: string
   /** The image that is pulled if a registry answers. */
   registry: string
   /** The tag of the image that is built from distribution packages. */
   local: string
-  /** The environment variable by which the operator names another image. */
+  /** The environment variable with which the operator chooses another image. */
   variable?: string
-  /** The option of `hono-sandbox setup` that asks for the image; without it, set-up always gets it. */
+  /**
+   * The option of `hono-sandbox setup` that requests the image. Set-up always gets an image without
+   * one.
+   */
   option?: string
 }
 
-/** The images that set-up always gets: one for each agent. */
+/** The images that `hono-sandbox setup` always gets: one for each agent. */
 export const BASE_IMAGES: readonly SetupImage[] = AGENT_NAMES.map(baseImage)
 
 function baseImage(name: AgentName): SetupImage {
@@ -25,18 +30,19 @@ function baseImage(name: AgentName): SetupImage {
   return { name, registry, local, variable: imageVariable, ...contents }
 }
 
-/** The images that set-up gets if its option asks for them, by the name of the option. */
+/** The images that `hono-sandbox setup` gets only on request. Each has an option of the command. */
 export const EXTRA_IMAGES = {
   data: {
     name: 'data',
     registry: 'quay.io/jupyter/scipy-notebook:2025-03-14',
     local: 'hono-sandbox/python-data:bookworm',
     option: '--data',
-    // An operator who names an image for Python has put into it what is needed.
+    // If the operator chose another image for Python, set-up gets that image instead: it must
+    // contain the packages.
     variable: LANGUAGES.python.imageVariable,
     packages: ['python3', 'python3-numpy', 'python3-pandas', 'python3-matplotlib'],
-    // SciPy depends on a compiler of Python to C++, and so on half a tool chain: 517 MB instead of
-    // 1180.
+    // The SciPy package depends on Pythran, a compiler from Python to C++, and so on a large part
+    // of a C++ toolchain. Without these files the image has 517 MB instead of 1180 MB.
     unwanted: [
       '/usr/bin/*-linux-gnu-*',
       '/usr/include',
@@ -57,7 +63,8 @@ export const EXTRA_IMAGES = {
       '/var/cache/apt/*',
       '/var/lib/apt/lists/*',
     ],
-    // Its list of fonts: making it takes half a second in a fresh container under gVisor.
+    // Builds Matplotlib's cache of fonts. Without it, the first import of pyplot in a new container
+    // takes half a second more under gVisor.
     finish: [
       'env',
       'MPLCONFIGDIR=/usr/share/hono-sandbox/matplotlib',
@@ -75,20 +82,23 @@ export const EXTRA_IMAGES = {
   },
 } as const satisfies Readonly<Record<string, SetupImage>>
 
-/** The name of an image that set-up gets on request. */
+/** The name of an image that `hono-sandbox setup` gets only on request. */
 export type ExtraImage = keyof typeof EXTRA_IMAGES
 
-/** A sentence that tells the operator how to get a missing image: any one of `images` will do. */
+/**
+ * Returns a sentence that tells the operator how to get a missing image. Any one of `images` is
+ * enough.
+ */
 export function howToGet(images: readonly string[]): string {
   const [image = '', ...others] = images
-  if (others.length > 0) return 'Run `npx hono-sandbox setup`, or pull one of them'
+  if (others.length > 0) return 'Run `npx hono-sandbox setup`, or pull one of these images'
   const known: readonly SetupImage[] = [...BASE_IMAGES, ...Object.values(EXTRA_IMAGES)]
   const built = known.find(({ local }) => local === image)
-  if (!built) return `Pull or build it, as with \`docker pull ${image}\``
+  if (!built) return `Pull it with \`docker pull ${image}\`, or build it`
   const { registry, option } = built
   const setup = ['npx hono-sandbox setup', ...(option ? [option] : [])].join(' ')
   return (
     `Run \`${setup} --from-packages\` to build it, ` +
-    `or name ${registry}, which \`${setup}\` pulls`
+    `or use the image ${registry}, which \`${setup}\` pulls`
   )
 }

@@ -2,9 +2,12 @@ import type { Backoff } from './backoff.js'
 import type { SandboxErrorCode } from '../errors.js'
 import { SandboxError } from '../errors.js'
 
-/** After so many failures in a row with nothing alive, a new caller is told instead of queued. */
+/**
+ * The number of failed launches in a row after which new callers are refused, if the pool has no
+ * container. Before that they wait in the queue.
+ */
 const UNAVAILABLE_AFTER = 3
-/** Causes that the next try will not find gone. */
+/** The errors that a retry cannot fix. New callers are refused after the first of them. */
 const PERMANENT: ReadonlySet<SandboxErrorCode> = new Set([
   'SANDBOX_ENGINE_UNAVAILABLE',
   'SANDBOX_IMAGE_MISSING',
@@ -13,7 +16,7 @@ const PERMANENT: ReadonlySet<SandboxErrorCode> = new Set([
   'SANDBOX_RUNTIME_MISSING',
 ])
 
-/** What a pool says to those who get nothing. */
+/** Creates the errors of callers that get no container. */
 export class AcquireErrors {
   readonly #language: string
 
@@ -22,18 +25,13 @@ export class AcquireErrors {
   }
 
   queueFull(waiting: number, retryAfterMs: number): SandboxError {
-    const why = `${waiting} callers are waiting already`
-    return new SandboxError('SANDBOX_QUEUE_FULL', `no ${this.#language} sandbox: ${why}`, {
-      retryAfterMs,
-    })
+    const message = `the queue for ${this.#language} sandboxes is full: ${waiting} callers are waiting`
+    return new SandboxError('SANDBOX_QUEUE_FULL', message, { retryAfterMs })
   }
 
   timedOut(timeoutMs: number, retryAfterMs: number, cause: SandboxError | undefined): SandboxError {
-    const why = `none came free within ${timeoutMs} ms`
-    return new SandboxError('SANDBOX_ACQUIRE_TIMEOUT', `no ${this.#language} sandbox: ${why}`, {
-      cause,
-      retryAfterMs,
-    })
+    const message = `no ${this.#language} sandbox became free within ${timeoutMs} ms`
+    return new SandboxError('SANDBOX_ACQUIRE_TIMEOUT', message, { cause, retryAfterMs })
   }
 
   aborted(cause: unknown): SandboxError {
@@ -45,13 +43,16 @@ export class AcquireErrors {
     return new SandboxError('SANDBOX_CLOSED', `the ${this.#language} pool is closed`)
   }
 
-  /** Why nothing will come soon, where nothing is alive and launches fail. */
+  /**
+   * Returns the error of a caller that would wait in vain, because launches fail. Returns
+   * `undefined` if waiting makes sense. Call it only if the pool has no container.
+   */
   unavailable({ lastError, failures, delayMs }: Backoff): SandboxError | undefined {
     if (!lastError || (failures < UNAVAILABLE_AFTER && !PERMANENT.has(lastError.code)))
       return undefined
     return new SandboxError(
       lastError.code,
-      `there is no ${this.#language} sandbox: ${lastError.message}`,
+      `no ${this.#language} sandbox is available: ${lastError.message}`,
       { cause: lastError, retryAfterMs: delayMs },
     )
   }

@@ -1,35 +1,44 @@
-/** A rise shows within seconds: 63 % of it after 5 s. One lone caller is 0.2 a second, no more. */
+/**
+ * The time constant for a rising rate: the measured rate shows 63 % of a rise after 5 s. A single
+ * caller raises the rate by 0.2 callers per second.
+ */
 const RISE_MS = 5000
-/** A fall shows within minutes: the pauses between bursts must not look like quiet. */
+/**
+ * The time constant for a falling rate. It is long, so that a pause between two bursts does not
+ * lower the rate.
+ */
 const FALL_MS = 60_000
-/** Less than one in ten minutes is nobody: what fades never comes to 0 by itself. */
+/**
+ * A lower rate counts as 0: less than one caller in ten minutes. The limit is needed because an
+ * exponential decay never reaches 0.
+ */
 const QUIET_PER_SECOND = 1 / 600
 
 /**
- * How many callers come a second. What the last seconds say counts at once where it is more than
- * what was held; what is held fades slowly.
+ * Measures the rate of callers per second. If the rate of the last seconds is higher than the
+ * stored rate, it replaces the stored rate immediately. The stored rate decays slowly.
  */
 export class ArrivalRate {
   #recent = 0
-  #held = 0
+  #stored = 0
   #at = performance.now()
 
-  /** One more has come. */
+  /** Counts one caller. */
   add(): void {
-    this.#fade()
+    this.#decay()
     this.#recent += 1000 / RISE_MS
-    this.#held = Math.max(this.#held, this.#recent)
+    this.#stored = Math.max(this.#stored, this.#recent)
   }
 
   get perSecond(): number {
-    this.#fade()
-    return this.#held < QUIET_PER_SECOND ? 0 : this.#held
+    this.#decay()
+    return this.#stored < QUIET_PER_SECOND ? 0 : this.#stored
   }
 
-  #fade(): void {
+  #decay(): void {
     const now = performance.now()
     this.#recent *= Math.exp((this.#at - now) / RISE_MS)
-    this.#held *= Math.exp((this.#at - now) / FALL_MS)
+    this.#stored *= Math.exp((this.#at - now) / FALL_MS)
     this.#at = now
   }
 }

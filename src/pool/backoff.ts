@@ -3,18 +3,21 @@ import type { SandboxError } from '../errors.js'
 const FIRST_MS = 100
 const LONGEST_MS = 5000
 
-/** The pause after launches that failed: 100 ms doubling to 5 s, with jitter. */
+/**
+ * The pause after failed launches. It doubles with each failure from 100 ms to 5 s, and has jitter.
+ */
 export class Backoff {
-  /** Failures in a row. */
+  /** The number of failed launches in a row. */
   failures = 0
+  /** The error of the latest failed launch; `undefined` after a successful launch. */
   lastError: SandboxError | undefined
-  /** How long the present pause was set to last, in milliseconds. */
+  /** The full duration of the current pause, in milliseconds. */
   delayMs = 0
-  readonly #onOver: () => void
+  readonly #onEnd: () => void
   #timer: NodeJS.Timeout | undefined
 
-  constructor(onOver: () => void) {
-    this.#onOver = onOver
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd
   }
 
   get isWaiting(): boolean {
@@ -24,12 +27,12 @@ export class Backoff {
   failed(error: SandboxError): void {
     this.failures++
     this.lastError = error
-    if (this.#timer) return // launches that failed side by side share a pause
+    if (this.#timer) return // Launches that fail at the same time share one pause.
     const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** (this.failures - 1))
     this.delayMs = Math.ceil(longest * (0.5 + Math.random() / 2))
     this.#timer = setTimeout(() => {
       this.#timer = undefined
-      this.#onOver()
+      this.#onEnd()
     }, this.delayMs).unref()
   }
 

@@ -1,6 +1,7 @@
 /**
- * Gives the names of containers, such as `sandbox_python_3.8_f00d42`: slot 3, its eighth container. The slot is used again as
- * soon as its container begins to go, the name never, so a launch need not wait for a removal.
+ * Creates the names of containers, such as `sandbox_python_3.8_f00d42`: the eighth container in
+ * slot 3. A slot is free again when the removal of its container begins. A name is never used
+ * again, so a launch does not wait for a removal.
  */
 export class ContainerNames {
   readonly #generations: number[] = []
@@ -13,6 +14,7 @@ export class ContainerNames {
     this.#suffix = suffix
   }
 
+  /** Returns a new name in the first free slot. */
   take(): string {
     const used = new Set(this.#taken.values())
     let slot = 0
@@ -24,7 +26,8 @@ export class ContainerNames {
     return name
   }
 
-  giveBack(name: string): void {
+  /** Frees the slot of a name. An unknown name is ignored. */
+  release(name: string): void {
     this.#taken.delete(name)
   }
 }

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit'
 
-/** Bounds how many launches run side by side. A launch that has not begun can be dropped. */
+/** Limits the number of launches at the same time. Further launches wait, and can be dropped. */
 export class LaunchLimit {
   readonly #limit: ReturnType<typeof pLimit>
 
@@ -8,7 +8,10 @@ export class LaunchLimit {
     this.#limit = pLimit({ concurrency, rejectOnClear: true })
   }
 
-  /** Runs a launch as soon as there is room. If it is dropped before that, it rejects with the signal's reason. */
+  /**
+   * Runs a launch when the limit allows it. If the launch is dropped before that, the promise
+   * rejects with the reason of the signal.
+   */
   async run<T>(signal: AbortSignal, launch: () => Promise<T>): Promise<T> {
     let hasBegun = false
     try {
@@ -21,7 +24,9 @@ export class LaunchLimit {
     }
   }
 
-  /** Drops all launches that have not begun. */
+  /**
+   * Drops all launches that have not begun. Abort their signals first: the reason is their error.
+   */
   drop(): void {
     this.#limit.clearQueue()
   }

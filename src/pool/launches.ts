@@ -3,25 +3,28 @@ import type { SandboxError } from '../errors.js'
 import { MovingAverage } from '../util/moving-average.js'
 import { ContainerNames } from './container-names.js'
 import type { Pooled, PoolOptions } from './types.js'
-import { asSandboxError, notUpInTime } from './container-errors.js'
+import { asSandboxError, notReadyInTime } from './container-errors.js'
 
 interface LaunchesOptions<T extends Pooled> {
   language: string
   launch: PoolOptions<T>['launch']
-  /** Ends every name. */
+  /** The end of every container name. */
   suffix: string
-  /** Aborts the launches under way. */
+  /** Aborts the launches that are running. */
   signal: AbortSignal
   onLaunched: (container: T, tookMs: number) => void
   onFailed: (name: string, error: SandboxError) => void
-  /** After either of them. */
+  /** Called after `onLaunched` or `onFailed`. */
   onSettled: () => void
 }
 
-/** Launches under way. Each counts in `starting` until its container is told of, or its failure. */
+/**
+ * The launches that are running. Each launch counts in `starting` until immediately before
+ * `onLaunched` or `onFailed` is called.
+ */
 export class Launches<T extends Pooled> {
   readonly #options: LaunchesOptions<T>
-  /** How long a launch takes, its wait for others included. */
+  /** The average duration of a launch in milliseconds, including the wait for other launches. */
   readonly tookMs = new MovingAverage()
   readonly #names: ContainerNames
   readonly #running = new Map<string, Promise<SandboxError | undefined>>()
@@ -36,22 +39,22 @@ export class Launches<T extends Pooled> {
     return this.#starting
   }
 
-  /** The names of the launches under way. */
+  /** The container names of the running launches. */
   get names(): readonly string[] {
     return [...this.#running.keys()]
   }
 
-  /** Whether the launch of this name is under way. */
+  /** Returns whether the launch of this container is running. */
   has(name: string): boolean {
     return this.#running.has(name)
   }
 
-  /** The container of this name goes: another launch may use its slot. */
+  /** Frees the slot of a container when its removal begins, so that another launch can use it. */
   freeSlot(name: string): void {
-    this.#names.giveBack(name)
+    this.#names.release(name)
   }
 
-  /** Begins one. Gives why it failed, if it did. */
+  /** Begins a launch. Resolves with its error, or with `undefined` if it succeeds. */
   begin(): Promise<SandboxError | undefined> {
     const name = this.#names.take()
     const launching = this.#launch(name).finally(() => {
@@ -62,7 +65,10 @@ export class Launches<T extends Pooled> {
     return launching
   }
 
-  /** Begins several. Gives an error for each that failed, and for each that is not up in time. */
+  /**
+   * Begins several launches. Resolves with an error for each launch that failed or was not ready in
+   * time.
+   */
   async beginAll(count: number, timeoutMs: number): Promise<SandboxError[]> {
     const launches = Array.from({ length: count }, async () => {
       const launching = this.begin()
@@ -70,12 +76,12 @@ export class Launches<T extends Pooled> {
         timeoutMs,
         launching.then((failure) => ({ failure })),
       )
-      return outcome ? outcome.failure : notUpInTime(this.#options.language)
+      return outcome ? outcome.failure : notReadyInTime(this.#options.language)
     })
     return (await Promise.all(launches)).filter((error) => error !== undefined)
   }
 
-  /** Settles when those that are under way have. */
+  /** Resolves when all launches that are running now have settled. */
   async settled(): Promise<void> {
     await Promise.all(this.#running.values())
   }
@@ -94,7 +100,7 @@ export class Launches<T extends Pooled> {
     } catch (error) {
       this.#starting--
       this.freeSlot(name)
-      const failure = asSandboxError(error, name)
+      const failure = asSandboxError(error, `the launch of ${name}`)
       onFailed(name, failure)
       return failure
     }

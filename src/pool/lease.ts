@@ -2,31 +2,34 @@ import { SandboxError } from '../errors.js'
 import type { DeadlineTimer } from '../util/deadline.js'
 import { setDeadline } from '../util/deadline.js'
 
-/** Why a lease ended. */
+/** The reason for the end of a lease. */
 export type LeaseEnd =
-  /** The holder gave it back, or the response was over. */
+  /** The holder released the lease, or the response was sent completely. */
   | 'released'
-  /** The client went away. */
+  /** The client disconnected, or did not take the response in time. */
   | 'aborted'
   /** The handler threw. */
   | 'failed'
-  /** It was held for longer than `leaseTtlMs`. */
+  /** The lease lasted longer than `leaseTtlMs`. */
   | 'ttl'
-  /** The container died. */
+  /** The container exited. */
   | 'crash'
   /** The pool closed. */
   | 'closed'
 
-/** What became of a lease's container: untouched and back in the pool, or replaced. */
+/**
+ * The state of a container after its lease: `returned` means that it was not used and is idle in
+ * the pool again, `recreated` means that it is removed and replaced.
+ */
 export type Released = 'returned' | 'recreated'
 
 /**
- * One holder's time with one container. It begins once and ends once. The first end gives the reason,
- * and every later end gets the same answer. A lease with a time to live ends by itself when that time
- * is over; `renew()` starts the time again.
+ * The use of one container by one holder. A lease ends once: the first call of `end()` sets the
+ * reason, and every later call returns the same result. A lease with a time to live ends by itself
+ * after that time, unless `renew()` restarts the time.
  */
 export class Lease<T> {
-  /** Aborts when the lease ends; the reason is a {@link LeaseEnd}. */
+  /** Aborts when the lease ends. The reason of the abort is a {@link LeaseEnd}. */
   readonly signal: AbortSignal
   readonly #abort = new AbortController()
   readonly #onEnd: (lease: Lease<T>) => Released
@@ -38,7 +41,7 @@ export class Lease<T> {
   #calls = 0
   #end: { how: LeaseEnd; released: Released } | undefined
 
-  /** `onEnd` takes the container back. Without `ttlMs` the lease has no time to live. */
+  /** `onEnd` returns the container to the pool. Without `ttlMs` the lease has no time to live. */
   constructor(
     readonly container: T,
     onEnd: (lease: Lease<T>) => Released,
@@ -49,7 +52,10 @@ export class Lease<T> {
     this.renew(ttlMs)
   }
 
-  /** Starts the time to live again, from now: the same time, or another. After the end it does nothing. */
+  /**
+   * Restarts the time to live from now, with the same duration or a new one. It does nothing after
+   * the end of the lease.
+   */
   renew(ttlMs = this.#ttlMs): void {
     if (this.#end || ttlMs === undefined) return
     this.#ttlMs = ttlMs
@@ -57,64 +63,66 @@ export class Lease<T> {
     this.#ttl = setDeadline(ttlMs, () => this.end('ttl')).unref()
   }
 
-  /** For how long the lease has been held, in milliseconds; after the end, the whole time. */
+  /** The duration of the lease in milliseconds: until now, or until its end if it has ended. */
   get heldMs(): number {
     return this.#heldMs ?? performance.now() - this.#since
   }
 
-  /** How it ended, once it has. */
+  /** The reason for the end; `undefined` if the lease has not ended. */
   get ended(): LeaseEnd | undefined {
     return this.#end?.how
   }
 
-  /** Whether its container must never be seen by another lease. */
+  /** Whether the container was used, so that no other lease may get it. */
   get isUsed(): boolean {
     return this.#used
   }
 
-  /** Something is about to happen in the container: it is this lease's alone from now on. */
+  /** Marks the container as used. Call it before the first operation in the container. */
   touch(): void {
     this.#used = true
   }
 
-  /** Whether a call of the holder's is under way. */
+  /** Whether a call of the holder is running. */
   get isBusy(): boolean {
     return this.#calls > 0
   }
 
-  /** A call is under way until the promise settles. */
+  /** Counts a call as running until the promise settles. */
   busyUntil(ended: Promise<unknown>): void {
     this.#calls++
     const over = () => void this.#calls--
     ended.then(over, over)
   }
 
+  /** Ends the lease. Returns whether the container goes back to the pool or is replaced. */
   end(how: LeaseEnd): Released {
     if (this.#end) return this.#end.released
-    // Any doubt is use.
+    // After any other end the container may be in an unknown state, so it counts as used.
     if (how !== 'released') this.#used = true
     this.#end = { how, released: this.#used ? 'recreated' : 'returned' }
     this.#ttl?.clear()
     this.#heldMs = performance.now() - this.#since
-    // First of all: programs that still run settle with this reason, and not as a crash.
+    // The abort comes before the removal of the container: running programs then settle with this
+    // reason, and not with `crash`.
     this.#abort.abort(how)
     this.#end.released = this.#onEnd(this)
     return this.#end.released
   }
 }
 
-const AFTER_END: Readonly<Record<LeaseEnd, string>> = {
-  released: 'Finish with the sandbox before the response is over, or acquire one yourself',
-  aborted: 'The client is gone, nobody waits for this',
-  failed: 'The handler threw',
-  ttl: 'It was held for longer than leaseTtlMs',
-  crash: 'Look at killedBy of the result before: oom and crash may take the container with them',
-  closed: 'The pool was closed',
+const SUGGESTIONS: Readonly<Record<LeaseEnd, string>> = {
+  released: 'Finish all calls before the response ends, or acquire a sandbox from the pool',
+  aborted: 'Stop the work for this request: its client has disconnected or stalled',
+  failed: 'Look for the error that the handler threw',
+  ttl: 'Release the sandbox sooner, or raise leaseTtlMs',
+  crash: 'Check killedBy of the previous result: oom and crash can end the container',
+  closed: 'Retry with another pool: the pool of this lease was closed',
 }
 
-/** What a call gets that comes too late. */
+/** Returns the error of a call after the end of its lease. */
 export function leaseEnded(name: string, how: LeaseEnd): SandboxError {
-  return new SandboxError('SANDBOX_LEASE_ENDED', `the lease of ${name} is over (${how})`, {
-    suggestion: AFTER_END[how],
+  return new SandboxError('SANDBOX_LEASE_ENDED', `the lease of ${name} has ended (${how})`, {
+    suggestion: SUGGESTIONS[how],
   })
 }

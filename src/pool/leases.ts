@@ -6,14 +6,14 @@ import { Lease } from './lease.js'
 interface LeasesOptions<T> {
   /** The time to live of each lease, in milliseconds. */
   ttlMs: number
-  /** Takes the container back, and says what becomes of it. */
+  /** Takes the container back. Returns whether it stays in the pool or is replaced. */
   onEnd: (lease: Lease<T>) => Released
 }
 
-/** The leases that have not ended, by their containers. */
+/** Keeps the leases that have not ended, by container. */
 export class Leases<T> {
   readonly #options: LeasesOptions<T>
-  /** How long a lease is held. */
+  /** The average duration of a lease, in milliseconds. */
   readonly heldMs = new MovingAverage()
   readonly #held = new Map<T, Lease<T>>()
 
@@ -29,7 +29,7 @@ export class Leases<T> {
     return [...this.#held.keys()]
   }
 
-  /** The lease that holds a container. */
+  /** Returns the lease of a container; `undefined` if the container has none. */
   of(container: T): Lease<T> | undefined {
     return this.#held.get(container)
   }
@@ -46,7 +46,7 @@ export class Leases<T> {
     return lease
   }
 
-  /** Settles when those that are held now have ended. */
+  /** Resolves when all leases that exist now have ended. */
   async ended(): Promise<void> {
     await Promise.all(Array.from(this.#held.values(), ({ signal }) => aborted(signal)))
   }

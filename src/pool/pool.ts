@@ -15,21 +15,24 @@ import type {
 import { AcquireErrors } from './acquire-errors.js'
 import { diedIdle } from './container-errors.js'
 import { Removals } from './removals.js'
-import { firstToGo, firstToLend, isResponsive } from './responsive.js'
+import { inRemovalOrder, nextToLend, isResponsive } from './responsive.js'
 import { RetryTimes } from './retry-times.js'
 import { WaitQueue } from './wait-queue.js'
 import type { SizeBounds } from './warm-size.js'
 import { defaultMax, WarmSize } from './warm-size.js'
 
-/** Launches and removals get this long to end after the last lease, if the deadline is over. */
+/**
+ * The time in milliseconds that `close()` waits for launches and removals after the last lease has
+ * ended, if the deadline leaves less.
+ */
 export const LAST_REMOVALS_MS = 1000
 
 /**
- * Warm containers of one language. Knows neither Docker nor HTTP.
+ * The warm containers of one language. This class does not depend on Docker or HTTP.
  *
- * At every step `starting + idle + leased + recycling <= max`: each container is counted in exactly
- * one of them from before its launch until after its removal. A container is launched when one is
- * taken, not when one comes back.
+ * `starting + idle + leased + recycling <= max` holds at all times: each container counts in
+ * exactly one of these states, from before its launch until after its removal. The pool launches a
+ * new container when a lease begins, not when it ends.
  */
 export class Pool<T extends Pooled> {
   readonly #options: PoolOptions<T>
@@ -41,7 +44,7 @@ export class Pool<T extends Pooled> {
   readonly #leases: Leases<T>
   readonly #launches: Launches<T>
   readonly #removals = new Removals({
-    onEvent: (event) => this.#tell(event),
+    onEvent: (event) => this.#emit(event),
     onSettled: () => this.#refill(),
   })
   readonly #retryTimes: RetryTimes
@@ -69,9 +72,9 @@ export class Pool<T extends Pooled> {
         this.#adopt(container)
       },
       onFailed: (name, error) => {
-        if (this.#isClosed && error.code === 'SANDBOX_CLOSED') return // it was aborted by that
+        if (this.#isClosed && error.code === 'SANDBOX_CLOSED') return // close() aborted this launch.
         if (!this.#isClosed) this.#backoff.failed(error)
-        this.#tell({ type: 'launchFailed', name, error })
+        this.#emit({ type: 'launchFailed', name, error })
       },
       onSettled: () => this.#refill(),
     })
@@ -83,8 +86,9 @@ export class Pool<T extends Pooled> {
   }
 
   /**
-   * Launches what is kept warm and tells how many came up within the time. Those that failed are
-   * tried again, those that take longer go on.
+   * Launches the warm containers. Resolves when all of them have settled, or after `timeoutMs`,
+   * with the number of ready containers and the errors. Failed launches are retried, and slow
+   * launches continue.
    */
   async start(timeoutMs = 30_000): Promise<StartReport> {
     if (this.#isClosed) throw this.#errors.closed()
@@ -95,17 +99,18 @@ export class Pool<T extends Pooled> {
   }
 
   /**
-   * Takes a warm container, or waits in line for one.
+   * Leases a warm container, or waits in the queue for one.
    *
-   * @throws SandboxError `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_ACQUIRE_ABORTED`,
-   * `SANDBOX_CLOSED`; and at once, why there is none, where nothing is alive and launches fail.
+   * @throws SandboxError `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`,
+   * `SANDBOX_ACQUIRE_ABORTED`, `SANDBOX_CLOSED`. If the pool has no container and launches fail, it
+   * throws the code of the latest launch failure without waiting.
    */
   async acquire({ timeoutMs = 10_000, signal }: AcquireOptions = {}): Promise<Lease<T>> {
     if (this.#isClosed) throw this.#errors.closed()
     if (signal?.aborted) throw this.#errors.aborted(signal.reason)
     this.#warm.arrived()
-    const idle = firstToLend(this.#idle)
-    // One that came up this instant belongs to whoever waits already.
+    const idle = nextToLend(this.#idle)
+    // A container that has just become ready belongs to the first caller in the queue.
     if (idle && this.#queue.size === 0) {
       const lease = this.#lend(idle)
       this.#refill()
@@ -129,7 +134,8 @@ export class Pool<T extends Pooled> {
     this.#refill()
     const lease = await waiting
     if (!signal?.aborted) return lease
-    lease.end('released') // it won, and was aborted before it could know
+    // The signal aborted after the queue had assigned the lease to this caller.
+    lease.end('released')
     throw this.#errors.aborted(signal.reason)
   }
 
@@ -148,17 +154,20 @@ export class Pool<T extends Pooled> {
     }
   }
 
-  /** Whether a container of this name can serve. */
+  /** Returns whether a container of this name is idle or leased. */
   isRunning(name: string): boolean {
     return [...this.#idle, ...this.#leases.containers].some((container) => container.name === name)
   }
 
-  /** Whether the launch of a container of this name is under way. */
+  /** Returns whether the launch of a container of this name is running. */
   isLaunching(name: string): boolean {
     return this.#launches.has(name)
   }
 
-  /** Changes how many are kept warm, and the cap. Leased ones above it go when their lease ends. */
+  /**
+   * Changes the number of warm containers and the maximum. Leased containers above the maximum are
+   * removed when their lease ends.
+   */
   resize(size: number | SizeBounds, max = defaultMax(size)): void {
     this.#warm.set(size)
     this.#max = max
@@ -167,9 +176,10 @@ export class Pool<T extends Pooled> {
   }
 
   /**
-   * Refuses new callers, gives leases until the deadline to end, removes everything. Resolves a second
-   * after the deadline at the latest: what is not known to be gone by then is told as `removeFailed`.
-   * Idempotent.
+   * Refuses new callers, waits for the leases until the deadline, ends the remaining leases and
+   * removes all containers. Resolves at the latest one second after the deadline: if the removal of
+   * a container is not confirmed by then, a `removeFailed` event reports it. A second call returns
+   * the same promise.
    */
   close({ deadlineMs = 10_000 }: { deadlineMs?: number } = {}): Promise<void> {
     this.#closed ??= this.#close(deadlineMs)
@@ -180,19 +190,23 @@ export class Pool<T extends Pooled> {
     return this.#closing.signal.aborted
   }
 
+  /** The number of all containers, from the launch until the end of the removal. */
   get #live(): number {
     return this.#staying + this.#removals.size
   }
 
-  /** All but those that are going already. */
+  /** The number of containers without the ones that are being removed. */
   get #staying(): number {
     return this.#launches.starting + this.#idle.size + this.#leases.size
   }
 
-  /** Hands idle containers to waiters in line, then launches what is wanted and allowed. */
+  /**
+   * Lends idle containers to the callers in the queue, then launches the missing containers up to
+   * the maximum.
+   */
   #refill(): void {
     while (this.#queue.size > 0) {
-      const container = firstToLend(this.#idle)
+      const container = nextToLend(this.#idle)
       if (!container) break
       this.#queue.settleFirst(this.#lend(container))
     }
@@ -206,7 +220,7 @@ export class Pool<T extends Pooled> {
   #adopt(container: T): void {
     if (this.#isClosed) return this.#recycle(container)
     this.#idle.add(container)
-    this.#tell({ type: 'launched', name: container.name })
+    this.#emit({ type: 'launched', name: container.name })
     void container.exited.then(() => this.#died(container))
     this.#trim()
   }
@@ -215,11 +229,12 @@ export class Pool<T extends Pooled> {
     const lease = this.#leases.of(container)
     const wasIdle = this.#idle.delete(container)
     if (!lease && !wasIdle) return
-    this.#tell({ type: 'crashed', name: container.name })
+    this.#emit({ type: 'crashed', name: container.name })
     if (lease) lease.end('crash')
     else {
-      // Nobody has touched it: one that dies as soon as it is idle must not be made without pause.
-      // Those that die together, with their engine, are one failure.
+      // No lease caused this exit. The pause prevents an endless loop of launches if containers
+      // exit as soon as they are idle. Containers that exit together, with their engine, count as
+      // one failure.
       if (!this.#backoff.isWaiting) {
         this.#backoff.failed(diedIdle(container.name))
       }
@@ -230,7 +245,7 @@ export class Pool<T extends Pooled> {
   #lend(container: T): Lease<T> {
     this.#idle.delete(container)
     const lease = this.#leases.begin(container)
-    this.#tell({ type: 'acquired', name: container.name })
+    this.#emit({ type: 'acquired', name: container.name })
     return lease
   }
 
@@ -240,7 +255,7 @@ export class Pool<T extends Pooled> {
     const released = lease.isUsed || this.#isClosed || isSurplus ? 'recreated' : 'returned'
     if (released === 'returned') this.#idle.add(container)
     else this.#recycle(container)
-    this.#tell({
+    this.#emit({
       type: 'ended',
       name: container.name,
       how: lease.ended ?? 'released',
@@ -257,11 +272,12 @@ export class Pool<T extends Pooled> {
     this.#removals.begin(container)
   }
 
-  /** Removes idle containers above the size, or above the cap. */
+  /** Removes idle containers above the warm size or above the maximum. */
   #trim(): void {
-    for (const container of firstToGo(this.#idle)) {
+    for (const container of inRemovalOrder(this.#idle)) {
       const isWanted = this.#idle.size <= this.#warm.now + this.#queue.size
-      // Those that are going already must not take the warm ones with them.
+      // Containers that are being removed do not count here. Otherwise the pool would remove warm
+      // containers although these removals are enough to meet the maximum.
       if (isWanted && this.#staying <= this.#max) return
       this.#recycle(container)
     }
@@ -284,16 +300,22 @@ export class Pool<T extends Pooled> {
     this.#removals.giveUp(this.#launches.names)
   }
 
-  /** Why waiting makes no sense, if so. */
+  /**
+   * Returns the error of a caller for which waiting makes no sense; `undefined` if it should wait.
+   */
   #unavailable(): SandboxError | undefined {
     const isAlive = this.#idle.size + this.#leases.size > 0
-    // After the pause a caller is what tries again, where none are kept warm.
-    const isTrying = this.#launches.starting > 0 || this.#backoff.isWaiting
-    return isAlive || !isTrying ? undefined : this.#errors.unavailable(this.#backoff)
+    // If neither is true, the pause is over: this caller starts the next launch. This happens in a
+    // pool whose warm size is 0.
+    const isRetrying = this.#launches.starting > 0 || this.#backoff.isWaiting
+    return isAlive || !isRetrying ? undefined : this.#errors.unavailable(this.#backoff)
   }
 
-  /** A listener that throws throws by itself: the pool's books are kept to the end. */
-  #tell(event: PoolEvent): void {
+  /**
+   * Calls the listener in a microtask, so that an error of the listener does not interrupt the
+   * pool.
+   */
+  #emit(event: PoolEvent): void {
     const { onEvent } = this.#options
     if (onEvent) queueMicrotask(() => onEvent(event))
   }

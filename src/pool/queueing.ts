@@ -1,71 +1,85 @@
 /**
- * How many containers a load needs: queueing theory, and nothing that asks or measures. Erlang C
- * says how long callers wait for one of `places`, Poisson how many come during one launch.
+ * Calculates the number of containers for a load with queueing theory. This file measures nothing.
+ * Erlang C yields the time that callers wait for one of `places`, and the Poisson distribution
+ * yields the number of callers during one launch.
  */
 
-/** The load on a language's containers, and how many of them may live at once. */
+/** The load on the containers of one language, and the greatest number of these containers. */
 export interface QueueModel {
-  /** How many may live at once: the `max` of a language. */
+  /** The greatest number of containers at the same time: the `max` of a language. */
   places: number
-  /** Callers a second. */
+  /** The number of callers per second. */
   rate: number
   /**
-   * How long one caller binds a place, in milliseconds: a container is used once, so it is the time
-   * that it is held and the time that its replacement takes.
+   * The time for which one caller occupies a place, in milliseconds. A container is used once, so
+   * this is the duration of the lease and of the replacement of the container.
    */
   boundMs: number
 }
 
-/** What callers are promised: at most `100 - percentile` % of them wait for longer than `waitMs`. */
+/**
+ * The target for the waiting time: at most `100 - percentile` % of the callers wait longer than
+ * `waitMs`.
+ */
 export interface Target {
   waitMs: number
   percentile: number
 }
 
-/** What `hono-sandbox size` and a pool that sizes itself promise, where nobody says otherwise. */
+/** The default target of `hono-sandbox size` and of a pool that sizes itself. */
 export const TARGET: Target = { waitMs: 100, percentile: 99 }
 
-/** What a launch and a removal take together under runc, about, in milliseconds. */
+/** The approximate duration of a launch and a removal together under runc, in milliseconds. */
 export const REPLACE_MS = 500
 
-/** Places bound on average: the load, in erlang. */
+/** Returns the average number of occupied places: the load in erlang. */
 export function erlangs({ rate, boundMs }: Pick<QueueModel, 'rate' | 'boundMs'>): number {
   return (rate * boundMs) / 1000
 }
 
-/** Erlang C: the chance that a caller finds every place bound. */
+/** Returns the probability that a caller finds all places occupied (Erlang C). */
 export function erlangC(places: number, load: number): number {
   let blocked = 1
   for (let place = 1; place <= places; place++) blocked = nextErlangB(place, load, blocked)
   return fromErlangB(places, load, blocked)
 }
 
-/** Erlang B with one place more. Its factorials, written out, overflow at 171 places. */
+/**
+ * Returns the Erlang B value of `places`, from the value `blocked` of one place less. The recursion
+ * is needed because the factorials of the closed formula overflow at 171 places.
+ */
 function nextErlangB(places: number, load: number, blocked: number): number {
   return (load * blocked) / (places + load * blocked)
 }
 
+/** Returns the Erlang C value that belongs to the Erlang B value `blocked`. */
 function fromErlangB(places: number, load: number, blocked: number): number {
   return load >= places ? 1 : (places * blocked) / (places - load * (1 - blocked))
 }
 
-/** The chance that a caller waits for longer than so many milliseconds. */
+/** Returns the probability that a caller waits longer than `longerThanMs` milliseconds. */
 export function chanceOfWaiting(model: QueueModel, longerThanMs = 0): number {
   return waitsLonger(model, erlangC(model.places, erlangs(model)), longerThanMs)
 }
 
+/**
+ * Returns the probability of a wait longer than `ms`, if `waits` is the probability of any wait.
+ */
 function waitsLonger({ places, rate, boundMs }: QueueModel, waits: number, ms: number): number {
   const spare = places / boundMs - rate / 1000
   return spare > 0 ? waits * Math.exp(-spare * ms) : 1
 }
 
-/** How long callers wait on average, in milliseconds, those counted that do not wait at all. */
+/**
+ * Returns the average waiting time in milliseconds, over all callers, also the callers that do not
+ * wait.
+ */
 export function meanWaitMs(model: QueueModel): number {
   const spare = model.places / model.boundMs - model.rate / 1000
   return spare > 0 ? erlangC(model.places, erlangs(model)) / spare : Infinity
 }
 
-/** The fewest places that keep what is promised: the `max` of a language. */
+/** Returns the smallest number of places that meets the target: the `max` of a language. */
 export function placesFor(
   load: Pick<QueueModel, 'rate' | 'boundMs'>,
   { waitMs, percentile }: Target = TARGET,
@@ -80,9 +94,10 @@ export function placesFor(
 }
 
 /**
- * How many to keep warm: the fewest that more callers do not come for during one launch, but in
- * `100 - percentile` % of all cases. A launch begins when a container is taken, so what is missing
- * from the stock is what was asked for during the last launch time.
+ * Returns the smallest number of warm containers for which a caller finds one of them idle in
+ * `percentile` % of all cases, but at most `most`. The pool launches a container when a lease
+ * begins, so the containers that are missing at any moment are those of the callers during the last
+ * launch time.
  */
 export function warmFor(
   { rate, launchMs }: { rate: number; launchMs: number },
@@ -90,7 +105,8 @@ export function warmFor(
 ): number {
   if (rate === 0) return 0
   const expected = (rate * launchMs) / 1000
-  // As a logarithm: the chance of none is 0 in a double where more than 745 are expected.
+  // This is a logarithm, because the probability of no caller is 0 in a double if more than 745
+  // callers are expected.
   let chance = -expected
   let fewer = 0
   let size = 0
@@ -102,8 +118,8 @@ export function warmFor(
   return size
 }
 
-/** The share that a percentile leaves out. */
+/** Returns the share of callers outside the percentile. */
 function missesOf(percentile: number): number {
-  // Divided last: `1 - 99 / 100` is more than a hundredth.
+  // The division comes last, because `1 - 99 / 100` is more than 0.01 in a double.
   return (100 - percentile) / 100
 }

@@ -4,14 +4,14 @@ import { asSandboxError, removalUnconfirmed } from './container-errors.js'
 
 interface RemovalsOptions {
   onEvent: (event: PoolEvent) => void
-  /** After each removal, also one that failed. */
+  /** Called after each removal, also after a failed removal. */
   onSettled: () => void
 }
 
-/** Containers on their way out. Each counts until its removal has settled. */
+/** The removals that are running. Each container counts until its removal has settled. */
 export class Removals {
   readonly #options: RemovalsOptions
-  /** How long a removal takes, also one that fails. */
+  /** The average duration of a removal in milliseconds, including failed removals. */
   readonly tookMs = new MovingAverage()
   readonly #running = new Map<Pooled, Promise<void>>()
   #isGivenUp = false
@@ -34,14 +34,15 @@ export class Removals {
     this.#running.set(container, removing)
   }
 
-  /** Settles when those that are under way have. */
+  /** Resolves when all removals that are running now have settled. */
   async settled(): Promise<void> {
     await Promise.all(this.#running.values())
   }
 
   /**
-   * Tells of each removal under way, and of the `others`, as one that failed: nobody waits any more.
-   * They go on. A later success is told; a later failure is not told again.
+   * Reports each running removal, and each container in `others`, as a failed removal, because the
+   * pool no longer waits for it. The removals continue: a later success is reported, a later
+   * failure is not reported a second time.
    */
   giveUp(others: readonly string[]): void {
     this.#isGivenUp = true
@@ -56,9 +57,14 @@ export class Removals {
       await container.remove()
       this.#options.onEvent({ type: 'removed', name })
     } catch (error) {
-      // Its stream is closed, so its agent exits; the place must not be lost for ever.
+      // The container no longer counts in the pool, because its stream is closed and so its agent
+      // exits.
       if (this.#isGivenUp) return
-      this.#options.onEvent({ type: 'removeFailed', name, error: asSandboxError(error, name) })
+      this.#options.onEvent({
+        type: 'removeFailed',
+        name,
+        error: asSandboxError(error, `the removal of ${name}`),
+      })
     }
   }
 }

@@ -1,66 +1,73 @@
 import type { MovingAverage } from '../util/moving-average.js'
 import { REPLACE_MS } from './queueing.js'
 
-/** A lease is assumed to last this long until one has ended. */
-const HOLD_GUESS_MS = 300
+/** The assumed duration of a lease in milliseconds, until the first lease has ended. */
+const DEFAULT_HOLD_MS = 300
 /**
- * At most so many returns are promised after the queue, and none later than this. Refused callers may
- * never come back, and a flood of them must not keep away those that do.
+ * The greatest number of retry times that are reserved after the queue. The limit is needed because
+ * refused callers may never return, and a flood of them must not delay the callers that do return.
  */
-const MOST_PROMISED = 1000
+const MAX_RESERVED = 1000
+/** The longest time until a retry, in milliseconds. */
 const LONGEST_MS = 600_000
-/** Returns are planned for this share of the throughput, so that the queue gets shorter meanwhile. */
+/**
+ * The share of the throughput that is reserved for retries. The rest lets the queue become shorter.
+ */
 const USED_SHARE = 0.9
 
-/** How long each step of a container's life takes, in milliseconds. */
+/** The average duration of each step in the life of a container, in milliseconds. */
 interface Steps {
   launch: MovingAverage
   hold: MovingAverage
   removal: MovingAverage
 }
 
-/** The queue at the moment of a refusal. */
+/** The state of the queue when a caller is refused. */
 interface Queue {
   size: number
-  /** In how many milliseconds all of them have left by their own timeouts. */
+  /** The time in milliseconds until the last caller leaves the queue by its own timeout. */
   lastLeavesInMs: number
 }
 
 /**
- * Tells refused callers when to come back. Each gets a time of its own, because callers that come
- * back together find the queue full again. The time between two returns is what one caller costs the
- * pool: it binds one of `max` places while its container launches, is held and is removed.
+ * Calculates the retry times of refused callers. Each refused caller gets a different time, because
+ * callers that return at the same time would find the queue full again. The time between two
+ * retries is the time for which one caller occupies one of `max` places, divided by `max`: a caller
+ * occupies a place while its container launches, is leased and is removed.
  */
 export class RetryTimes {
   readonly #steps: Steps
-  /** Returns that are promised and not due yet. A count, so that it follows the averages. */
-  #promised = 0
+  /**
+   * The number of reserved retries that are not due yet. It is a number and not a time, so that it
+   * remains correct when the averages change.
+   */
+  #reserved = 0
   #at = performance.now()
 
   constructor(steps: Steps) {
     this.#steps = steps
   }
 
-  /** When the next caller that `max` containers refuse may come back, in milliseconds from now. */
+  /** Returns the retry time of the next refused caller, in milliseconds from now. */
   next(max: number, { size, lastLeavesInMs }: Queue): number {
-    const slotMs = Math.max(1, this.#boundMs / max / USED_SHARE)
+    const slotMs = Math.max(1, this.#occupiedMs / max / USED_SHARE)
     const now = performance.now()
-    this.#promised = Math.max(0, this.#promised - (now - this.#at) / slotMs)
+    this.#reserved = Math.max(0, this.#reserved - (now - this.#at) / slotMs)
     this.#at = now
-    // Callers in the queue are served or leave; the first return is due after them.
-    const ahead = Math.max(this.#promised, Math.min(size, lastLeavesInMs / slotMs))
+    // The first retry is due when all callers in the queue have got a container or have left.
+    const ahead = Math.max(this.#reserved, Math.min(size, lastLeavesInMs / slotMs))
     const dueMs = (ahead + 1) * slotMs
-    const longestMs = Math.min(LONGEST_MS, (size + MOST_PROMISED) * slotMs)
-    // There is no time of its own left: the rest are spread by chance.
+    const longestMs = Math.min(LONGEST_MS, (size + MAX_RESERVED) * slotMs)
+    // All retry times are reserved: further callers get a random time.
     if (dueMs > longestMs) return Math.ceil(longestMs * (0.5 + Math.random() / 2))
-    this.#promised = ahead + 1
+    this.#reserved = ahead + 1
     return Math.ceil(dueMs)
   }
 
-  /** How long one caller binds a place. */
-  get #boundMs(): number {
+  /** The time for which one caller occupies a place, in milliseconds. */
+  get #occupiedMs(): number {
     const { launch, hold, removal } = this.#steps
     const replaceMs = launch.value === undefined ? REPLACE_MS : launch.value + (removal.value ?? 0)
-    return (hold.value ?? HOLD_GUESS_MS) + replaceMs
+    return (hold.value ?? DEFAULT_HOLD_MS) + replaceMs
   }
 }

@@ -2,74 +2,87 @@ import type { SandboxError } from '../errors.js'
 import type { LeaseEnd, Released } from './lease.js'
 import type { SizeBounds } from './warm-size.js'
 
-/** What a pool holds: something with a life of its own that can be removed. */
+/** A container, as far as a pool needs it. */
 export interface Pooled {
   readonly name: string
-  /** Settles when it is dead, however it died. */
+  /** Resolves when the container has exited, for any reason. */
   readonly exited: Promise<unknown>
   /**
-   * `false` if it has not answered the last time it was asked: it is not counted as ready, and is lent
-   * only if there is no other. `undefined` counts as `true`.
+   * Whether the container answered the last time it was asked. If `false`, it does not count as
+   * ready, and the pool leases it only if no other container is idle. `undefined` counts as `true`.
    */
   readonly isResponsive?: boolean | undefined
+  /** Removes the container. Rejects if the removal fails. */
   remove(): Promise<void>
 }
 
-/** How one pool is made. */
+/** The options of the pool of one language. */
 export interface PoolOptions<T extends Pooled> {
   language: string
-  /** Makes one, warm and ready for use. */
+  /** Launches a container. Resolves when it is warm. */
   launch: (name: string, signal: AbortSignal) => Promise<T>
+  /** The number of warm containers, or the bounds of that number. */
   size: number | SizeBounds
+  /** The greatest number of containers at the same time. */
   max: number
+  /** The greatest number of callers in the queue. */
   maxWaiting: number
+  /** The time to live of a lease, in milliseconds. */
   leaseTtlMs: number
-  /** Ends every name: two servers on one engine must not collide. */
+  /** The end of every container name. It differs between servers, which may share one engine. */
   suffix: string
+  /** Called with each event, in a microtask. */
   onEvent?: ((event: PoolEvent) => void) | undefined
 }
 
-/** A pool at one moment. */
+/** The state of the pool of one language at one moment. */
 export interface PoolStats {
-  /** How many are kept warm; of a pool that sizes itself, at this moment. */
+  /** The number of containers that the pool keeps warm. It changes if the pool sizes itself. */
   size: number
-  /** How many may live at once, launching and dying ones included. */
+  /** The greatest number of containers at the same time, including launches and removals. */
   max: number
-  /** How many can serve: idle and leased, without those that do not answer. */
+  /** The number of idle and leased containers that answer. */
   ready: number
+  /** The number of warm containers without a lease. */
   idle: number
+  /** The number of containers with a lease. */
   leased: number
+  /** The number of containers that are being launched. */
   starting: number
+  /** The number of containers that are being removed. */
   recycling: number
-  /** Callers in the queue. */
+  /** The number of callers in the queue. */
   waiting: number
-  /** How long a lease is held, a moving average in milliseconds. */
+  /** The moving average of the duration of a lease, in milliseconds. */
   holdMs: number
-  /** Why the latest launch failed; gone after one that worked. */
+  /** The error of the latest launch, if it failed; `undefined` if it succeeded. */
   lastError: SandboxError | undefined
 }
 
-/** How far a pool came at its start. */
+/** The result of the start of the pool of one language. */
 export interface StartReport {
+  /** The number of containers that are ready. */
   ready: number
+  /** The number of containers that the pool keeps warm. */
   total: number
-  /** One for each that failed or was not up in time; the pool keeps trying. */
+  /** An error for each container that failed or was not ready in time. The pool retries. */
   errors: readonly SandboxError[]
 }
 
-/** What an acquire may be given. */
+/** The options of `acquire()`. */
 export interface AcquireOptions {
   /**
-   * How long to wait in the queue, in milliseconds. With 0 a caller gets what is idle, or is refused.
+   * The time limit for the wait in the queue, in milliseconds. With 0 the caller gets an idle
+   * container or an error without waiting.
    *
    * @default 10_000
    */
   timeoutMs?: number | undefined
-  /** Leaves the queue when it aborts. */
+  /** If this signal aborts, the caller leaves the queue with `SANDBOX_ACQUIRE_ABORTED`. */
   signal?: AbortSignal | undefined
 }
 
-/** Something that happened in a pool. `name` is the container's. */
+/** An event in the pool of one language. `name` is the name of the container. */
 export type PoolEvent =
   | { type: 'launched'; name: string }
   | { type: 'launchFailed'; name: string; error: SandboxError }

@@ -1,6 +1,6 @@
 import { setDeadline } from '../util/deadline.js'
 
-/** How one caller waits. */
+/** The options of one waiting caller. */
 interface WaitOptions {
   timeoutMs: number
   signal: AbortSignal | undefined
@@ -14,24 +14,25 @@ interface Caller<T> {
 }
 
 /**
- * A first-in, first-out queue of callers. The first of three events settles a caller: a container is
- * free, the timeout is over, the signal aborts. The other two then find no caller, and no timer or
- * listener stays.
+ * A queue of callers in first-in, first-out order. The first of three events settles a caller: it
+ * gets a value, its timeout is over, or its signal aborts. The caller then leaves the queue, and
+ * its timer and its listener are removed.
  */
 export class WaitQueue<T> {
   readonly #callers = new Set<Caller<T>>()
-  /** The time by which all callers so far have left, by `performance.now()`. */
+  /** The latest timeout of all callers, as a time of `performance.now()`. */
   #lastLeavesAt = 0
 
   get size(): number {
     return this.#callers.size
   }
 
-  /** In how many milliseconds all present callers have left, also if none of them is served. */
+  /** The time in milliseconds until all current callers have left by their timeouts. */
   get lastLeavesInMs(): number {
     return this.#callers.size === 0 ? 0 : Math.max(0, this.#lastLeavesAt - performance.now())
   }
 
+  /** Adds a caller. Resolves with its value; rejects with the error of `onTimeout` or `onAbort`. */
   add({ timeoutMs, signal, onTimeout, onAbort }: WaitOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const leave = () => {
@@ -57,11 +58,13 @@ export class WaitQueue<T> {
     })
   }
 
+  /** Resolves the first caller with a value. */
   settleFirst(value: T): void {
     const [first] = this.#callers
     first?.resolve(value)
   }
 
+  /** Rejects all callers, each with an error of its own. */
   rejectAll(error: () => Error): void {
     for (const caller of this.#callers) caller.reject(error())
   }

@@ -2,21 +2,24 @@ import { ArrivalRate } from './arrival-rate.js'
 import { MovingAverage } from '../util/moving-average.js'
 import { REPLACE_MS, warmFor } from './queueing.js'
 
-/** Between what a pool sizes itself. */
+/** The bounds of the number of warm containers in a pool that sizes itself. */
 export interface SizeBounds {
-  /** How many are kept warm at the least, and at the start: 0 or more. */
+  /** The smallest number of warm containers, also the number at the start: 0 or more. */
   min: number
-  /** How many are kept warm at the most: 1 or more. */
+  /** The greatest number of warm containers: 1 or more. */
   max: number
 }
 
-/** One goes at a time, so that a quiet minute does not cost a cold start of the whole pool. */
+/**
+ * The time between two reductions of the size, in milliseconds. Each one removes one container, so
+ * that a quiet minute does not empty the pool.
+ */
 const SHRINK_MS = 5000
 
 /**
- * How many containers a pool keeps warm. Between bounds it is as many as callers are expected to
- * come for during one launch: more as soon as one comes, fewer one by one. A fixed size is bounds
- * with nothing between them.
+ * The number of containers that a pool keeps warm. Between its bounds, the size is enough for the
+ * callers that are expected during one launch. It rises immediately when a caller arrives, and
+ * falls by one container at a time. A fixed size is a pair of equal bounds.
  */
 export class WarmSize {
   readonly #arrivals = new ArrivalRate()
@@ -33,35 +36,40 @@ export class WarmSize {
     this.#now = this.#bounds.min
   }
 
+  /** The current size. */
   get now(): number {
     return this.#now
   }
 
-  /** A number fixes the size; bounds keep it where it is between them. */
+  /** Sets a fixed size or new bounds. The current size stays if it is within the bounds. */
   set(size: number | SizeBounds): void {
     this.#bounds = boundsOf(size)
     this.#now = this.#within(this.#now)
     this.#shrinkLater()
   }
 
-  /** A caller has come. The size may have risen: whoever tells this launches what is missing. */
+  /**
+   * Counts a caller. The size may rise, so the pool must launch the missing containers after this
+   * call.
+   */
   arrived(): void {
     this.#arrivals.add()
     if (this.#now < this.#bounds.max) this.#now = Math.max(this.#now, this.#wanted)
     this.#shrinkLater()
   }
 
-  /** A container has come up, after so many milliseconds in line and on the way. */
+  /** Counts a launch of `tookMs` milliseconds, including its wait for other launches. */
   launched(tookMs: number): void {
     this.#launchMs.add(tookMs)
   }
 
-  /** Nothing changes any more by itself. */
+  /** Stops the timer, so that the size no longer falls by itself. */
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#timer)
   }
 
+  /** The size for the current load, within the bounds. */
   get #wanted(): number {
     const load = {
       rate: this.#arrivals.perSecond,
@@ -74,7 +82,9 @@ export class WarmSize {
     return Math.min(this.#bounds.max, Math.max(this.#bounds.min, size))
   }
 
-  /** There is a timer only while there is something to shrink. */
+  /**
+   * Starts the timer for the next reduction. No timer runs while the size is at its lower bound.
+   */
   #shrinkLater(): void {
     if (this.#timer || this.#isStopped || this.#now === this.#bounds.min) return
     this.#timer = setTimeout(() => {
@@ -88,12 +98,12 @@ export class WarmSize {
   }
 }
 
-/** How many may live at once, where nobody says it. */
+/** Returns the default of `max`, the greatest number of containers at the same time, for a size. */
 export function defaultMax(size: number | SizeBounds): number {
   return Math.max(1, boundsOf(size).max * 2)
 }
 
-/** A size as bounds: those of a number are the number. */
+/** Returns the bounds of a size. Both bounds of a fixed size are that size. */
 export function boundsOf(size: number | SizeBounds): SizeBounds {
   return typeof size === 'number' ? { min: size, max: size } : size
 }

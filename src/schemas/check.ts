@@ -2,10 +2,10 @@ import * as v from 'valibot'
 import { SandboxError } from '../errors.js'
 
 /**
- * Checks options and names what is wrong.
+ * Checks the options of a call against a schema and returns the parsed options.
  *
- * @throws SandboxError `SANDBOX_INVALID_OPTION`, with the option's name and what was expected. The
- * value is not repeated: it may be a program, or a secret.
+ * @throws SandboxError `SANDBOX_INVALID_OPTION`, with the name of the option and the expected kind
+ * of value. The message does not contain the value, because the value may be user code or a secret.
  */
 export function check<const Schema extends v.GenericSchema>(
   schema: Schema,
@@ -18,19 +18,23 @@ export function check<const Schema extends v.GenericSchema>(
   const isUnknown = issue.kind === 'schema' && issue.expected === 'never'
   const keys = issue.path ?? []
   const isMissing = issue.expected === JSON.stringify(keys.at(-1)?.key)
-  // A record's name that is refused is a value as well: only where it stands is told.
-  const isName = !isUnknown && !isMissing && keys.at(-1)?.origin === 'key'
-  const path = (isName ? keys.slice(0, -1) : keys).map(({ key }) => String(key)).join('.')
-  const what = path === '' ? where : `${where}: ${path}`
-  const expected = isUnknown
+  // A refused key of a record can be user data, too: the message contains only the path of the
+  // record.
+  const isKey = !isUnknown && !isMissing && keys.at(-1)?.origin === 'key'
+  const path = (isKey ? keys.slice(0, -1) : keys).map(({ key }) => String(key)).join('.')
+  const place = path === '' ? where : `${where}: ${path}`
+  const problem = isUnknown
     ? 'is not an option'
     : isMissing
       ? 'is missing'
       : `is not valid, expected ${expectation(issue)}`
-  throw new SandboxError('SANDBOX_INVALID_OPTION', `${what} ${expected}`)
+  throw new SandboxError('SANDBOX_INVALID_OPTION', `${place} ${problem}`)
 }
 
-/** What was expected: in our words, where the schema has some; valibot's own repeat the value. */
+/**
+ * Returns the expected kind of value: the message of the schema if it has one. The default messages
+ * of valibot are not used, because they contain the value.
+ */
 function expectation({ message, expected }: v.BaseIssue<unknown>): string {
   return message.startsWith('Invalid ') ? (expected ?? 'another value') : message
 }

@@ -2,38 +2,39 @@ import * as v from 'valibot'
 import { SandboxError } from '../errors.js'
 import { whyNotJson } from '../util/json.js'
 import { check } from './check.js'
-import { Count, Milliseconds, Path, Positive, Variable, WithoutNul } from './values.js'
+import { Count, Milliseconds, NotEmpty, Path, Positive, Variable, WithoutNul } from './values.js'
 
-/** A shell command, or a program and its arguments. */
+/** A command: a string for the shell, or an array of a program and its arguments. */
 export const ExecCommand = v.union([
   Path,
   v.pipe(v.array(WithoutNul), v.minLength(1, 'a program and its arguments')),
 ])
 
-/** What a file or a program's stdin is made of. */
+/** The content of a file, or the stdin of a program. */
 export const Content = v.union(
   [
     v.string(),
     v.instance(Uint8Array),
     v.instance(Blob),
-    // Its pieces are checked as they come.
+    // The chunks of the stream are checked when they arrive.
     v.custom<ReadableStream<string | Uint8Array>>((value) => value instanceof ReadableStream),
   ],
   'a string, bytes, a Blob or a ReadableStream',
 )
 
-/** A piece of a stream, and what is written into a program's stdin while it runs. */
+/** A chunk of a stream, or of the stdin of a running program. */
 export const Chunk = v.union([v.string(), v.instance(Uint8Array)], 'a string or bytes')
 
-/** Linux's, whatever the host is. */
+/** The signals of Linux. The list does not depend on the system of the host. */
 const SIGNALS =
   'SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 ' +
   'SIGPIPE SIGALRM SIGTERM SIGCHLD SIGCONT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG SIGXCPU SIGXFSZ ' +
   'SIGVTALRM SIGPROF SIGWINCH SIGIO SIGPWR SIGSYS'
 
-/** A signal by its name. */
+/** The name of a signal. */
 export const SignalName = v.picklist(SIGNALS.split(' '), 'the name of a signal')
 
+/** A TCP port. */
 export const Port = v.pipe(
   v.number('a port'),
   v.integer('a port'),
@@ -41,7 +42,7 @@ export const Port = v.pipe(
   v.maxValue(65_535, '65535 or less'),
 )
 
-const Waiting = {
+const Cancellation = {
   timeoutMs: v.optional(Milliseconds),
   signal: v.optional(v.instance(AbortSignal)),
 }
@@ -49,7 +50,7 @@ const Surroundings = {
   cwd: v.optional(Path),
   env: v.optional(v.record(Variable, v.optional(WithoutNul))),
 }
-/** What JSON.stringify() would lose in silence is refused. */
+/** A value that JSON can represent. JSON.stringify() would drop other values without an error. */
 const Json = v.pipe(
   v.unknown(),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -59,9 +60,9 @@ const Json = v.pipe(
 )
 const Callback = v.optional(v.function('a function'))
 
-/** What `exec` takes. */
+/** The options of `exec()`. */
 export const ExecCall = v.strictObject({
-  ...Waiting,
+  ...Cancellation,
   ...Surroundings,
   stdin: v.optional(Content),
   maxOutputBytes: v.optional(Positive),
@@ -70,13 +71,13 @@ export const ExecCall = v.strictObject({
   format: v.optional(v.picklist(['text', 'bytes'], "'text' or 'bytes'")),
 })
 
-/** A context of the sandbox. */
+/** A context of the sandbox, or the id of a context. */
 export const ContextName = v.union(
-  [v.string(), v.custom<{ id: string }>(isNamed)],
+  [v.string(), v.custom<{ id: string }>(hasId)],
   'a context of this sandbox, or its id',
 )
 
-/** What `runCode` takes. */
+/** The options of `runCode()`. */
 export const RunCall = v.strictObject({
   ...ExecCall.entries,
   args: v.optional(v.array(WithoutNul)),
@@ -84,87 +85,87 @@ export const RunCall = v.strictObject({
   context: v.optional(ContextName),
 })
 
-const OfContext = v.optional(v.undefined("nothing: it is the context's"))
+const NotInContext = v.optional(v.undefined('no value: a run in a context cannot set it'))
 
-/** What `runCode` takes beside a context. */
+/** The options of `runCode()` if the code runs in a context. */
 export const RunInContext = v.strictObject({
   ...RunCall.entries,
-  cwd: OfContext,
-  env: OfContext,
-  args: OfContext,
-  stdin: OfContext,
+  cwd: NotInContext,
+  env: NotInContext,
+  args: NotInContext,
+  stdin: NotInContext,
 })
 
-/** What `createCodeContext` takes. */
+/** The options of `createCodeContext()`. */
 export const ContextCall = v.strictObject({
-  ...Waiting,
+  ...Cancellation,
   ...Surroundings,
   name: v.optional(v.string()),
 })
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u
 
-/** What `call` takes. */
+/** The options of `call()`. */
 export const CallCall = v.strictObject({
-  ...Waiting,
+  ...Cancellation,
   ...Surroundings,
   maxOutputBytes: v.optional(Positive),
-  entry: v.optional(v.pipe(v.string(), v.regex(IDENTIFIER, "a function's name"))),
+  entry: v.optional(v.pipe(v.string(), v.regex(IDENTIFIER, 'the name of a function'))),
   args: v.optional(v.array(Json)),
   kwargs: v.optional(v.record(v.string(), Json)),
   schema: v.optional(v.custom<object>(isStandardSchema, 'a Standard Schema')),
 })
 
-/** What `startProcess` takes. */
+/** The options of `startProcess()`. */
 export const StartCall = v.strictObject({
-  ...Waiting,
+  ...Cancellation,
   ...Surroundings,
-  id: v.optional(v.pipe(v.string(), v.minLength(1))),
+  id: v.optional(NotEmpty),
   maxLogBytes: v.optional(Positive),
 })
 
-/** What `waitForLog` looks for. */
-export const LogPattern = v.union([v.string(), v.instance(RegExp)], 'a text or a RegExp')
+/** The text or pattern that `waitForLog()` waits for. */
+export const LogPattern = v.union([v.string(), v.instance(RegExp)], 'a string or a RegExp')
 
-/** What `waitForLog` and `waitForPort` take. */
-export const WaitOptions = v.strictObject(Waiting)
+/** The options of `waitForLog()` and `waitForPort()`. */
+export const WaitOptions = v.strictObject(Cancellation)
 
-/** What `readFile` takes. */
+/** The options of `readFile()`. */
 export const ReadCall = v.strictObject({
-  ...Waiting,
+  ...Cancellation,
   format: v.optional(v.picklist(['bytes', 'text', 'stream'], "'bytes', 'text' or 'stream'")),
   maxBytes: v.optional(Count),
   offset: v.optional(Count),
   length: v.optional(Count),
 })
 
-/** What `writeFile` takes. */
+/** The options of `writeFile()`. */
 export const WriteCall = v.strictObject({
-  ...Waiting,
+  ...Cancellation,
   atomic: v.optional(v.boolean()),
   mode: v.optional(v.pipe(Count, v.maxValue(0o7777, 'permission bits'))),
 })
 
-/** What `writeFiles` takes. */
+/** The files that `writeFiles()` writes. */
 export const FilesToWrite = v.array(v.strictObject({ path: Path, content: Content }))
 
-/** What `listFiles`, `mkdir` and `deleteFile` take. */
-export const TreeCall = v.strictObject({ ...Waiting, recursive: v.optional(v.boolean()) })
+/** The options of `listFiles()`, `mkdir()` and `deleteFile()`. */
+export const TreeCall = v.strictObject({ ...Cancellation, recursive: v.optional(v.boolean()) })
 
-/** What the other file calls take. */
-export const FileCallWaiting = v.strictObject(Waiting)
+/** The options of all other file calls. */
+export const FileCallWaiting = v.strictObject(Cancellation)
 
-/** What `collect` takes. */
+/** The options of `collect()`. */
 export const CollectCall = v.strictObject({
-  ...Waiting,
+  ...Cancellation,
   glob: v.optional(v.union([Path, v.array(Path)], 'a pattern or several')),
   folder: v.optional(Path),
   maxFiles: v.optional(Count),
   maxBytes: v.optional(Count),
-  since: v.optional(v.custom(isListing, 'what listFiles() gives')),
+  since: v.optional(v.custom(isListing, 'the result of listFiles()')),
 })
 
-/** Not an array schema: for 75,000 entries that takes 100 ms. */
+/** Checks a listing without an array schema, because the schema takes 100 ms for 75,000 entries. */
 function isListing(value: unknown): boolean {
   return Array.isArray(value) && value.every(hasPath)
 }
@@ -175,8 +176,11 @@ function hasPath(value: unknown): boolean {
   )
 }
 
-/** Not an object schema: those give a copy, and a context is known by itself. */
-function isNamed(value: unknown): boolean {
+/**
+ * Checks a context without an object schema: a schema returns a copy, and contexts are found by
+ * identity.
+ */
+function hasId(value: unknown): boolean {
   return (
     typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string'
   )
@@ -190,14 +194,17 @@ function isStandardSchema(value: unknown): boolean {
   )
 }
 
-/** A command as it is executed: a string is for a shell. */
+/** Checks a command and returns its arguments. A string becomes a command of `/bin/sh`. */
 export function argvOf(command: string | readonly string[], where: string): readonly string[] {
   const checked = check(ExecCommand, command, where)
   return typeof checked === 'string' ? ['/bin/sh', '-c', checked] : checked
 }
 
-/** Code that is text, at least. */
+/** Checks that the code is a string and returns it. */
 export function codeOf(code: string, where: string): string {
   if (typeof code === 'string') return code
-  throw new SandboxError('SANDBOX_INVALID_OPTION', `${where}: the code is not a string`)
+  throw new SandboxError(
+    'SANDBOX_INVALID_OPTION',
+    `${where}: the code is not valid, expected a string`,
+  )
 }

@@ -3,17 +3,21 @@ import { isTurnSpent } from './loop-turn.js'
 /** A timer of {@link setDeadline}. */
 export interface DeadlineTimer {
   clear: () => void
-  /** The process may exit before the deadline. */
+  /** Allows the process to exit before the deadline. */
   unref: () => DeadlineTimer
 }
 
-/** Input that is postponed counts as pending, but no flood of it may put a deadline off for ever. */
+/**
+ * The number of turns by which postponed input may delay a deadline. The limit is needed because a
+ * flood of input could otherwise delay the deadline forever.
+ */
 const MAX_TURNS = 10
 
 /**
- * Calls `onLate` after `ms`, unless it is cleared. The pending input is read first: after the process
- * was frozen or its event loop was blocked, Node runs the timers before it reads the sockets, and an
- * answer that has arrived in time would count as late.
+ * Calls `onLate` after `ms` milliseconds, unless the timer is cleared first. Node reads the pending
+ * input before `onLate` is called. If the process was frozen or its event loop was blocked, Node
+ * runs the timers before it reads the sockets, so an answer that arrived in time would count as
+ * late.
  */
 export function setDeadline(ms: number, onLate: () => void): DeadlineTimer {
   let reading: NodeJS.Immediate | undefined
@@ -37,7 +41,10 @@ export function setDeadline(ms: number, onLate: () => void): DeadlineTimer {
   return deadline
 }
 
-/** What comes within the time; `undefined` where it does not. */
+/**
+ * Returns the value of the promise, or `undefined` if it does not settle within `ms` milliseconds.
+ * Rejects if the promise rejects in that time.
+ */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: DeadlineTimer | undefined
   const late = new Promise<undefined>((resolve) => {
@@ -46,26 +53,27 @@ export async function within<T>(ms: number, promise: Promise<T>): Promise<T | un
   return Promise.race([promise, late]).finally(() => timer?.clear())
 }
 
-/** A signal that aborts at a deadline, or with a parent, whichever comes first. */
+/** A signal that aborts at a deadline, or earlier if its parent signal aborts. */
 export interface Deadline {
   signal: AbortSignal
-  /** Lets go of the timer and of the parent. */
+  /** Stops the timer and removes the listener from the parent signal. */
   clear: () => void
 }
 
-/** Whether a signal aborted because the time was over. */
+/** Returns whether the reason of an aborted signal is a timeout. */
 export function isLate(reason: unknown): reason is DOMException {
   return reason instanceof DOMException && reason.name === 'TimeoutError'
 }
 
 /**
- * Makes one. `AbortSignal.any()` would do, but each leaves a trace in a parent that lives as long as
- * the pool: 8 MB after 100,000 launches.
+ * Creates a signal that aborts after `ms` milliseconds, or when `parent` aborts. It does not use
+ * `AbortSignal.any()`, because each such signal leaves memory behind in a parent that lives as long
+ * as the pool: 8 MB after 100,000 launches.
  */
 export function deadlineIn(ms: number, parent?: AbortSignal): Deadline {
   const controller = new AbortController()
   const abort = () => controller.abort(parent?.reason)
-  const late = () => controller.abort(new DOMException(`no answer in ${ms} ms`, 'TimeoutError'))
+  const late = () => controller.abort(new DOMException(`no answer within ${ms} ms`, 'TimeoutError'))
   const timer = setDeadline(ms, late)
   if (parent?.aborted) abort()
   else parent?.addEventListener('abort', abort, { once: true })
@@ -78,7 +86,7 @@ export function deadlineIn(ms: number, parent?: AbortSignal): Deadline {
   }
 }
 
-/** Settles when a signal aborts. */
+/** Resolves when a signal aborts. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve()

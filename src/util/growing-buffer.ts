@@ -1,27 +1,30 @@
-const FIRST_ROOM_BYTES = 1024
+const INITIAL_CAPACITY_BYTES = 1024
 
 /**
- * Bytes that come piece by piece, copied together: a list of slices is a hundred times the bytes
- * where a program writes one by one, and each slice holds on to all that came with it.
+ * A buffer that copies each added piece to its end. It does not keep a list of slices: if a program
+ * writes one byte at a time, such a list needs a hundred times the memory of the bytes, and each
+ * slice keeps the whole chunk that it was cut from in memory.
  */
 export class GrowingBuffer {
-  #room: Buffer = Buffer.alloc(0)
+  #storage: Buffer = Buffer.alloc(0)
   #size = 0
 
   get size(): number {
     return this.#size
   }
 
-  push(bytes: Buffer, mostRoom = Number.POSITIVE_INFINITY): void {
+  /** Adds bytes. The capacity grows to at most `maxCapacity`, unless the bytes need more. */
+  push(bytes: Buffer, maxCapacity = Number.POSITIVE_INFINITY): void {
     const needed = this.#size + bytes.length
-    if (needed > this.#room.length) {
-      const grown = Math.min(mostRoom, Math.max(FIRST_ROOM_BYTES, needed * 2))
-      this.#room = Buffer.concat([this.bytes(), bytes], Math.max(grown, needed))
-    } else bytes.copy(this.#room, this.#size)
+    if (needed > this.#storage.length) {
+      const capacity = Math.min(maxCapacity, Math.max(INITIAL_CAPACITY_BYTES, needed * 2))
+      this.#storage = Buffer.concat([this.bytes(), bytes], Math.max(capacity, needed))
+    } else bytes.copy(this.#storage, this.#size)
     this.#size = needed
   }
 
+  /** Returns all bytes that were added, as a view of the buffer. */
   bytes(): Buffer {
-    return this.#room.subarray(0, this.#size)
+    return this.#storage.subarray(0, this.#size)
   }
 }

@@ -1,13 +1,14 @@
-/** A value nested deeper is refused on either side: nobody could make text of it again. */
+/** Host and agents refuse a value with more levels, because they could not serialize it again. */
 const MAX_JSON_DEPTH = 200
-/** About 20 ms of parsing (measured, 50,000 different names). */
+/** Parsing takes about 20 ms at this limit (measured with 50,000 different names). */
 const MAX_NAMES = 50_000
-/** About 10 ms of parsing (measured, 500,000 whole numbers). */
+/** Parsing takes about 10 ms at this limit (measured with 500,000 whole numbers). */
 const MAX_ITEMS = 500_000
 /**
- * In nanoseconds, what the slowest kind of each takes to parse (measured): a string with an escape, a
- * field of an object with 50,000 others, an object, a number with 16 digits. Their sum is bounded,
- * because each alone is within its limit for a text that has the most of all.
+ * The time in nanoseconds to parse one element of the slowest kind (measured): a string with an
+ * escape, a field of an object with 50,000 other fields, an object, a number with 16 digits. The
+ * sum over a text has a limit of its own, because a text can be within every single limit and still
+ * take too long.
  */
 const COST = { string: 400, field: 400, container: 300, item: 150 } as const
 const MAX_COST = 50_000_000
@@ -15,51 +16,59 @@ const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
 const [LETTER_U, LETTER_D] = [0x75, 0x64]
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** What {@link parseJson} accepts. */
+/** The limits of {@link parseJson}. */
 export interface JsonLimits {
   /**
-   * How deep objects and arrays may be nested.
+   * The greatest depth of nested objects and arrays.
    *
    * @default 200
    */
   maxDepth?: number | undefined
   /**
-   * How many objects, arrays and names of fields there may be, all together.
+   * The greatest number of objects, arrays and field names together.
    *
    * @default 50_000
    */
   maxNames?: number | undefined
   /**
-   * How many commas there may be: one less than the items of an array.
+   * The greatest number of commas. An array has one comma less than it has items.
    *
    * @default 500_000
    */
   maxItems?: number | undefined
 }
 
-/** What a JSON text consists of. */
+/** The elements of a JSON text, counted by {@link measureJson}. */
 export interface JsonStructure {
   depth: number
-  /** Objects, arrays and names of fields. */
+  /** The number of objects, arrays and field names. */
   names: number
+  /** The number of commas. */
   items: number
-  /** Names of fields among them. */
+  /** The number of strings, field names included. */
   strings: number
+  /** The number of escape sequences in strings. */
   escapes: number
-  /** Escapes of halves of characters: from `\ud000` on, which has some whole ones as well. */
+  /**
+   * The number of escape sequences that begin with `\ud`. All surrogates are among them, and also
+   * some characters that are no surrogates: `\ud000` to `\ud7ff`.
+   */
   halves: number
-  /** What it takes to parse, in nanoseconds, but for the length of the text. */
+  /**
+   * The estimated time to parse the elements, in nanoseconds. The length of the text is not in it.
+   */
   cost: number
 }
 
 /**
- * Parses JSON of strangers. `JSON.parse()` holds the event loop for seconds if 8 MiB of text are made
- * of field names, of short strings or of brackets. This function counts them first, which takes about
- * 3 ms a MiB. It does not bound the length of the text. Whatever the limits are, it refuses a text that
- * takes more than about 50 ms for other reasons than its length: 90,000 strings, for example.
+ * Parses JSON from an untrusted source. `JSON.parse()` blocks the event loop for seconds if 8 MiB
+ * of text consist of field names, short strings or brackets. This function counts these elements
+ * first, which takes about 3 ms per MiB. It does not limit the length of the text. Independent of
+ * `limits`, it refuses a text whose elements take more than about 50 ms to parse, for example
+ * 90,000 strings.
  *
- * @throws RangeError if the text is past a limit.
- * @throws SyntaxError if it is not JSON. Its message quotes the text.
+ * @throws RangeError if the text exceeds a limit.
+ * @throws SyntaxError if the text is not JSON. The message quotes a part of the text.
  *
  * @example
  * ```ts
@@ -72,7 +81,10 @@ export function parseJson(text: string, limits: JsonLimits = {}): unknown {
   return parseMeasured(text, measureJson(text), limits)
 }
 
-/** The same for a text that is measured. */
+/**
+ * Parses a JSON text whose elements {@link measureJson} has counted, within the same limits as
+ * {@link parseJson}.
+ */
 export function parseMeasured(
   text: string,
   { depth, names, items, cost }: JsonStructure,
@@ -86,7 +98,7 @@ export function parseMeasured(
   return JSON.parse(text)
 }
 
-/** Counts what a JSON text consists of, without regard to whether it is JSON. */
+/** Counts the elements of a JSON text. It does not check that the text is valid JSON. */
 export function measureJson(text: string): JsonStructure {
   let [depth, containers, fields, items, strings, level] = [0, 0, 0, 0, 0, 0]
   let [escapes, halves] = [0, 0]
@@ -117,8 +129,9 @@ export function measureJson(text: string): JsonStructure {
 }
 
 /**
- * Why a value is not JSON, with where it is not; `undefined` where it is. `JSON.stringify()` would
- * lose such a thing in silence.
+ * Returns a description of the first part of a value that JSON cannot represent, with its place in
+ * the value. Returns `undefined` if the whole value is JSON. The check is needed because
+ * `JSON.stringify()` drops or changes such parts without an error.
  */
 export function whyNotJson(
   value: unknown,
@@ -129,13 +142,13 @@ export function whyNotJson(
   const where = place.length > 100 ? `${place.slice(0, 100)}...` : place || 'it'
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${where} is ${value}`
   if (typeof value !== 'object') return `${where} is ${withArticle(typeof value)}`
-  if (levels === 0) return `${where} is nested too deeply, or in itself`
+  if (levels === 0) return `${where} is nested too deeply, or contains itself`
   if (Array.isArray(value)) return firstOf(value.entries(), (at) => `${place}[${at}]`, levels)
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
     return `${where} is not a plain object`
   }
-  // As JSON.stringify does: what is undefined is not there.
+  // JSON.stringify() leaves out fields that are undefined, so they are allowed.
   const entries = Object.entries(value).filter(([, each]) => each !== undefined)
   return firstOf(entries, (key) => `${place}.${key}`, levels)
 }

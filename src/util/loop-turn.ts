@@ -1,40 +1,46 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** How long work for sandboxes may hold the event loop, before others have a turn. */
+/** The time that work for sandboxes may take in one turn of the event loop, in milliseconds. */
 const TURN_MS = 10
 
 let lastTurn: Promise<void> = Promise.resolve()
 
 /**
- * Resolves in a turn of the event loop that no other caller gets: pieces of long work, each of which is
- * short enough for a turn, do not add up in one.
+ * Resolves in a later turn of the event loop, and gives each caller a different turn. So pieces of
+ * work that are each short enough for one turn do not add up in the same turn.
  */
 export function ownTurn(): Promise<void> {
   lastTurn = lastTurn.then(() => nextTurn())
   return lastTurn
 }
 
-/** Cuts long work into slices, between which the event loop has a turn. */
+/** Divides long work into slices. The event loop runs one turn between two slices. */
 export class Slices {
   #since = performance.now()
 
-  /** To be awaited between two steps of the work, each of which takes a few milliseconds at most. */
+  /**
+   * Waits for the next turn if the slice is over. Await it between two steps of the work. A step
+   * may take a few milliseconds at most.
+   */
   async next(): Promise<void> {
     if (!this.isOver) return
     await ownTurn()
     this.#since = performance.now()
   }
 
-  /** Whether it is time for a turn. To ask first is cheaper than to await. */
+  /** Whether the slice is over. Reading it first is cheaper than awaiting {@link next}. */
   get isOver(): boolean {
     return performance.now() - this.#since >= TURN_MS
   }
 }
 
-/** What all sandboxes together have spent of this turn. */
+/** The time that the work of all sandboxes has taken in this turn, in milliseconds. */
 let spentMs = 0
 
-/** Counts work that cannot be cut: it began then, and is over now. */
+/**
+ * Counts the time of work that cannot be divided, from `began` until now. `began` is a time of
+ * `performance.now()`.
+ */
 export function spend(began: number): void {
   const ms = performance.now() - began
   if (ms > 0 && spentMs === 0) {
@@ -45,7 +51,7 @@ export function spend(began: number): void {
   spentMs += ms
 }
 
-/** Whether what else has come is for the next turn. */
+/** Whether the time of this turn is used up. Further input must then wait for a later turn. */
 export function isTurnSpent(): boolean {
   return spentMs >= TURN_MS
 }

@@ -1,7 +1,10 @@
-/** The latest value's share. */
+/** The weight of the latest value in the average. */
 const WEIGHT = 0.2
 
-/** A moving average, of the one value while there is one, `undefined` before. */
+/**
+ * An exponential moving average. It is `undefined` before the first value, and equal to the first
+ * value until the second one.
+ */
 export class MovingAverage {
   #value: number | undefined
 

@@ -1,10 +1,11 @@
-/** Runs things one after the other: each one begins when all before it have ended. */
+/** Runs operations one after the other, in the order of the calls. */
 export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve()
 
   /**
-   * Calls `start` at once, with a promise that settles when all before have ended: the thing itself
-   * waits for it. The `ended` of the thing never rejects.
+   * Calls `start` immediately and passes a promise that resolves when all earlier operations have
+   * ended. The new operation must wait for this promise before it begins. Its `ended` must never
+   * reject.
    */
   run<T extends { ended: Promise<unknown> }>(start: (previous: Promise<unknown>) => T): T {
     const previous = this.#last

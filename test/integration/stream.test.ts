@@ -163,7 +163,10 @@ describe('a stream on a socket', () => {
 
 const LEASE_ENDED = {
   type: 'error',
-  error: { code: 'SANDBOX_LEASE_ENDED', message: 'the sandbox of this request is gone' },
+  error: {
+    code: 'SANDBOX_LEASE_ENDED',
+    message: 'the sandbox of this request is no longer available',
+  },
 }
 
 describe('a stream without a socket', () => {

@@ -147,7 +147,7 @@ describe.each(runtimes)('an agent under %s', (runtime) => {
     [
       'that is something else',
       ['sh', '-c', 'while :; do echo hello, world; done'],
-      /broke the protocol/,
+      /violated the protocol/,
     ],
   ])('%s: says so', async (_, command, message) => {
     const { python } = await poolOf({ runtime, engine: engineRunning(...command) }).start()

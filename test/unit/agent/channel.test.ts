@@ -33,7 +33,7 @@ describe('the first word', () => {
     agent.sayJson(Kind.hello, 0, { ...HELLO, version: 9 })
     expect(await opening).toMatchObject({
       code: 'SANDBOX_AGENT_FAILED',
-      message: expect.stringContaining(`speaks version 9, this host ${PROTOCOL_VERSION}`),
+      message: expect.stringContaining(`version 9, expected ${PROTOCOL_VERSION}`),
     })
     expect(agent.kills).toBe(1)
     expect(vi.getTimerCount()).toBe(0)
@@ -45,7 +45,7 @@ describe('the first word', () => {
     agent.exit({ exitCode: 127, stderr: 'python3: not found\n' })
     expect(await opening).toMatchObject({
       code: 'SANDBOX_AGENT_FAILED',
-      message: expect.stringContaining('did not come up: python3: not found. The image must'),
+      message: expect.stringContaining('did not start: python3: not found. Use an image'),
     })
   })
 
@@ -64,7 +64,7 @@ describe('the first word', () => {
     agent.stdout.write('Python 3.13 (main)\n>>> ')
     expect(await opening).toMatchObject({
       code: 'SANDBOX_AGENT_FAILED',
-      message: expect.stringContaining('it broke the protocol: a frame of'),
+      message: expect.stringContaining('it violated the protocol: a frame of'),
     })
     expect(agent.kills).toBeGreaterThan(0)
   })

@@ -8,7 +8,7 @@ import { howToGet } from '../../../src/languages/setup-images.js'
 
 describe('howToGet', () => {
   it('is set-up where any image of a language would do', () => {
-    const said = 'Run `npx hono-sandbox setup`, or pull one of them'
+    const said = 'Run `npx hono-sandbox setup`, or pull one of these images'
     for (const { images } of Object.values(LANGUAGES)) expect(howToGet(images)).toBe(said)
   })
 
@@ -20,7 +20,7 @@ describe('howToGet', () => {
     const { local, registry } = image
     expect(howToGet([local])).toBe(
       `Run \`npx hono-sandbox ${command} --from-packages\` to build it, ` +
-        `or name ${registry}, which \`npx hono-sandbox ${command}\` pulls`,
+        `or use the image ${registry}, which \`npx hono-sandbox ${command}\` pulls`,
     )
     // This is what makes it true.
     expect(acceptedImages(image, { env: {}, source: 'packages' })).toEqual([local])
@@ -28,7 +28,7 @@ describe('howToGet', () => {
   })
 
   it.each(['ours/c:1', 'python:3.13', 'ours/c@sha256:0f'])('is a pull of %s', (image) => {
-    expect(howToGet([image])).toBe(`Pull or build it, as with \`docker pull ${image}\``)
+    expect(howToGet([image])).toBe(`Pull it with \`docker pull ${image}\`, or build it`)
   })
 })
 

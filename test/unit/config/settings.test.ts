@@ -71,7 +71,7 @@ describe('readEnvironment', () => {
   ])('names %s and quotes %j', (name, value) => {
     const error = thrown(() => readEnvironment({ [name]: value }))
     expect(error.code).toBe('SANDBOX_INVALID_OPTION')
-    expect(error.message).toContain(`${name} is ${JSON.stringify(value)}, expected: `)
+    expect(error.message).toContain(`${name} is ${JSON.stringify(value)}, expected `)
   })
 })
 
@@ -133,10 +133,16 @@ describe('readSettings', () => {
     [{ languages: { python: { size: { min: -1, max: 2 } } } }, 'python.size.min is not valid'],
     [{ languages: { python: { size: { min: 0, max: 0 } } } }, 'max is not valid, expected 1 or'],
     [{ languages: { python: { size: { min: 1.5, max: 2 } } } }, 'expected a whole number'],
-    [{ languages: { python: { size: { min: 3, max: 2 } } } }, 'expected a max that is not less'],
-    [{ languages: { python: { size: { min: 1, max: 4 }, max: 3 } } }, 'max is 3, less than the'],
+    [
+      { languages: { python: { size: { min: 3, max: 2 } } } },
+      'expected a max that is at least its min',
+    ],
+    [
+      { languages: { python: { size: { min: 1, max: 4 }, max: 3 } } },
+      'max is 3, expected at least the size 4',
+    ],
     [{ cpus: 0 }, 'cpus'],
-    [{ pids: 1 }, 'pids'],
+    [{ pids: 1 }, 'pids is not valid, expected 16 or more'],
     [{ leaseTtlMs: 2 ** 31 }, 'leaseTtlMs'],
     [{ leaseTtlMs: 0 }, 'leaseTtlMs is not valid, expected 1 ms or more'],
     [{ startTimeoutMs: 0 }, 'startTimeoutMs is not valid, expected 1 ms or more'],
@@ -203,11 +209,14 @@ describe('check', () => {
 
   it('says what is expected in words', () => {
     const message = (options: object) => thrown(() => check(RunCall, options, 'exec')).message
+    expect(message({ cwd: '' })).toBe('exec: cwd is not valid, expected a string that is not empty')
     expect(message({ cwd: '\0' })).toBe('exec: cwd is not valid, expected a string without NUL')
     expect(message({ env: { 'A=B': '' } })).toBe(
       "exec: env is not valid, expected a name without '='",
     )
-    expect(message({ timeoutMs: '5' })).toBe('exec: timeoutMs is not valid, expected milliseconds')
+    expect(message({ timeoutMs: '5' })).toBe(
+      'exec: timeoutMs is not valid, expected a number of milliseconds',
+    )
     expect(message({ timeoutMs: -1 })).toBe('exec: timeoutMs is not valid, expected 0 ms or more')
   })
 

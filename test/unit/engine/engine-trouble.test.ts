@@ -160,7 +160,7 @@ describe('a failure that nobody listens for', () => {
     await started(pool)
     await vi.advanceTimersByTimeAsync(20_000)
     expect(codesOf(warn)).toEqual(['SANDBOX_ENGINE_UNAVAILABLE'])
-    expect(warn.mock.calls[0]?.[0]).toMatch(/there is no python sandbox yet/)
+    expect(warn.mock.calls[0]?.[0]).toMatch(/no python sandbox has started yet/)
   })
 
   it('is no warning where somebody listens', async () => {

@@ -123,7 +123,7 @@ describe('a call', () => {
     const engine = createDockerEngine({ address, timeoutMs: 50 })
     await expect(engine.runtimes()).rejects.toMatchObject({
       code: 'SANDBOX_ENGINE_UNAVAILABLE',
-      message: expect.stringContaining('no answer in 50 ms'),
+      message: expect.stringContaining('no answer within 50 ms'),
     })
   })
 

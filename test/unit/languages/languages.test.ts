@@ -186,13 +186,13 @@ describe('the languages of a pool', () => {
 
   it('have the name that they are defined with', () => {
     const message = refusalOf(() => readSettings({ languages: { sh: BASH } }, {}))
-    expect(message).toBe('languages.sh: its definition has the name bash')
+    expect(message).toBe('languages.sh: expected a definition with this name, got the name bash')
   })
 
   it.each([
     [
       { bash: {} },
-      'languages.bash is not valid, expected what defineLanguage() gives: it is not built in',
+      'languages.bash is not valid, expected a definition from defineLanguage(), because the language is not built in',
     ],
     [{ bash: { size: 1 } }, 'languages.bash is not valid'],
     [{ bash: SECRET }, 'languages.bash is not valid'],
@@ -200,7 +200,10 @@ describe('the languages of a pool', () => {
     [{ python: BASH }, 'languages.python.name is not an option'],
     [{ python: { preload: [SECRET, ''] } }, 'languages.python.preload.1 is not valid'],
     [{ python: { preload: SECRET } }, 'languages.python.preload is not valid'],
-    [{ bash: { ...BASH, size: 3, max: 2 } }, 'languages.bash: max is 2, less than the size 3'],
+    [
+      { bash: { ...BASH, size: 3, max: 2 } },
+      'languages.bash: max is 2, expected at least the size 3',
+    ],
   ])('are refused: %j', (languages, part) => {
     expect(refusalOf(() => settingsOf(languages))).toContain(part)
   })

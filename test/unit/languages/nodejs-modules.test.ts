@@ -15,7 +15,7 @@ const namesIn = (braces = '') =>
   braces.split(',').flatMap((part) => /^\s*(\w+)/.exec(part.replace(COMMENTS, ''))?.[1] ?? [])
 
 const modules = new Map(
-  Object.entries(agentSources('nodejs', '.cjs'))
+  Object.entries(agentSources('nodejs'))
     .filter(([name]) => name !== 'loader.cjs')
     .map(([name, source]): [string, Module] => {
       const text = source.replace(COMMENTS, '')

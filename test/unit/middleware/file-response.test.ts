@@ -6,7 +6,7 @@ import type { Channel } from '../../../src/agent/channel.js'
 import { Stream } from '../../../src/agent/protocol.js'
 import { Lease } from '../../../src/pool/lease.js'
 import { Sandbox } from '../../../src/sandbox/sandbox.js'
-import { isFresh, partOf, validatorsOf } from '../../../middleware/conditional.js'
+import { isFresh, requestedPart, validatorsOf } from '../../../middleware/conditional.js'
 import { sendFile } from '../../../middleware/index.js'
 import { flow, openChannel } from '../fakes/fake-agent.js'
 import { cases } from '../fakes/property.js'
@@ -21,7 +21,7 @@ async function ask(headers: Record<string, string>, method = 'GET', size: number
   const app = new Hono().on(['GET', 'HEAD', 'POST'], '/', (c) =>
     c.json(null, 200, {
       fresh: String(isFresh(c, validators)),
-      part: JSON.stringify(partOf(c, size, validators) ?? 'all'),
+      part: JSON.stringify(requestedPart(c, size, validators) ?? 'all'),
     }),
   )
   const answer = await app.request('/', { method, headers })

@@ -8,9 +8,9 @@ describe('ContainerNames', () => {
     const first = names.take()
     expect(first).toBe('sandbox_python_1.1_f00d42')
     expect(names.take()).toBe('sandbox_python_2.1_f00d42')
-    names.giveBack(first)
-    names.giveBack(first)
-    names.giveBack('a stranger')
+    names.release(first)
+    names.release(first)
+    names.release('a stranger')
     expect(names.take()).toBe('sandbox_python_1.2_f00d42')
     expect(names.take()).toBe('sandbox_python_3.1_f00d42')
   })
@@ -22,7 +22,7 @@ describe('ContainerNames', () => {
         const taken: string[] = []
         for (const step of steps) {
           if (step === null) taken.push(names.take())
-          else names.giveBack(taken[step] ?? '')
+          else names.release(taken[step] ?? '')
         }
         expect(new Set(taken).size).toBe(taken.length)
       }),

@@ -206,7 +206,7 @@ describe('a launch that fails', () => {
     const error = await outcomeOf(pool.acquire())
     expect(error).toMatchObject({
       code: 'SANDBOX_IMAGE_MISSING',
-      message: 'there is no python sandbox: no image. Pull it',
+      message: 'no python sandbox is available: no image. Pull it',
       cause: fake.launchError,
       retryAfterMs: expect.any(Number),
     })

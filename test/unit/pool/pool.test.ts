@@ -50,7 +50,7 @@ describe('start', () => {
       ready: 1,
       total: 2,
       errors: [
-        { code: 'SANDBOX_WAIT_TIMEOUT', message: expect.stringContaining('goes on launching') },
+        { code: 'SANDBOX_WAIT_TIMEOUT', message: expect.stringContaining('its launch continues') },
       ],
     })
     fake.launches[1]?.answer.resolve()

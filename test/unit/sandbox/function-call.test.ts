@@ -58,7 +58,7 @@ describe('a call', () => {
   })
 
   it.each([
-    ['entry', { entry: 'not a name' }, "a function's name"],
+    ['entry', { entry: 'not a name' }, 'the name of a function'],
     ['args.1', { args: [1, Number.NaN] }, 'JSON; it is NaN'],
     ['kwargs.at', { kwargs: { at: new Date(0) } }, 'JSON; it is not a plain object'],
     ['schema', { schema: {} }, 'a Standard Schema'],

@@ -48,7 +48,7 @@ describe('a sandbox', () => {
     sandbox.release('aborted')
     await expect(Promise.resolve(call(sandbox))).rejects.toMatchObject({
       code: 'SANDBOX_LEASE_ENDED',
-      message: expect.stringContaining('is over (aborted)'),
+      message: expect.stringContaining('has ended (aborted)'),
     })
     expect(agent.heard).toEqual([])
   })

@@ -24,7 +24,7 @@ describe('what is JSON', () => {
     [{ big: 1n }, '.big is a bigint'],
     [{ at: new Date(0) }, '.at is not a plain object'],
     [new Map(), 'it is not a plain object'],
-    [cycle, `${'.me'.repeat(34).slice(0, 100)}... is nested too deeply, or in itself`],
+    [cycle, `${'.me'.repeat(34).slice(0, 100)}... is nested too deeply, or contains itself`],
   ])('is not %o', (value, why) => expect(whyNotJson(value)).toBe(why))
 })
 
