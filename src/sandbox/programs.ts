@@ -43,8 +43,8 @@ export class Programs {
   }
 
   /**
-   * Creates the program of `runCode()`. A program without a context runs in a slot; code of a defined
-   * language runs from a file.
+   * Creates the program of `runCode()`. A program without a context runs in a slot; code of a
+   * defined language runs from a file.
    */
   code(code: string, options: RunCodeOptions): Program {
     const checked = check(calls.RunCall, options, 'runCode')

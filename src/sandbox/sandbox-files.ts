@@ -26,10 +26,10 @@ const DEFAULT_MAX_READ_BYTES = 64 * 1024 * 1024
 /**
  * The file calls of a sandbox. Every {@link Sandbox} has them.
  *
- * Paths are relative to `/workspace`. File calls have the same permissions as the user's code. If the
- * system refuses a call, it throws a `SandboxFileError` with the `errno` of the system: `ENOENT`,
- * `EACCES`, `EISDIR`, `ENOSPC`, `ENAMETOOLONG`, ... If the `signal` aborts, the `errno` is `ECANCELED`;
- * after `timeoutMs` it is `ETIMEDOUT`.
+ * Paths are relative to `/workspace`. File calls have the same permissions as the user's code. If
+ * the system refuses a call, it throws a `SandboxFileError` with the `errno` of the system:
+ * `ENOENT`, `EACCES`, `EISDIR`, `ENOSPC`, `ENAMETOOLONG`, ... If the `signal` aborts, the `errno`
+ * is `ECANCELED`; after `timeoutMs` it is `ETIMEDOUT`.
  */
 export class SandboxFiles {
   readonly #files: Files
@@ -40,8 +40,8 @@ export class SandboxFiles {
   }
 
   /**
-   * Writes a file. Replaces the content of a file that exists. The folder of the file must exist. The
-   * content of a stream is written chunk by chunk and is never completely in memory.
+   * Writes a file. Replaces the content of a file that exists. The folder of the file must exist.
+   * The content of a stream is written chunk by chunk and is never completely in memory.
    */
   async writeFile(path: string, content: Content, options: WriteFileOptions = {}): Promise<void> {
     const data = check(calls.Content, content, 'writeFile: content')
@@ -50,8 +50,8 @@ export class SandboxFiles {
   }
 
   /**
-   * Writes several files, one after the other, each one as `writeFile()` does. Stops at the first error
-   * and throws it. The time limit is for all files together.
+   * Writes several files, one after the other, each one as `writeFile()` does. Stops at the first
+   * error and throws it. The time limit is for all files together.
    */
   async writeFiles(
     files: readonly { path: string; content: Content }[],
@@ -72,8 +72,8 @@ export class SandboxFiles {
   }
 
   /**
-   * Reads a regular file: as a `Buffer`, as UTF-8 text (other bytes become U+FFFD), or as a stream. The
-   * stream reads the file only as fast as the stream itself is read.
+   * Reads a regular file: as a `Buffer`, as UTF-8 text (other bytes become U+FFFD), or as a stream.
+   * The stream reads the file only as fast as the stream itself is read.
    */
   async readFile(
     path: string,
@@ -125,8 +125,8 @@ export class SandboxFiles {
   }
 
   /**
-   * Creates a folder. With `recursive` it also creates the folders above it, and a folder that exists
-   * is not an error.
+   * Creates a folder. With `recursive` it also creates the folders above it, and a folder that
+   * exists is not an error.
    */
   async mkdir(path: string, options: TreeOptions = {}): Promise<void> {
     const { recursive, ...call } = check(calls.TreeCall, options, 'mkdir')
@@ -148,8 +148,8 @@ export class SandboxFiles {
 
   /**
    * Returns the files in a folder, for example those that a run has written, with their content and
-   * MIME type. Files that exceed the limits or cannot be read are only counted, in `omitted`. Links are
-   * not followed.
+   * MIME type. Files that exceed the limits or cannot be read are only counted, in `omitted`. Links
+   * are not followed.
    */
   async collect(options: CollectOptions = {}): Promise<Collected> {
     check(calls.CollectCall, options, 'collect')

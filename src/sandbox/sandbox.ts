@@ -42,8 +42,8 @@ export type CodeHandle<Data = string> = ExecHandle<Data, CodeResult<Data>>
 /**
  * A leased container. A handler gets it from `c.get('sandbox')`, other code from `pool.acquire()`.
  *
- * No other lease shares the container. When the lease ends, its programs are killed, and every further
- * call throws `SANDBOX_LEASE_ENDED`. The file calls are those of {@link SandboxFiles}.
+ * No other lease shares the container. When the lease ends, its programs are killed, and every
+ * further call throws `SANDBOX_LEASE_ENDED`. The file calls are those of {@link SandboxFiles}.
  *
  * @example
  * ```ts
@@ -92,17 +92,17 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 
   /**
-   * Runs code in the language of the sandbox, in a warm interpreter: as a script of its own, or in a
-   * `context`. Await the handle for the result, or iterate it for the output while the code runs.
+   * Runs code in the language of the sandbox, in a warm interpreter: as a script of its own, or in
+   * a `context`. Await the handle for the result, or iterate it for the output while the code runs.
    *
-   * Besides the output, the result has the `results` that the code showed, the last value as `text`,
-   * and an `error` if the code failed. An error of the code is never thrown. If the `signal` aborts,
-   * the result has `killedBy: 'abort'`. A run in a context that exceeds a limit or is aborted is first
-   * interrupted; if it does not stop within half a second, it is killed.
+   * Besides the output, the result has the `results` that the code showed, the last value as
+   * `text`, and an `error` if the code failed. An error of the code is never thrown. If the
+   * `signal` aborts, the result has `killedBy: 'abort'`. A run in a context that exceeds a limit or
+   * is aborted is first interrupted; if it does not stop within half a second, it is killed.
    *
-   * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION` or `SANDBOX_UNKNOWN_CONTEXT`;
-   * `SANDBOX_CONTEXT_LOST` if the process of the context has ended, for the runs that waited or for the
-   * next run.
+   * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION` or
+   * `SANDBOX_UNKNOWN_CONTEXT`; `SANDBOX_CONTEXT_LOST` if the process of the context has ended, for
+   * the runs that waited or for the next run.
    * @throws SandboxFileError if the file for the code of a defined language cannot be written.
    */
   runCode(code: string, options: ProgramOptions & CodeOptions & BytesOutput): CodeHandle<Buffer>
@@ -118,12 +118,12 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * JSON; printed output does not mix with them. The code is not the main program: `__name__` is
    * `'main'`, and `require.main` is another module.
    *
-   * An error of the code is never thrown: the result has `ok: true` and a `value`, or `ok: false`, a
-   * `reason` and a `message`. If there is a `schema` (any Standard Schema), it validates the value, and
-   * the `value` of the result is the output of the schema.
+   * An error of the code is never thrown: the result has `ok: true` and a `value`, or `ok: false`,
+   * a `reason` and a `message`. If there is a `schema` (any Standard Schema), it validates the
+   * value, and the `value` of the result is the output of the schema.
    *
-   * @throws SandboxError `SANDBOX_LEASE_ENDED`; `SANDBOX_INVALID_OPTION`, also if an argument is not
-   * JSON or if the language is a defined language.
+   * @throws SandboxError `SANDBOX_LEASE_ENDED`; `SANDBOX_INVALID_OPTION`, also if an argument is
+   * not JSON or if the language is a defined language.
    */
   async call<Schema extends StandardSchemaV1>(
     code: string,
@@ -146,13 +146,13 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
 
   /**
    * Creates a context: a process that keeps variables and imports from one
-   * `runCode(code, { context })` to the next, until the lease ends. Other contexts, and runs without a
-   * context, do not see its variables. A sandbox has at most 8 contexts. The least recently used idle
-   * contexts are lost until all idle contexts except the last used one fit into a quarter of the
-   * container's memory.
+   * `runCode(code, { context })` to the next, until the lease ends. Other contexts, and runs
+   * without a context, do not see its variables. A sandbox has at most 8 contexts. The least
+   * recently used idle contexts are lost until all idle contexts except the last used one fit into
+   * a quarter of the container's memory.
    *
-   * @throws SandboxError `SANDBOX_TOO_MANY_CONTEXTS`, `SANDBOX_CONTEXT_LOST`, `SANDBOX_WAIT_TIMEOUT`,
-   * `SANDBOX_LEASE_ENDED` or `SANDBOX_INVALID_OPTION`.
+   * @throws SandboxError `SANDBOX_TOO_MANY_CONTEXTS`, `SANDBOX_CONTEXT_LOST`,
+   * `SANDBOX_WAIT_TIMEOUT`, `SANDBOX_LEASE_ENDED` or `SANDBOX_INVALID_OPTION`.
    * @throws SandboxFileError if `cwd` is not a folder.
    */
   async createCodeContext(options: CodeContextOptions = {}): Promise<CodeContext> {
@@ -189,8 +189,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * Runs a command: a string with `/bin/sh -c`, an array without a shell. Await the handle for the
    * result, or iterate it for the output while the command runs.
    *
-   * A failure of the command is never thrown. If the command is not found, the exit code is 127, as in
-   * a shell. If the `signal` aborts, the result has `killedBy: 'abort'`.
+   * A failure of the command is never thrown. If the command is not found, the exit code is 127, as
+   * in a shell. If the `signal` aborts, the result has `killedBy: 'abort'`.
    *
    * @throws SandboxError `SANDBOX_LEASE_ENDED` or `SANDBOX_INVALID_OPTION`.
    */
@@ -212,9 +212,10 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * Starts a command as a background process: a string with `/bin/sh -c`, an array without a shell.
    * Resolves when the process runs. All processes are killed when the lease ends.
    *
-   * @throws SandboxError `SANDBOX_PROCESS_EXITED` if the process cannot be started: the message has the
-   * reason; `SANDBOX_WAIT_TIMEOUT` if it does not start within `timeoutMs`; `SANDBOX_LEASE_ENDED` or
-   * `SANDBOX_INVALID_OPTION`. If the `signal` aborts before the start, throws its reason.
+   * @throws SandboxError `SANDBOX_PROCESS_EXITED` if the process cannot be started: the message has
+   * the reason; `SANDBOX_WAIT_TIMEOUT` if it does not start within `timeoutMs`;
+   * `SANDBOX_LEASE_ENDED` or `SANDBOX_INVALID_OPTION`. If the `signal` aborts before the start,
+   * throws its reason.
    */
   async startProcess(
     command: string | readonly string[],
@@ -227,8 +228,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 
   /**
-   * Returns the processes that `startProcess()` has started in this lease, in the order of their start.
-   * At most 20 of them have exited: older ones are dropped from the list.
+   * Returns the processes that `startProcess()` has started in this lease, in the order of their
+   * start. At most 20 of them have exited: older ones are dropped from the list.
    */
   listProcesses(): SandboxProcess[] {
     return this.#processes.list()
@@ -253,16 +254,17 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 
   /**
-   * Whether a call is in progress: a program of `runCode`, `exec` or `call`, or a file call. Background
-   * processes do not count. File calls that stream do not count either, because they wait for the other
-   * end of the stream.
+   * Whether a call is in progress: a program of `runCode`, `exec` or `call`, or a file call.
+   * Background processes do not count. File calls that stream do not count either, because they
+   * wait for the other end of the stream.
    */
   get isBusy(): boolean {
     return this.#lease.isBusy
   }
 
   /**
-   * Ends the lease. A container that was not used goes back to the pool; a used container is replaced.
+   * Ends the lease. A container that was not used goes back to the pool; a used container is
+   * replaced.
    */
   release(reason: LeaseEnd = 'released'): Released {
     return this.#lease.end(reason)
@@ -287,5 +289,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 }
 
-/** Returns the result of a command as it is: only code has results and an error besides its output. */
+/**
+ * Returns the result of a command as it is: only code has results and an error besides its output.
+ */
 const unchanged = <Data>(result: ExecResult<Data>): ExecResult<Data> => result

@@ -113,9 +113,9 @@ export class CodeContexts {
 }
 
 /**
- * One context. Its runs are executed one after the other. If its process ends, its variables are lost:
- * the runs that waited at that moment are refused with an error, or the next run if no run waited. The
- * run after these starts a new, empty process.
+ * One context. Its runs are executed one after the other. If its process ends, its variables are
+ * lost: the runs that waited at that moment are refused with an error, or the next run if no run
+ * waited. The run after these starts a new, empty process.
  */
 class Context {
   readonly about: CodeContext
@@ -173,7 +173,9 @@ class Context {
     })
   }
 
-  /** Kills the process and the program in it. Refuses the programs that wait with the given error. */
+  /**
+   * Kills the process and the program in it. Refuses the programs that wait with the given error.
+   */
   async close(error: () => SandboxError): Promise<void> {
     this.#closedError = error
     this.#current?.signal('SIGKILL')
@@ -183,8 +185,8 @@ class Context {
   }
 
   /**
-   * Prepares the context for the next program of the queue. `losses` is the number of losses when the
-   * program was requested: the program is refused if there was another loss since then.
+   * Prepares the context for the next program of the queue. `losses` is the number of losses when
+   * the program was requested: the program is refused if there was another loss since then.
    */
   async #begin(program: Program, losses: number): Promise<void> {
     if (program.isOver) return // the program was ended while it waited
@@ -192,8 +194,8 @@ class Context {
     const isLossUnreported = this.#isLossUnreported
     this.#isLossUnreported = false
     if (isLossUnreported || losses !== this.#losses) throw this.#lossError
-    // The limits of the program may end it while the process starts. The next program then waits for
-    // the same process.
+    // The limits of the program may end it while the process starts. The next program then waits
+    // for the same process.
     this.#opening ??= this.#process ? undefined : this.open()
     await this.#opening?.finally(() => (this.#opening = undefined))
     this.#current = program

@@ -11,8 +11,9 @@ import { SerialQueue } from '../../util/serial-queue.js'
 type WriteFile = (path: string, text: string, options: FileCallOptions) => Promise<void>
 
 /**
- * Runs code of a defined language in one lease: writes the code to a file, then runs the commands of
- * the language. The runs are executed one after the other, because all of them write the same file.
+ * Runs code of a defined language in one lease: writes the code to a file, then runs the commands
+ * of the language. The runs are executed one after the other, because all of them write the same
+ * file.
  */
 export class FileRuns {
   readonly #commands: LanguageCommands

@@ -17,8 +17,8 @@ export interface CallOptions {
    */
   args?: readonly unknown[] | undefined
   /**
-   * The keyword arguments of the function: JSON values. A JavaScript function gets them as one object
-   * after its other arguments.
+   * The keyword arguments of the function: JSON values. A JavaScript function gets them as one
+   * object after its other arguments.
    */
   kwargs?: Readonly<Record<string, unknown>> | undefined
   /**
@@ -61,7 +61,9 @@ export type CallFailure =
   /** The schema rejected the value. The field `issues` has the details. */
   | 'schema'
 
-/** The result of {@link Sandbox.call}: a value if `ok` is true, otherwise a reason and a message. */
+/**
+ * The result of {@link Sandbox.call}: a value if `ok` is true, otherwise a reason and a message.
+ */
 export type CallResult<Value = unknown> = CodeResult &
   (
     | { ok: true; value: Value }
@@ -77,7 +79,9 @@ export type CallResult<Value = unknown> = CodeResult &
 
 type Answer = { ok: true; value: unknown } | { ok: false; reason: CallFailure; message: string }
 
-/** Returns the result of a call: the value that its program sent, after the schema has validated it. */
+/**
+ * Returns the result of a call: the value that its program sent, after the schema has validated it.
+ */
 export async function callResult<Schema extends StandardSchemaV1>(
   result: CodeResult,
   { value, refusal }: RunRecords,

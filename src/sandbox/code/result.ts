@@ -2,7 +2,9 @@ import type { BoundedOutput } from '../program/output.js'
 import type { Program } from '../program/program.js'
 import type { CodeResult, ExecResult } from '../program/result.js'
 
-/** Returns the result of code: the result of its program, and the results and the error of the code. */
+/**
+ * Returns the result of code: the result of its program, and the results and the error of the code.
+ */
 export function codeResult<Data>(plain: ExecResult<Data>, program: Program): CodeResult<Data> {
   const { results, omitted } = program.output.records
   const text = results.find(({ isMain }) => isMain)?.text

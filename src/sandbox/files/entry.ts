@@ -1,11 +1,14 @@
 /**
- * One entry of a folder: a file, a folder, a link or another kind of file. In `name` and `path`, each
- * byte that is not valid UTF-8 is one character from U+DC80 to U+DCFF. All file calls accept such paths.
+ * One entry of a folder: a file, a folder, a link or another kind of file. In `name` and `path`,
+ * each byte that is not valid UTF-8 is one character from U+DC80 to U+DCFF. All file calls accept
+ * such paths.
  */
 export interface FileEntry {
   /** The last part of `path`. */
   name: string
-  /** The path relative to the listed folder. In the result of `stat()`, the path that was passed. */
+  /**
+   * The path relative to the listed folder. In the result of `stat()`, the path that was passed.
+   */
   path: string
   type: 'file' | 'directory' | 'symlink' | 'other'
   /** The size in bytes. */

@@ -27,8 +27,8 @@ const SURROGATE_BYTES = 50
 const SURROGATES = /\p{Surrogate}/gu
 /**
  * The maximum size of a listing: about 75,000 entries with short names. An app that answers with a
- * listing writes it as JSON in one turn of the event loop. That takes about 30 ms, and 60 ms for the
- * slowest listing (measured).
+ * listing writes it as JSON in one turn of the event loop. That takes about 30 ms, and 60 ms for
+ * the slowest listing (measured).
  */
 const MAX_LISTING_BYTES = 16 * 1024 * 1024
 const MAX_LINE_BYTES = 64 * 1024
@@ -115,7 +115,9 @@ export class Files {
     }
   }
 
-  /** Opens a file and returns a stream of its bytes. The stream does not read ahead of its reader. */
+  /**
+   * Opens a file and returns a stream of its bytes. The stream does not read ahead of its reader.
+   */
   async stream(
     request: FileRequest & { op: 'read' },
     options: FileCallOptions,
@@ -199,7 +201,9 @@ export class Files {
     return undefined
   }
 
-  /** Renames a file or a folder. Copies a file and deletes the original if the file systems differ. */
+  /**
+   * Renames a file or a folder. Copies a file and deletes the original if the file systems differ.
+   */
   async move(from: string, to: string, options: FileCallOptions): Promise<void> {
     try {
       await this.execute({ op: 'move', path: from, to }, options)

@@ -23,8 +23,8 @@ export function segmentOf(text: string, maxTokens: number): Segment {
 }
 
 /**
- * Returns the maximum number of comparisons for one character of a name. An alternative counts one more
- * than its tokens, because an alternative without tokens takes time too.
+ * Returns the maximum number of comparisons for one character of a name. An alternative counts one
+ * more than its tokens, because an alternative without tokens takes time too.
  */
 export function sizeOf(alternatives: readonly Token[][]): number {
   return alternatives.reduce((sum, tokens) => sum + 1 + lengthOf(tokens), 0)

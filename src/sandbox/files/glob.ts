@@ -6,27 +6,29 @@ import { fits } from './wildcard.js'
 type Part = 'globstar' | Segment
 
 /**
- * The maximum number of tokens in all patterns of one call, with all alternatives expanded. With this
- * many tokens, the longest path that hostile code can create takes about 30 ms (measured), and a usual
- * path takes 0.01 ms.
+ * The maximum number of tokens in all patterns of one call, with all alternatives expanded. With
+ * this many tokens, the longest path that hostile code can create takes about 30 ms (measured), and
+ * a usual path takes 0.01 ms.
  */
 const MAX_TOKENS = 1024
-/** The number of tokens that a part counts besides its own: it takes time at each name of a path. */
+/**
+ * The number of tokens that a part counts besides its own: it takes time at each name of a path.
+ */
 const PART_COST = 2
 /**
- * The length limits of Linux for a name, and of the agent for a path. Only a forged listing has longer
- * ones, so these match no pattern.
+ * The length limits of Linux for a name, and of the agent for a path. Only a forged listing has
+ * longer ones, so these match no pattern.
  */
 const LONGEST_NAME = 255
 const LONGEST_PATH = 4096 + LONGEST_NAME
 
 /**
- * Returns a function that tests whether a path matches one of the patterns. The paths come from hostile
- * code, and the patterns may come from the users of an app. The number of steps for a path is at most
- * its length times `MAX_TOKENS`.
+ * Returns a function that tests whether a path matches one of the patterns. The paths come from
+ * hostile code, and the patterns may come from the users of an app. The number of steps for a path
+ * is at most its length times `MAX_TOKENS`.
  *
- * @throws SandboxError `SANDBOX_INVALID_OPTION` if a pattern has syntax that is not supported, or if
- * the patterns have more than `MAX_TOKENS` tokens.
+ * @throws SandboxError `SANDBOX_INVALID_OPTION` if a pattern has syntax that is not supported, or
+ * if the patterns have more than `MAX_TOKENS` tokens.
  */
 export function matcherOf(globs: readonly string[]): (path: string) => boolean {
   const patterns: Part[][] = []
@@ -56,8 +58,8 @@ function partsOf(glob: string, maxTokens: number): Part[] {
 }
 
 /**
- * Tests whether the names of a path match the parts of a pattern. It follows all possibilities at the
- * same time, as a state machine: `states[n]` is 1 if the names so far match the first n parts.
+ * Tests whether the names of a path match the parts of a pattern. It follows all possibilities at
+ * the same time, as a state machine: `states[n]` is 1 if the names so far match the first n parts.
  */
 function matches(parts: readonly Part[], names: readonly string[]): boolean {
   const states = new Uint8Array(parts.length + 1)

@@ -9,8 +9,8 @@ export interface FileCallOptions {
    */
   timeoutMs?: number | undefined
   /**
-   * Cancels the call when the signal aborts. The `errno` of the error is `ECANCELED`; it is `ETIMEDOUT`
-   * if the signal comes from `AbortSignal.timeout()`.
+   * Cancels the call when the signal aborts. The `errno` of the error is `ECANCELED`; it is
+   * `ETIMEDOUT` if the signal comes from `AbortSignal.timeout()`.
    */
   signal?: AbortSignal | undefined
 }
@@ -58,9 +58,9 @@ export interface WriteFileOptions extends FileCallOptions {
 /** The options of `listFiles()`, `mkdir()` and `deleteFile()`. */
 export interface TreeOptions extends FileCallOptions {
   /**
-   * `listFiles()`: whether to list the folders inside the folder too. `mkdir()`: whether to create the
-   * folders above it too, and to accept a folder that exists. `deleteFile()`: whether to delete a folder
-   * with its content too.
+   * `listFiles()`: whether to list the folders inside the folder too. `mkdir()`: whether to create
+   * the folders above it too, and to accept a folder that exists. `deleteFile()`: whether to delete
+   * a folder with its content too.
    *
    * @default false
    */
@@ -70,10 +70,10 @@ export interface TreeOptions extends FileCallOptions {
 /** The options of {@link Sandbox.collect}. */
 export interface CollectOptions extends FileCallOptions {
   /**
-   * One or more patterns for the paths relative to `folder`. A pattern may use `*`, `**`, `?`, `[a-z]`,
-   * `[!a-z]`, `{a,b}`, `@(a|b)`, `?(a|b)` and `!(a|b)`. A name that starts with a dot matches only a
-   * pattern that has the dot too. The call throws `SANDBOX_INVALID_OPTION` for other syntax, and if the
-   * patterns have more than 1,024 characters with all alternatives expanded.
+   * One or more patterns for the paths relative to `folder`. A pattern may use `*`, `**`, `?`,
+   * `[a-z]`, `[!a-z]`, `{a,b}`, `@(a|b)`, `?(a|b)` and `!(a|b)`. A name that starts with a dot
+   * matches only a pattern that has the dot too. The call throws `SANDBOX_INVALID_OPTION` for other
+   * syntax, and if the patterns have more than 1,024 characters with all alternatives expanded.
    *
    * @default '**'
    */
@@ -97,8 +97,8 @@ export interface CollectOptions extends FileCallOptions {
    */
   maxBytes?: number | undefined
   /**
-   * A listing from before the run: the result of `listFiles(folder, { recursive: true })`. Files that
-   * still have the same size and modification time as in this listing are left out.
+   * A listing from before the run: the result of `listFiles(folder, { recursive: true })`. Files
+   * that still have the same size and modification time as in this listing are left out.
    */
   since?: readonly FileEntry[] | undefined
 }

@@ -5,13 +5,14 @@ interface Named {
 }
 
 /**
- * The number of entries that are sorted or merged without a pause: about 5 ms with the longest paths.
+ * The number of entries that are sorted or merged without a pause: about 5 ms with the longest
+ * paths.
  */
 const STEP_LENGTH = 512
 
 /**
- * Sorts entries by path, by a merge sort that pauses for other work of the event loop. Hostile code can
- * create 10,000 paths with the same first 4,000 characters: to sort them takes 100 ms.
+ * Sorts entries by path, by a merge sort that pauses for other work of the event loop. Hostile code
+ * can create 10,000 paths with the same first 4,000 characters: to sort them takes 100 ms.
  */
 export async function sortByPath<Entry extends Named>(entries: readonly Entry[]): Promise<Entry[]> {
   const slices = new Slices()

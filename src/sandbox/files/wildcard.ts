@@ -13,10 +13,11 @@ const DOT = 0x2e
 /**
  * Returns whether a name matches the tokens of a pattern.
  *
- * Each `*` first matches as few characters as possible. If the tokens after it do not match, only the
- * last `*` takes one more character: the tokens before it already match at their first possible place.
- * Therefore the number of steps is at most the length of the name times the number of tokens. A regular
- * expression would try all combinations of all `*`, which takes hours for a name made by an attacker.
+ * Each `*` first matches as few characters as possible. If the tokens after it do not match, only
+ * the last `*` takes one more character: the tokens before it already match at their first possible
+ * place. Therefore the number of steps is at most the length of the name times the number of
+ * tokens. A regular expression would try all combinations of all `*`, which takes hours for a name
+ * made by an attacker.
  */
 export function fits(tokens: readonly Token[], name: string): boolean {
   // As in a shell, only a pattern that starts with a dot matches a name that starts with a dot.

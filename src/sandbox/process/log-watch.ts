@@ -13,14 +13,14 @@ export interface LogMatch {
 }
 
 /**
- * The number of characters of a line that are searched. The bound is needed because an unfinished line
- * is searched again each time that more of it arrives.
+ * The number of characters of a line that are searched. The bound is needed because an unfinished
+ * line is searched again each time that more of it arrives.
  */
 const MAX_LINE_CHARACTERS = 4096
 
 /**
- * The time limit of a regular expression for one batch of lines. A pattern such as `/.*a.*b/` can take
- * half a minute for one line made by an attacker.
+ * The time limit of a regular expression for one batch of lines. A pattern such as `/.*a.*b/` can
+ * take half a minute for one line made by an attacker.
  */
 const MAX_MATCH_MS = 50
 /** A batch is searched again after a timeout, because a busy machine can cause the timeout. */
@@ -29,8 +29,8 @@ const MAX_TRIES = 3
 /** The size of a batch. To run a pattern with a time limit costs 0.1 ms, once for each batch. */
 const BATCH_BYTES = 64 * 1024
 /**
- * The maximum number of bytes that wait to be searched. A slow pattern does not slow down the process,
- * so the watch fails if the output exceeds this.
+ * The maximum number of bytes that wait to be searched. A slow pattern does not slow down the
+ * process, so the watch fails if the output exceeds this.
  */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024
 
@@ -57,7 +57,9 @@ export class LogWatch {
   #waitingBytes = 0
   /** The lines of a batch that exceeded the time limit. They are searched again. */
   #slow: string[] | undefined
-  /** The limit of the waiting bytes. Replayed output arrives all at once, so it raises the limit. */
+  /**
+   * The limit of the waiting bytes. Replayed output arrives all at once, so it raises the limit.
+   */
   #limitBytes = MAX_WAITING_BYTES
   #triesLeft = MAX_TRIES
   #isOver = false
@@ -110,7 +112,9 @@ export class LogWatch {
     queueMicrotask(() => void this.#searchAll())
   }
 
-  /** Searches batch after batch. Each batch gets its own turn if the time of the turn is used up. */
+  /**
+   * Searches batch after batch. Each batch gets its own turn if the time of the turn is used up.
+   */
   async #searchAll(): Promise<void> {
     while (!this.#isOver && (this.#slow || this.#pieces.length > 0)) {
       if (isTurnSpent()) await ownTurn()
@@ -135,7 +139,9 @@ export class LogWatch {
     }
   }
 
-  /** Takes the next pieces and returns their lines. A line that several pieces extend is there once. */
+  /**
+   * Takes the next pieces and returns their lines. A line that several pieces extend is there once.
+   */
   #nextBatch(): string[] {
     const lines: string[] = []
     let count = 0

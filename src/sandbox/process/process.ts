@@ -23,8 +23,8 @@ export interface WaitForOptions {
 }
 
 /**
- * The output of a process. If a stream exceeds `maxLogBytes`, its beginning and its end are kept, with a
- * mark between them.
+ * The output of a process. If a stream exceeds `maxLogBytes`, its beginning and its end are kept,
+ * with a mark between them.
  */
 export interface ProcessLogs {
   stdout: string
@@ -38,8 +38,8 @@ const LAST_OUTPUT_CHARACTERS = 1000
 const PORT_INTERVAL_MS = 25
 
 /**
- * A background process, as {@link Sandbox.startProcess} returns it. It runs until it exits, is killed,
- * or the lease ends.
+ * A background process, as {@link Sandbox.startProcess} returns it. It runs until it exits, is
+ * killed, or the lease ends.
  *
  * @example
  * ```ts
@@ -95,7 +95,10 @@ export class SandboxProcess {
     return this.#end ? 'exited' : 'running'
   }
 
-  /** The stdin of the process. It stays open until it is closed. A write waits for the process to read. */
+  /**
+   * The stdin of the process. It stays open until it is closed. A write waits for the process to
+   * read.
+   */
   get stdin(): WritableStream<string | Uint8Array> {
     this.#stdin ??= stdinOf(this.#program)
     return this.#stdin
@@ -108,14 +111,14 @@ export class SandboxProcess {
   }
 
   /**
-   * Waits for a line of stdout or stderr that contains the string or matches the regular expression.
-   * Lines that the process has already written count too, and also an unfinished line. Only the first
-   * 4096 characters of a line are searched.
+   * Waits for a line of stdout or stderr that contains the string or matches the regular
+   * expression. Lines that the process has already written count too, and also an unfinished line.
+   * Only the first 4096 characters of a line are searched.
    *
-   * @throws SandboxError `SANDBOX_INVALID_OPTION` if the pattern takes more than 50 ms on the output:
-   * each `.*` multiplies the time by the length of a line. `SANDBOX_PROCESS_EXITED` if the process ends
-   * first, and `SANDBOX_WAIT_TIMEOUT` after `timeoutMs`: both messages quote the end of the output. If
-   * the signal aborts, throws its reason.
+   * @throws SandboxError `SANDBOX_INVALID_OPTION` if the pattern takes more than 50 ms on the
+   * output: each `.*` multiplies the time by the length of a line. `SANDBOX_PROCESS_EXITED` if the
+   * process ends first, and `SANDBOX_WAIT_TIMEOUT` after `timeoutMs`: both messages quote the end
+   * of the output. If the signal aborts, throws its reason.
    */
   async waitForLog(pattern: string | RegExp, options: WaitForOptions = {}): Promise<LogMatch> {
     const watch = new LogWatch(check(LogPattern, pattern, 'waitForLog: pattern'))
@@ -172,8 +175,8 @@ export class SandboxProcess {
   }
 
   /**
-   * Waits for an event, within the limits of the options. `event` names it in the messages of errors.
-   * `settled` resolves when the output from before the end of the process was searched.
+   * Waits for an event, within the limits of the options. `event` names it in the messages of
+   * errors. `settled` resolves when the output from before the end of the process was searched.
    */
   async #wait<T>(
     event: string,
@@ -221,12 +224,15 @@ function describe({ exitCode, signal, killedBy }: ExecEnd): string {
   return killedBy ? `${end} (${killedBy})` : end
 }
 
-/** The socket tables of the kernel. To read them does not disturb a server, as a connection would. */
+/**
+ * The socket tables of the kernel. To read them does not disturb a server, as a connection would.
+ */
 const TCP_TABLES = ['/proc/net/tcp', '/proc/net/tcp6']
 const LISTENING = '0A'
 
 function hasListener(table: string, port: number): boolean {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  // A line looks like `  0: 0100007F:1F90 00000000:0000 0A ...`: local address, remote address, state.
+  // A line looks like `  0: 0100007F:1F90 00000000:0000 0A ...`: local address, remote address,
+  // state.
   return new RegExp(`${suffix} [\\dA-F]+:[\\dA-F]+ ${LISTENING} `).test(table)
 }

@@ -8,8 +8,8 @@ import { Program } from '../program/program.js'
 /** The options of {@link Sandbox.startProcess}. */
 export interface StartProcessOptions {
   /**
-   * The id of the process, for `getProcess()` and `killProcess()`. A running process must not have the
-   * same id.
+   * The id of the process, for `getProcess()` and `killProcess()`. A running process must not have
+   * the same id.
    *
    * @default 'process-1', 'process-2', ...
    */
@@ -25,15 +25,15 @@ export interface StartProcessOptions {
   /** Kills the process when the signal aborts. */
   signal?: AbortSignal | undefined
   /**
-   * The time limit of the start, in milliseconds. After the start, the process has no time limit but the
-   * end of the lease.
+   * The time limit of the start, in milliseconds. After the start, the process has no time limit
+   * but the end of the lease.
    *
    * @default 30_000
    */
   timeoutMs?: number | undefined
   /**
-   * The maximum size of the logs of each stream, in bytes. If the output exceeds it, the beginning and
-   * the end are kept.
+   * The maximum size of the logs of each stream, in bytes. If the output exceeds it, the beginning
+   * and the end are kept.
    *
    * @default 1_048_576
    */
@@ -41,7 +41,9 @@ export interface StartProcessOptions {
 }
 
 const DEFAULT_START_MS = 30_000
-/** The maximum number of exited processes that are kept, because each one keeps its logs in memory. */
+/**
+ * The maximum number of exited processes that are kept, because each one keeps its logs in memory.
+ */
 const MAX_EXITED = 20
 
 /** Keeps the background processes of one lease. */

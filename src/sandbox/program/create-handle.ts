@@ -12,8 +12,8 @@ type HandleOptions = ExecOptions & {
 }
 
 /**
- * Creates a handle whose output has the format of the options. `start` checks the options and creates
- * the program. If it throws, the handle rejects with the error.
+ * Creates a handle whose output has the format of the options. `start` checks the options and
+ * creates the program. If it throws, the handle rejects with the error.
  */
 export function createHandle<Text extends ExecResult, Bytes extends ExecResult<Buffer>>(
   given: HandleOptions,

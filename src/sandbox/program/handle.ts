@@ -13,8 +13,8 @@ import { MAX_RESULT_BYTES } from '../streams/records.js'
 import { stdinOf } from './stdin.js'
 
 /**
- * The maximum number of bytes that the result keeps of each stream, and of all `results`, if the handle
- * is iterated. The loop has received all of the output already.
+ * The maximum number of bytes that the result keeps of each stream, and of all `results`, if the
+ * handle is iterated. The loop has received all of the output already.
  */
 const KEPT_WHEN_ITERATED = [64 * 1024, 64 * 1024] as const
 /** The same maximum if the output is passed to callbacks. */
@@ -23,7 +23,9 @@ const KEPT_WITH_CALLBACKS = [DEFAULT_MAX_OUTPUT_BYTES, MAX_RESULT_BYTES] as cons
 /** Makes the result that the caller gets from the result that every program has. */
 export type Conclude<Data, Result> = (result: ExecResult<Data>, program: Program) => Result
 
-/** The options of a handle, which it handles itself; the options of the program are not among them. */
+/**
+ * The options of a handle, which it handles itself; the options of the program are not among them.
+ */
 export interface HandleOptions<Data, Result> {
   format: Format<Data>
   stdin?: Content | undefined
@@ -34,11 +36,12 @@ export interface HandleOptions<Data, Result> {
 }
 
 /**
- * The handle of a program that runs, as `exec()` and `runCode()` return it. Await the handle for the
- * result, or iterate it for the events while the program runs, or do both.
+ * The handle of a program that runs, as `exec()` and `runCode()` return it. Await the handle for
+ * the result, or iterate it for the events while the program runs, or do both.
  *
- * If the handle is iterated, the program waits while the loop does not read its output, and the result
- * keeps 64 KiB of each stream. If the loop ends early, the program goes on: call `kill()` to end it.
+ * If the handle is iterated, the program waits while the loop does not read its output, and the
+ * result keeps 64 KiB of each stream. If the loop ends early, the program goes on: call `kill()` to
+ * end it.
  *
  * @example
  * ```ts
@@ -81,7 +84,8 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     } catch (error) {
       this.#result = Promise.reject(error)
     }
-    // The caller may take stdin and iterate the handle until the end of this turn of the event loop.
+    // The caller may take stdin and iterate the handle until the end of this turn of the event
+    // loop.
     this.#beginTimer = setImmediate(() => this.#begin())
   }
 
@@ -89,9 +93,9 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
    * The stdin of the program, a stream of text or bytes. A write waits until at most 256 KiB of the
    * earlier writes are unread. Close the stream to end the input of the program.
    *
-   * Take the stream right after the call, before the first `await`: otherwise the program gets an empty
-   * stdin. A write rejects with `SANDBOX_STDIN_CLOSED` if the stream was taken too late, if the option
-   * `stdin` was set, if the code runs in a context, and after the program has ended.
+   * Take the stream right after the call, before the first `await`: otherwise the program gets an
+   * empty stdin. A write rejects with `SANDBOX_STDIN_CLOSED` if the stream was taken too late, if
+   * the option `stdin` was set, if the code runs in a context, and after the program has ended.
    */
   get stdin(): WritableStream<string | Uint8Array> {
     const isTaken = this.#hasBegun || this.#options.stdin !== undefined
@@ -101,9 +105,9 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   }
 
   /**
-   * Sends a signal to the program and all its descendants. `SIGKILL` always ends the program: if the
-   * agent does not confirm its end in time, the engine kills the container. If the signal ends the
-   * program, the result has `killedBy: 'abort'`. Does nothing after the program has ended.
+   * Sends a signal to the program and all its descendants. `SIGKILL` always ends the program: if
+   * the agent does not confirm its end in time, the engine kills the container. If the signal ends
+   * the program, the result has `killedBy: 'abort'`. Does nothing after the program has ended.
    *
    * @throws SandboxError `SANDBOX_INVALID_OPTION` if there is no signal of this name.
    */
@@ -112,9 +116,10 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   }
 
   /**
-   * Ends the program, as an abort of the option `signal` does. Kills the program, unless it runs in a
-   * context: there it is first interrupted, so that the context keeps its variables, and killed only if
-   * it does not stop. The result has `killedBy: 'abort'`. Does nothing after the program has ended.
+   * Ends the program, as an abort of the option `signal` does. Kills the program, unless it runs in
+   * a context: there it is first interrupted, so that the context keeps its variables, and killed
+   * only if it does not stop. The result has `killedBy: 'abort'`. Does nothing after the program
+   * has ended.
    */
   abort(): void {
     this.#program?.end('abort')
@@ -125,8 +130,9 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   }
 
   /**
-   * Makes the handle awaitable: `await` resolves to the result. Rejects if the call was refused, for
-   * example because of an invalid option, and if a callback or the `stdin` stream of the caller failed.
+   * Makes the handle awaitable: `await` resolves to the result. Rejects if the call was refused,
+   * for example because of an invalid option, and if a callback or the `stdin` stream of the caller
+   * failed.
    */
   // oxlint-disable-next-line unicorn/no-thenable -- a handle is meant to be awaited
   get then(): Promise<Result>['then'] {
@@ -149,8 +155,8 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   }
 
   /**
-   * Yields the events of the program while it runs: `stdout` and `stderr` with `data`, a `result` for
-   * each result that code shows, and one `exit` at the end. A handle can be iterated only once.
+   * Yields the events of the program while it runs: `stdout` and `stderr` with `data`, a `result`
+   * for each result that code shows, and one `exit` at the end. A handle can be iterated only once.
    *
    * @throws SandboxError the error of the call if it was refused, for example because of an invalid
    * option; `SANDBOX_INVALID_OPTION` if the output is already read by a loop or by callbacks.
@@ -214,8 +220,8 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   }
 
   /**
-   * Starts the input and the callbacks. Called when the caller has had the time to take stdin and to
-   * iterate the handle. If stdin was not taken, it ends.
+   * Starts the input and the callbacks. Called when the caller has had the time to take stdin and
+   * to iterate the handle. If stdin was not taken, it ends.
    */
   #begin(): void {
     if (this.#hasBegun) return
@@ -247,7 +253,9 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     for (let next = await events.next(); !next.done; next = await events.next());
   }
 
-  /** Ends the program because a callback or the stdin stream of the caller failed. Keeps the error. */
+  /**
+   * Ends the program because a callback or the stdin stream of the caller failed. Keeps the error.
+   */
   #fail(error: unknown): void {
     this.#failure ??= { error }
     this.#program?.end('abort')
@@ -259,7 +267,8 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
 
   async #conclude(program: Program): Promise<Result> {
     const end = await program.ended
-    this.#begin() // if the program ended in the turn of the call, the callbacks still get its output
+    // If the program ended in the turn of the call, the callbacks and stdin have not begun yet.
+    this.#begin()
     if (this.#callbacks) await program.waitForCallbacks(this.#callbacks)
     this.#throwFailure()
     program.throwRefusal()

@@ -46,8 +46,8 @@ export function endOf(outcome: Outcome, lease: Lease<Channel>): ProgramEnd {
 }
 
 function reasonOfLoss(exit: ContainerExit, leaseEnd: LeaseEnd | undefined): KilledBy {
-  // The OOM flag of a container is sticky: an earlier OOM kill of another program may have set it. The
-  // end reason of the lease is more reliable, if there is one.
+  // The OOM flag of a container is sticky: an earlier OOM kill of another program may have set it.
+  // The end reason of the lease is more reliable, if there is one.
   if (leaseEnd && leaseEnd !== 'crash') return KILLED_BY_LEASE_END[leaseEnd]
   return exit.oom ? 'oom' : 'crash'
 }

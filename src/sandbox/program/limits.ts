@@ -10,8 +10,8 @@ export interface ProgramLimits {
   /** The program starts when this resolves. If it rejects, the call rejects with the same error. */
   after?: Promise<unknown> | undefined
   /**
-   * The context that the program runs in. A program in a context is first interrupted, and killed only
-   * if it does not stop.
+   * The context that the program runs in. A program in a context is first interrupted, and killed
+   * only if it does not stop.
    */
   context?: { state: () => ContextState } | undefined
 }

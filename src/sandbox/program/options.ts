@@ -25,8 +25,8 @@ export interface ProgramOptions {
   /** Ends the program when the signal aborts. The result then has `killedBy: 'abort'`. */
   signal?: AbortSignal | undefined
   /**
-   * The maximum size of stdout and stderr together, in bytes. If the output exceeds it, the program is
-   * killed with `killedBy: 'output'`. The beginning and the end of each stream are kept.
+   * The maximum size of stdout and stderr together, in bytes. If the output exceeds it, the program
+   * is killed with `killedBy: 'output'`. The beginning and the end of each stream are kept.
    *
    * @default 1_048_576; no limit where you iterate it or give callbacks
    */
@@ -37,13 +37,13 @@ export interface ProgramOptions {
 export interface TextOutput {
   format?: 'text' | undefined
   /**
-   * Called with each piece of stdout. If it returns a promise, the promise is awaited before more output
-   * is read.
+   * Called with each piece of stdout. If it returns a promise, the promise is awaited before more
+   * output is read.
    */
   onStdout?: ((text: string) => unknown) | undefined
   /**
-   * Called with each piece of stderr. If it returns a promise, the promise is awaited before more output
-   * is read.
+   * Called with each piece of stderr. If it returns a promise, the promise is awaited before more
+   * output is read.
    */
   onStderr?: ((text: string) => unknown) | undefined
 }
@@ -52,13 +52,13 @@ export interface TextOutput {
 export interface BytesOutput {
   format: 'bytes'
   /**
-   * Called with each piece of stdout. If it returns a promise, the promise is awaited before more output
-   * is read.
+   * Called with each piece of stdout. If it returns a promise, the promise is awaited before more
+   * output is read.
    */
   onStdout?: ((bytes: Buffer) => unknown) | undefined
   /**
-   * Called with each piece of stderr. If it returns a promise, the promise is awaited before more output
-   * is read.
+   * Called with each piece of stderr. If it returns a promise, the promise is awaited before more
+   * output is read.
    */
   onStderr?: ((bytes: Buffer) => unknown) | undefined
 }

@@ -7,8 +7,8 @@ import type { RichResult } from '../streams/records.js'
 import { MAX_RESULT_BYTES, RunRecords } from '../streams/records.js'
 
 /**
- * The default maximum size of the output, stdout and stderr together, and of the part of each stream
- * that is kept.
+ * The default maximum size of the output, stdout and stderr together, and of the part of each
+ * stream that is kept.
  */
 export const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024
 /** The maximum output after a kill: an agent sends no more than this of the two streams. */
@@ -24,8 +24,8 @@ export interface OutputSource {
 
 /**
  * Receives the output of a program, in one of three modes.
- * - `held`: the caller has neither awaited nor iterated the handle yet. The output waits in a queue,
- *   and the program waits when the credit of its streams is used up.
+ * - `held`: the caller has neither awaited nor iterated the handle yet. The output waits in a
+ *   queue, and the program waits when the credit of its streams is used up.
  * - `dropped`: the output is consumed at once. Only the part that is kept for the result counts.
  * - `taken`: a reader takes the output chunk by chunk. The program waits for the reader.
  *
@@ -87,8 +87,8 @@ export class ProgramOutput {
   }
 
   /**
-   * Switches to the mode `dropped`: the output that arrives is consumed at once. `limitBytes` is the
-   * maximum size of the output if the caller has set none.
+   * Switches to the mode `dropped`: the output that arrives is consumed at once. `limitBytes` is
+   * the maximum size of the output if the caller has set none.
    */
   drop(limitBytes: number): void {
     if (this.#mode === 'held') this.#limit = this.#maxOutputBytes ?? limitBytes
@@ -98,8 +98,8 @@ export class ProgramOutput {
   }
 
   /**
-   * Switches to the mode `taken`: the caller reads the output with `next()`. Returns the output that
-   * was dropped before, as far as it was kept.
+   * Switches to the mode `taken`: the caller reads the output with `next()`. Returns the output
+   * that was dropped before, as far as it was kept.
    */
   take(keepBytes: number, keepResultBytes: number): StreamChunk[] {
     const missed = this.#mode === 'dropped' ? this.#keptAsChunks() : []

@@ -1,8 +1,8 @@
 import { deferred } from '../../util/deferred.js'
 
 /**
- * The maximum wait for a slot. After it, a program starts without a slot: the programs that run may be
- * waiting for it.
+ * The maximum wait for a slot. After it, a program starts without a slot: the programs that run may
+ * be waiting for it.
  */
 const MAX_WAIT_MS = 5000
 
@@ -10,15 +10,17 @@ const MAX_WAIT_MS = 5000
 interface Slot {
   /** Resolves when the program may start, or has ended; absent if it may start at once. */
   ready: Promise<void> | undefined
-  /** Frees the slot, or leaves the queue. Called once, when the program has ended or cannot start. */
+  /**
+   * Frees the slot, or leaves the queue. Called once, when the program has ended or cannot start.
+   */
   leave: () => void
 }
 
 /**
- * Limits how many programs of a lease run at once, because each one needs processes, threads and memory
- * of the container. The other programs wait in first-in, first-out order. The wait counts for the time
- * limit of the program. It ends after half of that limit, or after 5 s: the program then starts in
- * addition to the others.
+ * Limits how many programs of a lease run at once, because each one needs processes, threads and
+ * memory of the container. The other programs wait in first-in, first-out order. The wait counts
+ * for the time limit of the program. It ends after half of that limit, or after 5 s: the program
+ * then starts in addition to the others.
  */
 export class ProgramSlots {
   readonly #max: number
@@ -30,8 +32,8 @@ export class ProgramSlots {
   }
 
   /**
-   * Creates a program that waits for a slot. Calls `start` at once with a promise: the program must wait
-   * for it, or may start at once if it is `undefined`.
+   * Creates a program that waits for a slot. Calls `start` at once with a promise: the program must
+   * wait for it, or may start at once if it is `undefined`.
    */
   run<T extends { ended: Promise<unknown> }>(
     timeoutMs: number,
@@ -64,8 +66,8 @@ export class ProgramSlots {
     this.#waiting.add(start)
     const leave = () => {
       clearTimeout(timer)
-      // If the program ended in the queue, its promise resolves too, so that its start is not pending
-      // for ever. The program checks itself that it has ended.
+      // If the program ended in the queue, its promise resolves too, so that its start is not
+      // pending for ever. The program checks itself that it has ended.
       if (this.#waiting.delete(start)) ready.resolve()
       else this.#end()
     }

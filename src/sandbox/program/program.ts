@@ -20,8 +20,8 @@ const CALLBACK_GRACE_MS = 1000
 /** One program in the container of a lease. Enforces the limits of the program. */
 export class Program {
   /**
-   * Resolves to the end of the program; never rejects. Its `truncated` says whether the kept output has
-   * a gap.
+   * Resolves to the end of the program; never rejects. Its `truncated` says whether the kept output
+   * has a gap.
    */
   readonly ended: Promise<ExecEnd>
   readonly output: ProgramOutput
@@ -95,8 +95,8 @@ export class Program {
   }
 
   /**
-   * Returns the fields of the end that only code has. `omitted` is the number of results that were left
-   * out; the invalid records are added to it.
+   * Returns the fields of the end that only code has. `omitted` is the number of results that were
+   * left out; the invalid records are added to it.
    */
   codeEnd(omitted: number): Pick<CodeEnd, 'error' | 'context' | 'omittedResults'> {
     const { error, unreadable } = this.output.records
@@ -118,8 +118,8 @@ export class Program {
   }
 
   /**
-   * Waits until the callbacks have received the output of a program that has ended. Waits at most as
-   * long as the limits of the call allow, plus a grace period.
+   * Waits until the callbacks have received the output of a program that has ended. Waits at most
+   * as long as the limits of the call allow, plus a grace period.
    */
   async waitForCallbacks(callbacks: Promise<void>): Promise<void> {
     const { signal } = this.#limits
@@ -131,8 +131,8 @@ export class Program {
   }
 
   /**
-   * Ends the program for a reason: interrupts it in a context, kills it otherwise. If the agent does not
-   * confirm the end, the engine kills the container.
+   * Ends the program for a reason: interrupts it in a context, kills it otherwise. If the agent
+   * does not confirm the end, the engine kills the container.
    */
   end(reason: KilledBy): void {
     if (this.#killedBy || this.isOver) return
@@ -199,7 +199,9 @@ export class Program {
     this.#ended.resolve(end)
   }
 
-  /** Writes the error of an agent that could not start the program to stderr, for the user to see. */
+  /**
+   * Writes the error of an agent that could not start the program to stderr, for the user to see.
+   */
   #reportStartError(outcome: Outcome): void {
     const error = 'done' in outcome ? outcome.done.error : undefined
     if (error) this.output.receive(Stream.stderr, Buffer.from(`${error.code}: ${error.message}\n`))

@@ -49,7 +49,9 @@ export type ContextState = 'kept' | 'lost'
 
 /** The end of code: the fields that every program has, and those that only code has. */
 export interface CodeEnd extends ExecEnd {
-  /** The error that the code threw and did not catch; absent if there is none. It is on stderr too. */
+  /**
+   * The error that the code threw and did not catch; absent if there is none. It is on stderr too.
+   */
   error?: CodeError
   /**
    * The state of the context after the run; absent for a run without a context. It is `kept` if the
@@ -57,8 +59,8 @@ export interface CodeEnd extends ExecEnd {
    */
   context?: ContextState
   /**
-   * The number of results that were left out; absent if there is none. At most 100 results are kept, up
-   * to 8 MiB together, or up to 64 KiB together if the handle is iterated.
+   * The number of results that were left out; absent if there is none. At most 100 results are
+   * kept, up to 8 MiB together, or up to 64 KiB together if the handle is iterated.
    */
   omittedResults?: number
 }
@@ -68,15 +70,18 @@ export interface CodeResult<Data = string> extends CodeEnd {
   stdout: Data
   stderr: Data
   /**
-   * The value of the last expression as text: `repr()` in Python, `util.inspect()` in JavaScript. Absent
-   * if the code does not end with a value.
+   * The value of the last expression as text: `repr()` in Python, `util.inspect()` in JavaScript.
+   * Absent if the code does not end with a value.
    */
   text?: string
-  /** The results that the code showed, in their order. The value of the last expression has `isMain`. */
+  /**
+   * The results that the code showed, in their order. The value of the last expression has
+   * `isMain`.
+   */
   results: RichResult[]
   /**
-   * The lines of the output, as text. `JSON.stringify()` leaves this field out, because `stdout` and
-   * `stderr` already have the output.
+   * The lines of the output, as text. `JSON.stringify()` leaves this field out, because `stdout`
+   * and `stderr` already have the output.
    */
   readonly logs: { stdout: string[]; stderr: string[] }
 }

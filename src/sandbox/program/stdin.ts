@@ -3,8 +3,8 @@ import { SandboxError } from '../../errors.js'
 import type { Program } from './program.js'
 
 /**
- * Returns a stream that writes to the stdin of a program while the program runs. A write waits for the
- * program to read. Without a program, the stdin is closed already, and every write rejects.
+ * Returns a stream that writes to the stdin of a program while the program runs. A write waits for
+ * the program to read. Without a program, the stdin is closed already, and every write rejects.
  */
 export function stdinOf(program: Program | undefined): WritableStream<string | Uint8Array> {
   return new WritableStream({

@@ -23,7 +23,9 @@ const MAX_CHUNKS = 256
  */
 export class ChunkQueue {
   #chunks: { stream: number; buffer: GrowingBuffer; results: RichResult[] }[] = []
-  /** The number of chunks that were taken but are still in the array: `shift()` copies the array. */
+  /**
+   * The number of chunks that were taken but are still in the array: `shift()` copies the array.
+   */
   #taken = 0
   #isEnded = false
   #wake: (() => void) | undefined
@@ -46,8 +48,8 @@ export class ChunkQueue {
   }
 
   /**
-   * Returns the last chunk of a stream, if no record comes after it. The order between the output and
-   * the records is always kept.
+   * Returns the last chunk of a stream, if no record comes after it. The order between the output
+   * and the records is always kept.
    */
   #lastOf(stream: number) {
     for (let at = this.#chunks.length - 1; at >= this.#taken; at--) {
@@ -69,8 +71,8 @@ export class ChunkQueue {
   }
 
   /**
-   * Waits for the oldest chunk and removes it from the queue. Resolves to `undefined` if the queue has
-   * ended and is empty. Only one call may wait at a time.
+   * Waits for the oldest chunk and removes it from the queue. Resolves to `undefined` if the queue
+   * has ended and is empty. Only one call may wait at a time.
    */
   async take(): Promise<StreamChunk | undefined> {
     while (this.#length === 0 && !this.#isEnded) {

@@ -1,7 +1,10 @@
 import { check } from '../../schemas/check.js'
 import { Chunk } from '../../schemas/sandbox-calls.js'
 
-/** The content of a file, or the input of a program: text, bytes, a `Blob`, or a stream of text or bytes. */
+/**
+ * The content of a file, or the input of a program: text, bytes, a `Blob`, or a stream of text or
+ * bytes.
+ */
 export type Content = string | Uint8Array | Blob | ReadableStream<Uint8Array | string>
 
 /** The receiver of content: a file request, or the stdin of a program. */
@@ -12,8 +15,8 @@ interface ContentTarget {
 }
 
 /**
- * Writes the content to the target, as fast as the target reads it. If the target ends early, cancels
- * a stream and resolves. Does not send the end of the content: the caller does.
+ * Writes the content to the target, as fast as the target reads it. If the target ends early,
+ * cancels a stream and resolves. Does not send the end of the content: the caller does.
  *
  * @throws the error of the stream, if the content is a stream and fails.
  */

@@ -5,8 +5,8 @@ import { GrowingBuffer } from '../../util/growing-buffer.js'
 import { measureJson, parseMeasured } from '../../util/json.js'
 
 /**
- * A result of the code: an argument of `display()`, a figure, or the value of the last expression. It
- * has one field for each representation that the code provides.
+ * A result of the code: an argument of `display()`, a figure, or the value of the last expression.
+ * It has one field for each representation that the code provides.
  */
 export interface RichResult {
   /** Whether the result is the value of the last expression. */
@@ -31,7 +31,9 @@ export interface CodeError {
   /** The name of the error class: `ValueError`, `TypeError`, ... */
   name: string
   message: string
-  /** The stack trace as the language prints it, with the file name and the line numbers of the code. */
+  /**
+   * The stack trace as the language prints it, with the file name and the line numbers of the code.
+   */
   traceback: string
 }
 
@@ -84,14 +86,15 @@ interface ParsedRecord {
 }
 
 /**
- * The reader ignores the stream after this many invalid records: only code that forges records sends so
- * many, and each one takes as long to reject as ten valid records take to parse.
+ * The reader ignores the stream after this many invalid records: only code that forges records
+ * sends so many, and each one takes as long to reject as ten valid records take to parse.
  */
 const MAX_UNREADABLE = 100
 /**
- * The processing time of a record in nanoseconds (measured), from its bytes to the JSON of a response.
- * It is the cost of the structure, plus a cost for each byte, for each escape, and for each escaped
- * surrogate (half a character). Surrogates are the slowest to write: 4 MiB of them take 50 ms.
+ * The processing time of a record in nanoseconds (measured), from its bytes to the JSON of a
+ * response. It is the cost of the structure, plus a cost for each byte, for each escape, and for
+ * each escaped surrogate (half a character). Surrogates are the slowest to write: 4 MiB of them
+ * take 50 ms.
  */
 const BYTE_COST = 10
 const ESCAPE_COST = 20
@@ -99,9 +102,9 @@ const SURROGATE_COST = 200
 const MAX_RECORD_COST = 60_000_000
 
 /**
- * Cuts stream 3 into records. The user's code can write to this stream too, so the reader skips invalid
- * records. After an invalid length, or after `MAX_UNREADABLE` invalid records, it ignores all further
- * bytes.
+ * Cuts stream 3 into records. The user's code can write to this stream too, so the reader skips
+ * invalid records. After an invalid length, or after `MAX_UNREADABLE` invalid records, it ignores
+ * all further bytes.
  */
 export class RecordReader {
   /** The first bytes of a length or of a record that is not complete. */
@@ -125,8 +128,8 @@ export class RecordReader {
   }
 
   /**
-   * Appends a part to the partial bytes and returns all of them if they are complete. Returns the part
-   * itself, without a copy, if it is complete alone.
+   * Appends a part to the partial bytes and returns all of them if they are complete. Returns the
+   * part itself, without a copy, if it is complete alone.
    */
   #complete(part: Buffer, needed: number): Buffer | undefined {
     if (part.length === needed) return part
@@ -182,8 +185,8 @@ const MAX_RESULTS = 100
 /** The maximum size of all results that are kept of one run, in bytes. */
 export const MAX_RESULT_BYTES = 8 * 1024 * 1024
 /**
- * The maximum processing time of all results that are kept, in nanoseconds. `c.json(result)` writes all
- * of them in one turn of the event loop.
+ * The maximum processing time of all results that are kept, in nanoseconds. `c.json(result)` writes
+ * all of them in one turn of the event loop.
  */
 const MAX_RESULTS_COST = 100_000_000
 
@@ -208,8 +211,8 @@ export class RunRecords {
   }
 
   /**
-   * Reads the next bytes of the record stream. Returns the results that these bytes complete, also the
-   * results that exceed a limit and are not kept.
+   * Reads the next bytes of the record stream. Returns the results that these bytes complete, also
+   * the results that exceed a limit and are not kept.
    */
   push(bytes: Buffer): RichResult[] {
     return this.#reader.read(bytes).flatMap((parsed) => this.#take(parsed))
