@@ -11,8 +11,8 @@ import { WEBSOCKET_OPTIONS } from './interactive.js'
 import { chooseLanguages } from './languages.js'
 
 /**
- * The time limit of the start. If the engine does not answer by then, the server listens all the
- * same, and its pool retries.
+ * The time limit of the start. If the engine does not answer by then, the server starts to listen
+ * anyway, and its pool retries.
  */
 const START_MS = 20_000
 /** The time that requests get to finish when the server shuts down. */

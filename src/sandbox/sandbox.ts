@@ -290,6 +290,6 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
 }
 
 /**
- * Returns the result of a command as it is: only code has results and an error besides its output.
+ * Returns the result of a command unchanged. Only code has results and an error besides its output.
  */
 const unchanged = <Data>(result: ExecResult<Data>): ExecResult<Data> => result

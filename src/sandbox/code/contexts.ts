@@ -88,7 +88,8 @@ export class CodeContexts {
   }
 
   /**
-   * Returns the context that has the given id or is the given one.
+   * Returns the context with the given id. A context that is passed as an object must be one of
+   * this lease.
    *
    * @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT`.
    */
@@ -114,8 +115,8 @@ export class CodeContexts {
 
 /**
  * One context. Its runs are executed one after the other. If its process ends, its variables are
- * lost: the runs that waited at that moment are refused with an error, or the next run if no run
- * waited. The run after these starts a new, empty process.
+ * lost. The runs that waited at that moment are then refused with an error. If no run waited, the
+ * next run is refused. The run after these starts a new, empty process.
  */
 class Context {
   readonly about: CodeContext

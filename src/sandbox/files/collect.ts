@@ -28,7 +28,10 @@ const STOP_ERRNOS: ReadonlySet<string> = new Set(['ECANCELED', 'ETIMEDOUT'])
 /** The maximum number of file names that are kept. More files are only counted. */
 const MAX_CANDIDATES = 10_000
 
-/** Reads the files that match the options, sorted by path, until a limit is reached. */
+/**
+ * Reads the files that match the options, in the order of their paths. Leaves out the files that
+ * exceed a limit.
+ */
 export async function collect(files: Files, options: CollectOptions): Promise<Collected> {
   const { glob = '**', folder = '/workspace', maxFiles = 100, since = [], ...call } = options
   const isWanted = matcherOf([glob].flat())

@@ -44,8 +44,8 @@ export class Files {
   }
 
   /**
-   * Starts a request and marks the lease as busy until it ends. A request that streams must not use
-   * this: it waits for the other end of its stream, not for the sandbox.
+   * Starts a request and marks the lease as busy until it ends. Do not use this for a request that
+   * streams: such a request waits for the other end of its stream, not for the sandbox.
    */
   #call(request: FileRequest, options: FileCallOptions): FileOperation {
     const lease = this.#use()

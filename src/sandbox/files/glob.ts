@@ -12,7 +12,8 @@ type Part = 'globstar' | Segment
  */
 const MAX_TOKENS = 1024
 /**
- * The number of tokens that a part counts besides its own: it takes time at each name of a path.
+ * The cost of a part in addition to its tokens, because each part takes time at each name of a
+ * path.
  */
 const PART_COST = 2
 /**

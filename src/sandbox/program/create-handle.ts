@@ -12,7 +12,7 @@ type HandleOptions = ExecOptions & {
 }
 
 /**
- * Creates a handle whose output has the format of the options. `start` checks the options and
+ * Creates a handle that delivers text or bytes, as the options say. `start` checks the options and
  * creates the program. If it throws, the handle rejects with the error.
  */
 export function createHandle<Text extends ExecResult, Bytes extends ExecResult<Buffer>>(

@@ -24,7 +24,8 @@ const KEPT_WITH_CALLBACKS = [DEFAULT_MAX_OUTPUT_BYTES, MAX_RESULT_BYTES] as cons
 export type Conclude<Data, Result> = (result: ExecResult<Data>, program: Program) => Result
 
 /**
- * The options of a handle, which it handles itself; the options of the program are not among them.
+ * The options of a handle: the format of the output, the stdin, the callbacks, and the function
+ * that makes the result.
  */
 export interface HandleOptions<Data, Result> {
   format: Format<Data>

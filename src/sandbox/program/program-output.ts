@@ -14,7 +14,7 @@ export const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024
 /** The maximum output after a kill: an agent sends no more than this of the two streams. */
 const AFTER_KILL_BYTES = 3 * 1024 * 1024
 
-/** Receives the flow control of an output, and the report that it exceeds its limit. */
+/** The owner of an output. The output reports its progress to the owner. */
 export interface OutputSource {
   /** Bytes of a stream were consumed: the agent may send the same number of bytes again. */
   consumed(stream: number, bytes: number): void

@@ -19,8 +19,8 @@ interface Slot {
 /**
  * Limits how many programs of a lease run at once, because each one needs processes, threads and
  * memory of the container. The other programs wait in first-in, first-out order. The wait counts
- * for the time limit of the program. It ends after half of that limit, or after 5 s: the program
- * then starts in addition to the others.
+ * for the time limit of the program. The wait ends after half of that limit, or after 5 s: the
+ * program then starts in addition to the others.
  */
 export class ProgramSlots {
   readonly #max: number
@@ -32,8 +32,8 @@ export class ProgramSlots {
   }
 
   /**
-   * Creates a program that waits for a slot. Calls `start` at once with a promise: the program must
-   * wait for it, or may start at once if it is `undefined`.
+   * Calls `start` at once to create a program. The program must wait until `after` resolves; it may
+   * start at once if `after` is `undefined`.
    */
   run<T extends { ended: Promise<unknown> }>(
     timeoutMs: number,
