@@ -23,7 +23,10 @@ const MAX_LINE_CHARACTERS = 4096
  * take half a minute for one line made by an attacker.
  */
 const MAX_MATCH_MS = 50
-/** A batch is searched again after a timeout, because a busy machine can cause the timeout. */
+/**
+ * The maximum number of searches of one batch. A batch is searched again after a timeout, because a
+ * busy machine can cause the timeout.
+ */
 const MAX_TRIES = 3
 
 /** The size of a batch. To run a pattern with a time limit costs 0.1 ms, once for each batch. */
