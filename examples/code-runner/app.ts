@@ -13,13 +13,14 @@ import type { RunEnv } from './run-request.js'
 import { runRequest } from './run-request.js'
 import { gatherFiles, placeFiles, startRun } from './run.js'
 
-// After the check: it has read the body, and knows the language.
+// Must come after `runRequest`, which reads the language from the body.
 const leased = sandbox({ language: (c: Context<RunEnv>) => c.get('run').language })
 
 /**
- * A server that runs snippets: `POST /run`, `POST /run/stream`, the WebSocket `/run/interactive`,
- * `GET /healthz` (the process is alive) and `GET /readyz` (each language can run code at once).
- * `allowedHosts` are the names under which it may be reached, beside `localhost` and IP addresses.
+ * Creates a server that runs code snippets: `POST /run`, `POST /run/stream`, the WebSocket
+ * `/run/interactive`, `GET /healthz` (the process is alive) and `GET /readyz` (each language can
+ * run code at once). `allowedHosts` are the host names that requests may use besides `localhost`
+ * and IP addresses.
  */
 export function createApp(allowedHosts: ReadonlySet<string>) {
   const app = new Hono<{ Bindings: HttpBindings }>()
@@ -29,12 +30,13 @@ export function createApp(allowedHosts: ReadonlySet<string>) {
     })
     .use(guard(allowedHosts))
     .post('/run', runRequest, leased, async (c) => {
-      const held = c.get('sandbox')
-      const before = await placeFiles(held, c.get('run').files)
-      const result = await startRun(held, c.get('run'))
-      const made = await gatherFiles(held, before)
-      // Before the answer is sent: a client that does not read it must not hold the container.
-      held.release()
+      const box = c.get('sandbox')
+      const before = await placeFiles(box, c.get('run').files)
+      const result = await startRun(box, c.get('run'))
+      const files = await gatherFiles(box, before)
+      // Release before the response is sent: a client that does not read the response must not hold
+      // the container.
+      box.release()
       return c.json({
         stdout: result.stdout,
         stderr: result.stderr,
@@ -46,19 +48,19 @@ export function createApp(allowedHosts: ReadonlySet<string>) {
         killedBy: result.killedBy ?? null,
         truncated: result.truncated,
         durationMs: result.durationMs,
-        ...made,
-        container: { name: held.name, runtime: held.runtime },
+        ...files,
+        container: { name: box.name, runtime: box.runtime },
       })
     })
     .post('/run/stream', runRequest, leased, async (c) => {
-      const held = c.get('sandbox')
-      await placeFiles(held, c.get('run').files)
-      const handle = startRun(held, c.get('run'))
-      // It takes the events first: a handle that is only awaited drops them.
-      const answer = streamSandbox(c, handle)
-      const release = () => held.release()
+      const box = c.get('sandbox')
+      await placeFiles(box, c.get('run').files)
+      const handle = startRun(box, c.get('run'))
+      // Iterate the handle before it is awaited: a handle that is only awaited drops its events.
+      const response = streamSandbox(c, handle)
+      const release = () => box.release()
       handle.then(release, release)
-      return answer
+      return response
     })
     .get('/run/interactive', hasRoom, upgradeWebSocket(interactive))
     .get('/healthz', (c) => c.json({ status: 'ok', languages: health().languages }))
@@ -76,11 +78,11 @@ function answerError(error: Error, c: Context): Response {
   if (error instanceof Refusal) {
     const { code, message, status } = error
     if (status === 503) c.header('Retry-After', '1')
-    // The rest of the body is not awaited.
+    // The rest of the body may never arrive, so the connection cannot be used again.
     if (status === 408) c.header('Connection', 'close')
     return c.json({ error: { code, message } }, status)
   }
-  // A client that left in the middle of its request is no error of ours.
+  // The client disconnected during its request. This is not an error of the server.
   if ('code' in error && error.code === 'ECONNRESET') return c.body(null, 400)
   console.error(error)
   return c.json({ error: { code: 'INTERNAL', message: 'Internal Server Error' } }, 500)

@@ -2,35 +2,42 @@ import type { IncomingMessage } from 'node:http'
 import { RestartTimer } from './restart-timer.js'
 import { BadRequest, Refusal } from './refusal.js'
 
-/** How large the body of a request may be. */
+/** The maximum size of a request body. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024
-/** How long an upload may send nothing. Node's `requestTimeout` bounds the whole of it. */
+/**
+ * The maximum time between two pieces of an upload. Node's `requestTimeout` limits the time of the
+ * whole upload.
+ */
 const STALL_MS = 10_000
-/** How much of all bodies together is held at a time, until their handlers have answered. */
+/**
+ * The maximum size of all bodies in memory together. A body is in memory until its handler has
+ * answered.
+ */
 const MAX_HELD_BYTES = 256 * 1024 * 1024
-/** What a piece costs in memory beside its bytes. */
+/** The memory that a piece of a body needs besides its bytes. */
 const PIECE_BYTES = 512
 /**
- * A body may be twice as long on the wire, and this much longer. A chunk of one byte takes as long as one
- * of many: a body of such chunks would take the time of the others.
+ * The maximum size of a body on the wire is twice its own size plus this. A chunk of one byte takes
+ * as much time as a large chunk, so a body of tiny chunks would take the time of other requests.
  */
-const SLACK_BYTES = 128 * 1024
+const WIRE_OVERHEAD_BYTES = 128 * 1024
 
 let heldBytes = 0
 
-/** Counts one request's body among those that are held; `release()` takes it off again. */
+/** The body of one request. Its size counts for the limit of all bodies until `release()`. */
 export class HeldBody {
   #bytes = 0
-  /** With what its pieces cost. */
+  /** The memory that the body needs, including the cost of its pieces. */
   #heldBytes = 0
 
   /**
-   * Reads a body as it comes.
+   * Reads the body of a request and passes each piece to `take` when it arrives.
    *
-   * It does not use the web stream of the request, in which small chunks cost far more.
+   * Does not use the web stream of the request, in which small chunks cost far more time.
    *
-   * @throws Refusal if the body is too large, comes in tiny chunks, stalls, or there is no room for it.
-   * @throws Error what `take` throws; `ECONNRESET` if the client leaves.
+   * @throws Refusal if the body is too large, arrives in tiny chunks or stalls, or if all bodies
+   * together exceed their limit.
+   * @throws Error the error that `take` throws; `ECONNRESET` if the client disconnects.
    */
   read(incoming: IncomingMessage, take: (piece: Buffer) => void): Promise<void> {
     if (Number(incoming.headers['content-length']) > MAX_BODY_BYTES) throw tooLarge()
@@ -56,16 +63,18 @@ export class HeldBody {
           onError(error)
         }
       }
-      // Once a turn: what has come until then is one piece, and Node reads no more before that. What
-      // follows a body that was refused is read in the same way, until the connection is closed.
+      // Read once in each turn of the event loop: the bytes that have arrived by then are one
+      // piece, and Node reads no more from the socket before that. After a refusal, the rest of the
+      // body is read and ignored in the same way, until the connection is closed.
       incoming.on('readable', () => setImmediate(readPiece))
       incoming.once('end', () => settle(resolve)).once('error', onError)
-      incoming.once('close', () => onError(clientGone()))
+      incoming.once('close', () => onError(disconnected()))
       stallTimer.restart()
-      if (incoming.destroyed) onError(clientGone())
+      if (incoming.destroyed) onError(disconnected())
     })
   }
 
+  /** Stops counting the body for the limit of all bodies. */
   release(): void {
     heldBytes -= this.#heldBytes
     this.#heldBytes = 0
@@ -77,25 +86,27 @@ export class HeldBody {
     heldBytes += bytes + PIECE_BYTES
     if (this.#bytes > MAX_BODY_BYTES) throw tooLarge()
     if (heldBytes > MAX_HELD_BYTES) throw noRoom()
-    if (wireBytes > 2 * this.#bytes + SLACK_BYTES) {
-      throw new BadRequest('the body comes in chunks that are too small: send larger ones')
+    if (wireBytes > 2 * this.#bytes + WIRE_OVERHEAD_BYTES) {
+      throw new BadRequest('the chunks of the body are too small: send larger chunks')
     }
   }
 }
 
 /**
- * Lets go of a body that no handler has read. node-server would read it without a pause, and millions of
- * tiny chunks then hold the event loop. Like this Node stops at its buffer and goes on in the next turn,
- * until node-server closes the connection.
+ * Reads and ignores a body that no handler has read. node-server would read it without a pause, so
+ * millions of tiny chunks would block the event loop. With this function, Node reads one buffer in
+ * each turn of the event loop, until node-server closes the connection.
  */
 export function discardBody(incoming: IncomingMessage): void {
   if (incoming.complete || incoming.listenerCount('readable') > 0) return
   incoming.on('readable', () => setImmediate(() => incoming.read()))
-  incoming.read(0) // at once: Node dumps a body that nobody has begun to read when the answer is out
+  // Start to read now: if nothing has started to read the body, Node itself drains it without a
+  // pause after the response.
+  incoming.read(0)
 }
 
-function clientGone(): Error {
-  return Object.assign(new Error('the client has left'), { code: 'ECONNRESET' })
+function disconnected(): Error {
+  return Object.assign(new Error('the client disconnected'), { code: 'ECONNRESET' })
 }
 
 function pieceOf(incoming: IncomingMessage): Buffer | undefined {
@@ -109,10 +120,10 @@ function tooLarge(): Refusal {
 }
 
 function stalled(): Refusal {
-  const message = `nothing of the body came for ${STALL_MS / 1000} seconds: send it again`
+  const message = `no bytes of the body arrived for ${STALL_MS / 1000} seconds: send the request again`
   return new Refusal(408, 'BODY_TIMEOUT', message)
 }
 
 function noRoom(): Refusal {
-  return new Refusal(503, 'BUSY', 'too many large requests at a time: try again later')
+  return new Refusal(503, 'BUSY', 'too many large requests at once: try again later')
 }

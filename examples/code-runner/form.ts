@@ -4,22 +4,30 @@ import { BadRequest } from './refusal.js'
 
 const MAX_FIELDS = 10
 const MAX_FILES = 100
-/** A boundary has 70 characters at most (RFC 2046). To search for one of many kilobytes is slow. */
+/**
+ * The maximum length of the content type. A boundary has at most 70 characters (RFC 2046). To
+ * search for a boundary of many kilobytes would be slow.
+ */
 const MAX_TYPE_LENGTH = 256
 const NO_BOUNDARY = 'the body: expected a form with a boundary of at most 70 characters'
-/** The parser goes through the whole of a piece, also past a limit. */
+/**
+ * The maximum number of bytes that the parser gets at once. It parses all bytes that it gets, even
+ * if they exceed a limit.
+ */
 const SLICE = 4096
 const LIMITS = { parts: MAX_FIELDS + MAX_FILES, headerPairs: 20, headerSize: 8192 }
 
-/** What a form has in it. */
+/** The content of a form. */
 interface Form {
-  /** By name; of one that comes several times the last value. */
+  /** The values of the fields, by name. If a name occurs several times, the last value counts. */
   fields: Map<string, string>
-  /** In order, by the names that the client gives them. */
+  /** The files in the order of the form. The path is the file name that the client sent. */
   files: { path: string; content: Buffer }[]
 }
 
-/** Reads `multipart/form-data` in pieces, each in a time that its size bounds. */
+/**
+ * Parses `multipart/form-data` piece by piece. The time for a piece is proportional to its size.
+ */
 export class FormReader {
   readonly #form: Form = { fields: new Map(), files: [] }
   readonly #busboy: BusboyInstance
@@ -35,7 +43,11 @@ export class FormReader {
     this.#busboy.on('error', () => this.#fail('a valid form'))
   }
 
-  /** @throws BadRequest if the form is no form, or has too many parts. */
+  /**
+   * Parses the next piece of the form.
+   *
+   * @throws BadRequest if the form is not valid or has too many parts.
+   */
   write(piece: Buffer): void {
     for (let at = 0; at < piece.length; at += SLICE) {
       this.#busboy.write(piece.subarray(at, at + SLICE))
@@ -43,7 +55,11 @@ export class FormReader {
     }
   }
 
-  /** @throws BadRequest as `write`, also if the form has no end. */
+  /**
+   * Ends the form and returns its content.
+   *
+   * @throws BadRequest if the form is not valid, has too many parts or is not complete.
+   */
   async end(): Promise<Form> {
     await new Promise<void>((resolve) => {
       this.#busboy.once('finish', resolve).once('error', () => resolve())
@@ -53,10 +69,12 @@ export class FormReader {
     return this.#form
   }
 
-  /** A field is a part like a file, so that a long one is decoded as it comes. */
+  /**
+   * Reads a field or a file. A field is read as a stream too, so that it is decoded piece by piece.
+   */
   #takePart(name: string, stream: BusboyFileStream, filename: string | undefined): void {
     const { fields, files } = this.#form
-    stream.on('error', () => {}) // the parser has the same
+    stream.on('error', () => {}) // the parser emits the same error
     if (filename === undefined) {
       if (fields.size === MAX_FIELDS) return this.#fail(`at most ${MAX_FIELDS} fields`)
       const decoder = new TextDecoder()

@@ -2,15 +2,15 @@ import { isIP, isIPv6 } from 'node:net'
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 
-/** What stands in a `Host` header: a name or an address, and maybe a port. */
+/** The value of a `Host` header: a name or an IP address, with an optional port. */
 const HOST = /^(?<name>[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
 const OWN_SITE: ReadonlySet<string> = new Set(['same-origin', 'none'])
 
 const REFUSALS = {
   HOST_NOT_ALLOWED:
-    'this server answers for IP addresses, localhost and the names in the variable ALLOWED_HOSTS: add the name of this host to it',
+    'the host name of the request must be localhost, an IP address or a name in the variable ALLOWED_HOSTS: add the host name to that variable',
   ORIGIN_NOT_ALLOWED:
-    'a page of another origin may not call this server: call it from its own origin, or without a browser',
+    'pages of other origins must not call this server: call it from its own origin or without a browser',
 } as const
 
 /**
@@ -31,24 +31,29 @@ export function readHosts(list: string): ReadonlySet<string> {
 }
 
 /**
- * Refuses requests that a page of another site sends through a user's browser. `Host` must be an IP
- * address, `localhost` or in `allowed`: a name that an attacker points at this machine (DNS rebinding)
- * is none of these. `Origin`, if there is one, must be of this host or of one in `allowed`;
- * `Sec-Fetch-Site`, if there is one, must not be of another site. Programs send neither of the two.
+ * Creates a middleware that refuses requests which a page of another site sends through the browser
+ * of a user. It checks three headers:
+ * - `Host` must be an IP address, `localhost` or a name in `allowed`. This excludes a name that an
+ *   attacker has pointed at this machine (DNS rebinding).
+ * - `Origin`, if present, must have the host of the request or a host in `allowed`.
+ * - `Sec-Fetch-Site`, if present, must not name another site.
+ *
+ * Clients that are not browsers send neither `Origin` nor `Sec-Fetch-Site`.
  */
 export function guard(allowed: ReadonlySet<string>) {
   const isKnown = (name: string | undefined) =>
     name !== undefined && (name === 'localhost' || isAddress(name) || allowed.has(name))
   return createMiddleware(async (c, next) => {
     const host = c.req.header('host')
-    // A request line with a whole URL names the host a second time.
+    // If the request line has a complete URL, the request names a second host, which must be
+    // allowed too.
     if (!isKnown(nameIn(host)) || !isKnown(nameIn(new URL(c.req.url).host))) {
       return refuse(c, 'HOST_NOT_ALLOWED')
     }
     const origin = c.req.header('origin')
-    const isOurs = origin === undefined || isOfHost(origin, host) || allowed.has(nameOf(origin))
+    const isAllowed = origin === undefined || isOfHost(origin, host) || allowed.has(nameOf(origin))
     const site = c.req.header('sec-fetch-site')
-    if (!isOurs || (site !== undefined && !OWN_SITE.has(site))) {
+    if (!isAllowed || (site !== undefined && !OWN_SITE.has(site))) {
       return refuse(c, 'ORIGIN_NOT_ALLOWED')
     }
     return next()
@@ -64,7 +69,9 @@ function nameIn(host: string | undefined): string | undefined {
   return name && canonical(name)
 }
 
-/** As a name is compared: DNS knows no case, and a dot at the end changes nothing. */
+/**
+ * Returns a host name in the form that is compared: in lower case, and without a dot at the end.
+ */
 function canonical(name: string): string {
   return name.toLowerCase().replace(/\.$/, '')
 }
@@ -73,10 +80,10 @@ function isAddress(name: string): boolean {
   return isIP(name) !== 0 || (name.startsWith('[') && isIPv6(name.slice(1, -1)))
 }
 
-/** Whether an origin has the name and the port of the `Host` header. */
+/** Returns whether an origin has the same name and port as the `Host` header. */
 function isOfHost(origin: string, host: string | undefined): boolean {
   const from = webUrl(origin)
-  // With the same scheme, so that a default port is the same whether it is written or not.
+  // Parsed with the scheme of the origin, so that a default port equals an omitted port.
   const to = from && webUrl(`${from.protocol}//${host}`)
   return (
     from !== undefined &&
@@ -90,7 +97,10 @@ function nameOf(origin: string): string {
   return canonical(webUrl(origin)?.hostname ?? '')
 }
 
-/** `undefined` for an opaque origin (`null`), and for that of an extension or a file. */
+/**
+ * Parses the origin of a web page. Returns `undefined` for an opaque origin (`null`) and for the
+ * origin of a browser extension or a file.
+ */
 function webUrl(text: string): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined

@@ -1,19 +1,20 @@
 import type { SandboxPool } from 'hono-sandbox'
 import { getSandboxes, SandboxError } from 'hono-sandbox'
 
-/** What the server says of itself. */
+/** The state of the server, for its health endpoints. */
 interface Health {
-  /** Whether each language has a container that can serve, and the pool takes requests. */
+  /** Whether each language can run code at once and the pool is not closing. */
   isReady: boolean
   languages: Record<string, object>
 }
 
-/** Reads it from the pool. A server whose pool has closed is still alive, but not ready. */
+/** Reads the state from the pool. If the pool is closed, the server is alive but not ready. */
 export function health(): Health {
   const pool = poolOfProcess()
   if (!pool) return { isReady: false, languages: {} }
   const stats = Object.entries(pool.stats())
   const canServe = stats.every(([, { ready, size, lastError }]) => {
+    // A pool of size 0 has no warm containers by design: it launches one when a request needs it.
     const isUnused = size === 0 && !lastError
     return ready > 0 || isUnused
   })

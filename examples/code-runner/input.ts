@@ -2,18 +2,26 @@ import type { ExecHandle } from 'hono-sandbox'
 import type { WebSocket } from 'ws'
 import { RestartTimer } from './restart-timer.js'
 
-/** What may wait for the program. Beyond it the client is not read. */
+/**
+ * The maximum input that waits for the program. If more waits, the server stops reading the client.
+ */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
-/** What a piece costs in memory beside its bytes. */
+/** The memory that a piece of input needs besides its bytes. */
 const PIECE_BYTES = 1024
-/** For how long a client may not be read. A `kill`, or that it leaves, is not seen in this time. */
+/**
+ * The maximum time during which the server does not read the client. In this time, the server does
+ * not notice a `kill` message or a disconnect.
+ */
 const PAUSE_MS = 10_000
 
 type Writer = ReturnType<ExecHandle['stdin']['getWriter']>
-/** What the program is to read, or the end of it. */
+/** A piece of the input, or the end of the input. */
 type Piece = Uint8Array | 'end'
 
-/** What a client has sent for a program's stdin, in order, until the program reads it. */
+/**
+ * Keeps the input that a client has sent until the program reads it. If too much input waits,
+ * pauses the socket of the client.
+ */
 export class Input {
   readonly #socket: WebSocket
   readonly #pauseTimer: RestartTimer
@@ -22,19 +30,20 @@ export class Input {
   #writer: Writer | undefined
   #isWriting = false
 
-  /** `onStuck` is called if the client could not be read for too long, because the program does not read. */
+  /** `onStuck` is called if the program does not read and the socket is paused for too long. */
   constructor(socket: WebSocket, onStuck: () => void) {
     this.#socket = socket
     this.#pauseTimer = new RestartTimer(PAUSE_MS, onStuck)
   }
 
-  /** The program runs: it gets what has come so far, and what will come. */
+  /** Sets the stdin of the program. Writes the input that waits to it, and all later input. */
   attach(writer: Writer): void {
     this.#writer = writer
     if (this.#isFull) this.#pauseTimer.restart()
     void this.#write()
   }
 
+  /** Adds input to the end of the queue. */
   push(piece: Piece): void {
     if (piece.length === 0) return
     this.#waiting.push(piece)
@@ -46,11 +55,11 @@ export class Input {
     void this.#write()
   }
 
-  /** Drops what waits: the program is over, or the client has left. */
+  /** Drops the waiting input, because the program has ended or the client has disconnected. */
   stop(): void {
     this.#waiting = []
     this.#waitingBytes = 0
-    this.#goOn()
+    this.#resume()
   }
 
   get #isFull(): boolean {
@@ -61,16 +70,17 @@ export class Input {
     if (!this.#writer || this.#isWriting) return
     this.#isWriting = true
     for (let piece = this.#waiting.shift(); piece; piece = this.#waiting.shift()) {
-      await put(this.#writer, piece)
+      await write(this.#writer, piece)
       this.#waitingBytes = Math.max(0, this.#waitingBytes - costOf(piece))
-      if (!this.#isFull) this.#goOn()
+      if (!this.#isFull) this.#resume()
     }
     this.#isWriting = false
   }
 
-  #goOn(): void {
+  #resume(): void {
     this.#pauseTimer.stop()
-    // A connection that closes must be read too: the client's close comes after its unread input.
+    // This is needed for a connection that is being closed too: the close frame of the client comes
+    // after its unread input.
     if (this.#socket.isPaused) this.#socket.resume()
   }
 }
@@ -79,11 +89,11 @@ function costOf(piece: Piece): number {
   return PIECE_BYTES + piece.length
 }
 
-/** Resolves when the program has room for more. */
-async function put(writer: Writer, piece: Piece): Promise<void> {
+/** Writes a piece to the program. Resolves when the program can take more. */
+async function write(writer: Writer, piece: Piece): Promise<void> {
   try {
     await (piece === 'end' ? writer.close() : writer.write(piece))
   } catch {
-    // The program, or its input, is over: nobody reads this, and nothing is lost.
+    // The program or its stdin has ended, so the piece is not needed.
   }
 }

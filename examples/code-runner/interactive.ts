@@ -7,40 +7,47 @@ import { Conversation } from './conversation.js'
 import { MessageClock } from './message-clock.js'
 import { Refusal } from './refusal.js'
 
-/** Each may hold a message and unread input, about 6 MiB together. */
+/**
+ * The maximum number of conversations. Each one can need about 6 MiB: a message and unread input.
+ */
 const MAX_CONVERSATIONS = 100
-/** How long no byte may go in either direction: longer than a program may run without output. */
+/**
+ * The time without traffic after which a connection is closed. It is longer than a program may run
+ * without output.
+ */
 const IDLE_MS = 120_000
 
-/** For a WebSocketServer: a message is a program with its files, or input for it. */
+/** The options of the `WebSocketServer`. A message is a program with its files, or input for it. */
 export const WEBSOCKET_OPTIONS = {
   noServer: true,
   maxPayload: 1024 * 1024,
-  // Each part of an unfinished message costs memory beside its bytes.
+  // Limited, because each part of an unfinished message needs memory besides its bytes.
   maxFragments: 1024,
   maxBufferedChunks: 8192,
-  // One packet can hold ten thousand messages: other connections get a turn between them.
+  // One packet can hold ten thousand messages. With `false`, each message has its own turn of the
+  // event loop, and other connections are served in between.
   allowSynchronousEvents: false,
-  /** A client that does not answer a close is cut off then, in milliseconds. */
+  // In milliseconds. A client that does not answer a close frame is disconnected after this time.
   closeTimeout: 5000,
 }
 
 const conversations = new Set<Conversation>()
 
-/** Refuses a WebSocket if there are too many. */
+/** A middleware that refuses a new WebSocket if there are too many conversations. */
 export const hasRoom = createMiddleware(async (_, next) => {
   if (conversations.size < MAX_CONVERSATIONS) return next()
   throw new Refusal(
     503,
     'BUSY',
-    `this server has ${MAX_CONVERSATIONS} connections: try again later`,
+    `the server has ${MAX_CONVERSATIONS} conversations, which is the maximum: try again later`,
   )
 })
 
 /**
- * A run that can be talked to. The client's first message is what it would post to `/run`; then it
- * sends `{ type: 'stdin', data }` or bytes, `{ type: 'eof' }`, `{ type: 'kill' }`. It gets the events
- * of `/run/stream`, a message each; after `exit` or `error` the server closes.
+ * Handles the WebSocket of an interactive run. The first message of the client is JSON, the same as
+ * the body of `POST /run`. Later messages are input for the program, `{ type: 'stdin', data }` or
+ * bytes, or `{ type: 'eof' }` or `{ type: 'kill' }`. The server sends each event of `/run/stream`
+ * as a message, and closes the connection after `exit` or `error`.
  */
 export function interactive(c: Context<{ Bindings: HttpBindings }>): WSEvents {
   const transport = c.env.incoming.socket
@@ -50,10 +57,11 @@ export function interactive(c: Context<{ Bindings: HttpBindings }>): WSEvents {
     onOpen: (_, { raw }) => {
       if (!(raw instanceof WebSocket)) return
       transport.setTimeout(IDLE_MS, () => raw.terminate())
-      const talk = new Conversation(raw)
-      conversation = talk
-      clock = new MessageClock(raw, transport, () => talk.refuse('a message that does not end'))
-      conversations.add(talk)
+      const opened = new Conversation(raw)
+      conversation = opened
+      const onLate = () => opened.refuse('the message did not end in time')
+      clock = new MessageClock(raw, transport, onLate)
+      conversations.add(opened)
     },
     onMessage: ({ data }) => {
       clock?.message()

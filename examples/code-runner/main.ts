@@ -10,22 +10,36 @@ import { readHosts } from './guard.js'
 import { WEBSOCKET_OPTIONS } from './interactive.js'
 import { chooseLanguages } from './languages.js'
 
-/** With a hung engine the server listens after this time, and its pool keeps trying. */
+/**
+ * The time limit of the start. If the engine does not answer by then, the server starts to listen
+ * anyway, and its pool retries.
+ */
 const START_MS = 20_000
+/** The time that requests get to finish when the server shuts down. */
 const DRAIN_MS = 10_000
-/** For the clients of programs that the end of the drain has killed. */
-const LAST_WORDS_MS = 2000
-const SAME_SIGNAL_MS = 1000
-/** How many may be open at a time. Node closes a further one at once. */
+/**
+ * The time after the drain to send the results of the programs that were killed to their clients.
+ */
+const FLUSH_MS = 2000
+/** The time after a signal in which a second signal is ignored. */
+const REPEAT_MS = 1000
+/** The maximum number of open connections. Node closes further connections at once. */
 const MAX_CONNECTIONS = 1000
-/** A client can send thousands of requests in one packet, and Node takes all of a packet in one turn. */
+/**
+ * The maximum number of requests on one connection. A client can send thousands of requests in one
+ * packet, and Node parses all requests of a packet in one turn of the event loop.
+ */
 const MAX_REQUESTS_PER_CONNECTION = 100
-/** How long no byte may go in either direction: longer than a program may run without output. */
+/**
+ * The time without traffic after which a connection is closed. It is longer than a program may run
+ * without output.
+ */
 const IDLE_MS = 120_000
 /**
- * How long a request, and its head alone, may take to arrive, and how often Node looks. With a small
- * mark Node stops reading a connection sooner: what it has read, it parses in a single turn. A body of
- * tiny chunks held the loop for 90 ms without it, and for 45 ms with it.
+ * The time limits for the arrival of a request and of its head, the interval at which Node checks
+ * them, and the read buffer size of a connection. Node parses all bytes that it has read in one
+ * turn of the event loop, so a small buffer keeps the turns short: a body of tiny chunks blocked
+ * the loop for 90 ms with the default, and for 45 ms with this value.
  */
 const ARRIVAL = {
   requestTimeout: 120_000,
@@ -37,7 +51,7 @@ const ARRIVAL = {
 const hostname = process.env.HOST || '127.0.0.1'
 const port = Number(process.env.PORT || 3000)
 if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-  fail(`PORT is ${JSON.stringify(process.env.PORT)}, a port is a number from 0 to 65535`)
+  fail(`PORT is ${JSON.stringify(process.env.PORT)}, expected a number from 0 to 65535`)
 }
 
 const allowedHosts = readAllowedHosts(process.env.ALLOWED_HOSTS ?? '')
@@ -47,9 +61,9 @@ let drainingSince = 0
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    const isRepeat = Date.now() - drainingSince < SAME_SIGNAL_MS
-    if (isRepeat) return // npm passes on what the terminal has sent us already
-    if (drainingSince > 0) process.exit(1) // asked again: at once, then
+    const isRepeat = Date.now() - drainingSince < REPEAT_MS
+    if (isRepeat) return // npm forwards the signal that the terminal has also sent to this process
+    if (drainingSince > 0) process.exit(1) // the user sent a second signal: exit without draining
     drainingSince = Date.now()
     console.log(`${signal}: draining`)
     void drain().finally(() => process.exit(0))
@@ -78,7 +92,9 @@ const server = serve(serving, ({ address, family, port }) => {
 closeStrayUpgrades(server)
 server.maxConnections = MAX_CONNECTIONS
 if ('maxRequestsPerSocket' in server) server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION
-// Not answered one by one: a client that was told that the connection closes sends no more.
+// Close the connection at the first request above the limit, instead of answering each one with an
+// error. A well-behaved client sends none: the last response has told it that the connection
+// closes.
 server.on('dropRequest', (_: unknown, socket: Socket) => socket.destroy())
 server.setTimeout(IDLE_MS)
 server.on('error', (error) => {
@@ -86,13 +102,13 @@ server.on('error', (error) => {
 })
 
 drain = async () => {
-  // New requests are refused from here on; those that hold a sandbox may finish.
+  // From now on, new requests are refused. Requests that hold a sandbox may finish.
   const closed = closeSandboxes({ deadlineMs: DRAIN_MS })
   const served = once(server, 'close')
   server.close()
   await closed
   if ('closeIdleConnections' in server) server.closeIdleConnections()
-  await Promise.race([served, sleep(LAST_WORDS_MS)])
+  await Promise.race([served, sleep(FLUSH_MS)])
 }
 
 async function start() {

@@ -1,21 +1,24 @@
 import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 
+/** The time limit of one message, from its first byte to its end. */
 const MESSAGE_MS = 20_000
 const TICK_MS = 1000
-/** Of a ping or a pong from a client, beside its data. */
+/** The size of a ping or pong frame from a client, without its data. */
 const CONTROL_HEADER_BYTES = 6
 
 /**
- * Tells when a message has begun and does not end. No event tells its beginning, so this counts the
- * bytes since the last message. It does not see a beginning that came in one packet with the message
- * before, and nothing after it: that holds less than 64 KiB, until the conversation is over.
+ * Calls `onLate` if a WebSocket message has started but does not end in time. There is no event for
+ * the start of a message, so this counts the bytes that arrived after the last message. It does not
+ * notice the start of a message that came in the same packet as the end of the message before, if
+ * no more bytes follow. Such a start needs less than 64 KiB of memory, until the conversation ends.
  */
 export class MessageClock {
   readonly #websocket: WebSocket
   readonly #socket: Socket
   readonly #timer: NodeJS.Timeout
   readonly #onLate: () => void
+  /** The bytes of the connection that belong to complete messages and control frames. */
   #accountedBytes: number
   #begunAt: number | undefined
 
@@ -31,7 +34,7 @@ export class MessageClock {
     websocket.on('ping', control).on('pong', control)
   }
 
-  /** A whole message has come. */
+  /** Notes that a complete message has arrived. */
   message(): void {
     this.#accountedBytes = this.#socket.bytesRead
     this.#begunAt = undefined
@@ -42,7 +45,7 @@ export class MessageClock {
   }
 
   #tick(): void {
-    // While the server does not read, the client cannot finish.
+    // While the server does not read the socket, the client cannot finish its message.
     const isBegun = this.#socket.bytesRead > this.#accountedBytes && !this.#websocket.isPaused
     if (!isBegun) this.#begunAt = undefined
     else this.#begunAt ??= performance.now()

@@ -1,4 +1,4 @@
-/** A request that is refused, in words that repeat nothing of it. */
+/** The error of a request that the server refuses. Its message must not quote the request. */
 export class Refusal extends Error {
   constructor(
     readonly status: 400 | 408 | 413 | 503,
@@ -9,7 +9,7 @@ export class Refusal extends Error {
   }
 }
 
-/** A request that is not what it should be. */
+/** The error of a request that is not valid. */
 export class BadRequest extends Refusal {
   constructor(message: string) {
     super(400, 'BAD_REQUEST', message)

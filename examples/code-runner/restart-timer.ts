@@ -13,7 +13,8 @@ export class RestartTimer {
   restart(): void {
     this.stop()
     this.#timer = setTimeout(() => {
-      // After a busy moment Node runs timers before it reads the sockets: what has arrived counts.
+      // If the event loop was busy, Node runs the timers before it reads the sockets. Wait until it
+      // has read them: the bytes that have already arrived may call `restart()` or `stop()`.
       this.#reading = setImmediate(this.#onLate)
     }, this.#ms)
   }

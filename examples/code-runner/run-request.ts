@@ -9,25 +9,34 @@ import { FormReader } from './form.js'
 import { LANGUAGES } from './languages.js'
 import { BadRequest } from './refusal.js'
 
-/** What the sandbox takes for code, arguments and variables together; more is refused before. */
+/** The maximum size of code, arguments and variables together, as JSON. */
 const MAX_PROGRAM_BYTES = 8 * 1024 * 1024
 const MAX_VARIABLES = 1000
 const MAX_ARGUMENTS = 1000
-/** Of one argument or variable. Linux starts no program with a longer one. */
+/**
+ * The maximum length of one argument or variable. Linux does not start a program with a longer one.
+ */
 const MAX_PLAIN_LENGTH = 128 * 1024
+/** The number of characters that are converted to JSON at once, to measure their size. */
 const SLICE = 64 * 1024
 const QUOTES = 2
-/** More than a correct request needs: a message of the schema is clearer than one about JSON. */
+/**
+ * The limits of the JSON parser. They are higher than the limits of the schema, because the errors
+ * of the schema are clearer: they name the field.
+ */
 const JSON_LIMITS = { maxDepth: 10, maxNames: 3000, maxItems: 5000 }
 
-/** What a name, an argument or a variable can be made of. */
+/** The text of a file name, an argument or a variable. */
 const Plain = v.pipe(
   v.string(),
   v.maxLength(MAX_PLAIN_LENGTH, `at most ${MAX_PLAIN_LENGTH} characters`),
-  v.check((text) => !/[\0\p{Surrogate}]/u.test(text), 'whole characters without NUL'),
+  v.check(
+    (text) => !/[\0\p{Surrogate}]/u.test(text),
+    'text without NUL and without unpaired surrogates',
+  ),
 )
 
-/** Of a form's file, or base64. */
+/** The content of a file: bytes from a form, or base64 from JSON. */
 const Content = v.pipe(
   v.union([v.string(), v.instance(Buffer)]),
   v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
@@ -81,10 +90,12 @@ const RunRequest = v.strictObject({
   ),
 })
 
-/** What a client asks for. */
+/** A request to run code, after validation. */
 export type RunRequest = v.InferOutput<typeof RunRequest>
 
-/** What the check below needs, and what it leaves for the handler. */
+/**
+ * The Hono environment of `runRequest`: the bindings that it needs, and the variable that it sets.
+ */
 export interface RunEnv {
   Bindings: HttpBindings
   Variables: { run: RunRequest }
@@ -92,27 +103,31 @@ export interface RunEnv {
 
 let lastTurn: Promise<void> = Promise.resolve()
 
-/** A turn of the event loop for this request alone: what many requests need must not add up in one. */
+/**
+ * Resolves in a turn of the event loop that no other caller of this function gets, so that the work
+ * of many requests does not add up in one turn.
+ */
 function ownTurn(): Promise<void> {
   lastTurn = lastTurn.then(() => nextTurn())
   return lastTurn
 }
 
 /**
- * Checks JSON text that asks for a run. What is wrong is named, what was sent is never repeated.
+ * Parses and validates the JSON text of a run request.
  *
- * @throws BadRequest
+ * @throws BadRequest if it is not valid. The message names the field and never quotes the text.
  */
 export async function parseRun(text: string): Promise<RunRequest> {
   await ownTurn()
-  const value = parseSmallJson(text, 'the body: expected JSON, not deep and without too many names')
-  return checkRun(value)
+  const { maxDepth, maxNames } = JSON_LIMITS
+  const message = `the body: expected JSON with at most ${maxDepth} levels and ${maxNames} fields`
+  return checkRun(parseSmallJson(text, message))
 }
 
 /**
- * Parses JSON whose shape is small, however long its texts are.
+ * Parses JSON that has few levels, fields and items. Its strings may be long.
  *
- * @throws BadRequest with the message.
+ * @throws BadRequest with the given message if the text is not JSON or exceeds a limit.
  */
 export function parseSmallJson(text: string, message: string): unknown {
   try {
@@ -122,7 +137,7 @@ export function parseSmallJson(text: string, message: string): unknown {
   }
 }
 
-/** Reads and checks the body of a run, JSON or a form, before a sandbox is leased. */
+/** A middleware that reads and validates the body of a run request, JSON or a form. */
 export const runRequest = createMiddleware<RunEnv>(async (c, next) => {
   const contentType = c.req.header('content-type') ?? ''
   const type = contentType.split(';')[0]?.trim().toLowerCase()
@@ -150,7 +165,10 @@ async function readJson(body: HeldBody, incoming: IncomingMessage): Promise<RunR
   return parseRun(text + decoder.decode())
 }
 
-/** A form has the fields of the JSON; each of its files is one of `files`, under its own name. */
+/**
+ * Reads a form. A form has the same fields as the JSON. Each file of the form becomes an entry of
+ * `files`, with its file name as the path.
+ */
 async function readForm(body: HeldBody, incoming: IncomingMessage): Promise<RunRequest> {
   const form = new FormReader(incoming.headers['content-type'] ?? '')
   await body.read(incoming, (piece) => form.write(piece))
@@ -161,10 +179,10 @@ async function readForm(body: HeldBody, incoming: IncomingMessage): Promise<RunR
   return checkRun({ files, ...Object.fromEntries(values) })
 }
 
-/** A form has only text: these are JSON in it. */
+/** The fields whose value in a form is JSON, because a form has only text. */
 const AS_JSON: ReadonlySet<string> = new Set(['args', 'env', 'timeoutMs'])
 
-/** In several turns of the event loop: none of them holds up the other requests for long. */
+/** Validates a run request in several turns of the event loop, so that no turn takes long. */
 async function checkRun(input: unknown): Promise<RunRequest> {
   await ownTurn()
   const result = v.safeParse(RunRequest, input, { abortEarly: true })
@@ -176,7 +194,10 @@ async function checkRun(input: unknown): Promise<RunRequest> {
   throw new BadRequest(`code, args and env: expected at most ${MAX_PROGRAM_BYTES} bytes of JSON`)
 }
 
-/** How long the texts are as JSON, which may be six bytes a character. Stops soon after the limit. */
+/**
+ * Returns the size of the texts as JSON, in which a character can take six bytes. Stops to count
+ * soon after `MAX_PROGRAM_BYTES`.
+ */
 function jsonBytes(texts: readonly string[]): number {
   let bytes = 0
   for (const text of texts) {
@@ -188,10 +209,10 @@ function jsonBytes(texts: readonly string[]): number {
 }
 
 function describe(issue: v.BaseIssue<unknown>): string {
-  // The field alone: what stands inside it was sent, also as a name.
+  // Name only the top-level field: the names inside it come from the client and must not be quoted.
   const [first] = issue.path ?? []
   const field = first && String(first.key) in RunRequest.entries ? String(first.key) : 'the body'
-  if (issue.expected === 'never') return 'the body: has a field that this request does not have'
+  if (issue.expected === 'never') return 'the body: has an unknown field'
   if (issue.kind === 'validation') return `${field}: expected ${issue.message}`
   if (issue.received === 'undefined') return `${field}: is required`
   return `${field}: expected ${issue.expected}`

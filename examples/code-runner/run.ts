@@ -6,10 +6,13 @@ import type { RunRequest } from './run-request.js'
 
 const MAX_FILES = 20
 const MAX_FILE_BYTES = 4 * 1024 * 1024
-/** A run may leave more names behind than anybody wants to wait for. */
+/** The time limit for collecting files, because a run can create a huge number of files. */
 const GATHER_MS = 10_000
 
-/** Puts the request's files where its code will look for them. Gives what is there then. */
+/**
+ * Writes the files of a request into the sandbox. Returns a listing of the working directory, for
+ * `gatherFiles()`.
+ */
 export async function placeFiles(
   sandbox: Sandbox,
   files: RunRequest['files'],
@@ -22,12 +25,12 @@ export async function placeFiles(
     return await sandbox.listFiles('.', { recursive: true })
   } catch (error) {
     if (!(error instanceof SandboxFileError)) throw error
-    // Its own message has the path, which was sent.
-    throw new BadRequest(`files: a path that cannot be written to (${error.errno})`)
+    // The message of the error itself quotes the path, which comes from the client.
+    throw new BadRequest(`files: cannot write to one of the paths (${error.errno})`)
   }
 }
 
-/** Runs what was asked for. */
+/** Starts the code of a request. */
 export function startRun(
   sandbox: Sandbox,
   { code, stdin, args, env, timeoutMs }: RunRequest,
@@ -35,7 +38,10 @@ export function startRun(
   return sandbox.runCode(code, { stdin, args, env, timeoutMs })
 }
 
-/** What the run has made or changed, for JSON; `filesOmitted` is null where nobody could look. */
+/**
+ * Returns the files that the run has created or changed, as JSON values. `filesOmitted` is the
+ * number of files that were left out, or `null` if the files could not be listed.
+ */
 export async function gatherFiles(sandbox: Sandbox, before: readonly FileEntry[]) {
   const limits = { maxFiles: MAX_FILES, maxBytes: MAX_FILE_BYTES, timeoutMs: GATHER_MS }
   try {
@@ -43,7 +49,7 @@ export async function gatherFiles(sandbox: Sandbox, before: readonly FileEntry[]
     return { files: files.map(forJson), filesOmitted: omitted }
   } catch (error) {
     if (!(error instanceof SandboxError)) throw error
-    // The run has closed its folder, or taken the container with it. Its result counts all the same.
+    // The run has made its folder unreadable or has ended the container. Its result is still valid.
     return { files: [], filesOmitted: null }
   }
 }

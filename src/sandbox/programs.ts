@@ -13,21 +13,22 @@ import type { ExecOptions } from './program/options.js'
 import { ProgramSlots } from './program/program-slots.js'
 import { Program } from './program/program.js'
 
+/** The default time limit of a call that runs a program. */
 export const DEFAULT_TIMEOUT_MS = 30_000
 
-/** What the programs of a lease need of their sandbox. */
+/** The parts of a sandbox that its programs need. */
 interface ProgramsOptions {
-  /** Gives the lease for use; throws if the lease is over. */
+  /** Returns the lease for use; throws if the lease is over. */
   use: () => Lease<Channel>
   contexts: CodeContexts
-  /** The commands that run code; absent if the agent itself runs it. */
+  /** The commands of a defined language; absent if the agent itself runs the code. */
   commands: LanguageCommands | undefined
   writeFile: ConstructorParameters<typeof FileRuns>[1]
-  /** How many programs may run at once. */
+  /** The maximum number of programs that run at once. */
   maxPrograms: number
 }
 
-/** Starts the programs of one lease: each in a slot, in a context, or from a file. */
+/** Starts the programs of one lease: in a slot, in a context, or from a file. */
 export class Programs {
   readonly #use: () => Lease<Channel>
   readonly #contexts: CodeContexts
@@ -41,7 +42,10 @@ export class Programs {
     this.#slots = new ProgramSlots(maxPrograms)
   }
 
-  /** For `runCode()`. */
+  /**
+   * Creates the program of `runCode()`. A program without a context runs in a slot; code of a
+   * defined language runs from a file.
+   */
   code(code: string, options: RunCodeOptions): Program {
     const checked = check(calls.RunCall, options, 'runCode')
     const { args, context, timeoutMs = DEFAULT_TIMEOUT_MS, ...rest } = checked
@@ -53,13 +57,13 @@ export class Programs {
       const found = this.#contexts.get(context)
       const lease = this.#use()
       const request = { op: 'run', code: text, context: found.about.id } as const
-      return found.run((place) => new Program(lease, request, { ...limits, ...place }))
+      return found.run((queued) => new Program(lease, request, { ...limits, ...queued }))
     }
     if (this.#fileRuns) return this.#fileRuns.start(this.#use(), text, args ?? [], limits)
     return this.#inSlot({ op: 'run', code: text, cwd, env, args }, limits)
   }
 
-  /** For `call()`. */
+  /** Creates the program of `call()`. */
   functionCall(code: string, options: CallOptions): Program {
     const { entry = 'main', args = [], kwargs = {}, ...rest } = options
     check(calls.CallCall, options, 'call')
@@ -69,7 +73,7 @@ export class Programs {
     return this.#inSlot(request, { timeoutMs, signal, maxOutputBytes })
   }
 
-  /** For `exec()`. */
+  /** Creates the program of `exec()`. */
   command(command: string | readonly string[], options: ExecOptions): Program {
     const argv = calls.argvOf(command, 'exec')
     const checked = check(calls.ExecCall, options, 'exec')
@@ -77,7 +81,7 @@ export class Programs {
     return this.#inSlot({ op: 'exec', argv, cwd, env }, { ...checked, timeoutMs })
   }
 
-  /** Starts a program in a slot, as soon as one is free. */
+  /** Creates a program that starts as soon as a slot is free. */
   #inSlot(
     request: RunRequest | ExecRequest,
     limits: ProgramLimits & { timeoutMs: number },

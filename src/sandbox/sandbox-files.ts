@@ -24,29 +24,35 @@ type FileFormat = 'bytes' | 'text' | 'stream'
 const DEFAULT_MAX_READ_BYTES = 64 * 1024 * 1024
 
 /**
- * The files of a sandbox: every `Sandbox` has these.
+ * The file calls of a sandbox. Every {@link Sandbox} has them.
  *
- * Paths are relative to `/workspace`. File calls have the rights of the user's code, no more; where
- * the system refuses they throw a `SandboxFileError` with its `errno`: `ENOENT`, `EACCES`, `EISDIR`,
- * `ENOSPC`, `ENAMETOOLONG`, ... With an aborted `signal` that is `ECANCELED`, past `timeoutMs`
- * `ETIMEDOUT`.
+ * Paths are relative to `/workspace`. File calls have the same permissions as the user's code. If
+ * the system refuses a call, it throws a `SandboxFileError` with the `errno` of the system:
+ * `ENOENT`, `EACCES`, `EISDIR`, `ENOSPC`, `ENAMETOOLONG`, ... If the `signal` aborts, the `errno`
+ * is `ECANCELED`; after `timeoutMs` it is `ETIMEDOUT`.
  */
 export class SandboxFiles {
   readonly #files: Files
 
-  /** For the sandbox. */
+  /** Used by the constructor of `Sandbox`. */
   constructor(use: () => Lease<Channel>) {
     this.#files = new Files(use)
   }
 
-  /** Writes a file over what was there. Its folder must exist. A stream is never whole in memory. */
+  /**
+   * Writes a file. Replaces the content of a file that exists. The folder of the file must exist.
+   * The content of a stream is written chunk by chunk and is never completely in memory.
+   */
   async writeFile(path: string, content: Content, options: WriteFileOptions = {}): Promise<void> {
     const data = check(calls.Content, content, 'writeFile: content')
     const { atomic, mode, ...call } = check(calls.WriteCall, options, 'writeFile')
     await this.#files.write({ op: 'write', path: pathOf(path), atomic, mode }, data, call)
   }
 
-  /** Writes files, one after the other, each as `writeFile()` does; ends at the first that fails. */
+  /**
+   * Writes several files, one after the other, each one as `writeFile()` does. Stops at the first
+   * error and throws it. The time limit is for all files together.
+   */
   async writeFiles(
     files: readonly { path: string; content: Content }[],
     options: WriteFileOptions = {},
@@ -60,13 +66,14 @@ export class SandboxFiles {
         }
       })
     } finally {
-      for (const { content } of checked) cancelContent(content) // what was not reached
+      // After an error, some contents were not read.
+      for (const { content } of checked) cancelContent(content)
     }
   }
 
   /**
-   * Reads a regular file: as a `Buffer`, as text (UTF-8, anything else becomes U+FFFD), or as a
-   * stream, which reads no further than it is read.
+   * Reads a regular file: as a `Buffer`, as UTF-8 text (other bytes become U+FFFD), or as a stream.
+   * The stream reads the file only as fast as the stream itself is read.
    */
   async readFile(
     path: string,
@@ -93,52 +100,56 @@ export class SandboxFiles {
     return this.#files.read(request, most, call)
   }
 
-  /** What is in a folder, by path. Links are listed, not followed. */
+  /** Lists a folder. The entries are sorted by path. Links are listed, but not followed. */
   async listFiles(path = '.', options: TreeOptions = {}): Promise<FileEntry[]> {
     const { recursive = false, ...call } = check(calls.TreeCall, options, 'listFiles')
     return this.#files.list(pathOf(path), recursive, call)
   }
 
-  /** What a path leads to, through links. */
+  /** Describes the file or folder at a path. Follows links. */
   async stat(path: string, options: FileCallOptions = {}): Promise<FileEntry> {
     const call = check(calls.FileCallWaiting, options, 'stat')
     return this.#files.stat(pathOf(path), call)
   }
 
-  /** Whether a path leads to something; `false` as well where a link leads nowhere. */
+  /** Returns whether a file or folder exists at a path. Returns `false` for a broken link. */
   async exists(path: string, options: FileCallOptions = {}): Promise<boolean> {
     const call = check(calls.FileCallWaiting, options, 'exists')
     try {
       await this.#files.stat(pathOf(path), call)
       return true
     } catch (error) {
-      if (error instanceof SandboxFileError && NOTHING_THERE.has(error.errno)) return false
+      if (error instanceof SandboxFileError && NOT_FOUND.has(error.errno)) return false
       throw error
     }
   }
 
-  /** Makes a folder. With `recursive` those above it too, and one that is there is no error. */
+  /**
+   * Creates a folder. With `recursive` it also creates the folders above it, and a folder that
+   * exists is not an error.
+   */
   async mkdir(path: string, options: TreeOptions = {}): Promise<void> {
     const { recursive, ...call } = check(calls.TreeCall, options, 'mkdir')
-    await this.#files.ask({ op: 'mkdir', path: pathOf(path), recursive }, call)
+    await this.#files.execute({ op: 'mkdir', path: pathOf(path), recursive }, call)
   }
 
-  /** Moves a file or a folder; a file at the new place is replaced. */
+  /** Moves a file or a folder. Replaces a file that exists at the new path. */
   async moveFile(from: string, to: string, options: FileCallOptions = {}): Promise<void> {
     const call = check(calls.FileCallWaiting, options, 'moveFile')
     const paths = [pathOf(from), pathOf(to)] as const
     await inTime(call, (each) => this.#files.move(...paths, each))
   }
 
-  /** Deletes a file or a link. With `recursive` a folder too, with all that is in it. */
+  /** Deletes a file or a link. With `recursive` it also deletes a folder and its content. */
   async deleteFile(path: string, options: TreeOptions = {}): Promise<void> {
     const { recursive, ...call } = check(calls.TreeCall, options, 'deleteFile')
-    await this.#files.ask({ op: 'delete', path: pathOf(path), recursive }, call)
+    await this.#files.execute({ op: 'delete', path: pathOf(path), recursive }, call)
   }
 
   /**
-   * Gives the files that a run left behind, with their content and type. What is past the limits or
-   * cannot be read is counted in `omitted`. Links are not followed.
+   * Returns the files in a folder, for example those that a run has written, with their content and
+   * MIME type. Files that exceed the limits or cannot be read are only counted, in `omitted`. Links
+   * are not followed.
    */
   async collect(options: CollectOptions = {}): Promise<Collected> {
     check(calls.CollectCall, options, 'collect')
@@ -146,9 +157,9 @@ export class SandboxFiles {
   }
 }
 
-const NOTHING_THERE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
+const NOT_FOUND: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
 
-/** One deadline for a call that asks the agent more than once. */
+/** Runs a call that needs several requests to the agent within one time limit. */
 async function inTime<T>(
   { timeoutMs, signal }: FileCallOptions,
   run: (call: FileCallOptions) => Promise<T>,

@@ -25,26 +25,25 @@ import { Processes } from './process/processes.js'
 import { DEFAULT_TIMEOUT_MS, Programs } from './programs.js'
 import { SandboxFiles } from './sandbox-files.js'
 
-/** What a sandbox is of. */
+/** A description of a sandbox, for its constructor. */
 export interface SandboxAbout {
   language: string
-  /** The runtime it runs under. */
+  /** The container runtime of the sandbox: `runc`, `runsc`, ... */
   runtime: string
-  /** The commands that run code; absent if the agent itself runs it. */
+  /** The commands of a defined language; absent if the agent itself runs the code. */
   commands?: LanguageCommands | undefined
-  /** How many programs may run at once; absent for any number. */
+  /** The maximum number of programs that run at once; absent for no limit. */
   maxPrograms?: number | undefined
 }
 
-/** Code that runs, as `runCode()` gives it. */
+/** The handle that `runCode()` returns: code that runs. */
 export type CodeHandle<Data = string> = ExecHandle<Data, CodeResult<Data>>
 
 /**
- * A leased container, as a handler holds it: `c.get('sandbox')`.
+ * A leased container. A handler gets it from `c.get('sandbox')`, other code from `pool.acquire()`.
  *
- * Everything in it is this lease's alone. When the lease is over, every call throws
- * `SANDBOX_LEASE_ENDED`, and what was still running is killed. Its file calls are those of
- * {@link SandboxFiles}.
+ * No other lease shares the container. When the lease ends, its programs are killed, and every
+ * further call throws `SANDBOX_LEASE_ENDED`. The file calls are those of {@link SandboxFiles}.
  *
  * @example
  * ```ts
@@ -60,12 +59,12 @@ export type CodeHandle<Data = string> = ExecHandle<Data, CodeResult<Data>>
  * ```
  */
 export class Sandbox extends SandboxFiles implements AsyncDisposable {
-  /** The container's name in the engine. */
+  /** The name of the container in the engine. */
   readonly name: string
   readonly language: string
-  /** The runtime it runs under: `runc`, `runsc`, ... */
+  /** The container runtime: `runc`, `runsc`, ... */
   readonly runtime: string
-  /** Aborts when the lease ends; the reason is a `LeaseEnd`. */
+  /** Aborts when the lease ends. The reason of the abort is a `LeaseEnd`. */
   readonly signal: AbortSignal
   readonly #lease: Lease<Channel>
   readonly #isDefined: boolean
@@ -73,7 +72,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   readonly #processes = new Processes()
   readonly #contexts = new CodeContexts()
 
-  /** For the pool; people get one from `acquire()` or the middleware. */
+  /** Used by the pool. An app gets a sandbox from `acquire()` or from the middleware. */
   constructor(lease: Lease<Channel>, about: SandboxAbout) {
     super(() => this.#use())
     this.#lease = lease
@@ -93,17 +92,18 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 
   /**
-   * Runs code of the sandbox's language in a warm interpreter: as a script of its own, or in a
-   * `context`. Await the handle for the result, or iterate it for what happens as it happens.
+   * Runs code in the language of the sandbox, in a warm interpreter: as a script of its own, or in
+   * a `context`. Await the handle for the result, or iterate it for the output while the code runs.
    *
-   * The result has what the code showed beside what it printed: `text` and `results`, and `error`
-   * where it failed. Never throws for what the code does; on abort the result says
-   * `killedBy: 'abort'`. If a run in a context has to end it is interrupted, and killed half a second
-   * later if it goes on.
+   * Besides the output, the result has the `results` that the code showed, the last value as
+   * `text`, and an `error` if the code failed. An error of the code is never thrown. If the
+   * `signal` aborts, the result has `killedBy: 'abort'`. A run in a context that exceeds a limit or
+   * is aborted is first interrupted; if it does not stop within half a second, it is killed.
    *
-   * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`, `SANDBOX_UNKNOWN_CONTEXT`;
-   * once after a context's process has died `SANDBOX_CONTEXT_LOST`; SandboxFileError where a defined
-   * language's file cannot be written.
+   * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION` or
+   * `SANDBOX_UNKNOWN_CONTEXT`; `SANDBOX_CONTEXT_LOST` if the process of the context has ended, for
+   * the runs that waited or for the next run.
+   * @throws SandboxFileError if the file for the code of a defined language cannot be written.
    */
   runCode(code: string, options: ProgramOptions & CodeOptions & BytesOutput): CodeHandle<Buffer>
   runCode(code: string, options?: ProgramOptions & CodeOptions & TextOutput): CodeHandle
@@ -114,15 +114,16 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 
   /**
-   * Runs code, calls a function of it, and gives what the function gives: JSON in, JSON out, beside
-   * anything that is printed. The code is not the main program: `__name__` is `'main'`,
-   * `require.main` another module.
+   * Runs code, calls one of its functions and returns the function's value. Arguments and value are
+   * JSON; printed output does not mix with them. The code is not the main program: `__name__` is
+   * `'main'`, and `require.main` is another module.
    *
-   * Never throws for what the code does: the result is `ok` with a `value`, or has a `reason` and a
-   * `message`. With a `schema`, any Standard Schema, the value is what the schema makes of it.
+   * An error of the code is never thrown: the result has `ok: true` and a `value`, or `ok: false`,
+   * a `reason` and a `message`. If there is a `schema` (any Standard Schema), it validates the
+   * value, and the `value` of the result is the output of the schema.
    *
-   * @throws SandboxError `SANDBOX_LEASE_ENDED`; `SANDBOX_INVALID_OPTION`, also for a language without
-   * functions and arguments that are not JSON.
+   * @throws SandboxError `SANDBOX_LEASE_ENDED`; `SANDBOX_INVALID_OPTION`, also if an argument is
+   * not JSON or if the language is a defined language.
    */
   async call<Schema extends StandardSchemaV1>(
     code: string,
@@ -138,19 +139,21 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   ): Promise<CallResult> {
     this.#requireBuiltIn('call')
     const program = this.#programs.functionCall(code, options)
-    const how = { format: formats.text, conclude: codeResult<string> }
-    const result = await new ExecHandle(() => program, how)
+    const handleOptions = { format: formats.text, conclude: codeResult<string> }
+    const result = await new ExecHandle(() => program, handleOptions)
     return callResult(result, program.output.records, options.schema ?? v.unknown())
   }
 
   /**
-   * Makes a context: names, imports and values that live from one `runCode(code, { context })` to the
-   * next, until the lease is over. No other context sees them, nor does a run without one. A sandbox
-   * has up to 8; all but the last used may hold a quarter of its memory together, and the one that
-   * was idle for longest is lost where they hold more.
+   * Creates a context: a process that keeps variables and imports from one
+   * `runCode(code, { context })` to the next, until the lease ends. Other contexts, and runs
+   * without a context, do not see its variables. A sandbox has at most 8 contexts. The least
+   * recently used idle contexts are lost until all idle contexts except the last used one fit into
+   * a quarter of the container's memory.
    *
-   * @throws SandboxError `SANDBOX_TOO_MANY_CONTEXTS`, `SANDBOX_CONTEXT_LOST`, `SANDBOX_WAIT_TIMEOUT`,
-   * `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`; SandboxFileError for a `cwd` that is no folder.
+   * @throws SandboxError `SANDBOX_TOO_MANY_CONTEXTS`, `SANDBOX_CONTEXT_LOST`,
+   * `SANDBOX_WAIT_TIMEOUT`, `SANDBOX_LEASE_ENDED` or `SANDBOX_INVALID_OPTION`.
+   * @throws SandboxFileError if `cwd` is not a folder.
    */
   async createCodeContext(options: CodeContextOptions = {}): Promise<CodeContext> {
     this.#requireBuiltIn('createCodeContext')
@@ -168,13 +171,13 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     }
   }
 
-  /** The contexts of this lease, in the order of their creation. */
+  /** Returns the contexts of this lease, in the order of their creation. */
   listCodeContexts(): CodeContext[] {
     return this.#contexts.list()
   }
 
   /**
-   * Ends a context, and what runs in it.
+   * Deletes a context and kills the program that runs in it.
    *
    * @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT`.
    */
@@ -183,13 +186,13 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 
   /**
-   * Runs a command: a string through `/bin/sh -c`, an array as it is. Await the handle for the
-   * result, or iterate it for the output as it comes.
+   * Runs a command: a string with `/bin/sh -c`, an array without a shell. Await the handle for the
+   * result, or iterate it for the output while the command runs.
    *
-   * A command that is not found is exit code 127, as in a shell. Never throws for what the command
-   * does; on abort the result says `killedBy: 'abort'`.
+   * A failure of the command is never thrown. If the command is not found, the exit code is 127, as
+   * in a shell. If the `signal` aborts, the result has `killedBy: 'abort'`.
    *
-   * @throws SandboxError `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
+   * @throws SandboxError `SANDBOX_LEASE_ENDED` or `SANDBOX_INVALID_OPTION`.
    */
   exec(
     command: string | readonly string[],
@@ -201,16 +204,18 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     command: string | readonly string[],
     options: ExecOptions = {},
   ): ExecHandle | ExecHandle<Buffer> {
-    const conclude = { text: same<string>, bytes: same<Buffer> }
+    const conclude = { text: unchanged<string>, bytes: unchanged<Buffer> }
     return createHandle(options, conclude, () => this.#programs.command(command, options))
   }
 
   /**
-   * Starts a command that runs in the background of the lease, as `exec()` takes it. Resolves when it
-   * runs; all of them end with the lease.
+   * Starts a command as a background process: a string with `/bin/sh -c`, an array without a shell.
+   * Resolves when the process runs. All processes are killed when the lease ends.
    *
-   * @throws SandboxError `SANDBOX_PROCESS_EXITED` where it cannot be started, with why;
-   * `SANDBOX_LEASE_ENDED`, `SANDBOX_INVALID_OPTION`.
+   * @throws SandboxError `SANDBOX_PROCESS_EXITED` if the process cannot be started: the message has
+   * the reason; `SANDBOX_WAIT_TIMEOUT` if it does not start within `timeoutMs`;
+   * `SANDBOX_LEASE_ENDED` or `SANDBOX_INVALID_OPTION`. If the `signal` aborts before the start,
+   * throws its reason.
    */
   async startProcess(
     command: string | readonly string[],
@@ -222,13 +227,16 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     return this.#processes.start(this.#use(), command, argv, checked, readFile)
   }
 
-  /** What `startProcess()` has started in this lease, in order; of those that exited the last 20. */
+  /**
+   * Returns the processes that `startProcess()` has started in this lease, in the order of their
+   * start. At most 20 of them have exited: older ones are dropped from the list.
+   */
   listProcesses(): SandboxProcess[] {
     return this.#processes.list()
   }
 
   /**
-   * A process by its id.
+   * Returns the process with this id.
    *
    * @throws SandboxError `SANDBOX_UNKNOWN_PROCESS`.
    */
@@ -237,34 +245,39 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 
   /**
-   * Signals a process by its id.
+   * Sends a signal to the process with this id, and to all its descendants.
    *
-   * @throws SandboxError `SANDBOX_UNKNOWN_PROCESS`, `SANDBOX_INVALID_OPTION`.
+   * @throws SandboxError `SANDBOX_UNKNOWN_PROCESS` or `SANDBOX_INVALID_OPTION`.
    */
   killProcess(id: string, signal: NodeJS.Signals = 'SIGKILL'): void {
     this.#processes.get(id).kill(signal)
   }
 
   /**
-   * Whether a call is under way: a program of `runCode`, `exec` or `call`, or a file call. A process
-   * in the background is none, nor is a file that is streamed, which waits for the other end.
+   * Whether a call is in progress: a program of `runCode`, `exec` or `call`, or a file call.
+   * Background processes do not count. File calls that stream do not count either, because they
+   * wait for the other end of the stream.
    */
   get isBusy(): boolean {
     return this.#lease.isBusy
   }
 
-  /** Ends the lease. An untouched container goes back to the pool; a used one is replaced. */
-  release(how: LeaseEnd = 'released'): Released {
-    return this.#lease.end(how)
+  /**
+   * Ends the lease. A container that was not used goes back to the pool; a used container is
+   * replaced.
+   */
+  release(reason: LeaseEnd = 'released'): Released {
+    return this.#lease.end(reason)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.release()
   }
 
-  #requireBuiltIn(where: string): void {
+  #requireBuiltIn(method: string): void {
     if (!this.#isDefined) return
-    const message = `${where}: ${this.language} has no such thing, only Python and JavaScript have`
+    const supported = 'Python, JavaScript and TypeScript'
+    const message = `${method}: not supported for ${this.language}, only for ${supported}`
     throw new SandboxError('SANDBOX_INVALID_OPTION', message)
   }
 
@@ -276,5 +289,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 }
 
-/** A program that is not code has nothing to say beside its output. */
-const same = <Data>(result: ExecResult<Data>): ExecResult<Data> => result
+/**
+ * Returns the result of a command unchanged. Only code has results and an error besides its output.
+ */
+const unchanged = <Data>(result: ExecResult<Data>): ExecResult<Data> => result

@@ -120,8 +120,8 @@ describe('a connection to the code runner', () => {
     await writeAll(late.socket, masked(JSON.stringify(DEAF)))
     await until('it runs', () => late.text().includes('deaf'))
     late.socket.write(LONG_MESSAGE)
-    await until('the first is refused', () => early.text().includes('nothing to run'))
-    await until('the other is refused', () => late.text().includes('does not end'), 45_000)
+    await until('the first is refused', () => early.text().includes('the first message did not'))
+    await until('the other is refused', () => late.text().includes('did not end in time'), 45_000)
     await until('both are closed', () => early.socket.closed && late.socket.closed)
   }, 100_000)
 
@@ -130,7 +130,7 @@ describe('a connection to the code runner', () => {
     await talk.send(DEAF)
     await talk.until('deaf')
     await talk.send(...Array.from({ length: 100 }, () => Buffer.alloc(100_000)))
-    const message = 'input that the program does not read'
+    const message = 'the program does not read its input'
     const error = { code: 'BAD_REQUEST', message }
     expect(await talk.end()).toEqual([{ type: 'error', error }, 1008])
   })

@@ -65,7 +65,7 @@ describe('the code runner, told to end,', () => {
     const { plain, streamed, talk } = await runThree(runner, LONG)
     const ended = runner.process.end('SIGTERM')
     // It has ten seconds as well, and they began before.
-    const error = { code: 'BAD_REQUEST', message: 'nothing to run' }
+    const error = { code: 'BAD_REQUEST', message: 'the first message did not arrive in time' }
     expect(await silent.end()).toEqual([{ type: 'error', error }, 1008])
     expect(talk.events).not.toContainEqual(expect.objectContaining({ type: 'exit' }))
     const killed = { exitCode: null, signal: 'SIGKILL', killedBy: 'shutdown' }

@@ -8,20 +8,23 @@ import type { Program } from '../program/program.js'
 import type { Lease } from '../../pool/lease.js'
 import { SerialQueue } from '../../util/serial-queue.js'
 
-/** Names and values that live from one run to the next: a notebook's memory. */
+/**
+ * A context, as {@link Sandbox.createCodeContext} returns it: a process that keeps variables and
+ * imports from one `runCode(code, { context })` to the next, like a notebook.
+ */
 export interface CodeContext {
-  /** Its name in the lease, `context-1`. */
+  /** The id of the context within its lease, for example `context-1`. */
   readonly id: string
-  /** What `createCodeContext()` was told to call it. */
+  /** The label from the options of `createCodeContext()`. */
   readonly name: string | undefined
   readonly language: string
-  /** The working directory it began in. */
+  /** The working directory in which the context started. */
   readonly cwd: string
 }
 
-/** What {@link Sandbox.createCodeContext} takes. */
+/** The options of {@link Sandbox.createCodeContext}. */
 export interface CodeContextOptions {
-  /** A label, for people. */
+  /** A label for people. The library does not use it. */
   name?: string | undefined
   /**
    * The working directory.
@@ -29,29 +32,30 @@ export interface CodeContextOptions {
    * @default '/workspace'
    */
   cwd?: string | undefined
-  /** Added to the container's own variables. */
+  /** Environment variables for the context. They are added to the variables of the container. */
   env?: Record<string, string | undefined> | undefined
   /**
-   * How long it may take, in milliseconds.
+   * The time limit of the creation, in milliseconds.
    *
    * @default 30_000
    */
   timeoutMs?: number | undefined
-  /** Gives it up when it aborts. */
+  /** Cancels the creation when the signal aborts. */
   signal?: AbortSignal | undefined
 }
 
-/** A context as a caller names it. */
+/** A reference to a context: its id, or the context itself. */
 type ContextName = string | { id: string }
 
-/** Each is a process, and the memory of the container is for all of them. */
+/** Each context is a process, and all of them share the memory of the container. */
 const MAX_CONTEXTS = 8
 
-/** The contexts of a lease. */
+/** Keeps the contexts of one lease. */
 export class CodeContexts {
   readonly #byId = new Map<string, Context>()
   #created = 0
 
+  /** Creates a context and waits until its process has started. */
   async create(
     lease: Lease<Channel>,
     language: string,
@@ -61,8 +65,8 @@ export class CodeContexts {
     if (this.#byId.size >= MAX_CONTEXTS) {
       throw new SandboxError(
         'SANDBOX_TOO_MANY_CONTEXTS',
-        `the sandbox has ${MAX_CONTEXTS} contexts, which is as many as it may have`,
-        { suggestion: 'Delete one with deleteCodeContext()' },
+        `the sandbox has ${MAX_CONTEXTS} contexts, which is the maximum`,
+        { suggestion: 'Delete a context with deleteCodeContext()' },
       )
     }
     const id = `context-${++this.#created}`
@@ -78,21 +82,30 @@ export class CodeContexts {
     return context.about
   }
 
-  /** In the order of their creation. */
+  /** Returns the contexts in the order of their creation. */
   list(): CodeContext[] {
     return [...this.#byId.values()].map(({ about }) => about)
   }
 
-  /** @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT`. */
+  /**
+   * Returns the context with the given id. A context that is passed as an object must be one of
+   * this lease.
+   *
+   * @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT`.
+   */
   get(context: ContextName): Context {
     const id = typeof context === 'string' ? context : context.id
     const found = this.#byId.get(id)
-    // One of another lease may have the same id.
+    // A context of another lease may have the same id.
     if (found && (typeof context === 'string' || found.about === context)) return found
     throw unknownContext(this.list())
   }
 
-  /** @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT`. */
+  /**
+   * Kills the process of a context and removes the context.
+   *
+   * @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT`.
+   */
   async delete(context: ContextName): Promise<void> {
     const found = this.get(context)
     this.#byId.delete(found.about.id)
@@ -101,8 +114,9 @@ export class CodeContexts {
 }
 
 /**
- * One context. Its runs queue up. When its process dies all that it knew is gone: whoever had called
- * it by then is told, or the next who does, and after that it begins anew.
+ * One context. Its runs are executed one after the other. If its process ends, its variables are
+ * lost. The runs that waited at that moment are then refused with an error. If no run waited, the
+ * next run is refused. The run after these starts a new, empty process.
  */
 class Context {
   readonly about: CodeContext
@@ -112,11 +126,13 @@ class Context {
   #current: Program | undefined
   #opening: Promise<void> | undefined
   readonly #queue = new SerialQueue()
-  #deaths = 0
-  #death: SandboxError | undefined
-  /** Whether somebody has still to be told of the last death. */
-  #isUntold = false
-  #closed: (() => SandboxError) | undefined
+  /** The number of times that the process has ended. */
+  #losses = 0
+  #lossError: SandboxError | undefined
+  /** Whether no run was refused yet because of the last loss. */
+  #isLossUnreported = false
+  /** Creates the error for runs after `close()`; `undefined` before. */
+  #closedError: (() => SandboxError) | undefined
 
   constructor(lease: Lease<Channel>, about: CodeContext, request: OpenRequest) {
     this.#lease = lease
@@ -124,57 +140,63 @@ class Context {
     this.#request = request
   }
 
-  /** Starts its process. */
+  /** Starts the process of the context. */
   async open(signal?: AbortSignal): Promise<void> {
     const { id } = this.about
     const process = this.#lease.container.open(this.#request, () => {})
     const stopListening = process.stopOn(signal)
     const started = await process.started
     stopListening()
-    if (this.#closed) process.stop('SIGKILL')
-    if (!started || signal?.aborted || this.#closed) {
+    if (this.#closedError) process.stop('SIGKILL')
+    if (!started || signal?.aborted || this.#closedError) {
       const outcome = await process.outcome
-      throw this.#closed?.() ?? notOpened(id, outcome, signal)
+      throw this.#closedError?.() ?? notOpened(id, outcome, signal)
     }
     this.#process = process
-    void process.outcome.then((outcome) => this.#die(outcome))
+    void process.outcome.then((outcome) => this.#onLost(outcome))
   }
 
-  #die(outcome: Outcome): void {
+  #onLost(outcome: Outcome): void {
     this.#process = undefined
-    this.#deaths++
-    this.#death = contextLost(this.about.id, outcome)
-    this.#isUntold = true
+    this.#losses++
+    this.#lossError = contextLost(this.about.id, outcome)
+    this.#isLossUnreported = true
   }
 
-  /** Runs a program of it when those before it are over. */
+  /** Runs a program in the context, after the programs before it have ended. */
   run(start: (limits: Pick<ProgramLimits, 'after' | 'context'>) => Program): Program {
-    const deaths = this.#deaths
-    const state = () => (this.#process && deaths === this.#deaths ? 'kept' : 'lost')
+    const losses = this.#losses
+    const state = () => (this.#process && losses === this.#losses ? 'kept' : 'lost')
     return this.#queue.run((previous) => {
-      const after = previous.then(() => this.#begin(program, deaths))
+      const after = previous.then(() => this.#begin(program, losses))
       const program = start({ after, context: { state } })
       return program
     })
   }
 
-  /** Ends its process, and what runs in it; whoever waits for its turn gets the error. */
+  /**
+   * Kills the process and the program in it. Refuses the programs that wait with the given error.
+   */
   async close(error: () => SandboxError): Promise<void> {
-    this.#closed = error
+    this.#closedError = error
     this.#current?.signal('SIGKILL')
     const process = this.#process
     process?.stop('SIGKILL')
     await process?.outcome
   }
 
-  /** The turn of a program has come, which was called after so many deaths. */
-  async #begin(program: Program, deaths: number): Promise<void> {
-    if (program.isOver) return // it was ended while it waited
-    if (this.#closed) throw this.#closed()
-    const isUntold = this.#isUntold
-    this.#isUntold = false
-    if (isUntold || deaths !== this.#deaths) throw this.#death
-    // Its own limits may end the program meanwhile: the next one waits for the same process.
+  /**
+   * Prepares the context for the next program of the queue. `losses` is the number of losses when
+   * the program was requested: the program is refused if there was another loss since then.
+   */
+  async #begin(program: Program, losses: number): Promise<void> {
+    if (program.isOver) return // the program was ended while it waited
+    if (this.#closedError) throw this.#closedError()
+    const isLossUnreported = this.#isLossUnreported
+    this.#isLossUnreported = false
+    if (isLossUnreported || losses !== this.#losses) throw this.#lossError
+    // The limits of the program may end it while the process starts. The next program then waits
+    // for the same process.
     this.#opening ??= this.#process ? undefined : this.open()
     await this.#opening?.finally(() => (this.#opening = undefined))
     this.#current = program
@@ -183,29 +205,31 @@ class Context {
 
 function unknownContext(known: readonly CodeContext[]): SandboxError {
   const ids = known.map(({ id }) => id)
-  const which = ids.length > 0 ? `there are ${ids.join(', ')}` : 'none was created, or left'
+  const which = ids.length > 0 ? `the contexts are ${ids.join(', ')}` : 'there are no contexts'
   return new SandboxError('SANDBOX_UNKNOWN_CONTEXT', `no context has this id: ${which}`)
 }
 
 function contextLost(id: string, outcome: Outcome): SandboxError {
-  return new SandboxError('SANDBOX_CONTEXT_LOST', `${id} is lost: its process ${fate(outcome)}`, {
-    suggestion: 'All that it knew is gone; the next run begins anew',
-  })
+  return new SandboxError(
+    'SANDBOX_CONTEXT_LOST',
+    `${id} is lost: its process ${describeEnd(outcome)}`,
+    { suggestion: 'Define its variables again: the next run starts with an empty context' },
+  )
 }
 
-function fate(outcome: Outcome): string {
-  if ('lost' in outcome) return 'went with its container'
+function describeEnd(outcome: Outcome): string {
+  if ('lost' in outcome) return 'ended with the container'
   const { exitCode, signal, cause, error } = outcome.done
   if (error) return `could not be started: ${error.code}`
-  if (cause === 'pids') return 'was refused: the sandbox has as many processes as it may'
-  if (cause === 'oom') return 'was ended because the memory of the sandbox is short'
-  return signal ? `was ended by ${signal}` : `has exited with ${exitCode ?? 'no code'}`
+  if (cause === 'pids') return 'ended because the sandbox has reached its process limit'
+  if (cause === 'oom') return 'was killed because the sandbox is low on memory'
+  return signal ? `was killed by ${signal}` : `exited with code ${exitCode ?? 'unknown'}`
 }
 
 function notOpened(id: string, outcome: Outcome, signal: AbortSignal | undefined): unknown {
-  const wasLate = isLate(signal?.reason)
-  if (signal?.aborted && !wasLate) return signal.reason
-  const why = wasLate ? 'it has not begun in time' : `its process ${fate(outcome)}`
-  const code = wasLate ? 'SANDBOX_WAIT_TIMEOUT' : 'SANDBOX_CONTEXT_LOST'
+  const hasTimedOut = isLate(signal?.reason)
+  if (signal?.aborted && !hasTimedOut) return signal.reason
+  const why = hasTimedOut ? 'it did not start in time' : `its process ${describeEnd(outcome)}`
+  const code = hasTimedOut ? 'SANDBOX_WAIT_TIMEOUT' : 'SANDBOX_CONTEXT_LOST'
   return new SandboxError(code, `${id} could not be created: ${why}`)
 }

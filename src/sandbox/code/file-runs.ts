@@ -10,7 +10,11 @@ import { SerialQueue } from '../../util/serial-queue.js'
 
 type WriteFile = (path: string, text: string, options: FileCallOptions) => Promise<void>
 
-/** Runs of a defined language in one lease, one at a time: each writes the same file. */
+/**
+ * Runs code of a defined language in one lease: writes the code to a file, then runs the commands
+ * of the language. The runs are executed one after the other, because all of them write the same
+ * file.
+ */
 export class FileRuns {
   readonly #commands: LanguageCommands
   readonly #writeFile: WriteFile
@@ -21,6 +25,7 @@ export class FileRuns {
     this.#writeFile = writeFile
   }
 
+  /** Creates the program of a run. It waits until the runs before it have ended. */
   start(
     lease: Lease<Channel>,
     code: string,

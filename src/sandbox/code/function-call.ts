@@ -2,21 +2,24 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { RunRecords } from '../streams/records.js'
 import type { CodeResult } from '../program/result.js'
 
-/** What {@link Sandbox.call} takes beside the code. */
+/** The options of {@link Sandbox.call}. */
 export interface CallOptions {
   /**
-   * The function that is called.
+   * The name of the function to call.
    *
    * @default 'main'
    */
   entry?: string | undefined
   /**
-   * What it is called with: JSON values.
+   * The arguments of the function: JSON values.
    *
    * @default []
    */
   args?: readonly unknown[] | undefined
-  /** Its named arguments, JSON values; in JavaScript one object after the others. */
+  /**
+   * The keyword arguments of the function: JSON values. A JavaScript function gets them as one
+   * object after its other arguments.
+   */
   kwargs?: Readonly<Record<string, unknown>> | undefined
   /**
    * The working directory.
@@ -24,55 +27,61 @@ export interface CallOptions {
    * @default '/workspace'
    */
   cwd?: string | undefined
-  /** Added to the container's own variables, for this call alone. */
+  /** Environment variables for this call only. They are added to the variables of the container. */
   env?: Record<string, string | undefined> | undefined
   /**
-   * How long this call may take, in milliseconds.
+   * The time limit of the call, in milliseconds.
    *
    * @default 30_000
    */
   timeoutMs?: number | undefined
-  /** Ends the call when it aborts; the result then says `killedBy: 'abort'`. */
+  /** Ends the call when the signal aborts. The result then has `killedBy: 'abort'`. */
   signal?: AbortSignal | undefined
   /**
-   * How much may be printed, stdout and stderr together, in bytes.
+   * The maximum size of stdout and stderr together, in bytes. If the output exceeds it, the call is
+   * killed with `killedBy: 'output'`.
    *
    * @default 1_048_576
    */
   maxOutputBytes?: number | undefined
 }
 
-/** Why a call gave no value. */
+/** The reason that a call has no value. */
 export type CallFailure =
-  /** The code or the function threw; `error` has what. */
+  /** The code or the function threw an error. The field `error` has the details. */
   | 'threw'
-  /** There is no such function, or it is none. */
+  /** The code does not define a function with the name that the option `entry` has. */
   | 'entry'
-  /** What it gave is not JSON. */
+  /** The return value cannot be converted to JSON. */
   | 'value'
-  /** The code ended its process, with `exitCode`. */
+  /** The code ended its process. The field `exitCode` has the exit code. */
   | 'exited'
-  /** `killedBy` or `signal` says by what. */
+  /** The process was killed. The fields `killedBy` and `signal` have the reason. */
   | 'killed'
-  /** The value is not what the schema wants; `issues` has why. */
+  /** The schema rejected the value. The field `issues` has the details. */
   | 'schema'
 
-/** What came of a call: a value, or why there is none. */
+/**
+ * The result of {@link Sandbox.call}: a value if `ok` is true, otherwise a reason and a message.
+ */
 export type CallResult<Value = unknown> = CodeResult &
   (
     | { ok: true; value: Value }
     | {
         ok: false
         reason: CallFailure
-        /** What went wrong, a sentence. */
+        /** A description of the failure. */
         message: string
+        /** The issues that the schema reported, if the reason is `schema`. */
         issues?: readonly StandardSchemaV1.Issue[]
       }
   )
 
 type Answer = { ok: true; value: unknown } | { ok: false; reason: CallFailure; message: string }
 
-/** What a call's program has answered, and what the schema makes of it. */
+/**
+ * Returns the result of a call: the value that its program sent, after the schema has validated it.
+ */
 export async function callResult<Schema extends StandardSchemaV1>(
   result: CodeResult,
   { value, refusal }: RunRecords,
@@ -87,7 +96,7 @@ export async function callResult<Schema extends StandardSchemaV1>(
   return extended(result, { ok: false, reason: 'schema', message, issues })
 }
 
-/** In place: `logs` is a getter, which a copy would not have. */
+/** Extends the result in place, because a copy would lose the getter `logs`. */
 const extended = <Answer>(result: CodeResult, answer: Answer) => Object.assign(result, answer)
 
 function answerOf(
@@ -96,10 +105,10 @@ function answerOf(
   refusal: RunRecords['refusal'],
 ): Answer {
   const failed = (reason: CallFailure, message: string): Answer => ({ ok: false, reason, message })
-  if (killedBy ?? signal) return failed('killed', `it was ended: ${killedBy ?? signal}`)
+  if (killedBy ?? signal) return failed('killed', `the call was killed: ${killedBy ?? signal}`)
   if (error) return failed('threw', `${error.name}: ${error.message}`)
   if (refusal) return failed(refusal.reason, refusal.message)
   return value
     ? { ok: true, value: value.value }
-    : failed('exited', `the code has exited with ${exitCode} and gave no value`)
+    : failed('exited', `the code exited with code ${exitCode} and returned no value`)
 }

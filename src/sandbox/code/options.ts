@@ -2,20 +2,25 @@ import type { ExecOptions } from '../program/options.js'
 import type { RichResult } from '../streams/records.js'
 import type { CodeContext } from './contexts.js'
 
-/** What {@link Sandbox.runCode} takes beside the code. */
+/** The options of {@link Sandbox.runCode}. */
 export type RunCodeOptions = ExecOptions & CodeOptions
 
-/** What code alone takes. */
+/** The options that only `runCode()` has; the others are the options of `exec()` too. */
 export interface CodeOptions {
-  /** The program's arguments: `sys.argv[1:]`, `process.argv.slice(2)`. */
+  /**
+   * The arguments of the program: `sys.argv[1:]` in Python, `process.argv.slice(2)` in JavaScript.
+   */
   args?: readonly string[] | undefined
   /**
-   * The context it runs in, of `createCodeContext()`, or its id. `cwd` and `env` are the context's
-   * then; it has no `args`, and its stdin is at its end.
+   * The context that the code runs in: a result of `createCodeContext()`, or its id. The run then
+   * has the `cwd` and the `env` of the context, no `args`, and an empty stdin.
    *
    * @default a fresh interpreter of its own
    */
   context?: CodeContext | string | undefined
-  /** Called with what the code shows. What it returns is awaited before more is read. */
+  /**
+   * Called with each result that the code shows. If it returns a promise, the promise is awaited
+   * before more output is read.
+   */
   onResult?: ((result: RichResult) => unknown) | undefined
 }

@@ -2,15 +2,17 @@ import type { BoundedOutput } from '../program/output.js'
 import type { Program } from '../program/program.js'
 import type { CodeResult, ExecResult } from '../program/result.js'
 
-/** What came of code: of its program, and what it has said beside its output. */
+/**
+ * Returns the result of code: the result of its program, and the results and the error of the code.
+ */
 export function codeResult<Data>(plain: ExecResult<Data>, program: Program): CodeResult<Data> {
-  const { results, left } = program.output.records
+  const { results, omitted } = program.output.records
   const text = results.find(({ isMain }) => isMain)?.text
   const result: CodeResult<Data> = {
     ...plain,
     ...(text !== undefined && { text }),
     results,
-    ...program.codeEnd(left),
+    ...program.codeEnd(omitted),
     get logs() {
       const { stdout, stderr } = program.output.kept
       return { stdout: linesOf(stdout), stderr: linesOf(stderr) }
@@ -22,6 +24,6 @@ export function codeResult<Data>(plain: ExecResult<Data>, program: Program): Cod
 function linesOf(output: BoundedOutput): string[] {
   const lines = output.toString().split('\n')
   const last = lines.pop() ?? ''
-  const ended = lines.map((line) => `${line}\n`)
-  return last === '' ? ended : [...ended, last]
+  const complete = lines.map((line) => `${line}\n`)
+  return last === '' ? complete : [...complete, last]
 }

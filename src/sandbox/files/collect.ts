@@ -6,25 +6,32 @@ import { matcherOf } from './glob.js'
 import { mimeTypeOf } from './mime.js'
 import type { CollectOptions, FileCallOptions } from './options.js'
 
-/** A file that a run left behind. */
+/** A file with its content, as {@link Sandbox.collect} returns it. */
 export interface Artifact extends FileEntry {
-  /** By its name: `image/png`; `application/octet-stream` where the name does not tell. */
+  /**
+   * The MIME type, for example `image/png`. It is derived from the file name, and is
+   * `application/octet-stream` if the extension is unknown.
+   */
   mimeType: string
   content: Buffer
 }
 
-/** What {@link Sandbox.collect} found. */
+/** The result of {@link Sandbox.collect}. */
 export interface Collected {
-  /** By path. */
+  /** The files, sorted by path. */
   files: Artifact[]
-  /** How many more there were: past the limits, or not to be read. */
+  /** The number of files that were left out: they exceed the limits or could not be read. */
   omitted: number
 }
 
-const STOPPED: ReadonlySet<string> = new Set(['ECANCELED', 'ETIMEDOUT'])
-/** More names than these are counted, not kept. */
+const STOP_ERRNOS: ReadonlySet<string> = new Set(['ECANCELED', 'ETIMEDOUT'])
+/** The maximum number of file names that are kept. More files are only counted. */
 const MAX_CANDIDATES = 10_000
-/** Gathers files within the limits. */
+
+/**
+ * Reads the files that match the options, in the order of their paths. Leaves out the files that
+ * exceed a limit.
+ */
 export async function collect(files: Files, options: CollectOptions): Promise<Collected> {
   const { glob = '**', folder = '/workspace', maxFiles = 100, since = [], ...call } = options
   const isWanted = matcherOf([glob].flat())
@@ -38,18 +45,18 @@ export async function collect(files: Files, options: CollectOptions): Promise<Co
     else omitted++
   }
   const found: Artifact[] = []
-  let left = options.maxBytes ?? 10 * 1024 * 1024
+  let bytesLeft = options.maxBytes ?? 10 * 1024 * 1024
   for (const entry of await sortByPath(candidates)) {
-    const isOver = found.length >= maxFiles || entry.size > left
-    const content = isOver ? undefined : await read(files, folder, entry, left, call)
+    const fits = found.length < maxFiles && entry.size <= bytesLeft
+    const content = fits ? await read(files, folder, entry, bytesLeft, call) : undefined
     if (!content) {
       omitted++
       continue
     }
-    // It may have changed since it was listed.
+    // The size may have changed since the file was listed.
     const size = content.length
     found.push({ ...entry, size, mimeType: mimeTypeOf(entry.name), content })
-    left -= size
+    bytesLeft -= size
   }
   return { files: found, omitted }
 }
@@ -68,8 +75,9 @@ async function read(
       call,
     )
   } catch (error) {
-    // Gone, closed, grown or replaced since it was listed; only the call itself may be stopped.
-    const isStopped = !(error instanceof SandboxFileError) || STOPPED.has(error.errno)
+    // Since it was listed, the file may have been deleted, replaced, made unreadable or become too
+    // large. Such a file is left out. Only an abort or a timeout ends the whole call.
+    const isStopped = !(error instanceof SandboxFileError) || STOP_ERRNOS.has(error.errno)
     if (isStopped) throw error
     return undefined
   }

@@ -1,17 +1,20 @@
 /**
- * One thing in a folder. A byte of a name that is not UTF-8 is a character of its own, U+DC80 to
- * U+DCFF, and every call takes the name back like that.
+ * One entry of a folder: a file, a folder, a link or another kind of file. In `name` and `path`,
+ * each byte that is not valid UTF-8 is one character from U+DC80 to U+DCFF. All file calls accept
+ * such paths.
  */
 export interface FileEntry {
   /** The last part of `path`. */
   name: string
-  /** Under the folder that was listed; of `stat()`, as it was asked for. */
+  /**
+   * The path relative to the listed folder. In the result of `stat()`, the path that was passed.
+   */
   path: string
   type: 'file' | 'directory' | 'symlink' | 'other'
-  /** In bytes. */
+  /** The size in bytes. */
   size: number
-  /** When it was changed, in milliseconds since 1970, with a fraction. */
+  /** The time of the last change, in milliseconds since 1970, with a fraction. */
   mtimeMs: number
-  /** The permission bits, 0o644 for example. */
+  /** The permission bits, for example 0o644. */
   mode: number
 }

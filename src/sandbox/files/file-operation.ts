@@ -10,14 +10,14 @@ import { ChunkQueue } from '../streams/chunk-queue.js'
 import type { Lease } from '../../pool/lease.js'
 import type { FileCallOptions } from './options.js'
 
-/** One file request: bytes both ways, within its limits. */
+/** One file request to the agent, with its streams, its time limit and its abort signal. */
 export class FileOperation {
-  /** Settles with the request; rejects with why it failed. */
+  /** Resolves when the request has ended; rejects with the error if it failed. */
   readonly ended: Promise<void>
   readonly #path: string
   readonly #exchange: Exchange
   readonly #chunks = new ChunkQueue()
-  #stopped: Error | undefined
+  #stopError: Error | undefined
 
   constructor(lease: Lease<Channel>, request: FileRequest, options: FileCallOptions) {
     const { timeoutMs, signal } = options
@@ -26,29 +26,30 @@ export class FileOperation {
     this.#exchange = lease.container.open(request, (stream, bytes) => {
       this.#chunks.push(stream, bytes)
     })
-    const late = () => {
-      this.stop(new SandboxFileError('ETIMEDOUT', request.path, `not done in ${timeoutMs} ms`))
+    const onTimeout = () => {
+      this.stop(new SandboxFileError('ETIMEDOUT', request.path, `took longer than ${timeoutMs} ms`))
     }
-    const timer = timeoutMs === undefined ? undefined : setDeadline(timeoutMs, late)
-    const abort = () => this.stop(abortedCall(request.path, signal?.reason))
-    signal?.addEventListener('abort', abort, { once: true })
+    const timer = timeoutMs === undefined ? undefined : setDeadline(timeoutMs, onTimeout)
+    const onAbort = () => this.stop(abortedCall(request.path, signal?.reason))
+    signal?.addEventListener('abort', onAbort, { once: true })
     this.ended = this.#finish(() => {
       timer?.clear()
-      signal?.removeEventListener('abort', abort)
+      signal?.removeEventListener('abort', onAbort)
     })
-    this.ended.catch(() => {}) // whoever takes the bytes sees it at their end
+    // The caller may read the bytes and get the error from `next()` instead of from here.
+    this.ended.catch(() => {})
   }
 
   get isStopped(): boolean {
-    return this.#stopped !== undefined
+    return this.#stopError !== undefined
   }
 
-  /** Waits until the file is open. */
+  /** Waits until the file is open. Rejects with the error if it cannot be opened. */
   async opened(): Promise<void> {
     if (!(await this.#exchange.started)) await this.ended
   }
 
-  /** The next bytes, `undefined` after the last. */
+  /** Waits for the next bytes. Resolves to `undefined` after the last bytes. */
   async next(): Promise<Buffer | undefined> {
     const chunk = await this.#chunks.take()
     if (!chunk) await this.ended
@@ -57,22 +58,22 @@ export class FileOperation {
     return chunk.bytes
   }
 
-  /** Writes it all and waits until it is there. */
+  /** Writes the content and waits until the agent has confirmed it. */
   async write(content: Content): Promise<void> {
     try {
       await writeContent(this.#exchange, content)
     } catch (cause) {
-      const message = 'its content could not be read'
+      const message = 'the content could not be read'
       this.stop(new SandboxFileError('ECANCELED', this.#path, message, { cause }))
     }
-    if (!this.#stopped) this.#exchange.end()
+    if (!this.#stopError) this.#exchange.end()
     await this.ended
   }
 
-  /** Ends it early. What waits for it is rejected with this. */
-  stop(why: Error): void {
-    if (this.#stopped || this.#exchange.isOver) return
-    this.#stopped = why
+  /** Stops the request early. `ended` and `next()` then reject with this error. */
+  stop(error: Error): void {
+    if (this.#stopError || this.#exchange.isOver) return
+    this.#stopError = error
     this.#exchange.stop('SIGTERM')
   }
 
@@ -81,8 +82,8 @@ export class FileOperation {
     clear()
     this.#chunks.end()
     const isLost = 'lost' in outcome
-    // One that was over before it was stopped has done its work.
-    if (this.#stopped && (isLost || outcome.done.error)) throw this.#stopped
+    // A request that completed before the stop reached the agent has succeeded.
+    if (this.#stopError && (isLost || outcome.done.error)) throw this.#stopError
     if (isLost) {
       throw new SandboxError('SANDBOX_LEASE_ENDED', 'the container ended during a file operation')
     }

@@ -20,21 +20,22 @@ const Entry = v.object({
   mode: v.number(),
 })
 
-/** What an entry takes, its path aside. */
+/** The size of an entry without its path, in bytes. */
 const ENTRY_BYTES = 200
-/** Half a character is 20 times as slow to write as JSON. */
-const HALF_CHARACTER_BYTES = 50
-const HALF_CHARACTERS = /\p{Surrogate}/gu
+/** The additional size of an unpaired surrogate: it is 20 times as slow to write as JSON. */
+const SURROGATE_BYTES = 50
+const SURROGATES = /\p{Surrogate}/gu
 /**
- * How much one call lists: 75,000 entries with short names. To make JSON of that takes about 30 ms, of
- * the slowest listing 60 ms (measured), and an app that answers with a listing does it in one turn.
+ * The maximum size of a listing: about 75,000 entries with short names. An app that answers with a
+ * listing writes it as JSON in one turn of the event loop. That takes about 30 ms, and 60 ms for
+ * the slowest listing (measured).
  */
 const MAX_LISTING_BYTES = 16 * 1024 * 1024
 const MAX_LINE_BYTES = 64 * 1024
 
 type Use = () => Lease<Channel>
 
-/** The files of a lease: every request there is, checked by the caller. */
+/** Makes the file requests of a lease. The caller has checked the options. */
 export class Files {
   readonly #use: Use
 
@@ -42,7 +43,10 @@ export class Files {
     this.#use = use
   }
 
-  /** A call at the sandbox's own pace. One that streams waits for the other end of its stream. */
+  /**
+   * Starts a request and marks the lease as busy until it ends. Do not use this for a request that
+   * streams: such a request waits for the other end of its stream, not for the sandbox.
+   */
   #call(request: FileRequest, options: FileCallOptions): FileOperation {
     const lease = this.#use()
     const call = new FileOperation(lease, request, options)
@@ -76,7 +80,7 @@ export class Files {
     return Buffer.concat(chunks)
   }
 
-  /** The same as text. It is decoded as it comes: 64 MiB at once take half a second. */
+  /** Reads a file as text. Decodes chunk by chunk: to decode 64 MiB at once takes half a second. */
   async readText(
     request: FileRequest & { op: 'read' },
     maxBytes: number,
@@ -102,15 +106,18 @@ export class Files {
     for (let bytes = await call.next(); bytes; bytes = await call.next()) {
       size += bytes.length
       if (size > maxBytes) {
-        const tooBig = new SandboxFileError('EFBIG', request.path, `longer than ${maxBytes} bytes`)
-        call.stop(tooBig)
-        throw tooBig
+        const message = `the file is longer than ${maxBytes} bytes`
+        const tooLarge = new SandboxFileError('EFBIG', request.path, message)
+        call.stop(tooLarge)
+        throw tooLarge
       }
       yield bytes
     }
   }
 
-  /** A stream of an open file. It reads as far as it is read, and no further. */
+  /**
+   * Opens a file and returns a stream of its bytes. The stream does not read ahead of its reader.
+   */
   async stream(
     request: FileRequest & { op: 'read' },
     options: FileCallOptions,
@@ -132,7 +139,7 @@ export class Files {
     )
   }
 
-  /** The entries as they come, in any order. */
+  /** Yields the entries of a listing as they arrive, in no particular order. */
   async *entries(
     request: FileRequest & { op: 'list' | 'stat' },
     options: FileCallOptions,
@@ -143,7 +150,7 @@ export class Files {
       const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
       let rest = ''
       for (let bytes = await call.next(); bytes; bytes = await call.next()) {
-        if (call.isStopped) continue // what has come is not looked at, the end tells why
+        if (call.isStopped) continue // skip these bytes: the end of the request throws the reason
         const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
         rest = lines.pop() ?? ''
         if (rest.length > MAX_LINE_BYTES) throw unreadable()
@@ -155,7 +162,7 @@ export class Files {
       }
       if (rest) yield entryOf(rest)
     } finally {
-      call.stop(new SandboxFileError('ECANCELED', request.path, 'enough was read'))
+      call.stop(new SandboxFileError('ECANCELED', request.path, 'the listing was stopped'))
     }
   }
 
@@ -164,7 +171,9 @@ export class Files {
     let size = 0
     for await (const entry of this.entries({ op: 'list', path: folder, recursive }, options)) {
       size += sizeOf(entry)
-      if (size > MAX_LISTING_BYTES) throw new SandboxFileError('EFBIG', folder, 'too many entries')
+      if (size > MAX_LISTING_BYTES) {
+        throw new SandboxFileError('EFBIG', folder, 'the folder has too many entries')
+      }
       entries.push(entry)
     }
     return sortByPath(entries)
@@ -172,18 +181,18 @@ export class Files {
 
   async stat(file: string, options: FileCallOptions): Promise<FileEntry> {
     for await (const entry of this.entries({ op: 'stat', path: file }, options)) return entry
-    throw new SandboxError('SANDBOX_AGENT_FAILED', 'the agent has not said what it found')
+    throw new SandboxError('SANDBOX_AGENT_FAILED', 'the agent sent no entry for a stat request')
   }
 
-  /** A request that answers with no more than that it is done. */
-  async ask(
+  /** Makes a request without input and output, and waits until it has ended. */
+  async execute(
     request: FileRequest & { op: 'mkdir' | 'move' | 'delete' },
     options: FileCallOptions,
   ): Promise<void> {
     await this.#call(request, options).ended
   }
 
-  /** What it is itself: a link is not followed. */
+  /** Returns the type of an entry from the listing of its folder. Does not follow a link. */
   async #kindOf(file: string, options: FileCallOptions): Promise<FileEntry['type'] | undefined> {
     const folder = path.posix.dirname(file)
     for await (const entry of this.entries({ op: 'list', path: folder }, options)) {
@@ -192,17 +201,19 @@ export class Files {
     return undefined
   }
 
-  /** Moves by a rename, and from one file system to another by a copy. */
+  /**
+   * Renames a file or a folder. Copies a file and deletes the original if the file systems differ.
+   */
   async move(from: string, to: string, options: FileCallOptions): Promise<void> {
     try {
-      await this.ask({ op: 'move', path: from, to }, options)
+      await this.execute({ op: 'move', path: from, to }, options)
     } catch (error) {
       if (!(error instanceof SandboxFileError) || error.errno !== 'EXDEV') throw error
       if ((await this.#kindOf(from, options)) !== 'file') throw error
       const { mode } = await this.stat(from, options)
       const content = await this.stream({ op: 'read', path: from }, options)
       await this.write({ op: 'write', path: to, mode, atomic: true }, content, options)
-      await this.ask({ op: 'delete', path: from }, options)
+      await this.execute({ op: 'delete', path: from }, options)
     }
   }
 }
@@ -217,10 +228,11 @@ function entryOf(line: string): FileEntry {
 }
 
 function sizeOf({ path }: FileEntry): number {
-  const halves = path.match(HALF_CHARACTERS)?.length ?? 0
-  return ENTRY_BYTES + path.length + halves * HALF_CHARACTER_BYTES
+  const surrogates = path.match(SURROGATES)?.length ?? 0
+  return ENTRY_BYTES + path.length + surrogates * SURROGATE_BYTES
 }
 
 function unreadable(cause?: unknown): SandboxError {
-  return new SandboxError('SANDBOX_AGENT_FAILED', 'a listing that cannot be read', { cause })
+  const message = 'the agent sent a listing that cannot be parsed'
+  return new SandboxError('SANDBOX_AGENT_FAILED', message, { cause })
 }

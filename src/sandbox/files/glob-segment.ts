@@ -1,22 +1,31 @@
 import { SandboxError } from '../../errors.js'
 import type { Token } from './wildcard.js'
 
-/** What stands between two slashes of a pattern, its alternatives written out. */
+/** The part of a pattern between two slashes, with all alternatives expanded. */
 export interface Segment {
+  /** A name matches the segment if it matches one of these. */
   alternatives: Token[][]
-  /** Whether it is all that the alternatives are not: `!(a|b)`. */
+  /** Whether the segment matches the names that match none of the alternatives: `!(a|b)`. */
   isNegated: boolean
 }
 
-/** @throws SandboxError `SANDBOX_INVALID_OPTION` that names what is not supported. */
+/**
+ * Parses one segment of a pattern.
+ *
+ * @throws SandboxError `SANDBOX_INVALID_OPTION` if the segment has syntax that is not supported, or
+ * more than `maxTokens` tokens.
+ */
 export function segmentOf(text: string, maxTokens: number): Segment {
   const parser = new SegmentParser(text, maxTokens)
   if (!text.startsWith('!')) return { alternatives: parser.sequence(''), isNegated: false }
-  if (!text.startsWith('!(')) throw refused('a `!` at the beginning', 'Write `!(a)` or `\\!`')
+  if (!text.startsWith('!(')) throw unsupported('a `!` at the beginning', 'Write `!(a)` or `\\!`')
   return { alternatives: parser.negated(), isNegated: true }
 }
 
-/** How many comparisons a character may take. An alternative without tokens is one as well. */
+/**
+ * Returns the maximum number of comparisons for one character of a name. An alternative counts one
+ * more than its tokens, because an alternative without tokens takes time too.
+ */
 export function sizeOf(alternatives: readonly Token[][]): number {
   return alternatives.reduce((sum, tokens) => sum + 1 + lengthOf(tokens), 0)
 }
@@ -28,12 +37,15 @@ function lengthOf(tokens: readonly Token[]): number {
   )
 }
 
-/** @returns the error, for the caller to throw. */
-function refused(what: string, suggestion: string): SandboxError {
-  return new SandboxError('SANDBOX_INVALID_OPTION', `collect: glob: ${what}`, { suggestion })
+function unsupported(syntax: string, suggestion: string): SandboxError {
+  return invalid(`${syntax} is not supported`, suggestion)
 }
 
-const ESCAPE_IT = 'Write a backslash before it, if it is part of the name'
+function invalid(problem: string, suggestion: string): SandboxError {
+  return new SandboxError('SANDBOX_INVALID_OPTION', `collect: glob: ${problem}`, { suggestion })
+}
+
+const ESCAPE_IT = 'Write a backslash before the character if it is part of the name'
 
 class SegmentParser {
   readonly #text: string
@@ -45,7 +57,7 @@ class SegmentParser {
     this.#maxTokens = maxTokens
   }
 
-  /** What comes before one of the characters that end it. */
+  /** Parses up to one of the characters in `ends`, or up to the end of the text. */
   sequence(ends: string): Token[][] {
     let found: Token[][] = [[]]
     while (this.#at < this.#text.length && !ends.includes(this.#peek())) {
@@ -54,12 +66,12 @@ class SegmentParser {
     return found
   }
 
-  /** `!(a|b)`, which has to be all there is. */
+  /** Parses `!(a|b)`, which must be the whole segment. */
   negated(): Token[][] {
     this.#at = 1
     const found = this.#group('|', ')')
     if (this.#at < this.#text.length) {
-      throw refused('something after `!()` between two slashes', 'Let `!()` stand alone')
+      throw unsupported('text after `!(...)`', 'Write `!(...)` alone between two slashes')
     }
     return found.flat()
   }
@@ -68,7 +80,7 @@ class SegmentParser {
     const character = this.#peek()
     const isGroup = this.#text.startsWith('(', this.#at + 1)
     if (isGroup && '*+!'.includes(character)) {
-      throw refused(`\`${character}(\``, 'Write the alternatives out: `{a,b}`')
+      throw unsupported(`\`${character}(\``, 'List the alternatives: `{a,b}`')
     }
     if (isGroup && '?@'.includes(character)) {
       this.#at++
@@ -77,9 +89,9 @@ class SegmentParser {
     }
     if (character === '{') return this.#braces()
     if (character === '[') return [[this.#set()]]
-    if ('(|'.includes(character)) throw refused(`a \`${character}\``, ESCAPE_IT)
+    if ('(|'.includes(character)) throw unsupported(`a \`${character}\``, ESCAPE_IT)
     if (character === '+' && /[\])}]/.test(this.#text.charAt(this.#at - 1))) {
-      throw refused('a `+` after a bracket', ESCAPE_IT)
+      throw unsupported('a `+` after a bracket', ESCAPE_IT)
     }
     if (character === '?') {
       this.#at++
@@ -95,11 +107,13 @@ class SegmentParser {
     const found = this.#group(',', '}')
     if (found.length > 1) return found.flat()
     const isRange = this.#text.slice(from, this.#at).includes('..')
-    if (isRange) throw refused('a range in braces', 'Write `[1-9]`, or the alternatives out')
-    throw refused('braces without a comma', 'Write `\\{` for the character')
+    if (isRange) {
+      throw unsupported('a range in braces', 'Write `[1-9]`, or list the alternatives: `{10,11}`')
+    }
+    throw invalid('braces without a comma', 'Write `\\{` if the brace is part of the name')
   }
 
-  /** The alternatives between two brackets. */
+  /** Parses the alternatives between an opening bracket and its closing bracket. */
   #group(separator: string, end: string): Token[][][] {
     const opening = this.#peek()
     const found: Token[][][] = []
@@ -111,22 +125,22 @@ class SegmentParser {
     return found
   }
 
-  /** `[a-z]`, `[!a-z]`, `[^a-z]`. */
+  /** Parses `[a-z]`, `[!a-z]` or `[^a-z]`. */
   #set(): Token {
     this.#at++
     const isNegated = '!^'.includes(this.#peek() || ' ')
     if (isNegated) this.#at++
     const ranges: [number, number][] = []
-    // A `]` that comes first is one of the characters.
+    // As in other globs, a `]` at the first place is one of the characters of the set.
     while (this.#at < this.#text.length && (this.#peek() !== ']' || ranges.length === 0)) {
       if (/^\[[:.=]/.test(this.#text.slice(this.#at, this.#at + 2))) {
-        throw refused('a class such as `[:alpha:]`', 'Write `[A-Za-z]`')
+        throw unsupported('a class such as `[:alpha:]`', 'Write `[A-Za-z]`')
       }
       const first = this.#literal()
       const isRange = /^-[^\]]/.test(this.#text.slice(this.#at, this.#at + 2))
       if (isRange) this.#at++
       const last = isRange ? this.#literal() : first
-      if (last < first) throw refused('a range whose end is before its beginning', 'Write `[a-z]`')
+      if (last < first) throw invalid('a range whose end is before its start', 'Write `[a-z]`')
       ranges.push([first, last])
     }
     this.#close('[', ']')
@@ -136,32 +150,38 @@ class SegmentParser {
   #literal(): number {
     if (this.#peek() === '\\') this.#at++
     const code = this.#text.codePointAt(this.#at)
-    if (code === undefined) throw refused('a backslash before nothing or a slash', 'Write `\\\\`')
+    if (code === undefined) {
+      throw invalid('a backslash without a character after it', 'Write `\\\\` for a backslash')
+    }
     this.#at += code > 0xffff ? 2 : 1
     return code
   }
 
   #close(opening: string, end: string): void {
     if (this.#peek() !== end) {
-      const suggestion = `Give several patterns, if a slash is between them. ${ESCAPE_IT}`
-      throw refused(`a \`${opening}\` without its \`${end}\``, suggestion)
+      const suggestion = `Pass several patterns if a slash is between the brackets. ${ESCAPE_IT}`
+      throw invalid(`a \`${opening}\` without its \`${end}\``, suggestion)
     }
     this.#at++
   }
 
   #joined(before: Token[][], after: Token[][]): Token[][] {
+    // Checked before the combinations are created: their number can grow exponentially.
     const size = sizeOf(before) * after.length + (sizeOf(after) - after.length) * before.length
     if (size > this.#maxTokens) throw tooLong()
     return before.flatMap((one) => after.map((other) => [...one, ...other]))
   }
 
-  /** The character that is next; an empty string at the end. */
+  /** Returns the next character; an empty string at the end of the text. */
   #peek(): string {
     return this.#text.charAt(this.#at)
   }
 }
 
-/** What hostile patterns are refused with, in whichever way they are long. */
+/** Returns the error for patterns that exceed the limit of tokens. */
 export function tooLong(): SandboxError {
-  return refused('the patterns are too long with their alternatives written out', 'Write fewer')
+  return invalid(
+    'the patterns are too long with all alternatives expanded',
+    'Use shorter patterns or fewer alternatives',
+  )
 }

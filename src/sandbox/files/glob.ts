@@ -2,82 +2,94 @@ import { segmentOf, sizeOf, tooLong } from './glob-segment.js'
 import type { Segment } from './glob-segment.js'
 import { fits } from './wildcard.js'
 
-type Part = 'any' | Segment
+/** One part of a pattern: a segment, or `**`, which matches any number of names. */
+type Part = 'globstar' | Segment
 
 /**
- * How long the patterns of one call may be together, alternatives written out. With this many tokens,
- * the longest path that hostile code can make takes about 30 ms (measured), a usual one 0.01 ms.
+ * The maximum number of tokens in all patterns of one call, with all alternatives expanded. With
+ * this many tokens, the longest path that hostile code can create takes about 30 ms (measured), and
+ * a usual path takes 0.01 ms.
  */
 const MAX_TOKENS = 1024
-/** Also a part without tokens takes time at each name of a path. */
+/**
+ * The cost of a part in addition to its tokens, because each part takes time at each name of a
+ * path.
+ */
 const PART_COST = 2
-/** Linux has no longer name, and the agent gives no longer path: those are forgeries. */
+/**
+ * The length limits of Linux for a name, and of the agent for a path. Only a forged listing has
+ * longer ones, so these match no pattern.
+ */
 const LONGEST_NAME = 255
 const LONGEST_PATH = 4096 + LONGEST_NAME
 
 /**
- * Tells whether a path is wanted. Hostile code makes the paths, and an app may take the patterns from
- * its users: neither can make this take more steps than the path has characters, times `MAX_TOKENS`.
+ * Returns a function that tests whether a path matches one of the patterns. The paths come from
+ * hostile code, and the patterns may come from the users of an app. The number of steps for a path
+ * is at most its length times `MAX_TOKENS`.
  *
- * @throws SandboxError `SANDBOX_INVALID_OPTION` for syntax that is not supported, and for more than
- * `MAX_TOKENS`.
+ * @throws SandboxError `SANDBOX_INVALID_OPTION` if a pattern has syntax that is not supported, or
+ * if the patterns have more than `MAX_TOKENS` tokens.
  */
 export function matcherOf(globs: readonly string[]): (path: string) => boolean {
   const patterns: Part[][] = []
-  let left = MAX_TOKENS
+  let tokensLeft = MAX_TOKENS
   for (const glob of globs) {
-    const parts = partsOf(glob, left)
-    left -= parts.reduce(
-      (sum, part) => sum + PART_COST + (part === 'any' ? 0 : sizeOf(part.alternatives)),
+    const parts = partsOf(glob, tokensLeft)
+    tokensLeft -= parts.reduce(
+      (sum, part) => sum + PART_COST + (part === 'globstar' ? 0 : sizeOf(part.alternatives)),
       1,
     )
-    if (left < 0) throw tooLong()
+    if (tokensLeft < 0) throw tooLong()
     patterns.push(parts)
   }
   return (path) => {
     if (path.length > LONGEST_PATH) return false
-    const segments = path.split('/')
-    return patterns.some((parts) => matches(parts, segments))
+    const names = path.split('/')
+    return patterns.some((parts) => matches(parts, names))
   }
 }
 
 function partsOf(glob: string, maxTokens: number): Part[] {
   if (glob.length > maxTokens) throw tooLong()
   const segments = glob.split('/').filter((segment) => segment !== '' && segment !== '.')
-  // Two `**` side by side mean the same as one.
+  // Two consecutive `**` mean the same as one.
   const different = segments.filter((each, at) => each !== '**' || segments[at - 1] !== '**')
-  return different.map((segment) => (segment === '**' ? 'any' : segmentOf(segment, maxTokens)))
+  return different.map((segment) => (segment === '**' ? 'globstar' : segmentOf(segment, maxTokens)))
 }
 
-/** Follows all the ways at once: `ways[n]` tells whether the segments so far may be the first n parts. */
-function matches(parts: readonly Part[], segments: readonly string[]): boolean {
-  const ways = new Uint8Array(parts.length + 1)
-  ways[0] = 1
-  skip(parts, ways)
-  for (const segment of segments) {
-    const isHidden = segment.startsWith('.')
-    // From the end: each takes what the one before it was until now.
+/**
+ * Tests whether the names of a path match the parts of a pattern. It follows all possibilities at
+ * the same time, as a state machine: `states[n]` is 1 if the names so far match the first n parts.
+ */
+function matches(parts: readonly Part[], names: readonly string[]): boolean {
+  const states = new Uint8Array(parts.length + 1)
+  states[0] = 1
+  skipGlobstars(parts, states)
+  for (const name of names) {
+    const isHidden = name.startsWith('.')
+    // From the end to the start, because a new state depends on the old state before it.
     for (let at = parts.length; at >= 0; at--) {
-      const stays = ways[at] === 1 && !isHidden && parts[at] === 'any'
-      const comes = ways[at - 1] === 1 && isOne(parts[at - 1], segment)
-      ways[at] = stays || comes ? 1 : 0
+      const stays = states[at] === 1 && !isHidden && parts[at] === 'globstar'
+      const advances = states[at - 1] === 1 && matchesPart(parts[at - 1], name)
+      states[at] = stays || advances ? 1 : 0
     }
-    skip(parts, ways)
-    if (!ways.includes(1)) return false
+    skipGlobstars(parts, states)
+    if (!states.includes(1)) return false
   }
-  return ways[parts.length] === 1
+  return states[parts.length] === 1
 }
 
-function isOne(part: Part | undefined, name: string): boolean {
-  if (part === undefined || part === 'any') return false
+function matchesPart(part: Part | undefined, name: string): boolean {
+  if (part === undefined || part === 'globstar') return false
   if (name.length > LONGEST_NAME || (part.isNegated && name.startsWith('.'))) return false
   for (const tokens of part.alternatives) if (fits(tokens, name)) return !part.isNegated
   return part.isNegated
 }
 
-/** A `**` may stand for nothing. */
-function skip(parts: readonly Part[], ways: Uint8Array): void {
+/** Moves past each `**` that was reached, because `**` also matches no name at all. */
+function skipGlobstars(parts: readonly Part[], states: Uint8Array): void {
   for (let at = 0; at < parts.length; at++) {
-    if (ways[at] === 1 && parts[at] === 'any') ways[at + 1] = 1
+    if (states[at] === 1 && parts[at] === 'globstar') states[at + 1] = 1
   }
 }

@@ -1,6 +1,6 @@
 import mime from 'mime'
 
-/** The type of a file, by its name. */
+/** Returns the MIME type of a file, derived from the extension of its name. */
 export function mimeTypeOf(name: string): string {
   return mime.getType(name) ?? 'application/octet-stream'
 }

@@ -1,98 +1,104 @@
 import type { FileEntry } from './entry.js'
 
-/** What every file call takes. */
+/** The options of every file call. */
 export interface FileCallOptions {
   /**
-   * How long this call may take, in milliseconds; of a stream: until its end.
+   * The time limit of the call, in milliseconds. A stream must end within this time.
    *
    * @default as long as the lease
    */
   timeoutMs?: number | undefined
-  /** Ends the call when it aborts, with `ECANCELED`; with `ETIMEDOUT` where it was a timeout's. */
+  /**
+   * Cancels the call when the signal aborts. The `errno` of the error is `ECANCELED`; it is
+   * `ETIMEDOUT` if the signal comes from `AbortSignal.timeout()`.
+   */
   signal?: AbortSignal | undefined
 }
 
-/** What {@link Sandbox.readFile} takes beside the path. */
+/** The options of {@link Sandbox.readFile}. */
 export interface ReadFileOptions extends FileCallOptions {
   /**
-   * A longer file is an `EFBIG` instead of so much memory. A stream has no limit.
+   * The maximum number of bytes to read into memory. If the file is longer, the call throws a
+   * `SandboxFileError` with the `errno` `EFBIG`. The limit does not apply to a stream.
    *
    * @default 67_108_864
    */
   maxBytes?: number | undefined
   /**
-   * Where to begin, in bytes.
+   * The position of the first byte to read.
    *
    * @default 0
    */
   offset?: number | undefined
   /**
-   * How many bytes to read at most.
+   * The maximum number of bytes to read from `offset` on. Bytes after these are not an error.
    *
    * @default to the end
    */
   length?: number | undefined
 }
 
-/** What {@link Sandbox.writeFile} takes beside path and content. */
+/** The options of {@link Sandbox.writeFile}. */
 export interface WriteFileOptions extends FileCallOptions {
   /**
-   * Whether the file appears whole or not at all: what was there before stays until the last byte is
-   * written, and where it fails.
+   * Whether the file is replaced in one step: the old content stays until the last byte of the new
+   * content is written, and also if the write fails.
    *
    * @default false
    */
   atomic?: boolean | undefined
   /**
-   * The permission bits.
+   * The permission bits of the file, for example 0o600.
    *
    * @default 0o644 for a new file, else as they are
    */
   mode?: number | undefined
 }
 
-/** What calls for a folder and all that is in it take. */
+/** The options of `listFiles()`, `mkdir()` and `deleteFile()`. */
 export interface TreeOptions extends FileCallOptions {
   /**
-   * Whether to take in what lies beneath.
+   * `listFiles()`: whether to list the folders inside the folder too. `mkdir()`: whether to create
+   * the folders above it too, and to accept a folder that exists. `deleteFile()`: whether to delete
+   * a folder with its content too.
    *
    * @default false
    */
   recursive?: boolean | undefined
 }
 
-/** What {@link Sandbox.collect} takes. */
+/** The options of {@link Sandbox.collect}. */
 export interface CollectOptions extends FileCallOptions {
   /**
-   * Which files, by their path under the folder: one pattern or several, of `*`, `**`, `?`, `[a-z]`,
-   * `[!a-z]`, `{a,b}`, `@(a|b)`, `?(a|b)` and `!(a|b)`. Names that begin with a dot have to be asked for.
-   * Other syntax, and more than 1,024 characters with all alternatives written out, is a
-   * `SANDBOX_INVALID_OPTION`.
+   * One or more patterns for the paths relative to `folder`. A pattern may use `*`, `**`, `?`,
+   * `[a-z]`, `[!a-z]`, `{a,b}`, `@(a|b)`, `?(a|b)` and `!(a|b)`. A name that starts with a dot
+   * matches only a pattern that has the dot too. The call throws `SANDBOX_INVALID_OPTION` for other
+   * syntax, and if the patterns have more than 1,024 characters with all alternatives expanded.
    *
    * @default '**'
    */
   glob?: string | readonly string[] | undefined
   /**
-   * Where to look.
+   * The folder to search, with the folders inside it.
    *
    * @default '/workspace'
    */
   folder?: string | undefined
   /**
-   * How many files at most.
+   * The maximum number of files in the result.
    *
    * @default 100
    */
   maxFiles?: number | undefined
   /**
-   * How many bytes at most, of all together.
+   * The maximum size of all files in the result together, in bytes.
    *
    * @default 10_485_760
    */
   maxBytes?: number | undefined
   /**
-   * Leaves out what is in this listing and has the same size and time still:
-   * `listFiles(folder, { recursive: true })`, asked for before the run.
+   * A listing from before the run: the result of `listFiles(folder, { recursive: true })`. Files
+   * that still have the same size and modification time as in this listing are left out.
    */
   since?: readonly FileEntry[] | undefined
 }

@@ -1,40 +1,43 @@
-/** The characters of a bracket expression, from and to. */
+/** A bracket expression such as `[a-z]`. */
 interface CharacterSet {
+  /** The first and the last code point of each range. */
   ranges: readonly (readonly [number, number])[]
   isNegated: boolean
 }
 
-/** What one place of a pattern accepts: a code point, `?`, `*`, or a set. */
+/** One element of a pattern: a code point, `?` (`any`), `*` (`star`) or a bracket expression. */
 export type Token = number | 'any' | 'star' | CharacterSet
 
 const DOT = 0x2e
 
 /**
- * Tells whether a name is what the tokens describe.
+ * Returns whether a name matches the tokens of a pattern.
  *
- * A `*` takes as little as it can. If the rest does not fit, only the last `*` takes one character
- * more: what stood before it fitted already, at the first place where it can. So this takes at most
- * as many steps as the name has characters, times the tokens. A regular expression tries all
- * combinations of all `*`, which takes hours for a name that was made for it.
+ * Each `*` first matches as few characters as possible. If the tokens after it do not match, only
+ * the last `*` takes one more character: the tokens before it already match at their first possible
+ * place. Therefore the number of steps is at most the length of the name times the number of
+ * tokens. A regular expression would try all combinations of all `*`, which takes hours for a name
+ * made by an attacker.
  */
 export function fits(tokens: readonly Token[], name: string): boolean {
-  // A name with a dot first has to be asked for.
+  // As in a shell, only a pattern that starts with a dot matches a name that starts with a dot.
   if (name.charCodeAt(0) === DOT && tokens[0] !== DOT) return false
   let [at, next] = [0, 0]
-  let [star, taken] = [-1, 0]
+  /** The index of the last `*`, and the end of the characters that it takes. */
+  let [star, starEnd] = [-1, 0]
   while (at < name.length) {
     const token = tokens[next]
     const code = name.codePointAt(at) ?? 0
     if (token === 'star') {
       star = next++
-      taken = at
+      starEnd = at
     } else if (token !== undefined && accepts(token, code)) {
       next++
       at += widthOf(code)
     } else if (star === -1) return false
     else {
-      taken += widthOf(name.codePointAt(taken) ?? 0)
-      at = taken
+      starEnd += widthOf(name.codePointAt(starEnd) ?? 0)
+      at = starEnd
       next = star + 1
     }
   }
@@ -48,5 +51,5 @@ function accepts(token: Exclude<Token, 'star'>, code: number): boolean {
   return token.ranges.some(([first, last]) => first <= code && code <= last) !== token.isNegated
 }
 
-/** How much of a string a code point takes. */
+/** Returns the number of UTF-16 code units of a code point. */
 const widthOf = (code: number) => (code > 0xffff ? 2 : 1)

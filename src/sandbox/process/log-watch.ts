@@ -5,67 +5,80 @@ import { deferred } from '../../util/deferred.js'
 import { SandboxError } from '../../errors.js'
 import { isTurnSpent, ownTurn, spend } from '../../util/loop-turn.js'
 
-/** A line of output that was waited for. */
+/** The result of {@link SandboxProcess.waitForLog}: the first line of output that matches. */
 export interface LogMatch {
   line: string
-  /** Of a pattern: what it matched, with its groups. */
+  /** The match of the regular expression, with its groups; absent if the pattern is a string. */
   match?: RegExpExecArray
 }
 
-/** Of a longer line only so much is looked at: each of its pieces means to look again. */
+/**
+ * The number of characters of a line that are searched. The bound is needed because an unfinished
+ * line is searched again each time that more of it arrives.
+ */
 const MAX_LINE_CHARACTERS = 4096
 
 /**
- * How long a pattern may take for what came in one turn. A pattern such as `/.*a.*b/` takes half a
- * minute for one line that was made for it.
+ * The time limit of a regular expression for one batch of lines. A pattern such as `/.*a.*b/` can
+ * take half a minute for one line made by an attacker.
  */
 const MAX_MATCH_MS = 50
-/** A machine with much to do may need more than one try. */
+/**
+ * The maximum number of searches of one batch. A batch is searched again after a timeout, because a
+ * busy machine can cause the timeout.
+ */
 const MAX_TRIES = 3
 
-/** What is looked at together: to guard a pattern takes 0.1 ms each time. */
+/** The size of a batch. To run a pattern with a time limit costs 0.1 ms, once for each batch. */
 const BATCH_BYTES = 64 * 1024
-/** Output comes no slower for a pattern that is slow: with more of it waiting, the watch is given up. */
+/**
+ * The maximum number of bytes that wait to be searched. A slow pattern does not slow down the
+ * process, so the watch fails if the output exceeds this.
+ */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024
 
 const TOO_SLOW = `waitForLog: the pattern takes more than ${MAX_MATCH_MS} ms on the output of the process`
 const TOO_FAST =
-  'waitForLog: the output of the process comes faster than the pattern can look at it'
+  'waitForLog: the process writes output faster than the pattern can be searched for in it'
 
-interface State {
+/** The state of one stream: its decoder and its last line, which may be unfinished. */
+interface StreamState {
   decoder: StringDecoder
-  /** What there is of a line that is not finished. */
+  /** The start of the last line, up to `MAX_LINE_CHARACTERS`. */
   line: string
-  /** Where that is among the lines of a batch. */
-  place: number | undefined
+  /** The index of that line in the current batch; `undefined` if the batch does not have it. */
+  index: number | undefined
 }
 
-/** Looks at output, line by line, until one is what somebody waits for. */
+/** Searches the output of a process, line by line, for the first line that matches a pattern. */
 export class LogWatch {
   readonly #pattern: string | RegExp
-  readonly #streams = new Map<number, State>()
+  readonly #streams = new Map<number, StreamState>()
   readonly #found: Deferred<LogMatch> = deferred<LogMatch>()
+  /** The output that waits to be searched. */
   #pieces: { stream: number; bytes: Buffer }[] = []
   #waitingBytes = 0
-  /** The lines of a batch that took too long. */
+  /** The lines of a batch that exceeded the time limit. They are searched again. */
   #slow: string[] | undefined
-  /** What was there at the start has come in no time at all. */
+  /**
+   * The limit of the waiting bytes. Replayed output arrives all at once, so it raises the limit.
+   */
   #limitBytes = MAX_WAITING_BYTES
   #triesLeft = MAX_TRIES
   #isOver = false
-  #looked: Deferred<void> | undefined
+  #idle: Deferred<void> | undefined
 
   constructor(pattern: string | RegExp) {
-    // Without g and y: these make a pattern remember where it was.
+    // Without the flags g and y: they make a pattern continue at the end of its last match.
     this.#pattern =
       pattern instanceof RegExp
         ? new RegExp(pattern.source, pattern.flags.replaceAll(/[gy]/g, ''))
         : pattern
-    this.#found.promise.catch(() => {}) // whoever waits sees it
+    this.#found.promise.catch(() => {}) // a caller of `found` gets the error; there may be none yet
   }
 
   /**
-   * Settles with the first line that it is.
+   * Resolves to the first line that matches.
    *
    * @throws SandboxError `SANDBOX_INVALID_OPTION` if the pattern takes too long.
    */
@@ -73,22 +86,23 @@ export class LogWatch {
     return this.#found.promise
   }
 
-  /** Settles when all that has come is looked at. */
-  get looked(): Promise<void> {
-    return this.#looked?.promise ?? Promise.resolve()
+  /** Resolves when all output that has arrived was searched. */
+  get idle(): Promise<void> {
+    return this.#idle?.promise ?? Promise.resolve()
   }
 
-  /** What there was before the watch. */
+  /** Searches output that the process wrote before the watch started. */
   replay(stream: number, bytes: Buffer): void {
     this.#limitBytes += bytes.length
     this.push(stream, bytes)
   }
 
-  /** Nobody waits any more. */
+  /** Stops the search. `found` does not settle then. */
   stop(): void {
     this.#end(() => {})
   }
 
+  /** Searches the next output of the process. */
   push(stream: number, bytes: Buffer): void {
     if (this.#isOver || bytes.length === 0) return
     for (let at = 0; at < bytes.length; at += BATCH_BYTES) {
@@ -96,24 +110,26 @@ export class LogWatch {
     }
     this.#waitingBytes += bytes.length
     if (this.#waitingBytes > this.#limitBytes) return this.#fail(TOO_FAST)
-    if (this.#looked) return
-    this.#looked = deferred<void>()
-    queueMicrotask(() => void this.#look())
+    if (this.#idle) return
+    this.#idle = deferred<void>()
+    queueMicrotask(() => void this.#searchAll())
   }
 
-  /** Batch after batch. When the time of a turn is spent, each has a turn of its own. */
-  async #look(): Promise<void> {
+  /**
+   * Searches batch after batch. Each batch gets its own turn if the time of the turn is used up.
+   */
+  async #searchAll(): Promise<void> {
     while (!this.#isOver && (this.#slow || this.#pieces.length > 0)) {
       if (isTurnSpent()) await ownTurn()
       const began = performance.now()
-      this.#lookAt(this.#slow ?? this.#batch())
+      this.#search(this.#slow ?? this.#nextBatch())
       spend(began)
     }
-    this.#looked?.resolve()
-    this.#looked = undefined
+    this.#idle?.resolve()
+    this.#idle = undefined
   }
 
-  #lookAt(lines: string[]): void {
+  #search(lines: string[]): void {
     this.#slow = undefined
     try {
       const match = firstOf(lines, this.#pattern)
@@ -126,8 +142,10 @@ export class LogWatch {
     }
   }
 
-  /** Lines of the next pieces. One that has become longer meanwhile is there once. */
-  #batch(): string[] {
+  /**
+   * Takes the next pieces and returns their lines. A line that several pieces extend is there once.
+   */
+  #nextBatch(): string[] {
     const lines: string[] = []
     let count = 0
     for (let size = 0; count < this.#pieces.length && size < BATCH_BYTES; count++) {
@@ -137,7 +155,7 @@ export class LogWatch {
       this.#split(stream, bytes, lines)
     }
     this.#pieces = this.#pieces.slice(count)
-    for (const state of this.#streams.values()) state.place = undefined
+    for (const state of this.#streams.values()) state.index = undefined
     return lines
   }
 
@@ -147,7 +165,7 @@ export class LogWatch {
     const [first = '', ...others] = state.decoder.write(bytes).split('\n')
     if (state.line.length < MAX_LINE_CHARACTERS) add(state, state.line + first, lines)
     for (const line of others) {
-      state.place = undefined
+      state.index = undefined
       add(state, line, lines)
     }
   }
@@ -158,19 +176,19 @@ export class LogWatch {
     settle()
   }
 
-  #fail(why: string, cause?: unknown): void {
-    const suggestion = 'Wait for a text, or for a pattern with one `*` or `+` at most'
-    const error = new SandboxError('SANDBOX_INVALID_OPTION', why, { suggestion, cause })
+  #fail(message: string, cause?: unknown): void {
+    const suggestion = 'Wait for a string, or for a pattern with at most one `*` or `+`'
+    const error = new SandboxError('SANDBOX_INVALID_OPTION', message, { suggestion, cause })
     this.#end(() => this.#found.reject(error))
   }
 }
 
-const newState = (): State => ({ decoder: new StringDecoder(), line: '', place: undefined })
+const newState = (): StreamState => ({ decoder: new StringDecoder(), line: '', index: undefined })
 
-function add(state: State, line: string, lines: string[]): void {
+function add(state: StreamState, line: string, lines: string[]): void {
   state.line = line.slice(0, MAX_LINE_CHARACTERS)
-  state.place ??= lines.length
-  lines[state.place] = state.line
+  state.index ??= lines.length
+  lines[state.index] = state.line
 }
 
 function firstOf(lines: readonly string[], pattern: string | RegExp): LogMatch | undefined {
@@ -178,7 +196,7 @@ function firstOf(lines: readonly string[], pattern: string | RegExp): LogMatch |
     const line = lines.find((each) => each.includes(pattern))
     return line === undefined ? undefined : { line }
   }
-  return inTime(() => {
+  return withTimeLimit(() => {
     for (const line of lines) {
       const match = pattern.exec(line)
       if (match) return { line, match }
@@ -190,13 +208,16 @@ function firstOf(lines: readonly string[], pattern: string | RegExp): LogMatch |
 const RUN = new vm.Script('run()')
 let context: vm.Context | undefined
 
-/** Only the timeout of a script ends a regular expression that does not come to an end. */
-function inTime<T>(work: () => T): T | undefined {
-  const answer: { value?: T } = {}
+/**
+ * Runs work with the time limit of a pattern. Throws if the work exceeds it. The timeout of a `vm`
+ * script is the only way to interrupt a regular expression.
+ */
+function withTimeLimit<T>(work: () => T): T | undefined {
+  const result: { value?: T } = {}
   context ??= vm.createContext({})
   context.run = () => {
-    answer.value = work()
+    result.value = work()
   }
   RUN.runInContext(context, { timeout: MAX_MATCH_MS })
-  return answer.value
+  return result.value
 }

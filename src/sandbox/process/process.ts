@@ -10,32 +10,36 @@ import { LogPattern, Port, SignalName, WaitOptions } from '../../schemas/sandbox
 import type { Program } from '../program/program.js'
 import { stdinOf } from '../program/stdin.js'
 
-/** How long to wait for something, and until when. */
+/** The options of `waitForLog()` and `waitForPort()`. */
 export interface WaitForOptions {
   /**
-   * How long to wait, in milliseconds.
+   * The time limit of the wait, in milliseconds. The process is not killed when it is reached.
    *
    * @default 30_000
    */
   timeoutMs?: number | undefined
-  /** Ends the wait when it aborts. The process goes on. */
+  /** Ends the wait when the signal aborts. The process is not killed. */
   signal?: AbortSignal | undefined
 }
 
-/** What a process has written, beginning and end where it was much. */
+/**
+ * The output of a process. If a stream exceeds `maxLogBytes`, its beginning and its end are kept,
+ * with a mark between them.
+ */
 export interface ProcessLogs {
   stdout: string
   stderr: string
 }
 
 const DEFAULT_WAIT_MS = 30_000
-/** Of each stream, in the message of an error. */
+/** The number of characters of each stream that the message of an error quotes. */
 const LAST_OUTPUT_CHARACTERS = 1000
+/** The time between two looks at the listening ports. */
 const PORT_INTERVAL_MS = 25
 
 /**
- * A process in the background of a lease, as `startProcess()` gives it. It runs until it ends, is
- * killed, or the lease is over.
+ * A background process, as {@link Sandbox.startProcess} returns it. It runs until it exits, is
+ * killed, or the lease ends.
  *
  * @example
  * ```ts
@@ -54,12 +58,12 @@ const PORT_INTERVAL_MS = 25
  * ```
  */
 export class SandboxProcess {
-  /** The name that was given, or one of its own. */
+  /** The `id` of the options, or a generated one. */
   readonly id: string
-  /** Its number inside the sandbox. */
+  /** The process id inside the sandbox. */
   readonly pid: number
   readonly command: string | readonly string[]
-  /** How it ended; never rejects. */
+  /** Resolves to the result of the process when it has ended. Never rejects. */
   readonly exited: Promise<ExecResult>
   readonly #program: Program
   readonly #readFile: (path: string) => Promise<Buffer>
@@ -67,7 +71,7 @@ export class SandboxProcess {
   #end: ExecEnd | undefined
   #stdin: WritableStream<string | Uint8Array> | undefined
 
-  /** For the sandbox; people get one from `startProcess()`. */
+  /** Used by the sandbox. An app gets a process from `startProcess()`. */
   constructor(
     program: Program,
     about: { id: string; pid: number; command: string | readonly string[] },
@@ -91,26 +95,30 @@ export class SandboxProcess {
     return this.#end ? 'exited' : 'running'
   }
 
-  /** What it reads, open until it is closed. A write waits for the process to read. */
+  /**
+   * The stdin of the process. It stays open until it is closed. A write waits for the process to
+   * read.
+   */
   get stdin(): WritableStream<string | Uint8Array> {
     this.#stdin ??= stdinOf(this.#program)
     return this.#stdin
   }
 
-  /** What it has written so far. */
+  /** Returns the output of the process so far. */
   logs(): ProcessLogs {
     const { stdout, stderr } = this.#program.output.kept
     return { stdout: stdout.toString(), stderr: stderr.toString() }
   }
 
   /**
-   * Waits for a line of its output, stdout or stderr, that has the text or matches the pattern; one
-   * that it has written already counts, and one that is not finished. Of a line the first 4096
-   * characters count.
+   * Waits for a line of stdout or stderr that contains the string or matches the regular
+   * expression. Lines that the process has already written count too, and also an unfinished line.
+   * Only the first 4096 characters of a line are searched.
    *
-   * @throws SandboxError `SANDBOX_INVALID_OPTION` for a pattern that takes more than 50 ms on the
-   * output: each `.*` multiplies the time by the length of a line. `SANDBOX_PROCESS_EXITED` or `SANDBOX_WAIT_TIMEOUT`, both with the last of its
-   * output; on abort the signal's reason.
+   * @throws SandboxError `SANDBOX_INVALID_OPTION` if the pattern takes more than 50 ms on the
+   * output: each `.*` multiplies the time by the length of a line. `SANDBOX_PROCESS_EXITED` if the
+   * process ends first, and `SANDBOX_WAIT_TIMEOUT` after `timeoutMs`: both messages quote the end
+   * of the output. If the signal aborts, throws its reason.
    */
   async waitForLog(pattern: string | RegExp, options: WaitForOptions = {}): Promise<LogMatch> {
     const watch = new LogWatch(check(LogPattern, pattern, 'waitForLog: pattern'))
@@ -120,7 +128,7 @@ export class SandboxProcess {
     this.#watches.add(watch)
     try {
       const call = check(WaitOptions, options, 'waitForLog')
-      return await this.#wait('a line of its output', watch.found, call, () => watch.looked)
+      return await this.#wait('a line of output matched', watch.found, call, () => watch.idle)
     } finally {
       this.#watches.delete(watch)
       watch.stop()
@@ -128,25 +136,27 @@ export class SandboxProcess {
   }
 
   /**
-   * Waits until something in the sandbox listens on a TCP port.
+   * Waits until a process in the sandbox listens on a TCP port.
    *
-   * @throws SandboxError as `waitForLog()`.
+   * @throws SandboxError `SANDBOX_PROCESS_EXITED` if this process ends first, and
+   * `SANDBOX_WAIT_TIMEOUT` after `timeoutMs`: both messages quote the end of the output.
+   * `SANDBOX_INVALID_OPTION` if the port is not valid. If the signal aborts, throws its reason.
    */
   async waitForPort(port: number, options: WaitForOptions = {}): Promise<void> {
     check(Port, port, 'waitForPort: port')
     const waiting = new AbortController()
     try {
       const call = check(WaitOptions, options, 'waitForPort')
-      await this.#wait(`port ${port}`, this.#listens(port, waiting.signal), call)
+      await this.#wait(`port ${port} was open`, this.#listens(port, waiting.signal), call)
     } finally {
       waiting.abort()
     }
   }
 
   /**
-   * Signals the process and everything that descends from it.
+   * Sends a signal to the process and all its descendants.
    *
-   * @throws SandboxError `SANDBOX_INVALID_OPTION` where there is no such signal.
+   * @throws SandboxError `SANDBOX_INVALID_OPTION` if there is no signal of this name.
    */
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
     this.#program.signal(check(SignalName, signal, 'kill: signal'))
@@ -164,56 +174,65 @@ export class SandboxProcess {
     }
   }
 
+  /**
+   * Waits for an event, within the limits of the options. `event` names it in the messages of
+   * errors. `settled` resolves when the output from before the end of the process was searched.
+   */
   async #wait<T>(
-    what: string,
-    happens: Promise<T>,
+    event: string,
+    occurred: Promise<T>,
     options: WaitForOptions,
-    looked = async () => {},
+    settled = async () => {},
   ): Promise<T> {
     const { timeoutMs = DEFAULT_WAIT_MS, signal } = options
     const stop = deferred<never>()
-    const late = () => {
-      const message = `${what}, which was waited for, has not come in ${timeoutMs} ms`
-      stop.reject(this.#error('SANDBOX_WAIT_TIMEOUT', message))
+    const onTimeout = () => {
+      const wait = `the wait for the process ${this.id} timed out after ${timeoutMs} ms`
+      stop.reject(this.#error('SANDBOX_WAIT_TIMEOUT', `${wait}, before ${event}`))
     }
-    const timer = setDeadline(timeoutMs, late)
-    const abort = () => stop.reject(signal?.reason)
-    if (signal?.aborted) abort()
-    signal?.addEventListener('abort', abort, { once: true })
-    const died = this.exited.then(async (end) => {
-      await looked() // what has happened before its end counts
-      throw this.#error('SANDBOX_PROCESS_EXITED', `it ${describe(end)} before ${what} came`)
+    const timer = setDeadline(timeoutMs, onTimeout)
+    const onAbort = () => stop.reject(signal?.reason)
+    if (signal?.aborted) onAbort()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const exit = this.exited.then(async (end) => {
+      await settled() // the output from before the end counts
+      const message = `the process ${this.id} ${describe(end)} before ${event}`
+      throw this.#error('SANDBOX_PROCESS_EXITED', message)
     })
     try {
-      return await Promise.race([happens, stop.promise, died])
+      return await Promise.race([occurred, stop.promise, exit])
     } finally {
       timer.clear()
-      signal?.removeEventListener('abort', abort)
+      signal?.removeEventListener('abort', onAbort)
     }
   }
 
-  #error(code: 'SANDBOX_WAIT_TIMEOUT' | 'SANDBOX_PROCESS_EXITED', why: string): SandboxError {
+  #error(code: 'SANDBOX_WAIT_TIMEOUT' | 'SANDBOX_PROCESS_EXITED', message: string): SandboxError {
     const { stdout, stderr } = this.logs()
     const last = [stdout, stderr]
       .map((text) => text.slice(-LAST_OUTPUT_CHARACTERS).trim())
       .filter((text) => text !== '')
-    const output = last.length > 0 ? `; its last output:\n${last.join('\n')}` : '; it wrote nothing'
-    return new SandboxError(code, `the process ${this.id}: ${why}${output}`)
+    const output =
+      last.length > 0 ? `; its last output:\n${last.join('\n')}` : '; it wrote no output'
+    return new SandboxError(code, message + output)
   }
 }
 
 function describe({ exitCode, signal, killedBy }: ExecEnd): string {
-  const how =
-    exitCode === null ? `was ended by ${signal ?? 'its start'}` : `exited with ${exitCode}`
-  return killedBy ? `${how} (${killedBy})` : how
+  const bySignal = signal ? `was killed by ${signal}` : 'ended without an exit code'
+  const end = exitCode === null ? bySignal : `exited with code ${exitCode}`
+  return killedBy ? `${end} (${killedBy})` : end
 }
 
-/** The kernel's own tables: to look at them disturbs nobody, as a connection would. */
+/**
+ * The socket tables of the kernel. To read them does not disturb a server, as a connection would.
+ */
 const TCP_TABLES = ['/proc/net/tcp', '/proc/net/tcp6']
 const LISTENING = '0A'
 
 function hasListener(table: string, port: number): boolean {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  // A line is `  0: 0100007F:1F90 00000000:0000 0A ...`: local address, remote address, state.
+  // A line looks like `  0: 0100007F:1F90 00000000:0000 0A ...`: local address, remote address,
+  // state.
   return new RegExp(`${suffix} [\\dA-F]+:[\\dA-F]+ ${LISTENING} `).test(table)
 }

@@ -5,10 +5,11 @@ import type { Lease } from '../../pool/lease.js'
 import { SandboxProcess } from './process.js'
 import { Program } from '../program/program.js'
 
-/** What {@link Sandbox.startProcess} takes beside the command. */
+/** The options of {@link Sandbox.startProcess}. */
 export interface StartProcessOptions {
   /**
-   * A name for it, for `killProcess()`.
+   * The id of the process, for `getProcess()` and `killProcess()`. A running process must not have
+   * the same id.
    *
    * @default 'process-1', 'process-2', ...
    */
@@ -19,18 +20,20 @@ export interface StartProcessOptions {
    * @default '/workspace'
    */
   cwd?: string | undefined
-  /** Added to the container's own variables. */
+  /** Environment variables for this process. They are added to the variables of the container. */
   env?: Record<string, string | undefined> | undefined
-  /** Kills the process when it aborts. */
+  /** Kills the process when the signal aborts. */
   signal?: AbortSignal | undefined
   /**
-   * How long the start may take, in milliseconds. The process itself lives until the lease is over.
+   * The time limit of the start, in milliseconds. After the start, the process has no time limit
+   * but the end of the lease.
    *
    * @default 30_000
    */
   timeoutMs?: number | undefined
   /**
-   * How much is kept of each of its streams, in bytes: the beginning and the end.
+   * The maximum size of the logs of each stream, in bytes. If the output exceeds it, the beginning
+   * and the end are kept.
    *
    * @default 1_048_576
    */
@@ -38,15 +41,18 @@ export interface StartProcessOptions {
 }
 
 const DEFAULT_START_MS = 30_000
-/** Of those that have exited; each holds its logs. */
+/**
+ * The maximum number of exited processes that are kept, because each one keeps its logs in memory.
+ */
 const MAX_EXITED = 20
 
-/** The processes of a lease. */
+/** Keeps the background processes of one lease. */
 export class Processes {
   readonly #byId = new Map<string, SandboxProcess>()
   readonly #starting = new Set<string>()
   #started = 0
 
+  /** Starts a process and waits until it runs. */
   async start(
     lease: Lease<Channel>,
     command: string | readonly string[],
@@ -63,17 +69,17 @@ export class Processes {
     const program = new Program(lease, { op: 'exec', argv, cwd, env }, { signal, keepBytes })
     program.output.drop(Number.POSITIVE_INFINITY)
     this.#starting.add(id)
-    let isLate = false
-    const late = () => {
-      isLate = true
+    let hasTimedOut = false
+    const onTimeout = () => {
+      hasTimedOut = true
       program.end('timeout')
     }
-    const timer = setDeadline(timeoutMs, late)
+    const timer = setDeadline(timeoutMs, onTimeout)
     const started = await program.started
     timer.clear()
     this.#starting.delete(id)
-    if (isLate || signal?.aborted || started?.pid === undefined) {
-      program.end('crash') // an agent that gives no number, where it has begun
+    if (hasTimedOut || signal?.aborted || started?.pid === undefined) {
+      program.end('crash') // for a program that runs although its agent sent no process id
       const error = await notStarted(id, program)
       signal?.throwIfAborted()
       throw error
@@ -81,30 +87,36 @@ export class Processes {
     const process = new SandboxProcess(program, { id, pid: started.pid, command }, readFile)
     this.#byId.delete(id)
     this.#byId.set(id, process)
-    void process.exited.then(() => this.#forget())
+    void process.exited.then(() => this.#evictExited())
     return process
   }
 
-  /** In the order of their start. */
+  /** Returns the processes in the order of their start. */
   list(): SandboxProcess[] {
     return [...this.#byId.values()]
   }
 
-  /** One that nobody has given to another. */
+  /** Returns an id that no other process has. */
   #newId(): string {
     const id = `process-${++this.#started}`
     return this.#byId.has(id) || this.#starting.has(id) ? this.#newId() : id
   }
 
+  /**
+   * Returns the process with this id.
+   *
+   * @throws SandboxError `SANDBOX_UNKNOWN_PROCESS`.
+   */
   get(id: string): SandboxProcess {
     const process = this.#byId.get(id)
     if (process) return process
     const names = this.list().map((each) => each.id)
-    const known = names.length > 0 ? `there are ${names.join(', ')}` : 'none was started'
+    const known =
+      names.length > 0 ? `the processes are ${names.join(', ')}` : 'there are no processes'
     throw new SandboxError('SANDBOX_UNKNOWN_PROCESS', `no process has this id: ${known}`)
   }
 
-  #forget(): void {
+  #evictExited(): void {
     const exited = this.list().filter(({ status }) => status === 'exited')
     for (const { id } of exited.slice(0, Math.max(0, exited.length - MAX_EXITED))) {
       this.#byId.delete(id)
@@ -115,7 +127,7 @@ export class Processes {
 async function notStarted(id: string, program: Program): Promise<SandboxError> {
   const { exitCode, killedBy } = await program.ended
   if (killedBy === 'timeout') {
-    return new SandboxError('SANDBOX_WAIT_TIMEOUT', `the process ${id} has not started in time`)
+    return new SandboxError('SANDBOX_WAIT_TIMEOUT', `the process ${id} did not start in time`)
   }
   const why = program.output.kept.stderr.toString().trim() || killedBy || `exit code ${exitCode}`
   return new SandboxError(

@@ -6,14 +6,14 @@ import type { ExecOptions } from './options.js'
 import type { Program } from './program.js'
 import type { ExecResult } from './result.js'
 
-/** What decides how a handle gives its output. */
+/** The options that decide how a handle delivers its output. */
 type HandleOptions = ExecOptions & {
   onResult?: ((result: RichResult) => unknown) | undefined
 }
 
 /**
- * A handle in the format that was asked for. `start` checks the options: what is wrong is for who
- * awaits it.
+ * Creates a handle that delivers text or bytes, as the options say. `start` checks the options and
+ * creates the program. If it throws, the handle rejects with the error.
  */
 export function createHandle<Text extends ExecResult, Bytes extends ExecResult<Buffer>>(
   given: HandleOptions,

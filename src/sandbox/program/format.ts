@@ -1,10 +1,14 @@
 import type { BoundedOutput } from './output.js'
 
-/** How bytes become what the caller asked for. */
+/** Converts the bytes of the output to the type that the caller chose: text or bytes. */
 export interface Format<Data> {
-  /** One stream's, piece by piece; a character cut in two comes whole with the next piece. */
-  decoder: () => { piece: (bytes: Buffer) => Data; rest: () => Data }
-  whole: (output: BoundedOutput) => Data
+  /**
+   * Creates a decoder for one stream. `decode` converts a piece of the stream; the bytes of an
+   * incomplete character are kept for the next piece. `flush` converts the bytes that are left.
+   */
+  decoder: () => { decode: (bytes: Buffer) => Data; flush: () => Data }
+  /** Converts all output that was kept of a stream. */
+  decodeAll: (output: BoundedOutput) => Data
   isEmpty: (data: Data) => boolean
 }
 
@@ -12,16 +16,16 @@ export const text: Format<string> = {
   decoder: () => {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
     return {
-      piece: (bytes) => decoder.decode(bytes, { stream: true }),
-      rest: () => decoder.decode(),
+      decode: (bytes) => decoder.decode(bytes, { stream: true }),
+      flush: () => decoder.decode(),
     }
   },
-  whole: (output) => output.toString(),
+  decodeAll: (output) => output.toString(),
   isEmpty: (data) => data === '',
 }
 
 export const bytes: Format<Buffer> = {
-  decoder: () => ({ piece: (data) => data, rest: () => Buffer.alloc(0) }),
-  whole: (output) => output.toBuffer(),
+  decoder: () => ({ decode: (data) => data, flush: () => Buffer.alloc(0) }),
+  decodeAll: (output) => output.toBuffer(),
   isEmpty: (data) => data.length === 0,
 }

@@ -12,14 +12,21 @@ import type { RichResult } from '../streams/records.js'
 import { MAX_RESULT_BYTES } from '../streams/records.js'
 import { stdinOf } from './stdin.js'
 
-/** Who iterates has had it all: the result keeps no more than this of each stream, and of results. */
-const KEPT_BESIDE_EVENTS = [64 * 1024, 64 * 1024] as const
-const KEPT_BESIDE_CALLBACKS = [DEFAULT_MAX_OUTPUT_BYTES, MAX_RESULT_BYTES] as const
+/**
+ * The maximum number of bytes that the result keeps of each stream, and of all `results`, if the
+ * handle is iterated. The loop has received all of the output already.
+ */
+const KEPT_WHEN_ITERATED = [64 * 1024, 64 * 1024] as const
+/** The same maximum if the output is passed to callbacks. */
+const KEPT_WITH_CALLBACKS = [DEFAULT_MAX_OUTPUT_BYTES, MAX_RESULT_BYTES] as const
 
-/** What the caller is given of what every program gives. */
+/** Makes the result that the caller gets from the result that every program has. */
 export type Conclude<Data, Result> = (result: ExecResult<Data>, program: Program) => Result
 
-/** What a handle does beside running the program. */
+/**
+ * The options of a handle: the format of the output, the stdin, the callbacks, and the function
+ * that makes the result.
+ */
 export interface HandleOptions<Data, Result> {
   format: Format<Data>
   stdin?: Content | undefined
@@ -30,11 +37,12 @@ export interface HandleOptions<Data, Result> {
 }
 
 /**
- * A program that runs, as `exec()` and `runCode()` give it: await it for the result, or iterate it for
- * what happens, as it happens. Both may be done.
+ * The handle of a program that runs, as `exec()` and `runCode()` return it. Await the handle for
+ * the result, or iterate it for the events while the program runs, or do both.
  *
- * Whoever iterates sets the pace: the program waits when nobody takes its output. A loop that is left
- * early leaves the program running; `kill()` ends it. The result keeps 64 KiB of each stream then.
+ * If the handle is iterated, the program waits while the loop does not read its output, and the
+ * result keeps 64 KiB of each stream. If the loop ends early, the program goes on: call `kill()` to
+ * end it.
  *
  * @example
  * ```ts
@@ -60,14 +68,15 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   readonly #program: Program | undefined
   readonly #result: Promise<Result>
   readonly #options: HandleOptions<Data, Result>
-  readonly #beginning: NodeJS.Immediate
+  readonly #beginTimer: NodeJS.Immediate
   #hasBegun = false
   #isTaken = false
   #stdin: WritableStream<string | Uint8Array> | undefined
+  /** Settles when all output was passed to the callbacks. */
   #callbacks: Promise<void> | undefined
   #failure: { error: unknown } | undefined
 
-  /** For the sandbox; people get one from `exec()` and `runCode()`. */
+  /** Used by the sandbox. An app gets a handle from `exec()` and `runCode()`. */
   constructor(start: () => Program, options: HandleOptions<Data, Result>) {
     this.#options = options
     try {
@@ -76,17 +85,18 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     } catch (error) {
       this.#result = Promise.reject(error)
     }
-    // Whoever has the handle may take stdin and output until this turn of the loop is over.
-    this.#beginning = setImmediate(() => this.#begin())
+    // The caller may take stdin and iterate the handle until the end of this turn of the event
+    // loop.
+    this.#beginTimer = setImmediate(() => this.#begin())
   }
 
   /**
-   * What the program reads: text or bytes. A write waits until the program has read what was written
-   * before, all but 256 KiB. To close it is the end of the program's input.
+   * The stdin of the program, a stream of text or bytes. A write waits until at most 256 KiB of the
+   * earlier writes are unread. Close the stream to end the input of the program.
    *
-   * Take it at once, before anything is awaited: a program whose stdin nobody took reads its end.
-   * Writing rejects with `SANDBOX_STDIN_CLOSED` when the program is over, when the `stdin` option was
-   * given, where it was taken too late, and in a context.
+   * Take the stream right after the call, before the first `await`: otherwise the program gets an
+   * empty stdin. A write rejects with `SANDBOX_STDIN_CLOSED` if the stream was taken too late, if
+   * the option `stdin` was set, if the code runs in a context, and after the program has ended.
    */
   get stdin(): WritableStream<string | Uint8Array> {
     const isTaken = this.#hasBegun || this.#options.stdin !== undefined
@@ -96,20 +106,21 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   }
 
   /**
-   * Signals the program and everything that descends from it. `SIGKILL` is sure: if the agent does
-   * not confirm it in time, the engine ends the container. The result says `killedBy: 'abort'`
-   * where the signal ended it. After the end it does nothing.
+   * Sends a signal to the program and all its descendants. `SIGKILL` always ends the program: if
+   * the agent does not confirm its end in time, the engine kills the container. If the signal ends
+   * the program, the result has `killedBy: 'abort'`. Does nothing after the program has ended.
    *
-   * @throws SandboxError `SANDBOX_INVALID_OPTION` where there is no such signal.
+   * @throws SandboxError `SANDBOX_INVALID_OPTION` if there is no signal of this name.
    */
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
     this.#program?.signal(check(SignalName, signal, 'kill: signal'))
   }
 
   /**
-   * Ends the program as an abort of its `signal` does. In a context it is interrupted, so that the
-   * context keeps its variables, and killed if it does not stop; anywhere else it is killed. The result
-   * says `killedBy: 'abort'`. After the end it does nothing.
+   * Ends the program, as an abort of the option `signal` does. Kills the program, unless it runs in
+   * a context: there it is first interrupted, so that the context keeps its variables, and killed
+   * only if it does not stop. The result has `killedBy: 'abort'`. Does nothing after the program
+   * has ended.
    */
   abort(): void {
     this.#program?.end('abort')
@@ -119,8 +130,12 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     return 'ExecHandle'
   }
 
-  /** Awaiting gives the result. It rejects with what the call was refused for. */
-  // oxlint-disable-next-line unicorn/no-thenable -- that it can be awaited is the point
+  /**
+   * Makes the handle awaitable: `await` resolves to the result. Rejects if the call was refused,
+   * for example because of an invalid option, and if a callback or the `stdin` stream of the caller
+   * failed.
+   */
+  // oxlint-disable-next-line unicorn/no-thenable -- a handle is meant to be awaited
   get then(): Promise<Result>['then'] {
     return (onResult, onError) => {
       if (!this.#isTaken && !this.#hasCallbacks)
@@ -130,25 +145,26 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     }
   }
 
-  /** As a promise has it; it counts as awaiting. */
+  /** Works as `Promise.prototype.catch()`. Counts as awaiting the handle. */
   get catch(): Promise<Result>['catch'] {
     return (onError) => this.then(null, onError)
   }
 
-  /** As a promise has it; it counts as awaiting. */
+  /** Works as `Promise.prototype.finally()`. Counts as awaiting the handle. */
   get finally(): Promise<Result>['finally'] {
     return (onEnd) => this.then(null).finally(onEnd)
   }
 
   /**
-   * What happens, as it happens: `stdout` and `stderr` with `data`, of code a `result` for what it
-   * shows, then one `exit`. Once only.
+   * Yields the events of the program while it runs: `stdout` and `stderr` with `data`, a `result`
+   * for each result that code shows, and one `exit` at the end. A handle can be iterated only once.
    *
-   * @throws SandboxError what the call was refused for; `SANDBOX_INVALID_OPTION` for a second time.
+   * @throws SandboxError the error of the call if it was refused, for example because of an invalid
+   * option; `SANDBOX_INVALID_OPTION` if the output is already read by a loop or by callbacks.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<ExecEvent<Data>, void, undefined> {
-    this.#result.catch(() => {}) // the loop tells why it failed
-    yield* this.#events(KEPT_BESIDE_EVENTS)
+    this.#result.catch(() => {}) // the loop throws the same error
+    yield* this.#events(KEPT_WHEN_ITERATED)
   }
 
   async *#events(
@@ -157,7 +173,8 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     const program = this.#program
     if (!program) return void (await this.#result)
     if (this.#isTaken) {
-      throw new SandboxError('SANDBOX_INVALID_OPTION', 'the output of this handle is taken already')
+      const message = 'the output of this handle is already read by a loop or by callbacks'
+      throw new SandboxError('SANDBOX_INVALID_OPTION', message)
     }
     this.#isTaken = true
     const { decoder, isEmpty } = this.#options.format
@@ -166,15 +183,15 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
       const missed = program.output.take(...keep)
       const next = () => missed.shift() ?? program.output.next()
       for (let chunk = await next(); chunk; chunk = await next()) {
-        for (const result of chunk.results) yield await this.#told({ type: 'result', result })
+        for (const result of chunk.results) yield await this.#notify({ type: 'result', result })
         if (chunk.stream === Stream.records) continue
         const type = chunk.stream === Stream.stdout ? 'stdout' : 'stderr'
-        const data = decoders[type].piece(chunk.bytes)
-        if (!isEmpty(data)) yield await this.#told({ type, data })
+        const data = decoders[type].decode(chunk.bytes)
+        if (!isEmpty(data)) yield await this.#notify({ type, data })
       }
       for (const type of STREAMS) {
-        const data = decoders[type].rest()
-        if (!isEmpty(data)) yield await this.#told({ type, data })
+        const data = decoders[type].flush()
+        if (!isEmpty(data)) yield await this.#notify({ type, data })
       }
       const end = await program.ended
       this.#throwFailure()
@@ -185,7 +202,8 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     }
   }
 
-  async #told(event: Exclude<ExecEvent<Data>, { type: 'exit' }>): Promise<ExecEvent<Data>> {
+  /** Calls the callback for an event, waits for it, and returns the event. */
+  async #notify(event: Exclude<ExecEvent<Data>, { type: 'exit' }>): Promise<ExecEvent<Data>> {
     const { onStdout, onStderr, onResult } = this.#options
     try {
       if (event.type === 'result') await onResult?.(event.result)
@@ -202,14 +220,17 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     return (onStdout ?? onStderr ?? onResult) !== undefined
   }
 
-  /** Once it is known what the caller wants: stdin ends unless taken, callbacks are called. */
+  /**
+   * Starts the input and the callbacks. Called when the caller has had the time to take stdin and
+   * to iterate the handle. If stdin was not taken, it ends.
+   */
   #begin(): void {
     if (this.#hasBegun) return
     this.#hasBegun = true
-    clearImmediate(this.#beginning)
+    clearImmediate(this.#beginTimer)
     this.#beginStdin()
     if (this.#hasCallbacks && !this.#isTaken && this.#program) {
-      this.#callbacks = this.#callBack().catch((error: unknown) => this.#fail(error))
+      this.#callbacks = this.#runCallbacks().catch((error: unknown) => this.#fail(error))
     }
   }
 
@@ -228,12 +249,14 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     )
   }
 
-  async #callBack(): Promise<void> {
-    const events = this.#events(KEPT_BESIDE_CALLBACKS)
+  async #runCallbacks(): Promise<void> {
+    const events = this.#events(KEPT_WITH_CALLBACKS)
     for (let next = await events.next(); !next.done; next = await events.next());
   }
 
-  /** The caller's own code threw, or the stream that it gave: its program ends, and it is told. */
+  /**
+   * Ends the program because a callback or the stdin stream of the caller failed. Keeps the error.
+   */
   #fail(error: unknown): void {
     this.#failure ??= { error }
     this.#program?.end('abort')
@@ -245,13 +268,14 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
 
   async #conclude(program: Program): Promise<Result> {
     const end = await program.ended
-    this.#begin() // what was given is used, also where it ended at once
-    if (this.#callbacks) await program.allow(this.#callbacks)
+    // If the program ended in the turn of the call, the callbacks and stdin have not begun yet.
+    this.#begin()
+    if (this.#callbacks) await program.waitForCallbacks(this.#callbacks)
     this.#throwFailure()
     program.throwRefusal()
-    const { whole } = this.#options.format
+    const { decodeAll } = this.#options.format
     const { stdout, stderr } = program.output.kept
-    const result = { ...end, stdout: whole(stdout), stderr: whole(stderr) }
+    const result = { ...end, stdout: decodeAll(stdout), stderr: decodeAll(stderr) }
     return this.#options.conclude(result, program)
   }
 }

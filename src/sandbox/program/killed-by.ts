@@ -4,7 +4,7 @@ import type { ContainerExit } from '../../engine/engine.js'
 import type { Lease, LeaseEnd } from '../../pool/lease.js'
 import type { KilledBy, Usage } from './result.js'
 
-/** How a program ended, as far as its agent and its container know. */
+/** The end of a program, as its agent or the end of its container reports it. */
 export interface ProgramEnd {
   exitCode: number | null
   signal: string | null
@@ -12,6 +12,7 @@ export interface ProgramEnd {
   killedBy: KilledBy | undefined
 }
 
+/** The end of a program that was ended before it started. */
 export const NEVER_STARTED: ProgramEnd = {
   exitCode: null,
   signal: null,
@@ -28,9 +29,10 @@ const KILLED_BY_LEASE_END: Readonly<Record<LeaseEnd, KilledBy>> = {
   closed: 'shutdown',
 }
 
+/** Returns the end of a program from the outcome of its request. */
 export function endOf(outcome: Outcome, lease: Lease<Channel>): ProgramEnd {
   if ('lost' in outcome) {
-    const killedBy = lostBy(outcome.lost, lease.ended)
+    const killedBy = reasonOfLoss(outcome.lost, lease.ended)
     return { exitCode: null, signal: 'SIGKILL', usage: undefined, killedBy }
   }
   const { exitCode = null, signal = null, usage, cause, error } = outcome.done
@@ -38,13 +40,14 @@ export function endOf(outcome: Outcome, lease: Lease<Channel>): ProgramEnd {
     exitCode,
     signal,
     usage: usage ? { cpuMs: usage.cpuMs, maxRssBytes: usage.maxRssBytes ?? undefined } : undefined,
-    // An agent that could not start it for a reason of its own is as good as gone.
+    // The agent failed and could not start the program: report that as a crash of the container.
     killedBy: error ? 'crash' : (cause ?? undefined),
   }
 }
 
-function lostBy(exit: ContainerExit, leaseEnd: LeaseEnd | undefined): KilledBy {
-  // A container keeps its word of an oom for ever: who ended it in another way knows better.
+function reasonOfLoss(exit: ContainerExit, leaseEnd: LeaseEnd | undefined): KilledBy {
+  // The OOM flag of a container is sticky: an earlier OOM kill of another program may have set it.
+  // The end reason of the lease is more reliable, if there is one.
   if (leaseEnd && leaseEnd !== 'crash') return KILLED_BY_LEASE_END[leaseEnd]
   return exit.oom ? 'oom' : 'crash'
 }

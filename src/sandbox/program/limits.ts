@@ -1,14 +1,17 @@
 import type { ContextState } from './result.js'
 
-/** What ends a program from outside. */
+/** The conditions under which a program starts, and the limits that end it. */
 export interface ProgramLimits {
   timeoutMs?: number | undefined
   signal?: AbortSignal | undefined
   maxOutputBytes?: number | undefined
-  /** What is kept of each stream, where it is not `maxOutputBytes`. */
+  /** The number of bytes that are kept of each stream. If absent, `maxOutputBytes` are kept. */
   keepBytes?: number | undefined
-  /** What comes before it can start; where that fails the program is refused for the reason. */
+  /** The program starts when this resolves. If it rejects, the call rejects with the same error. */
   after?: Promise<unknown> | undefined
-  /** The context it runs in. There it is interrupted first, and killed where that does not help. */
+  /**
+   * The context that the program runs in. A program in a context is first interrupted, and killed
+   * only if it does not stop.
+   */
   context?: { state: () => ContextState } | undefined
 }

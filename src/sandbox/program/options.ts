@@ -1,6 +1,6 @@
 import type { Content } from '../streams/content.js'
 
-/** What every call that runs something takes. */
+/** The options that `exec()` and `runCode()` have in common. */
 export interface ProgramOptions {
   /**
    * The working directory.
@@ -8,48 +8,60 @@ export interface ProgramOptions {
    * @default '/workspace'
    */
   cwd?: string | undefined
-  /** Added to the container's own variables, for this call alone. */
+  /** Environment variables for this call only. They are added to the variables of the container. */
   env?: Record<string, string | undefined> | undefined
   /**
-   * What the program reads on its stdin, which then ends: text, bytes, a `Blob` or a stream.
+   * The complete stdin of the program: text, bytes, a `Blob` or a stream.
    *
    * @default nothing; take the handle's `stdin` to write it while the program runs
    */
   stdin?: Content | undefined
   /**
-   * How long this call may take, in milliseconds.
+   * The time limit of the call, in milliseconds.
    *
    * @default 30_000
    */
   timeoutMs?: number | undefined
-  /** Ends the program when it aborts; the result then says `killedBy: 'abort'`. */
+  /** Ends the program when the signal aborts. The result then has `killedBy: 'abort'`. */
   signal?: AbortSignal | undefined
   /**
-   * How much output there may be, stdout and stderr together, in bytes. One byte more ends the
-   * program with `killedBy: 'output'`; the beginning and the end of each are kept.
+   * The maximum size of stdout and stderr together, in bytes. If the output exceeds it, the program
+   * is killed with `killedBy: 'output'`. The beginning and the end of each stream are kept.
    *
    * @default 1_048_576; no limit where you iterate it or give callbacks
    */
   maxOutputBytes?: number | undefined
 }
 
-/** Output as text, UTF-8; anything else in it becomes U+FFFD. */
+/** The options for output as UTF-8 text, which is the default. Invalid bytes become U+FFFD. */
 export interface TextOutput {
   format?: 'text' | undefined
-  /** Called with what comes on stdout. What it returns is awaited before more is read. */
+  /**
+   * Called with each piece of stdout. If it returns a promise, the promise is awaited before more
+   * output is read.
+   */
   onStdout?: ((text: string) => unknown) | undefined
-  /** Called with what comes on stderr. What it returns is awaited before more is read. */
+  /**
+   * Called with each piece of stderr. If it returns a promise, the promise is awaited before more
+   * output is read.
+   */
   onStderr?: ((text: string) => unknown) | undefined
 }
 
-/** Output as it is. */
+/** The options for output as bytes. */
 export interface BytesOutput {
   format: 'bytes'
-  /** Called with what comes on stdout. What it returns is awaited before more is read. */
+  /**
+   * Called with each piece of stdout. If it returns a promise, the promise is awaited before more
+   * output is read.
+   */
   onStdout?: ((bytes: Buffer) => unknown) | undefined
-  /** Called with what comes on stderr. What it returns is awaited before more is read. */
+  /**
+   * Called with each piece of stderr. If it returns a promise, the promise is awaited before more
+   * output is read.
+   */
   onStderr?: ((bytes: Buffer) => unknown) | undefined
 }
 
-/** What {@link Sandbox.exec} takes beside the command. */
+/** The options of {@link Sandbox.exec}. */
 export type ExecOptions = ProgramOptions & (TextOutput | BytesOutput)

@@ -1,15 +1,16 @@
 import { GrowingBuffer } from '../../util/growing-buffer.js'
 
-/** What of the limit is kept for the end of the output; the rest is for its beginning. */
+/** The share of the limit that is for the end of the output; the rest is for its beginning. */
 const TAIL_SHARE = 0.25
 
-/** Output kept while it comes, never more than the limit: its beginning and its end. */
+/** Keeps the output of one stream. If it exceeds the limit, keeps its beginning and its end. */
 export class BoundedOutput {
   readonly #headLimit: number
   readonly #tailLimit: number
   readonly #head = new GrowingBuffer()
-  /** A ring; `#tailBytes` counts all that ever went in. */
+  /** A ring buffer for the end of the output. */
   #tail: Buffer = Buffer.alloc(0)
+  /** The number of bytes that were written to the ring, including the overwritten ones. */
   #tailBytes = 0
 
   constructor(limitBytes: number) {
@@ -36,7 +37,7 @@ export class BoundedOutput {
     this.#tailBytes += bytes.length
   }
 
-  /** What is kept, a gap marked with its size. */
+  /** Returns the bytes that were kept. A gap between beginning and end is marked with its size. */
   toBuffer(): Buffer {
     const head = this.#head.bytes()
     if (!this.isTruncated) return Buffer.concat([head, this.#tail.subarray(0, this.#tailBytes)])
@@ -46,7 +47,7 @@ export class BoundedOutput {
     return Buffer.concat([head, Buffer.from(gap), ...tail])
   }
 
-  /** The text of it; what is not UTF-8 becomes U+FFFD. */
+  /** Returns the output that was kept as UTF-8 text. Invalid bytes become U+FFFD. */
   toString(): string {
     return this.toBuffer().toString()
   }

@@ -6,59 +6,68 @@ import { BoundedOutput } from './output.js'
 import type { RichResult } from '../streams/records.js'
 import { MAX_RESULT_BYTES, RunRecords } from '../streams/records.js'
 
-/** How much of each stream is kept, and how much there may be of both, where nobody says. */
+/**
+ * The default maximum size of the output, stdout and stderr together, and of the part of each
+ * stream that is kept.
+ */
 export const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024
-/** What may still come after a kill: what an agent sends at most of two streams. */
+/** The maximum output after a kill: an agent sends no more than this of the two streams. */
 const AFTER_KILL_BYTES = 3 * 1024 * 1024
 
-/** Whose output it is. */
+/** The owner of an output. The output reports its progress to the owner. */
 export interface OutputSource {
-  /** So much of a stream is done with: the agent may send as much again. */
+  /** Bytes of a stream were consumed: the agent may send the same number of bytes again. */
   consumed(stream: number, bytes: number): void
-  /** It was more than there may be. */
+  /** The output exceeds its limit. */
   exceeded(): void
 }
 
 /**
- * What a program gives, which goes one of three ways. Held: nobody has asked yet, and the agent stops
- * at the end of its credit. Dropped: only what is kept of it counts. Taken: chunk by chunk, and the
- * agent goes on as they are taken. Once the program is killed, its end waits for nobody: the rest is
- * consumed for at once.
+ * Receives the output of a program, in one of three modes.
+ * - `held`: the caller has neither awaited nor iterated the handle yet. The output waits in a
+ *   queue, and the program waits when the credit of its streams is used up.
+ * - `dropped`: the output is consumed at once. Only the part that is kept for the result counts.
+ * - `taken`: a reader takes the output chunk by chunk. The program waits for the reader.
+ *
+ * After a kill, all output is consumed at once, so that the end of the program waits for no reader.
  */
 export class ProgramOutput {
-  /** Sees output as it comes, whichever way it goes. */
+  /** Called with all output when it arrives, in every mode. */
   onData: (stream: number, bytes: Buffer) => void = () => {}
   readonly #source: OutputSource
   readonly #chunks = new ChunkQueue()
-  readonly #given: number | undefined
+  /** The `maxOutputBytes` of the caller. */
+  readonly #maxOutputBytes: number | undefined
+  /** By stream, the bytes that were delivered to the queue and not consumed yet. */
   readonly #unconsumed = new Map<number, number>()
-  #way: 'held' | 'dropped' | 'taken' = 'held'
+  #mode: 'held' | 'dropped' | 'taken' = 'held'
   #kept: Record<'stdout' | 'stderr', BoundedOutput> | undefined
   #records: RunRecords | undefined
   #keepResultBytes = MAX_RESULT_BYTES
   #keepBytes: number
   #received = 0
   #limit: number
+  /** The number of bytes that may still be delivered to the queue. */
   #deliverable: number
   #isCut = false
   #isDetached = false
 
   constructor({ maxOutputBytes, keepBytes }: ProgramLimits, source: OutputSource) {
     this.#source = source
-    this.#given = maxOutputBytes
+    this.#maxOutputBytes = maxOutputBytes
     this.#keepBytes = keepBytes ?? maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES
     this.#limit = maxOutputBytes ?? Number.POSITIVE_INFINITY
     this.#deliverable = this.#limit
   }
 
-  /** Whether some of it was not delivered to whoever takes it. */
+  /** Whether some output was not delivered to the reader. */
   get isCut(): boolean {
     return this.#isCut
   }
 
-  /** What is kept of it. */
+  /** The output that is kept for the result. */
   get kept(): Readonly<Record<'stdout' | 'stderr', BoundedOutput>> {
-    // Made late: how much to keep is known by the time there is some.
+    // Created at the first output: by then it is known how much has to be kept.
     this.#kept ??= {
       stdout: new BoundedOutput(this.#keepBytes),
       stderr: new BoundedOutput(this.#keepBytes),
@@ -66,44 +75,50 @@ export class ProgramOutput {
     return this.#kept
   }
 
-  /** Whether some of it is not kept. */
+  /** Whether some output is not kept. */
   get isTruncated(): boolean {
     return this.kept.stdout.isTruncated || this.kept.stderr.isTruncated
   }
 
-  /** What the program has said beside it. */
+  /** The records that the program has sent besides its output. */
   get records(): RunRecords {
     this.#records ??= new RunRecords(this.#keepResultBytes)
     return this.#records
   }
 
-  /** From here on only what is kept counts. */
+  /**
+   * Switches to the mode `dropped`: the output that arrives is consumed at once. `limitBytes` is
+   * the maximum size of the output if the caller has set none.
+   */
   drop(limitBytes: number): void {
-    if (this.#way === 'held') this.#limit = this.#given ?? limitBytes
-    this.#way = 'dropped'
-    for (let chunk = this.#chunks.takeNow(); chunk; chunk = this.#chunks.takeNow())
+    if (this.#mode === 'held') this.#limit = this.#maxOutputBytes ?? limitBytes
+    this.#mode = 'dropped'
+    for (let chunk = this.#chunks.tryTake(); chunk; chunk = this.#chunks.tryTake())
       this.#consume(chunk)
   }
 
-  /** From here on somebody calls `next()`. What was dropped before comes first, as far as it is kept. */
+  /**
+   * Switches to the mode `taken`: the caller reads the output with `next()`. Returns the output
+   * that was dropped before, as far as it was kept.
+   */
   take(keepBytes: number, keepResultBytes: number): StreamChunk[] {
-    const missed = this.#way === 'dropped' ? this.#missed() : []
-    this.#way = 'taken'
-    this.#limit = this.#given ?? Number.POSITIVE_INFINITY
-    this.#keepBytes = this.#given ?? keepBytes
+    const missed = this.#mode === 'dropped' ? this.#keptAsChunks() : []
+    this.#mode = 'taken'
+    this.#limit = this.#maxOutputBytes ?? Number.POSITIVE_INFINITY
+    this.#keepBytes = this.#maxOutputBytes ?? keepBytes
     this.#keepResultBytes = keepResultBytes
     if (this.#records) this.#records.limitBytes = keepResultBytes
     return missed
   }
 
-  /** The next of it, `undefined` after the last. */
+  /** Waits for the next chunk and consumes it. Resolves to `undefined` after the last chunk. */
   async next(): Promise<StreamChunk | undefined> {
     const chunk = await this.#chunks.take()
     if (chunk) this.#consume(chunk)
     return chunk
   }
 
-  /** From the agent. */
+  /** Takes the bytes of a stream from the agent. */
   receive(stream: number, bytes: Buffer): void {
     const results = stream === Stream.records ? this.records.push(bytes) : []
     if (stream !== Stream.records) {
@@ -111,12 +126,12 @@ export class ProgramOutput {
       this.kept[stream === Stream.stdout ? 'stdout' : 'stderr'].push(bytes)
       this.onData(stream, bytes)
     }
-    if (this.#way === 'dropped') this.#source.consumed(stream, bytes.length)
+    if (this.#mode === 'dropped') this.#source.consumed(stream, bytes.length)
     else this.#deliver(stream, bytes, results)
     if (this.#received > this.#limit) this.#source.exceeded()
   }
 
-  /** The program is killed: nobody is waited for. */
+  /** Consumes all output at once from now on, because the program was killed. */
   detach(): void {
     this.#isDetached = true
     this.#deliverable = Math.min(this.#deliverable, AFTER_KILL_BYTES)
@@ -124,12 +139,13 @@ export class ProgramOutput {
     this.#unconsumed.clear()
   }
 
-  /** There is no more. */
+  /** Ends the output: the agent sends no more. */
   end(): void {
     this.#chunks.end()
   }
 
-  #missed(): StreamChunk[] {
+  /** Returns the kept output as chunks, for a reader that starts after output was dropped. */
+  #keptAsChunks(): StreamChunk[] {
     this.#deliverable = Math.max(0, this.#deliverable - this.#received)
     this.#isCut = this.isTruncated
     const { stdout, stderr } = this.kept
@@ -148,11 +164,11 @@ export class ProgramOutput {
     if (isOutput) this.#deliverable -= part.length
     if (part.length < bytes.length) this.#isCut = true
     if (part.length > 0) this.#chunks.push(stream, part, results)
-    // What nobody will take is consumed for at once.
+    // Bytes that are not delivered, and all bytes after a kill, are consumed at once.
     const consumed = this.#isDetached ? bytes.length : bytes.length - part.length
     if (consumed > 0) this.#source.consumed(stream, consumed)
-    const owed = bytes.length - consumed
-    if (owed > 0) this.#unconsumed.set(stream, (this.#unconsumed.get(stream) ?? 0) + owed)
+    const unconsumed = (this.#unconsumed.get(stream) ?? 0) + bytes.length - consumed
+    if (consumed < bytes.length) this.#unconsumed.set(stream, unconsumed)
   }
 
   #consume({ stream, bytes }: Omit<StreamChunk, 'results'>): void {

@@ -1,20 +1,26 @@
 import { deferred } from '../../util/deferred.js'
 
-/** A program that has waited so long starts all the same: the ones that run may wait for it. */
-const LONGEST_WAIT_MS = 5000
+/**
+ * The maximum wait for a slot. After it, a program starts without a slot: the programs that run may
+ * be waiting for it.
+ */
+const MAX_WAIT_MS = 5000
 
-/** The place of one program. */
+/** The slot of one program, or its place in the queue for one. */
 interface Slot {
-  /** Settles when the program may start, or is over; absent if it may start at once. */
+  /** Resolves when the program may start, or has ended; absent if it may start at once. */
   ready: Promise<void> | undefined
-  /** The program is over, or will never start. Called once. */
+  /**
+   * Frees the slot, or leaves the queue. Called once, when the program has ended or cannot start.
+   */
   leave: () => void
 }
 
 /**
- * How many programs run at once in a lease: each takes processes, threads and memory of the container.
- * The others wait, first come, first served. Nothing can wait for ever: a program has its own time
- * limit, which counts the wait, and after half of it, or 5 s, it starts beside the others.
+ * Limits how many programs of a lease run at once, because each one needs processes, threads and
+ * memory of the container. The other programs wait in first-in, first-out order. The wait counts
+ * for the time limit of the program. The wait ends after half of that limit, or after 5 s: the
+ * program then starts in addition to the others.
  */
 export class ProgramSlots {
   readonly #max: number
@@ -25,7 +31,10 @@ export class ProgramSlots {
     this.#max = max
   }
 
-  /** `start` is called at once, and lets the program wait for `after`. */
+  /**
+   * Calls `start` at once to create a program. The program must wait until `after` resolves; it may
+   * start at once if `after` is `undefined`.
+   */
   run<T extends { ended: Promise<unknown> }>(
     timeoutMs: number,
     start: (after: Promise<void> | undefined) => T,
@@ -53,11 +62,12 @@ export class ProgramSlots {
       this.#running++
       ready.resolve()
     }
-    const timer = setTimeout(start, Math.min(LONGEST_WAIT_MS, timeoutMs / 2))
+    const timer = setTimeout(start, Math.min(MAX_WAIT_MS, timeoutMs / 2))
     this.#waiting.add(start)
     const leave = () => {
       clearTimeout(timer)
-      // What waits for its start must not wait for ever.
+      // If the program ended in the queue, its promise resolves too, so that its start is not
+      // pending for ever. The program checks itself that it has ended.
       if (this.#waiting.delete(start)) ready.resolve()
       else this.#end()
     }

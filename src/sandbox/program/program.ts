@@ -14,15 +14,18 @@ import { ProgramOutput } from './program-output.js'
 /** The exit code of code that was interrupted. */
 const INTERRUPTED = 130
 
-/** What work on the output gets beyond the limits of the call. */
-const OUTPUT_GRACE_MS = 1000
+/** The time that callbacks get for the rest of the output, beyond the limits of the call. */
+const CALLBACK_GRACE_MS = 1000
 
-/** One program in the lease's container, within its limits. */
+/** One program in the container of a lease. Enforces the limits of the program. */
 export class Program {
-  /** How it ended; settles once, never rejects. Its `truncated` is about what is kept. */
+  /**
+   * Resolves to the end of the program; never rejects. Its `truncated` says whether the kept output
+   * has a gap.
+   */
   readonly ended: Promise<ExecEnd>
   readonly output: ProgramOutput
-  /** None before its time has come, nor where it was ended before that. */
+  /** The request to the agent; `undefined` while the program waits for its start. */
   #exchange: Exchange | undefined
   readonly #started = deferred<Started | undefined>()
   readonly #ended = deferred<ProgramEnd>()
@@ -33,7 +36,7 @@ export class Program {
   readonly #startedAt = performance.now()
   #refusal: { error: unknown } | undefined
   #contextState: ContextState | undefined
-  #isOver = false
+  #isSettled = false
   #killedBy: KilledBy | undefined
 
   constructor(lease: Lease<Channel>, request: RunRequest | ExecRequest, limits: ProgramLimits) {
@@ -55,69 +58,82 @@ export class Program {
       this.output.end()
       return this.#describe(end)
     })
-    // Without a time limit it runs in the background of the lease.
+    // A program without a time limit runs in the background: the lease is not busy because of it.
     if (timeoutMs !== undefined) lease.busyUntil(this.ended)
     if (signal?.aborted) this.end('abort')
     if (after) void after.then(() => this.#open()).catch((error: unknown) => this.#refuse(error))
     else this.#openNow()
   }
 
-  /** Sends to its stdin, as fast as it reads. */
+  /** Writes to the stdin of the program, as fast as the program reads. */
   async write(bytes: Uint8Array): Promise<void> {
     if (!this.#exchange) await this.#limits.after
     await this.#exchange?.write(bytes)
   }
 
-  /** Its stdin is over. */
+  /** Ends the stdin of the program. */
   endInput(): void {
     if (this.#exchange || !this.#limits.after) return this.#exchange?.end()
     void this.#limits.after.then(
       () => this.#exchange?.end(),
-      () => {}, // it was refused
+      () => {}, // the program was refused
     )
   }
 
-  /** Settles when it runs; `undefined` where it ended without. */
+  /** Resolves when the program runs; to `undefined` if it ended before it could start. */
   get started(): Promise<Started | undefined> {
     return this.#started.promise
   }
 
-  /** Whether it has a stdin: a context's is at its end. */
+  /** Whether the program has a stdin. In a context, stdin is always empty. */
   get hasInput(): boolean {
     return this.#limits.context === undefined
   }
 
   get isOver(): boolean {
-    return this.#isOver || this.#exchange?.isOver === true
+    return this.#isSettled || this.#exchange?.isOver === true
   }
 
-  /** Of its end, what code alone has. `left` is how many of its results were left out. */
-  codeEnd(left: number): Pick<CodeEnd, 'error' | 'context' | 'omittedResults'> {
+  /**
+   * Returns the fields of the end that only code has. `omitted` is the number of results that were
+   * left out; the invalid records are added to it.
+   */
+  codeEnd(omitted: number): Pick<CodeEnd, 'error' | 'context' | 'omittedResults'> {
     const { error, unreadable } = this.output.records
     const context = this.#contextState
     return {
       ...(error && { error }),
       ...(context && { context }),
-      ...(left + unreadable > 0 && { omittedResults: left + unreadable }),
+      ...(omitted + unreadable > 0 && { omittedResults: omitted + unreadable }),
     }
   }
 
-  /** @throws what it was refused for. */
+  /**
+   * Throws if the program was refused before it could start.
+   *
+   * @throws the error with which `after` rejected, or the error of the request.
+   */
   throwRefusal(): void {
     if (this.#refusal) throw this.#refusal.error
   }
 
-  /** Waits for work on the output of a program that is over, but not past the limits of the call. */
-  async allow(work: Promise<void>): Promise<void> {
+  /**
+   * Waits until the callbacks have received the output of a program that has ended. Waits at most
+   * as long as the limits of the call allow, plus a grace period.
+   */
+  async waitForCallbacks(callbacks: Promise<void>): Promise<void> {
     const { signal } = this.#limits
     const leftMs = this.#leftMs ?? 0
     const ends = [this.#lease.signal, ...(signal ? [signal] : [])]
-    const waitMs = OUTPUT_GRACE_MS + (this.#killedBy ? 0 : leftMs)
+    const waitMs = CALLBACK_GRACE_MS + (this.#killedBy ? 0 : leftMs)
     const deadline = deadlineIn(waitMs, AbortSignal.any(ends))
-    await Promise.race([work, aborted(deadline.signal)]).finally(deadline.clear)
+    await Promise.race([callbacks, aborted(deadline.signal)]).finally(deadline.clear)
   }
 
-  /** Kills it, for a reason; by way of the engine, where the agent does not confirm. */
+  /**
+   * Ends the program for a reason: interrupts it in a context, kills it otherwise. If the agent
+   * does not confirm the end, the engine kills the container.
+   */
   end(reason: KilledBy): void {
     if (this.#killedBy || this.isOver) return
     this.#killedBy = reason
@@ -127,7 +143,7 @@ export class Program {
     this.output.detach()
   }
 
-  /** Signals it, and what descends from it. */
+  /** Sends a signal to the program and all its descendants. */
   signal(name: string): void {
     if (name === 'SIGKILL' || !this.#exchange) {
       this.end('abort')
@@ -137,7 +153,7 @@ export class Program {
     this.#exchange.signal(name)
   }
 
-  /** How much of the call's time is left, in milliseconds. */
+  /** The rest of the time limit, in milliseconds; `undefined` if there is no time limit. */
   get #leftMs(): number | undefined {
     const { timeoutMs } = this.#limits
     if (timeoutMs === undefined) return undefined
@@ -148,14 +164,14 @@ export class Program {
     try {
       this.#open()
     } catch (error) {
-      this.#settle(NEVER_STARTED) // it lets go of timer and signal
+      this.#settle(NEVER_STARTED) // clears the timer and the listener on the signal
       throw error
     }
   }
 
   #open(): void {
-    if (this.#isOver) return // it was ended while it waited
-    // The agent ends the program by itself if this host cannot.
+    if (this.#isSettled) return // the program was ended while it waited
+    // The agent gets the time limit too: it ends the program if this host cannot.
     const request = { ...this.#request, timeoutMs: this.#leftMs }
     const exchange = this.#lease.container.open(request, (stream, bytes) =>
       this.output.receive(stream, bytes),
@@ -166,36 +182,40 @@ export class Program {
   }
 
   #conclude(outcome: Outcome): void {
-    this.#sayWhy(outcome)
+    this.#reportStartError(outcome)
     this.#settle(endOf(outcome, this.#lease))
   }
 
   #refuse(error: unknown): void {
-    if (!this.#isOver) this.#refusal = { error }
+    if (!this.#isSettled) this.#refusal = { error }
     this.#settle(NEVER_STARTED)
   }
 
   #settle(end: ProgramEnd): void {
-    if (this.#isOver) return
-    this.#isOver = true
+    if (this.#isSettled) return
+    this.#isSettled = true
     this.#contextState = this.#limits.context?.state()
     this.#started.resolve(undefined)
     this.#ended.resolve(end)
   }
 
-  /** An agent that could not start it says why; nobody else will. */
-  #sayWhy(outcome: Outcome): void {
+  /**
+   * Writes the error of an agent that could not start the program to stderr, for the user to see.
+   */
+  #reportStartError(outcome: Outcome): void {
     const error = 'done' in outcome ? outcome.done.error : undefined
     if (error) this.output.receive(Stream.stderr, Buffer.from(`${error.code}: ${error.message}\n`))
   }
 
   #describe({ exitCode, signal, usage, killedBy }: ProgramEnd): ExecEnd {
-    // One that was over before the kill came was not killed; its output was too much all the same.
+    // A program that exited before the kill reached it was not killed. Only the reason `output` is
+    // reported all the same, because the output exceeded its limit in any case.
     const wasInterrupted = this.#limits.context !== undefined && exitCode === INTERRUPTED
     const wasKilled = exitCode === null || wasInterrupted || this.#killedBy === 'output'
-    const told = wasInterrupted ? 'SIGINT' : signal
-    const asked = told !== null && this.#signalled.has(told) ? 'abort' : undefined
-    const reason = (wasKilled ? this.#killedBy : undefined) ?? killedBy ?? asked
+    const endSignal = wasInterrupted ? 'SIGINT' : signal
+    const wasSignalled = endSignal !== null && this.#signalled.has(endSignal)
+    const killReason = wasKilled ? this.#killedBy : undefined
+    const reason = killReason ?? killedBy ?? (wasSignalled ? 'abort' : undefined)
     return {
       exitCode,
       signal,

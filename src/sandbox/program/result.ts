@@ -1,6 +1,6 @@
 import type { CodeError, RichResult } from '../streams/records.js'
 
-/** Why a program was ended, where it did not end by itself. */
+/** The reason that a program was killed. */
 export type KilledBy =
   | 'timeout'
   | 'oom'
@@ -11,73 +11,83 @@ export type KilledBy =
   | 'shutdown'
   | 'crash'
 
-/** What a program used. */
+/** The resources that a program used. */
 export interface Usage {
-  /** CPU time in milliseconds, of it and the children it waited for. */
+  /** The CPU time in milliseconds, of the program and of the children that it waited for. */
   cpuMs: number
-  /** The most memory it held at once; Python only, Node's agent cannot tell. */
+  /** The peak memory in bytes. Only for Python: the Node agent cannot measure it. */
   maxRssBytes: number | undefined
 }
 
-/** How a program ended. */
+/** The end of a program. */
 export interface ExecEnd {
-  /** `null` where a signal ended it, or it never started. */
+  /** The exit code; `null` if a signal ended the program or it never started. */
   exitCode: number | null
-  /** The signal's name, `SIGKILL` for example; `null` where it exited. */
+  /** The name of the signal that ended the program, for example `SIGKILL`; `null` if it exited. */
   signal: string | null
-  /** From the call to the answer, in milliseconds. */
+  /** The time from the call to the end, in milliseconds. */
   durationMs: number
-  /** `undefined` where its container went with it. */
+  /** The resources that the program used; `undefined` if the container ended with the program. */
   usage: Usage | undefined
   /**
-   * Whether some output was left out. In a result: of what is kept, where the gap is marked. In an
-   * `exit`: of the events.
+   * Whether some output is missing. In a result: the kept output has a gap, which is marked. In an
+   * `exit` event: some output was not in the events.
    */
   truncated: boolean
-  /** Why it was ended: absent where it ended by itself. */
+  /** The reason that the program was killed; absent if it ended by itself. */
   killedBy?: KilledBy
 }
 
-/** What came of a program. What the user's code did is never thrown, it is here. */
+/** The result of a program. A failure of the program is never thrown: the result describes it. */
 export interface ExecResult<Data = string> extends ExecEnd {
   stdout: Data
   stderr: Data
 }
 
-/** Whether what a context knew is still there after a run in it. */
+/** The state of a context after a run: `kept` if it still has its variables, otherwise `lost`. */
 export type ContextState = 'kept' | 'lost'
 
-/** How code ended: what every program has, and what code alone has. */
+/** The end of code: the fields that every program has, and those that only code has. */
 export interface CodeEnd extends ExecEnd {
-  /** What it threw and did not catch; absent where it threw nothing. It is on stderr as well. */
+  /**
+   * The error that the code threw and did not catch; absent if there is none. It is on stderr too.
+   */
   error?: CodeError
   /**
-   * Of a run in a context: `kept` where the context goes on with all it knew, also after an interrupt;
-   * `lost` where its process is over.
+   * The state of the context after the run; absent for a run without a context. It is `kept` if the
+   * context still has its variables, also after an interrupt, and `lost` if its process has ended.
    */
   context?: ContextState
   /**
-   * How many results were left out, where some were: 100 are kept, of 8 MiB together, or of 64 KiB
-   * where somebody iterates.
+   * The number of results that were left out; absent if there is none. At most 100 results are
+   * kept, up to 8 MiB together, or up to 64 KiB together if the handle is iterated.
    */
   omittedResults?: number
 }
 
-/** What came of code. What the code did is never thrown, it is here. */
+/** The result of code. An error of the code is never thrown: the result describes it. */
 export interface CodeResult<Data = string> extends CodeEnd {
   stdout: Data
   stderr: Data
-  /** The value of the last expression, as the language shows it; absent where it has none. */
+  /**
+   * The value of the last expression as text: `repr()` in Python, `util.inspect()` in JavaScript.
+   * Absent if the code does not end with a value.
+   */
   text?: string
-  /** What it showed, in its order: the value of the last expression is the one with `isMain`. */
+  /**
+   * The results that the code showed, in their order. The value of the last expression has
+   * `isMain`.
+   */
   results: RichResult[]
-  /** The output by lines, as text. It is not in the JSON of the result, which has it once already. */
+  /**
+   * The lines of the output, as text. `JSON.stringify()` leaves this field out, because `stdout`
+   * and `stderr` already have the output.
+   */
   readonly logs: { stdout: string[]; stderr: string[] }
 }
 
 /**
- * What happens while a program runs, in its order. Only code has results. `exit` is the last, and
- * comes in every case.
+ * An event of a program that runs. Only code has `result` events. The last event is always `exit`.
  */
 export type ExecEvent<Data = string> =
   | { type: 'stdout' | 'stderr'; data: Data }

@@ -3,24 +3,24 @@ import { SandboxError } from '../../errors.js'
 import type { Program } from './program.js'
 
 /**
- * A program's stdin while it runs. A write waits for the program to read. Where it was told its end
- * before, there is none to write to.
+ * Returns a stream that writes to the stdin of a program while the program runs. A write waits for
+ * the program to read. Without a program, the stdin is closed already, and every write rejects.
  */
 export function stdinOf(program: Program | undefined): WritableStream<string | Uint8Array> {
   return new WritableStream({
     async write(chunk) {
       const bytes = bytesOf(chunk)
       if (!program) {
-        throw new SandboxError('SANDBOX_STDIN_CLOSED', 'the program has been told its end', {
+        throw new SandboxError('SANDBOX_STDIN_CLOSED', 'the stdin of the program is closed', {
           suggestion:
-            'Take stdin at once, before anything is awaited, without a stdin option, not in a context',
+            'Take stdin before the first await, without the option stdin and without a context',
         })
       }
       await program.write(bytes)
-      if (program.isOver) throw new SandboxError('SANDBOX_STDIN_CLOSED', 'the program is over')
+      if (program.isOver) throw new SandboxError('SANDBOX_STDIN_CLOSED', 'the program has ended')
     },
     close: () => program?.endInput(),
-    // What it has read is not all there was: it must not take it for the whole.
+    // The program must not take an incomplete input for a complete one.
     abort: () => program?.end('abort'),
   })
 }

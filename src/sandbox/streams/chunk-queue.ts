@@ -2,46 +2,56 @@ import type { RichResult } from './records.js'
 import { CHUNK_BYTES, Stream } from '../../agent/protocol.js'
 import { GrowingBuffer } from '../../util/growing-buffer.js'
 
-/** Bytes of one stream that came one after the other. */
+/** Consecutive bytes of one stream. */
 export interface StreamChunk {
   stream: number
   bytes: Buffer
-  /** What of the bytes are records. */
+  /** The results that the bytes contain. Only the record stream has results. */
   results: readonly RichResult[]
 }
 
-/** More chunks than this, and the order between streams is given up for memory. */
+/**
+ * The maximum length of a queue. A longer queue joins chunks of the same stream that are not
+ * neighbours: this bounds the memory, but loses the order between the streams.
+ */
 const MAX_CHUNKS = 256
 
 /**
- * What has come and was not taken yet, in its order. Neighbours of one stream are joined: its size is
- * bounded by the credit of the streams, its length by `MAX_CHUNKS`.
+ * Keeps the bytes that have arrived and were not taken yet, in the order of their arrival. It joins
+ * neighbouring chunks of one stream. The credit of the streams bounds the number of bytes, and
+ * `MAX_CHUNKS` bounds the number of chunks.
  */
 export class ChunkQueue {
   #chunks: { stream: number; buffer: GrowingBuffer; results: RichResult[] }[] = []
-  /** How many of the chunks are taken: `shift()` moves all the others. */
+  /**
+   * The number of chunks that were taken but are still in the array: `shift()` copies the array.
+   */
   #taken = 0
-  #isOver = false
+  #isEnded = false
   #wake: (() => void) | undefined
 
   push(stream: number, bytes: Buffer, results: readonly RichResult[] = []): void {
     const last = this.#length > 0 ? this.#chunks.at(-1) : undefined
     const isFull = this.#length >= MAX_CHUNKS
     const fits = last?.stream === stream && last.buffer.size + bytes.length <= CHUNK_BYTES
-    const chunk = isFull ? this.#nearest(stream) : last
+    const chunk = isFull ? this.#lastOf(stream) : last
     if (chunk && (isFull || fits)) {
       chunk.buffer.push(bytes)
       chunk.results.push(...results)
     } else {
       const buffer = new GrowingBuffer()
-      buffer.push(bytes, bytes.length) // seldom more comes to it
+      // Without spare room: most chunks are taken before more bytes arrive for them.
+      buffer.push(bytes, bytes.length)
       this.#chunks.push({ stream, buffer, results: [...results] })
     }
     this.#notify()
   }
 
-  /** The last of a stream, but not from before a record: the order with those is always kept. */
-  #nearest(stream: number) {
+  /**
+   * Returns the last chunk of a stream, if no record comes after it. The order between the output
+   * and the records is always kept.
+   */
+  #lastOf(stream: number) {
     for (let at = this.#chunks.length - 1; at >= this.#taken; at--) {
       const chunk = this.#chunks[at]
       if (chunk?.stream === Stream.records) return undefined
@@ -54,24 +64,27 @@ export class ChunkQueue {
     return this.#chunks.length - this.#taken
   }
 
-  /** Nothing more comes. */
+  /** Ends the queue: no more bytes arrive. The chunks in it can still be taken. */
   end(): void {
-    this.#isOver = true
+    this.#isEnded = true
     this.#notify()
   }
 
-  /** The oldest chunk, when there is one; `undefined` at the end. For one taker at a time. */
+  /**
+   * Waits for the oldest chunk and removes it from the queue. Resolves to `undefined` if the queue
+   * has ended and is empty. Only one call may wait at a time.
+   */
   async take(): Promise<StreamChunk | undefined> {
-    while (this.#length === 0 && !this.#isOver) {
+    while (this.#length === 0 && !this.#isEnded) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     }
-    return this.takeNow()
+    return this.tryTake()
   }
 
-  /** The oldest chunk, if there is one now. */
-  takeNow(): StreamChunk | undefined {
+  /** Removes the oldest chunk and returns it; `undefined` if the queue is empty. */
+  tryTake(): StreamChunk | undefined {
     const chunk = this.#chunks[this.#taken]
     if (!chunk) return undefined
     this.#taken++

@@ -1,20 +1,24 @@
 import { check } from '../../schemas/check.js'
 import { Chunk } from '../../schemas/sandbox-calls.js'
 
-/** What a program reads, or a file is made of. */
+/**
+ * The content of a file, or the input of a program: text, bytes, a `Blob`, or a stream of text or
+ * bytes.
+ */
 export type Content = string | Uint8Array | Blob | ReadableStream<Uint8Array | string>
 
-/** Who takes content, until it is over. */
+/** The receiver of content: a file request, or the stdin of a program. */
 interface ContentTarget {
   write: (bytes: Uint8Array) => Promise<void>
+  /** Settles when the receiver accepts no more content. */
   outcome: Promise<unknown>
 }
 
 /**
- * Sends it all, as fast as it is read. Resolves when the request is over as well; a stream is
- * cancelled then. The end is the caller's to send.
+ * Writes the content to the target, as fast as the target reads it. If the target ends early,
+ * cancels a stream and resolves. Does not send the end of the content: the caller does.
  *
- * @throws whatever a stream fails with.
+ * @throws the error of the stream, if the content is a stream and fails.
  */
 export async function writeContent(target: ContentTarget, content: Content): Promise<void> {
   if (content instanceof Blob) return writeContent(target, content.stream())
@@ -28,14 +32,18 @@ export async function writeContent(target: ContentTarget, content: Content): Pro
   }
 }
 
-/** Content that nobody will read: a stream is told so. */
+/** Cancels content that will not be read. Only a stream that has no reader has to be cancelled. */
 export function cancelContent(content: Content | undefined): void {
   const isUnread = content instanceof ReadableStream && !content.locked
   if (isUnread) void content.cancel().catch(() => {})
 }
 
-/** @throws SandboxError `SANDBOX_INVALID_OPTION` where it is neither. */
+/**
+ * Returns a chunk of content as bytes. Text becomes UTF-8.
+ *
+ * @throws SandboxError `SANDBOX_INVALID_OPTION` if the chunk is neither a string nor bytes.
+ */
 export function bytesOf(chunk: string | Uint8Array): Uint8Array {
-  const checked = check(Chunk, chunk, 'a piece of content')
+  const checked = check(Chunk, chunk, 'a chunk of the content')
   return typeof checked === 'string' ? Buffer.from(checked) : checked
 }

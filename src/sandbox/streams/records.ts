@@ -4,38 +4,43 @@ import { MAX_RECORD_BYTES } from '../../agent/protocol.js'
 import { GrowingBuffer } from '../../util/growing-buffer.js'
 import { measureJson, parseMeasured } from '../../util/json.js'
 
-/** Something that the code showed: `display()`, a figure, the value of its last expression. */
+/**
+ * A result of the code: an argument of `display()`, a figure, or the value of the last expression.
+ * It has one field for each representation that the code provides.
+ */
 export interface RichResult {
-  /** Whether it is the value of the last expression. */
+  /** Whether the result is the value of the last expression. */
   isMain: boolean
-  /** As the language shows it: `repr()`, `util.inspect()`. */
+  /** The value as text: `repr()` in Python, `util.inspect()` in JavaScript. */
   text?: string
   html?: string
   markdown?: string
   svg?: string
-  /** Base64. */
+  /** A PNG image in base64. */
   png?: string
-  /** Base64. */
+  /** A JPEG image in base64. */
   jpeg?: string
   latex?: string
   json?: unknown
-  /** Representations that were too large. */
+  /** The names of the representations that were left out because they were too large. */
   omitted?: string[]
 }
 
-/** What the code threw and did not catch. */
+/** An error that the code threw and did not catch. */
 export interface CodeError {
-  /** `ValueError`, `TypeError`, ... */
+  /** The name of the error class: `ValueError`, `TypeError`, ... */
   name: string
   message: string
-  /** As the language prints it, in the file and the lines of the code. */
+  /**
+   * The stack trace as the language prints it, with the file name and the line numbers of the code.
+   */
   traceback: string
 }
 
 const LENGTH_BYTES = 4
 const Text = v.exactOptional(v.string())
-/** The agents cut these to 30,000 characters and less. */
-const Words = v.pipe(v.string(), v.maxLength(100_000))
+/** The text of an error. The agents truncate it to at most 30,000 characters. */
+const ErrorText = v.pipe(v.string(), v.maxLength(100_000))
 const Result = v.object({
   type: v.literal('result'),
   isMain: v.boolean(),
@@ -56,80 +61,91 @@ const RunRecord = v.variant('type', [
   ),
   v.object({
     type: v.literal('error'),
-    name: Words,
-    message: Words,
-    traceback: Words,
+    name: ErrorText,
+    message: ErrorText,
+    traceback: ErrorText,
   }),
   v.object({ type: v.literal('value'), value: v.unknown() }),
   v.object({
     type: v.literal('refusal'),
     reason: v.picklist(['entry', 'value']),
-    message: Words,
+    message: ErrorText,
   }),
 ])
 type RunRecord = v.InferOutput<typeof RunRecord>
 type Refusal = Omit<Extract<RunRecord, { type: 'refusal' }>, 'type'>
 
-/** A record with its length and what it costs; `undefined` for one that is none. */
-interface Found {
+/** A record that was read. */
+interface ParsedRecord {
+  /** `undefined` if the bytes are not a valid record. */
   record: RunRecord | undefined
+  /** The length of the record in bytes. */
   size: number
+  /** The processing time of the record in nanoseconds, as an estimate. */
   cost: number
 }
 
-/** After so many the code forges them: each takes as long as ten that can be read. */
+/**
+ * The reader ignores the stream after this many invalid records: only code that forges records
+ * sends so many, and each one takes as long to reject as ten valid records take to parse.
+ */
 const MAX_UNREADABLE = 100
 /**
- * In nanoseconds, what a record takes from its bytes to the JSON of an answer (measured): the cost of its
- * structure, and so much for a byte, for an escape, and for half a character, which takes longest to
- * write: 4 MiB of them take 50 ms.
+ * The processing time of a record in nanoseconds (measured), from its bytes to the JSON of a
+ * response. It is the cost of the structure, plus a cost for each byte, for each escape, and for
+ * each escaped surrogate (half a character). Surrogates are the slowest to write: 4 MiB of them
+ * take 50 ms.
  */
 const BYTE_COST = 10
 const ESCAPE_COST = 20
-const HALF_COST = 200
+const SURROGATE_COST = 200
 const MAX_RECORD_COST = 60_000_000
 
 /**
- * Cuts stream 3 into records. The code can write there too: what makes no sense is passed over, and
- * after a length that makes none, or many records that make none, there is nothing more.
+ * Cuts stream 3 into records. The user's code can write to this stream too, so the reader skips
+ * invalid records. After an invalid length, or after `MAX_UNREADABLE` invalid records, it ignores
+ * all further bytes.
  */
 export class RecordReader {
-  /** The beginning of a length, or of a record. */
-  #held = new GrowingBuffer()
-  /** How long the record is; `undefined` before its length has come. */
+  /** The first bytes of a length or of a record that is not complete. */
+  #partial = new GrowingBuffer()
+  /** The length of the next record in bytes; `undefined` until the length has arrived. */
   #length: number | undefined
   #unreadable = 0
 
-  /** The records that are whole now. */
-  read(bytes: Buffer): Found[] {
-    const found: Found[] = []
+  /** Reads the next bytes of the stream and returns the records that these bytes complete. */
+  read(bytes: Buffer): ParsedRecord[] {
+    const records: ParsedRecord[] = []
     let rest = bytes
     while (rest.length > 0 && this.#unreadable < MAX_UNREADABLE) {
       const needed = this.#length ?? LENGTH_BYTES
-      const part = rest.subarray(0, needed - this.#held.size)
+      const part = rest.subarray(0, needed - this.#partial.size)
       rest = rest.subarray(part.length)
-      const whole = this.#wholeWith(part, needed)
-      if (whole) found.push(...this.#take(whole))
+      const whole = this.#complete(part, needed)
+      if (whole) records.push(...this.#take(whole))
     }
-    return found
+    return records
   }
 
-  /** What is held and what comes next, if that completes it. It is not copied if it came at once. */
-  #wholeWith(part: Buffer, needed: number): Buffer | undefined {
+  /**
+   * Appends a part to the partial bytes and returns all of them if they are complete. Returns the
+   * part itself, without a copy, if it is complete alone.
+   */
+  #complete(part: Buffer, needed: number): Buffer | undefined {
     if (part.length === needed) return part
-    this.#held.push(part, needed)
-    if (this.#held.size < needed) return undefined
-    const whole = this.#held.bytes()
-    this.#held = new GrowingBuffer()
+    this.#partial.push(part, needed)
+    if (this.#partial.size < needed) return undefined
+    const whole = this.#partial.bytes()
+    this.#partial = new GrowingBuffer()
     return whole
   }
 
-  #take(whole: Buffer): Found[] {
+  #take(whole: Buffer): ParsedRecord[] {
     if (this.#length !== undefined) {
       this.#length = undefined
-      const found = parse(whole)
-      if (!found.record) this.#unreadable++
-      return [found]
+      const parsed = parse(whole)
+      if (!parsed.record) this.#unreadable++
+      return [parsed]
     }
     const length = whole.readUInt32BE(0)
     if (length > 0 && length <= MAX_RECORD_BYTES) {
@@ -143,41 +159,45 @@ export class RecordReader {
 
 const IS_VALUE = /^\{\s*"type":\s*"value"/
 
-function parse(bytes: Buffer): Found {
+function parse(bytes: Buffer): ParsedRecord {
   const size = bytes.length
-  const none: Found = { record: undefined, size, cost: 0 }
-  if (!isUtf8(bytes)) return none
+  const invalid: ParsedRecord = { record: undefined, size, cost: 0 }
+  if (!isUtf8(bytes)) return invalid
   const text = bytes.toString()
   const structure = measureJson(text)
-  const escapes = structure.escapes * ESCAPE_COST + structure.halves * HALF_COST
+  const escapes = structure.escapes * ESCAPE_COST + structure.halves * SURROGATE_COST
   const cost = structure.cost + size * BYTE_COST + escapes
   try {
     if (cost > MAX_RECORD_COST)
       throw new RangeError('the JSON has too many strings, names, items or escapes')
     const { success, output } = v.safeParse(RunRecord, parseMeasured(text, structure))
-    return success ? { record: output, size, cost } : none
+    return success ? { record: output, size, cost } : invalid
   } catch (error) {
-    if (!(error instanceof RangeError) || !IS_VALUE.test(text)) return none
-    // Whoever called the function is told why there is no value.
+    if (!(error instanceof RangeError) || !IS_VALUE.test(text)) return invalid
+    // The record is the value of a function call: report to the caller why there is no value.
     const message = `the value is too large: ${error.message}`
     return { record: { type: 'refusal', reason: 'value', message }, size, cost: 0 }
   }
 }
 
-/** So many results are kept of a run, and so many bytes of them. */
+/** The maximum number of results that are kept of one run. */
 const MAX_RESULTS = 100
+/** The maximum size of all results that are kept of one run, in bytes. */
 export const MAX_RESULT_BYTES = 8 * 1024 * 1024
-/** As MAX_RECORD_COST, of all results that are kept: `c.json(result)` writes them in one turn. */
+/**
+ * The maximum processing time of all results that are kept, in nanoseconds. `c.json(result)` writes
+ * all of them in one turn of the event loop.
+ */
 const MAX_RESULTS_COST = 100_000_000
 
-/** What a run has said beside its output, bounded. */
+/** Collects the records of one run, up to the limits of number, size and processing time. */
 export class RunRecords {
   readonly results: RichResult[] = []
-  /** Records that were none. */
+  /** The number of invalid records. */
   unreadable = 0
-  /** Results that were not kept. */
-  left = 0
-  /** How many bytes of results are kept. */
+  /** The number of results that were left out because they exceeded a limit. */
+  omitted = 0
+  /** The maximum size of all results that are kept, in bytes. */
   limitBytes: number
   error: CodeError | undefined
   value: { value: unknown } | undefined
@@ -190,12 +210,15 @@ export class RunRecords {
     this.limitBytes = limitBytes
   }
 
-  /** Gives the results that came whole, whether they are kept or not. */
+  /**
+   * Reads the next bytes of the record stream. Returns the results that these bytes complete, also
+   * the results that exceed a limit and are not kept.
+   */
   push(bytes: Buffer): RichResult[] {
-    return this.#reader.read(bytes).flatMap((found) => this.#take(found))
+    return this.#reader.read(bytes).flatMap((parsed) => this.#take(parsed))
   }
 
-  #take({ record, size, cost }: Found): RichResult[] {
+  #take({ record, size, cost }: ParsedRecord): RichResult[] {
     if (!record) this.unreadable++
     else if (record.type === 'value') this.value = record
     else if (record.type === 'refusal') this.refusal = record
@@ -205,8 +228,8 @@ export class RunRecords {
   }
 
   #keep(result: RichResult, size: number, cost: number): RichResult[] {
-    const isMuch = this.#size + size > this.limitBytes || this.#cost + cost > MAX_RESULTS_COST
-    if (this.results.length >= MAX_RESULTS || isMuch) this.left++
+    const isTooLarge = this.#size + size > this.limitBytes || this.#cost + cost > MAX_RESULTS_COST
+    if (this.results.length >= MAX_RESULTS || isTooLarge) this.omitted++
     else {
       this.#size += size
       this.#cost += cost

@@ -8,7 +8,7 @@ import { outcomeOf } from '../fakes/fake-pool.js'
 /** Everything that is there now. */
 function all(queue: ChunkQueue) {
   const pieces: { stream: number; bytes: string }[] = []
-  for (let piece = queue.takeNow(); piece; piece = queue.takeNow()) {
+  for (let piece = queue.tryTake(); piece; piece = queue.tryTake()) {
     pieces.push({ stream: piece.stream, bytes: piece.bytes.toString('latin1') })
   }
   return pieces
@@ -53,7 +53,7 @@ describe('ChunkQueue', () => {
   it('does not touch a piece that was taken', () => {
     const queue = new ChunkQueue()
     queue.push(1, Buffer.from('a'))
-    const taken = queue.takeNow()
+    const taken = queue.tryTake()
     queue.push(1, Buffer.from('b'))
     expect(taken?.bytes.toString()).toBe('a')
   })
@@ -109,7 +109,7 @@ describe('ChunkQueue', () => {
           const pushed = { 1: '', 2: '' }
           const taken = { 1: '', 2: '' }
           const take = () => {
-            const piece = queue.takeNow()
+            const piece = queue.tryTake()
             if (piece?.stream === 1) taken[1] += piece.bytes.toString('latin1')
             if (piece?.stream === 2) taken[2] += piece.bytes.toString('latin1')
             return piece

@@ -129,7 +129,7 @@ describe('a context', () => {
     for (const outcome of waiting) {
       expect(await outcome).toMatchObject({
         code: 'SANDBOX_CONTEXT_LOST',
-        message: expect.stringContaining('context-1 is lost: its process was ended by SIGSEGV'),
+        message: expect.stringContaining('context-1 is lost: its process was killed by SIGSEGV'),
       })
     }
     const next = sandbox.runCode('anew', { context }).then((end) => end)
@@ -148,7 +148,7 @@ describe('a context', () => {
     const told = await errorOf(sandbox.runCode('x', { context }))
     expect(told).toMatchObject({
       code: 'SANDBOX_CONTEXT_LOST',
-      message: expect.stringContaining('memory of the sandbox is short'),
+      message: expect.stringContaining('the sandbox is low on memory'),
     })
     const next = sandbox.runCode('x', { context }).then((end) => end)
     await flow()

@@ -34,9 +34,9 @@ describe('a call', () => {
     ['threw', [error], { exitCode: 1 }, 'ValueError: no'],
     ['entry', [refusal], { exitCode: 1 }, "there is no 'main'"],
     ['value', [{ ...refusal, reason: 'value', message: 'a set' }], { exitCode: 1 }, 'a set'],
-    ['exited', [], { exitCode: 4 }, 'the code has exited with 4 and gave no value'],
-    ['killed', [value], { exitCode: null, signal: 'SIGSEGV' }, 'it was ended: SIGSEGV'],
-    ['killed', [error], { exitCode: 1, cause: 'oom' }, 'it was ended: oom'],
+    ['exited', [], { exitCode: 4 }, 'the code exited with code 4 and returned no value'],
+    ['killed', [value], { exitCode: null, signal: 'SIGSEGV' }, 'the call was killed: SIGSEGV'],
+    ['killed', [error], { exitCode: 1, cause: 'oom' }, 'the call was killed: oom'],
   ])('without a value says why: %s', async (reason, records, end, message) => {
     const { sandbox } = await saying(records, end)
     expect(await sandbox.call('code')).toMatchObject({ ok: false, reason, message })

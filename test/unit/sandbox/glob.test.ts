@@ -49,14 +49,14 @@ describe('a glob', () => {
   })
 
   it('with a slash within braces is refused, with what to do', () => {
-    expect(() => matcherOf(['{a/b,c}/*.png'])).toThrow('Give several patterns')
+    expect(() => matcherOf(['{a/b,c}/*.png'])).toThrow('Pass several patterns')
   })
 
   it.each([
     ['*(a)', '`*(`'],
     ['a+(b|c)', '`+(`'],
     ['a!(b)', '`!(`'],
-    ['!(a).txt', 'something after `!()`'],
+    ['!(a).txt', 'text after `!(...)`'],
     ['!a', 'a `!` at the beginning'],
     ['x/!*.png', 'a `!` at the beginning'],
     ['a (1)', 'a `(`'],
@@ -68,9 +68,9 @@ describe('a glob', () => {
     ['[a', 'a `[` without its `]`'],
     ['[]', 'a `[` without its `]`'],
     ['[[:alpha:]]', 'a class such as `[:alpha:]`'],
-    ['[z-a]', 'a range whose end is before its beginning'],
+    ['[z-a]', 'a range whose end is before its start'],
     ['[0-9]+', 'a `+` after a bracket'],
-    ['a\\', 'a backslash before nothing'],
+    ['a\\', 'a backslash without a character after it'],
   ])('%s is refused, and named', (glob, what) => {
     expect(() => matcherOf([glob])).toThrow(
       expect.objectContaining({

@@ -75,7 +75,7 @@ describe('the stdin option', () => {
 
   describe.each([
     ['fails', () => new ReadableStream({ pull: () => Promise.reject(new Error('oops')) }), 'oops'],
-    ['has what is no content', () => new ReadableStream({ start: (it) => it.enqueue(5) }), 'piece'],
+    ['has what is no content', () => new ReadableStream({ start: (it) => it.enqueue(5) }), 'chunk'],
     ['is read by another', lockedStream, 'locked'],
   ])('of a stream that %s ends the program', (_, streamOf, part) => {
     it.each(['await', 'loop'])('and is what the %s throws', async (how) => {

@@ -86,8 +86,8 @@ describe('text', () => {
     fc.assert(
       fc.property(fc.oneof(Parts, fc.string({ unit: 'binary' }).chain(cuts)), (parts) => {
         const decoder = text.decoder()
-        const pieces = parts.map((part) => decoder.piece(Buffer.from(part)))
-        expect(pieces.join('') + decoder.rest()).toBe(Buffer.concat(parts).toString())
+        const pieces = parts.map((part) => decoder.decode(Buffer.from(part)))
+        expect(pieces.join('') + decoder.flush()).toBe(Buffer.concat(parts).toString())
       }),
       cases(500),
     )
@@ -128,6 +128,6 @@ describe('bytes', () => {
     const handle = sandbox.runCode('x', { format: 'bytes' })
     agent.done(1)
     expect(await handle).toMatchObject({ stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) })
-    expect(bytes.isEmpty(bytes.decoder().rest())).toBe(true)
+    expect(bytes.isEmpty(bytes.decoder().flush())).toBe(true)
   })
 })

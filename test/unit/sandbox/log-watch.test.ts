@@ -70,7 +70,7 @@ describe('LogWatch', () => {
     const watch = new LogWatch(/^ready (\d)$/)
     watch.push(1, Buffer.concat([Buffer.alloc(2 ** 20, '\n'), Buffer.from('ready 7\n')]))
     watch.push(2, Buffer.from('ready 8\n'))
-    await watch.looked
+    await watch.idle
     expect(await outcomeOf(watch.found)).toMatchObject({ line: 'ready 7' })
   })
 
@@ -80,15 +80,15 @@ describe('LogWatch', () => {
     const error = { code: 'SANDBOX_INVALID_OPTION', message: expect.stringContaining('50 ms') }
     await expect(watch.found).rejects.toMatchObject(error)
     watch.push(1, Buffer.from('ry\n'))
-    await watch.looked
+    await watch.idle
     await expect(watch.found).rejects.toMatchObject(error)
   })
 
   it('gives up where output comes faster than it is looked at', async () => {
     const watch = new LogWatch('ready')
     for (let count = 0; count < 129; count++) watch.push(1, Buffer.alloc(2 ** 16, 'x'))
-    await expect(watch.found).rejects.toThrow('comes faster than')
-    await watch.looked
+    await expect(watch.found).rejects.toThrow('writes output faster than')
+    await watch.idle
   })
 
   it('finds the same however it is cut', async () => {
@@ -106,7 +106,7 @@ describe('LogWatch', () => {
             at = end
           }
           const first = lines.find((line) => line.includes('a€b'))
-          await watch.looked
+          await watch.idle
           const match = await outcomeOf(watch.found)
           if (first === undefined) expect(match).toBe('pending')
           // A line may match before it is finished.

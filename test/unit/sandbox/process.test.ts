@@ -149,9 +149,9 @@ describe('waitForLog()', () => {
   })
 
   it.each<[string, object, string]>([
-    ['with its last output', { exitCode: 3 }, 'exited with 3 before a line of its output came'],
-    ['by a signal', { signal: 'SIGTERM' }, 'was ended by SIGTERM before'],
-    ['for a reason', { exitCode: 1, cause: 'oom' }, 'exited with 1 (oom) before'],
+    ['with its last output', { exitCode: 3 }, 'exited with code 3 before a line of output matched'],
+    ['by a signal', { signal: 'SIGTERM' }, 'was killed by SIGTERM before'],
+    ['for a reason', { exitCode: 1, cause: 'oom' }, 'exited with code 1 (oom) before'],
   ])('rejects when the process dies, %s', async (_, done, part) => {
     const { agent, process } = await running()
     const waiting = process.waitForLog('ready')
@@ -180,7 +180,7 @@ describe('waitForLog()', () => {
     await expect(waits[1]).rejects.toMatchObject({
       code: 'SANDBOX_WAIT_TIMEOUT',
       message:
-        'the process process-1: a line of its output, which was waited for, has not come in 5 ms; it wrote nothing',
+        'the wait for the process process-1 timed out after 5 ms, before a line of output matched; it wrote no output',
     })
     vi.advanceTimersByTime(29_993)
     expect(await outcomeOf(waits[0] ?? Promise.resolve())).toBe('pending')

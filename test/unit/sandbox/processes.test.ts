@@ -164,9 +164,9 @@ describe('ids', () => {
     const none = await leased()
     const unknown = { code: 'SANDBOX_UNKNOWN_PROCESS' }
     expect(() => none.sandbox.killProcess('x')).toThrow(expect.objectContaining(unknown))
-    expect(() => none.sandbox.killProcess('x')).toThrow('none was started')
+    expect(() => none.sandbox.killProcess('x')).toThrow('there are no processes')
     const { sandbox } = await started('one', 'two')
-    expect(() => sandbox.killProcess('x')).toThrow('there are one, two')
+    expect(() => sandbox.killProcess('x')).toThrow('the processes are one, two')
   })
 })
 

@@ -84,11 +84,11 @@ describe('stream 3', () => {
     const many = new RunRecords(1e6)
     for (let count = 0; count < 103; count++) many.push(recordOf(result(String(count))))
     expect(many.results).toHaveLength(100)
-    expect(many).toMatchObject({ left: 3 })
+    expect(many).toMatchObject({ omitted: 3 })
     const large = new RunRecords(1000)
     for (const size of [600, 600, 100]) large.push(recordOf(result('x'.repeat(size))))
     expect(large.results.map(({ text }) => text?.length)).toEqual([600, 100])
-    expect(large).toMatchObject({ left: 1 })
+    expect(large).toMatchObject({ omitted: 1 })
   })
 
   it('keeps no more results than one answer can take', () => {
@@ -96,7 +96,7 @@ describe('stream 3', () => {
     const json = Object.fromEntries(Array.from({ length: 30_000 }, (_, key) => [`k${key}`, 0]))
     for (let count = 0; count < 10; count++) records.push(recordOf({ ...result(''), json }))
     expect(records.results).toHaveLength(3)
-    expect(records).toMatchObject({ left: 7, unreadable: 0 })
+    expect(records).toMatchObject({ omitted: 7, unreadable: 0 })
   })
 
   it('has the last word of a call, whatever the code says before', () => {
