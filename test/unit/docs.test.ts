@@ -99,9 +99,10 @@ const CHECKS: Readonly<Record<string, (command: Command) => void>> = {
     else if (verb === 'install')
       more.filter((word) => word !== NO_SCRIPTS).forEach(expectInstallable)
     else expect(MANIFEST.scripts).toHaveProperty(verb === 'run' ? (more[0] ?? '') : verb)
+    more.forEach(expectFile)
   },
   npx: ([, name = '', verb = '', ...more]) => {
-    if (name in MANIFEST.devDependencies) return [verb, ...more].forEach(expectFile)
+    if (name in MANIFEST.devDependencies) return
     expect(MANIFEST.bin).toHaveProperty(name)
     if (verb === 'size') return expect(sizeSays(more)).toContain('languages: {')
     for (const flag of more) expect(readText('src/cli/main.ts')).toContain(`${flag} `)
