@@ -5,14 +5,13 @@ import { fileURLToPath } from 'node:url'
 /** The repository's folder. */
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The pages that are tested. */
+/** The pages that are tested: those in the root folder, and those in `docs`. */
 export const PAGES = [
-  'README.md',
-  'wrangler-free-README.md',
-  ...readdirSync(path.join(root, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
-]
+  ...readdirSync(root),
+  ...readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .map((name) => path.join('docs', name))
+    .sort(),
+].filter((name) => name.endsWith('.md'))
 
 /** What a program that uses a server of the docs has in it. */
 const ADDRESS = /\b(?:http|ws):\/\/localhost:3000\b/
@@ -154,6 +153,40 @@ export function tableOf(page: string, header: string): Table {
 function cellsOf(line: string): string[] {
   const cells = line.split('|').slice(1, -1)
   return cells.map((cell) => cell.trim())
+}
+
+/** A relative link of a page: its text, the file's path from the root folder, and the anchor in the file. */
+export interface Link {
+  link: string
+  file: string
+  anchor: string
+}
+
+/** The links of a page to files of this repository, and to its own headings. */
+export function linksOf(page: string): Link[] {
+  const links = [...withoutBlocks(page).matchAll(/\]\(([^)\s]+)\)/g)]
+  return links
+    .map(([, link = '']) => link)
+    .filter((link) => !link.startsWith('https:'))
+    .map((link) => {
+      const [name = '', anchor = ''] = link.split('#')
+      return { link, file: name ? path.join(path.dirname(page), name) : page, anchor }
+    })
+}
+
+/** The anchors of a page's headings, as GitHub makes them. */
+export function anchorsOf(page: string): string[] {
+  return [...withoutBlocks(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+/** The text of a page without its fenced blocks. */
+export function withoutBlocks(page: string): string {
+  return readText(page).replaceAll(/^```.*?^```$/gms, '')
 }
 
 /** What is in a text between backquotes. */

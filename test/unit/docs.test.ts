@@ -23,7 +23,7 @@ const of = (language: string) => all.filter((block) => block.language === langua
 
 describe('every block', () => {
   it('is in a language that a test knows', () => {
-    const known = ['ts', 'sh', 'json', 'jsonl', 'text', 'ini', 'dockerfile']
+    const known = ['ts', 'sh', 'json', 'jsonl', 'text', 'ini', 'dockerfile', 'mermaid']
     for (const { where, language } of all) expect(known, where).toContain(language)
     for (const language of known) expect(of(language), language).not.toEqual([])
   })
@@ -85,10 +85,10 @@ describe('shell', () => {
   )
 
   it.each(commands)('$where: $command', ({ command }) => {
-    const [program = '', first = '', ...more] = command
-    const check = CHECKS[program === 'sudo' ? first : program]
-    expect(check, program).toBeDefined()
-    check?.(program === 'sudo' ? [first, ...more] : command)
+    const own = command.slice(command.findIndex((word) => !/^(?:sudo$|--)/.test(word)))
+    const check = CHECKS[own[0] ?? '']
+    expect(check, own[0]).toBeDefined()
+    check?.(own)
   })
 })
 
@@ -99,8 +99,10 @@ const CHECKS: Readonly<Record<string, (command: Command) => void>> = {
     else if (verb === 'install')
       more.filter((word) => word !== NO_SCRIPTS).forEach(expectInstallable)
     else expect(MANIFEST.scripts).toHaveProperty(verb === 'run' ? (more[0] ?? '') : verb)
+    more.forEach(expectFile)
   },
   npx: ([, name = '', verb = '', ...more]) => {
+    if (name in MANIFEST.devDependencies) return
     expect(MANIFEST.bin).toHaveProperty(name)
     if (verb === 'size') return expect(sizeSays(more)).toContain('languages: {')
     for (const flag of more) expect(readText('src/cli/main.ts')).toContain(`${flag} `)
@@ -124,6 +126,11 @@ const CHECKS: Readonly<Record<string, (command: Command) => void>> = {
     )
   },
   useradd: (command) => expect(command.at(-1)).toBe(unitOf('Service').get('User')),
+  chown: (command) => {
+    const { User, WorkingDirectory } = Object.fromEntries(unitOf('Service'))
+    expect(command).toEqual(['chown', '--recursive', `${User}:`, WorkingDirectory])
+  },
+  cd: ([, folder]) => expect(folder).toBe(unitOf('Service').get('WorkingDirectory')),
 }
 
 /** The option of npm that the test of the package installs with. */
@@ -141,6 +148,11 @@ function expectInstallable(name: string): void {
   expect(names).toContain(name)
 }
 
+/** A word of a command that is the path of a test must exist. */
+function expectFile(word: string): void {
+  if (word.startsWith('test/')) expect(existsSync(path.join(root, word)), word).toBe(true)
+}
+
 function optionsIn(words: Command): Record<string, string> {
   const options = words.flatMap((word, at) => {
     if (!word.startsWith('--')) return []
@@ -150,7 +162,7 @@ function optionsIn(words: Command): Record<string, string> {
   return Object.fromEntries(options)
 }
 
-/** One section of the systemd unit. Of a key that comes twice the last value is given. */
+/** One section of the systemd unit. If a key comes twice, the last value counts. */
 function unitOf(section: string): Map<string, string> {
   const [, text = ''] = of('ini')[0]?.text.split(`[${section}]\n`) ?? []
   const lines = text.split(/\n(?=\[)/)[0]?.split('\n') ?? []
@@ -196,6 +208,12 @@ describe('the systemd unit', () => {
     const sections = of('ini')[0]?.text.match(/^\[\w+\]$/gm)
     expect(sections).toEqual(Object.keys(KEYS).map((name) => `[${name}]`))
     expect(of('ini')).toHaveLength(1)
+  })
+
+  it('has files that belong to its user before npm runs as that user', () => {
+    const [steps = ''] = of('sh').flatMap(({ text }) => (text.includes('useradd') ? text : []))
+    expect(steps.match(/useradd|chown|npm/g)).toEqual(['useradd', 'chown', 'npm', 'npm'])
+    expect(steps).not.toMatch(/^npm/m)
   })
 
   it('starts what the build makes, and stops it later than it drains', () => {
