@@ -84,7 +84,8 @@ export async function readForm(
     fail(tooLarge(`the form has more than ${limits.maxFields} fields`)),
   )
 
-  // A form may end before its body. Its parser then never reads the rest of the body.
+  // A form may end before its body. The parser then ignores the rest of the body, and the pipeline
+  // never ends, so the end of the form must be enough.
   const parsed = once(busboy, 'finish', { signal: stop.signal })
   try {
     await Promise.race([parsed, pipeline(body, busboy, { signal: stop.signal })])

@@ -73,7 +73,7 @@ export interface ReceiveFilesOptions {
 export interface ReceivedFile {
   /** The name of the form field; `undefined` if the body was no form. */
   field: string | undefined
-  /** The last part of the path. */
+  /** The base name of the file: the last part of `path`. */
   name: string
   /** The path of the file in the sandbox. */
   path: string

@@ -20,7 +20,7 @@ const REFUSAL = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length
  * With this function, an upgrade to another protocol than `websocket` gets 400. An upgrade that a
  * route or a middleware refuses gets the status of that response. An upgrade without an answer
  * within 10 seconds gets none. These sockets are then closed, at the latest 2 seconds after the
- * answer. Accepted WebSockets do not change. Other `upgrade` listeners still work if they were
+ * answer. Accepted WebSockets are not affected. Other `upgrade` listeners still work if they were
  * added before the call.
  *
  * @example

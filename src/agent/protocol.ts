@@ -19,7 +19,7 @@ export const Kind = {
   codeCache: 11,
 } as const
 
-/** The numbers of the streams in one request. */
+/** The numbers of the streams of one request. */
 export const Stream = { stdin: 0, stdout: 1, stderr: 2, records: 3 } as const
 
 const HEADER_BYTES = 9
@@ -161,8 +161,8 @@ interface Surroundings {
 
 interface Timed {
   /**
-   * The time limit of the program, in milliseconds. The host ends the program. If it does not do
-   * so, the agent ends the program 2 s later.
+   * The time limit of the program, in milliseconds. The host ends the program at its end. If the
+   * host has not done so 2 s later, the agent ends the program.
    */
   timeoutMs?: number | undefined
 }

@@ -15,8 +15,8 @@ export interface SetupImage extends ImageContents {
   /** The environment variable with which the operator chooses another image. */
   variable?: string
   /**
-   * The option of `hono-sandbox setup` that requests the image. Set-up always gets an image without
-   * one.
+   * The option of `hono-sandbox setup` that requests the image. If this field is missing, set-up
+   * always gets the image.
    */
   option?: string
 }

@@ -10,8 +10,8 @@ export class FailureWarnings {
   readonly #warned = new Map<string, Set<SandboxErrorCode>>()
 
   /**
-   * Handles an event. Pass all successful launches and removals, and the failures without a
-   * listener.
+   * Handles an event. Pass all failures without a listener, and all successful launches and
+   * removals, because a success allows the next warning.
    */
   handle(language: string, event: PoolEvent): void {
     if (event.type === 'launched') this.#warned.delete(`launch ${language}`)

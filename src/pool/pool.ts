@@ -134,7 +134,7 @@ export class Pool<T extends Pooled> {
     this.#refill()
     const lease = await waiting
     if (!signal?.aborted) return lease
-    // The signal aborted after the queue had assigned the lease to this caller.
+    // The signal aborted after this caller got the lease and before it could use it.
     lease.end('released')
     throw this.#errors.aborted(signal.reason)
   }

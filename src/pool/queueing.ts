@@ -45,8 +45,9 @@ export function erlangC(places: number, load: number): number {
 }
 
 /**
- * Returns the Erlang B value of `places`, from the value `blocked` of one place less. The recursion
- * is needed because the factorials of the closed formula overflow at 171 places.
+ * Returns the Erlang B value of `places`: the probability that all places are occupied, if callers
+ * do not wait. `blocked` is the value for one place less. The recursion is needed because the
+ * factorials of the closed formula overflow at 171 places.
  */
 function nextErlangB(places: number, load: number, blocked: number): number {
   return (load * blocked) / (places + load * blocked)

@@ -57,8 +57,8 @@ export class Removals {
       await container.remove()
       this.#options.onEvent({ type: 'removed', name })
     } catch (error) {
-      // The container no longer counts in the pool, because its stream is closed and so its agent
-      // exits.
+      // A failed removal frees the place of the container, too: its stream is closed, so its agent
+      // exits. After giveUp() the failure has already been reported.
       if (this.#isGivenUp) return
       this.#options.onEvent({
         type: 'removeFailed',

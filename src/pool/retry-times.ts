@@ -38,8 +38,8 @@ interface Queue {
 export class RetryTimes {
   readonly #steps: Steps
   /**
-   * The number of reserved retries that are not due yet. It is a number and not a time, so that it
-   * remains correct when the averages change.
+   * The number of reserved retries that are not due yet. It counts retries instead of milliseconds,
+   * because the time for one retry changes with the averages.
    */
   #reserved = 0
   #at = performance.now()

@@ -4,7 +4,7 @@ import { REPLACE_MS, warmFor } from './queueing.js'
 
 /** The bounds of the number of warm containers in a pool that sizes itself. */
 export interface SizeBounds {
-  /** The smallest number of warm containers, also the number at the start: 0 or more. */
+  /** The smallest number of warm containers: 0 or more. The pool starts with this number. */
   min: number
   /** The greatest number of warm containers: 1 or more. */
   max: number

@@ -27,8 +27,8 @@ const Bounds = v.pipe(
   v.check(({ min, max }) => min <= max, 'a max that is at least its min'),
 )
 /**
- * The size of a pool. This is no union of the two schemas, because the errors of a union name
- * neither `min` nor `max`.
+ * The schema of the size of a pool. It is not a union, because the errors of a union name neither
+ * `min` nor `max`.
  */
 export const Size = v.lazy((size) =>
   typeof size === 'object' && size !== null ? Bounds : FixedSize,

@@ -40,6 +40,7 @@ export interface JsonLimits {
 
 /** The elements of a JSON text, counted by {@link measureJson}. */
 export interface JsonStructure {
+  /** The greatest depth of nested objects and arrays. */
   depth: number
   /** The number of objects, arrays and field names. */
   names: number

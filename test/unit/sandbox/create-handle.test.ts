@@ -88,7 +88,7 @@ describe('a preload that fails', () => {
     onTestFinished(() => closeSandboxes())
     const init = initSandboxes({ engine, languages: { python: { size: 1 } } })
     await expect(init).rejects.toMatchObject({ code: 'SANDBOX_PRELOAD_FAILED' })
-    expect(getSandboxes).toThrow('there is no pool')
+    expect(getSandboxes).toThrow('has no sandbox pool')
   })
 })
 
