@@ -1,7 +1,6 @@
 // The entry of the agent, which is PID 1 of the container: it starts the parts of the agent, and
 // says hello when the first spare is ready.
 
-const Module = require('node:module')
 const { keepBundle, renewCodeCache } = require('./bundle.cjs')
 const { preload, typescript } = require('./config.cjs')
 const { dispatch } = require('./dispatch.cjs')
@@ -28,7 +27,7 @@ function start(script, bundle) {
 
 /** Calls a function when the first spare is ready, or with the reason why no spare will be. */
 function whenReady(spare, ready) {
-  if (typescript && !Module.stripTypeScriptTypes) {
+  if (typescript && !require('node:module').stripTypeScriptTypes) {
     ready({ message: `Node ${process.version} cannot strip types, 22.13 or newer can` })
   } else if (preload.length > 0) whenLoaded(spare, ready)
   else ready()
