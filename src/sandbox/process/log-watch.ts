@@ -24,10 +24,12 @@ const MAX_LINE_CHARACTERS = 4096
  */
 const MAX_MATCH_MS = 50
 /**
- * The maximum number of searches of one batch. A batch is searched again after a timeout, because a
- * busy machine can cause the timeout.
+ * The processor time of the pattern for one batch, in milliseconds, over all tries. A batch is searched
+ * again after a timeout, because on a busy machine the time can end before the pattern has run.
  */
-const MAX_TRIES = 3
+const MAX_CPU_MS = 100
+/** The maximum number of tries, whatever their processor time. */
+const MAX_TRIES = 10
 
 /** The size of a batch. To run a pattern with a time limit costs 0.1 ms, once for each batch. */
 const BATCH_BYTES = 64 * 1024
@@ -64,7 +66,9 @@ export class LogWatch {
    * The limit of the waiting bytes. Replayed output arrives all at once, so it raises the limit.
    */
   #limitBytes = MAX_WAITING_BYTES
-  #triesLeft = MAX_TRIES
+  /** The tries of the current batch that have timed out, and their processor time. */
+  #tries = 0
+  #cpuMs = 0
   #isOver = false
   #idle: Deferred<void> | undefined
 
@@ -131,14 +135,18 @@ export class LogWatch {
 
   #search(lines: string[]): void {
     this.#slow = undefined
+    const before = process.cpuUsage()
     try {
       const match = firstOf(lines, this.#pattern)
-      this.#triesLeft = MAX_TRIES
+      this.#cpuMs = 0
+      this.#tries = 0
       if (match) this.#end(() => this.#found.resolve(match))
     } catch (error) {
       this.#slow = lines
-      this.#triesLeft--
-      if (this.#triesLeft === 0) this.#fail(TOO_SLOW, error)
+      this.#tries++
+      const { user, system } = process.cpuUsage(before)
+      this.#cpuMs += (user + system) / 1000
+      if (this.#cpuMs >= MAX_CPU_MS || this.#tries === MAX_TRIES) this.#fail(TOO_SLOW, error)
     }
   }
 

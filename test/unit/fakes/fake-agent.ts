@@ -10,6 +10,7 @@ import {
   Stream,
 } from '../../../src/agent/protocol.js'
 import { deferred } from '../../../src/util/deferred.js'
+import { isTurnSpent } from '../../../src/util/loop-turn.js'
 import type { Container, ContainerExit } from '../../../src/engine/engine.js'
 import type { ExecHandle } from '../../../src/sandbox/program/handle.js'
 import type { ExecEvent, ExecResult } from '../../../src/sandbox/program/result.js'
@@ -154,14 +155,22 @@ export function recordOf(record: object): Buffer {
   return Buffer.concat([length, body])
 }
 
-/** Lets streams and promises get on with it: PassThrough works in ticks, not in microtasks. */
+/**
+ * Lets streams and promises work off all that has been sent: a PassThrough works in ticks, not in
+ * microtasks, and input is postponed to the next turn when the time of a turn is used up.
+ */
 export async function flow(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) {
-    await settle()
-    await new Promise<void>((resolve) => {
-      process.nextTick(resolve)
-    })
-  }
+  let isPostponed: boolean
+  do {
+    for (let tick = 0; tick < 3; tick++) {
+      await settle()
+      await new Promise<void>((resolve) => {
+        process.nextTick(resolve)
+      })
+    }
+    isPostponed = isTurnSpent()
+    if (isPostponed) await turn()
+  } while (isPostponed)
 }
 
 /** Awaits it from here on. */

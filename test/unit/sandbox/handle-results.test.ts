@@ -116,7 +116,7 @@ describe('code that shows something', () => {
     expect(await running).toMatchObject({ omittedResults: 4 })
   })
 
-  it('pays for what it took, so that more may come', async () => {
+  it('gives credit for the records that it took', async () => {
     const { agent, sandbox } = await leased()
     const running = sandbox.runCode('x').then((result) => result)
     await flow()

@@ -1,13 +1,19 @@
 import * as fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { LogWatch } from '../../../src/sandbox/process/log-watch.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
+
+/** What a watch has found when it has looked at all output. */
+async function outcomeOfWatch(watch: LogWatch) {
+  await watch.idle
+  return outcomeOf(watch.found)
+}
 
 /** What a watch finds in pieces of stdout. */
 async function found(pattern: string | RegExp, ...pieces: (string | Uint8Array)[]) {
   const watch = new LogWatch(pattern)
   for (const piece of pieces) watch.push(1, Buffer.from(piece))
-  return outcomeOf(watch.found)
+  return outcomeOfWatch(watch)
 }
 
 describe('LogWatch', () => {
@@ -42,7 +48,7 @@ describe('LogWatch', () => {
     const watch = new LogWatch(pattern)
     // With y it would stand where it was last time; without, it looks anywhere.
     watch.push(1, Buffer.from('nothing\nalmost ready\n'))
-    expect(await outcomeOf(watch.found)).toMatchObject({ line: 'almost ready' })
+    expect(await outcomeOfWatch(watch)).toMatchObject({ line: 'almost ready' })
     expect(pattern.lastIndex).toBe(3)
   })
 
@@ -50,10 +56,10 @@ describe('LogWatch', () => {
     const watch = new LogWatch('ready')
     watch.push(1, Buffer.from('rea'))
     watch.push(2, Buffer.from('dy'))
-    expect(await outcomeOf(watch.found)).toBe('pending')
+    expect(await outcomeOfWatch(watch)).toBe('pending')
     watch.push(2, Buffer.from(' or rea'))
     watch.push(1, Buffer.from('dy'))
-    expect(await outcomeOf(watch.found)).toEqual({ line: 'ready' })
+    expect(await outcomeOfWatch(watch)).toEqual({ line: 'ready' })
   })
 
   it('of a long line looks at the first 4096 characters', async () => {
@@ -70,8 +76,7 @@ describe('LogWatch', () => {
     const watch = new LogWatch(/^ready (\d)$/)
     watch.push(1, Buffer.concat([Buffer.alloc(2 ** 20, '\n'), Buffer.from('ready 7\n')]))
     watch.push(2, Buffer.from('ready 8\n'))
-    await watch.idle
-    expect(await outcomeOf(watch.found)).toMatchObject({ line: 'ready 7' })
+    expect(await outcomeOfWatch(watch)).toMatchObject({ line: 'ready 7' })
   })
 
   it('gives up a pattern that takes too long, and looks no more', async () => {
@@ -82,6 +87,15 @@ describe('LogWatch', () => {
     watch.push(1, Buffer.from('ry\n'))
     await watch.idle
     await expect(watch.found).rejects.toMatchObject(error)
+  })
+
+  it('tries a pattern that got no processor time again, up to 10 times', async () => {
+    const usage = vi.spyOn(process, 'cpuUsage').mockReturnValue({ user: 0, system: 0 })
+    onTestFinished(() => void usage.mockRestore())
+    const watch = new LogWatch(/(r+)+y/)
+    watch.push(1, Buffer.from(`${'r'.repeat(4000)}\n`))
+    await expect(watch.found).rejects.toThrow('50 ms')
+    expect(usage).toHaveBeenCalledTimes(20) // before and after each try
   })
 
   it('gives up where output comes faster than it is looked at', async () => {
@@ -106,8 +120,7 @@ describe('LogWatch', () => {
             at = end
           }
           const first = lines.find((line) => line.includes('a€b'))
-          await watch.idle
-          const match = await outcomeOf(watch.found)
+          const match = await outcomeOfWatch(watch)
           if (first === undefined) expect(match).toBe('pending')
           // A line may match before it is finished.
           else expect(first.startsWith(JSON.parse(JSON.stringify(match)).line)).toBe(true)
