@@ -1,5 +1,5 @@
-// A step of the build: `node src/agent/embed-sources.js dist` writes a module with the texts of the
-// agents' files to `dist/src/agent/sources.js`. It replaces what the compiler made of `sources.ts`.
+// A step of the build: `node src/agent/embed-sources.js dist` writes the texts of the agents' files into
+// `dist/src/agent/sources.js`, in place of what the compiler made of `sources.ts`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 
@@ -23,11 +23,8 @@ export function agentSource(part) {
   return text
 }
 
-export function agentSources(folder, extension) {
-  const entries = Object.entries(TEXTS).filter(
-    ([part]) => part.startsWith(\`\${folder}/\`) && part.endsWith(extension),
-  )
-  return Object.fromEntries(entries.map(([part, text]) => [part.slice(folder.length + 1), text]))
+export function agentFiles(folder) {
+  return Object.keys(TEXTS).filter((part) => part.startsWith(folder + '/'))
 }
 `
 writeFileSync(resolve(out, 'src/agent/sources.js'), module)

@@ -1,13 +1,14 @@
+import path from 'node:path'
 import { AgentBundle } from '../agent/bundle.js'
-import { agentSource, agentSources } from '../agent/sources.js'
+import { agentFiles, agentSource } from '../agent/sources.js'
 import type { LanguageManifest } from './manifest.js'
 
-const LOADER = 'loader.cjs'
+const LOADER = 'nodejs/loader.cjs'
 
 /** JavaScript under Node, with its agent. */
 export const NODEJS = {
   agent: {
-    command: ['node', '-e', agentSource(`nodejs/${LOADER}`)],
+    command: ['node', '-e', agentSource(LOADER)],
     bundle: new AgentBundle(bundle()),
     // Measured: 11 for a program, and there is a spare.
     tasksPerProgram: 16,
@@ -45,9 +46,11 @@ export const TYPESCRIPT = { ...NODEJS, config: { typescript: true } } as const
  * with the script, and any other function when it is called.
  */
 function bundle(): string {
-  const modules = Object.entries(agentSources('nodejs', '.cjs'))
-  const functions = modules
-    .filter(([name]) => name !== LOADER)
-    .map(([name, text]) => `'./${name}': (function (require, module) { 'use strict'\n${text}\n})`)
+  const functions = agentFiles('nodejs')
+    .filter((file) => file !== LOADER)
+    .map((file) => {
+      const text = agentSource(file)
+      return `'./${path.posix.basename(file)}': (function (require, module) { 'use strict'\n${text}\n})`
+    })
   return `({ __proto__: null,\n${functions.join(',\n')}\n})`
 }

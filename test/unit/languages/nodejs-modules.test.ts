@@ -1,5 +1,6 @@
+import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { agentSources } from '../../../src/agent/sources.js'
+import { agentFiles, agentSource } from '../../../src/agent/sources.js'
 
 const REQUIRE = /const (?:\{([^}]*)\}|\w+) = require\('\.\/([\w-]+\.cjs)'\)/g
 const COMMENTS = /\/\*[^]*?\*\/|\/\/.*/g
@@ -15,10 +16,11 @@ const namesIn = (braces = '') =>
   braces.split(',').flatMap((part) => /^\s*(\w+)/.exec(part.replace(COMMENTS, ''))?.[1] ?? [])
 
 const modules = new Map(
-  Object.entries(agentSources('nodejs', '.cjs'))
-    .filter(([name]) => name !== 'loader.cjs')
-    .map(([name, source]): [string, Module] => {
-      const text = source.replace(COMMENTS, '')
+  agentFiles('nodejs')
+    .filter((file) => file !== 'nodejs/loader.cjs')
+    .map((file): [string, Module] => {
+      const name = path.basename(file)
+      const text = agentSource(file).replace(COMMENTS, '')
       const requires = [...text.matchAll(REQUIRE)].map(([, braces, file = '']) => ({
         file,
         names: namesIn(braces),
