@@ -2,11 +2,11 @@
 // says hello when the first spare is ready.
 
 const { keepBundle, renewCodeCache } = require('./bundle.cjs')
+const { FAILED } = require('./child-protocol.cjs')
 const { preload, typescript } = require('./config.cjs')
 const { dispatch } = require('./dispatch.cjs')
 const { startCounting } = require('./failure-cause.cjs')
 const { listenToHost } = require('./host.cjs')
-const { FAILED } = require('./child-protocol.cjs')
 const { Kind, VERSION, sendJson } = require('./protocol.cjs')
 const { dropGroups } = require('./rights.cjs')
 const { prepareSpare } = require('./spare.cjs')

@@ -4,9 +4,9 @@
 const util = require('node:util')
 const vm = require('node:vm')
 const { attempt, isInstance } = require('./attempt.cjs')
+const { RECORD } = require('./child-protocol.cjs')
 const { Buffer, Object, process, stringify } = require('./globals.cjs')
 const { simplify, withArticle } = require('./json-value.cjs')
-const { RECORD } = require('./child-protocol.cjs')
 const { sendMessage } = require('./messages.cjs')
 const { Refusal } = require('./refusal.cjs')
 

@@ -1,8 +1,8 @@
 // Contexts: processes that are kept for several runs, and the runs in them. Runs in the agent.
 
+const { END, READY } = require('./child-protocol.cjs')
 const { boundMemory } = require('./context-memory.cjs')
 const { failure } = require('./failure.cjs')
-const { END, READY } = require('./child-protocol.cjs')
 const { ownBytes } = require('./proc.cjs')
 const { Program } = require('./program.cjs')
 const { Kind, sendCredit, sendJson } = require('./protocol.cjs')

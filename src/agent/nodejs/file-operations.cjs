@@ -1,8 +1,8 @@
 // The operations of file requests. Runs in the agent.
 //
 // Each operation is a generator, which a request runs step by step with the rights of the programs.
-// An object that it yields is sent as `started`, and bytes on stream 1. After every `yield`, also
-// one without a value, other requests may go on.
+// An object that it yields is sent as `started`, and bytes on stream 1. After every `yield`, with
+// or without a value, other requests may go on.
 
 const fs = require('node:fs')
 const { writeAll } = require('./descriptors.cjs')

@@ -2,8 +2,8 @@
 // processes that run programs.
 
 const { readSync, writeSync } = require('node:fs')
-const { Buffer, stringify } = require('./globals.cjs')
 const { MESSAGES, RECORD } = require('./child-protocol.cjs')
+const { Buffer, stringify } = require('./globals.cjs')
 
 let unsent = Buffer.alloc(0)
 let unacknowledged = 0

@@ -3,9 +3,9 @@
 
 const Module = require('node:module')
 const util = require('node:util')
+const { FAILED, READY } = require('./child-protocol.cjs')
 const { hidden } = require('./compile.cjs')
 const { preload, workspace } = require('./config.cjs')
-const { FAILED, READY } = require('./child-protocol.cjs')
 const { sendMessage } = require('./messages.cjs')
 
 const LONGEST_MESSAGE = 1000

@@ -20,7 +20,7 @@ const LONGEST_NUMBER = 64
  * The processor time that a spare took before its task. It is measured once: all take about as
  * much.
  */
-let startMs
+let spareStartMs
 
 class Program {
   constructor(id, child) {
@@ -29,7 +29,7 @@ class Program {
     this.exit = null
     this.isOverdue = false
     this.wasRefusedProcess = false
-    this.startMs = child.messages ? (startMs ??= cpuMsOf(child.pid)) : 0
+    this.startMs = child.messages ? (spareStartMs ??= cpuMsOf(child.pid)) : 0
     this.stdin = new StdinPipe(id, child.pipes.stdin)
     const stdout = new OutputPipe(id, Stream.STDOUT, child.pipes.stdout)
     this.stderr = new OutputPipe(id, Stream.STDERR, child.pipes.stderr)

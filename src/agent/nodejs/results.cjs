@@ -3,8 +3,8 @@
 
 const util = require('node:util')
 const { attempt } = require('./attempt.cjs')
-const { Buffer, Object, Promise, stringify } = require('./globals.cjs')
 const { RECORD } = require('./child-protocol.cjs')
+const { Buffer, Object, Promise, stringify } = require('./globals.cjs')
 const { sendMessage } = require('./messages.cjs')
 const { shorten } = require('./shorten.cjs')
 const { trimStack } = require('./thrown.cjs')

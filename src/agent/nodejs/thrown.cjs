@@ -3,8 +3,8 @@
 
 const util = require('node:util')
 const { attempt } = require('./attempt.cjs')
-const { Object, process } = require('./globals.cjs')
 const { RECORD } = require('./child-protocol.cjs')
+const { Object, process } = require('./globals.cjs')
 const { sendMessage } = require('./messages.cjs')
 const { shorten } = require('./shorten.cjs')
 
