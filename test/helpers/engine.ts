@@ -73,6 +73,21 @@ export async function leaseOfTest(pool: SandboxPool, language: Language): Promis
   return sandbox
 }
 
+/**
+ * One lease for a block of tests that leave nothing behind but files, which are deleted before each
+ * test. A lease that has ended is replaced.
+ */
+export function useLease(pool: () => SandboxPool, language: Language): () => Promise<Sandbox> {
+  let shared: Sandbox | undefined
+  afterAll(() => void shared?.release())
+  return async () => {
+    if (!shared || shared.signal.aborted) {
+      shared = await pool().acquire(language, { timeoutMs: 60_000 })
+    } else await shared.exec('find /workspace /tmp -mindepth 1 -user nobody -delete')
+    return shared
+  }
+}
+
 /** Names end with their pool's owner. */
 export function ownerOf(name: string): string {
   return name.split('_').at(-1) ?? ''

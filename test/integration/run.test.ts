@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ExecResult } from 'hono-sandbox'
 import { SandboxFileError } from 'hono-sandbox'
-import { languages, leaseOfTest, places, runtimes, usePool } from '../helpers/engine.js'
+import { languages, places, runtimes, useLease, usePool } from '../helpers/engine.js'
 
 /** The same program in both languages. */
 const PROGRAMS = {
@@ -46,7 +46,7 @@ const PROGRAMS = {
 describe.each(places)('$language under $runtime', ({ runtime, language }) => {
   const programs = PROGRAMS[language]
   const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
-  const lease = () => leaseOfTest(pool(), language)
+  const lease = useLease(pool, language)
 
   it('says hello, and how it went', async () => {
     const sandbox = await lease()
@@ -190,9 +190,10 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
 
 describe.each(runtimes)('files under %s', (runtime) => {
   const pool = usePool({ runtime, languages: { python: { size: 1 }, nodejs: { size: 1 } } })
+  const leases = { python: useLease(pool, 'python'), nodejs: useLease(pool, 'nodejs') }
 
   it.each(languages)('go in and out of %s', async (language) => {
-    const sandbox = await leaseOfTest(pool(), language)
+    const sandbox = await leases[language]()
     const bytes = Buffer.alloc(3_000_000, 'any \0\xff')
     await sandbox.writeFile('data.bin', bytes)
     expect((await sandbox.readFile('data.bin')).equals(bytes)).toBe(true)
@@ -208,7 +209,7 @@ describe.each(runtimes)('files under %s', (runtime) => {
   })
 
   it.each(languages)('that cannot be say why, in %s', async (language) => {
-    const sandbox = await leaseOfTest(pool(), language)
+    const sandbox = await leases[language]()
     await sandbox.exec('mkdir folder; mkfifo fifo; echo x > file')
     const failures: [string, Promise<unknown>][] = [
       ['ENOENT', sandbox.readFile('missing')],
@@ -238,6 +239,7 @@ describe.each(runtimes)('files under %s', (runtime) => {
 
 describe.each(runtimes)('modules of Node under %s', (runtime) => {
   const pool = usePool({ runtime, languages: { nodejs: { size: 1 } } })
+  const lease = useLease(pool, 'nodejs')
 
   it.each([
     ['CommonJS', 'const { sep } = require("node:path"); console.log(sep)', '/\n'],
@@ -245,7 +247,7 @@ describe.each(runtimes)('modules of Node under %s', (runtime) => {
     ['await at the top', 'const x = await Promise.resolve(42)\nconsole.log(x)', '42\n'],
     ['import()', 'import("node:path").then(({ sep }) => console.log(sep))', '/\n'],
   ])('%s', async (_, code, stdout) => {
-    const sandbox = await leaseOfTest(pool(), 'nodejs')
+    const sandbox = await lease()
     expect(await sandbox.runCode(code)).toMatchObject({ stdout, stderr: '', exitCode: 0 })
   })
 
@@ -255,20 +257,20 @@ describe.each(runtimes)('modules of Node under %s', (runtime) => {
     'fs.readFileSync(fs.openSync("/dev/stdin"), "utf8")',
     'await promisify(fs.readFile)("/dev/stdin", "utf8")',
   ])('read the whole stdin by %s', async (expression) => {
-    const sandbox = await leaseOfTest(pool(), 'nodejs')
+    const sandbox = await lease()
     const imports = 'import fs from "node:fs"\nimport { promisify } from "node:util"'
     const code = `${imports}\nconsole.log(${expression})`
     expect(await sandbox.runCode(code, { stdin: 'ab' })).toMatchObject({ stdout: 'ab\n' })
   })
 
   it('run in a folder that nobody may write to', async () => {
-    const sandbox = await leaseOfTest(pool(), 'nodejs')
+    const sandbox = await lease()
     const result = await sandbox.runCode('console.log(process.cwd())', { cwd: '/usr' })
     expect(result).toMatchObject({ stdout: '/usr\n', exitCode: 0 })
   })
 
   it('are not there before they are asked for, as in a script of its own', async () => {
-    const sandbox = await leaseOfTest(pool(), 'nodejs')
+    const sandbox = await lease()
     const code = 'console.log(Object.getOwnPropertyNames(globalThis).join())'
     await sandbox.writeFile('names.js', code)
     const names = async (run: Promise<ExecResult>) => (await run).stdout.trim().split(',').sort()
@@ -279,7 +281,7 @@ describe.each(runtimes)('modules of Node under %s', (runtime) => {
   })
 
   it('are found beside the program', async () => {
-    const sandbox = await leaseOfTest(pool(), 'nodejs')
+    const sandbox = await lease()
     await sandbox.writeFile('helper.mjs', 'export const six = 6\n')
     const code = 'import { six } from "./helper.mjs"\nconsole.log(six * 7)'
     expect(await sandbox.runCode(code)).toMatchObject({ stdout: '42\n', stderr: '' })
@@ -288,13 +290,14 @@ describe.each(runtimes)('modules of Node under %s', (runtime) => {
 
 describe.each(runtimes)('Python under %s', (runtime) => {
   const pool = usePool({ runtime, languages: { python: { size: 1 } } })
+  const lease = useLease(pool, 'python')
 
   it.each([
     ['a byte order mark', '\uFEFFprint(1)', { stdout: '1\n', exitCode: 0 }],
     ['an exit code that no integer holds', 'import sys\nsys.exit(2**70)', { exitCode: 255 }],
     ['an exit code above a byte', 'import sys\nsys.exit(259)', { exitCode: 3 }],
   ])('takes %s as python3 does', async (_, code, result) => {
-    const sandbox = await leaseOfTest(pool(), 'python')
+    const sandbox = await lease()
     expect(await sandbox.runCode(code)).toMatchObject(result)
   })
 })
