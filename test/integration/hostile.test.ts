@@ -145,7 +145,7 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
 
   it('a fork bomb: pids', () =>
     attack(async (sandbox) => {
-      const { killedBy } = await sandbox.runCode(programs.forks, { timeoutMs: 50_000 })
+      const { killedBy } = await sandbox.runCode(programs.forks, { timeoutMs: 40_000 })
       // Under gVisor 128 processes of Python take more memory than there is.
       const accepted = runtime === 'runc' ? ['pids'] : ['pids', 'oom']
       expect(accepted).toContain(killedBy)
