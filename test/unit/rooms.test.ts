@@ -10,7 +10,7 @@ const ROOMS = new Map(
   ]),
 )
 
-/** The rooms that may import a package; any room may import another package. */
+/** The rooms that may import these packages. Each room may import any other package. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   dockerode: ['engine/docker'],
   hono: ['middleware', 'examples/code-runner'],

@@ -39,22 +39,20 @@ describe('Channel.open()', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('rejects with the stderr of the agent if the container exits before hello', async () => {
+  it.each([
+    [
+      'the stderr of the agent',
+      { stderr: 'python3: not found\n' },
+      'did not start: python3: not found. Use an image',
+    ],
+    ['the exit code if there is no stderr', {}, 'it exited with code 127'],
+  ])('rejects with %s if the container exits before hello', async (_, exit, part) => {
     const agent = new FakeAgent()
     const { opening } = open(agent)
-    agent.exit({ exitCode: 127, stderr: 'python3: not found\n' })
+    agent.exit({ exitCode: 127, ...exit })
     expect(await opening).toMatchObject({
       code: 'SANDBOX_AGENT_FAILED',
-      message: expect.stringContaining('did not start: python3: not found. Use an image'),
-    })
-  })
-
-  it('rejects with the exit code if the container exits before hello without stderr', async () => {
-    const agent = new FakeAgent()
-    const { opening } = open(agent)
-    agent.exit({ exitCode: 127 })
-    expect(await opening).toMatchObject({
-      message: expect.stringContaining('it exited with code 127'),
+      message: expect.stringContaining(part),
     })
   })
 

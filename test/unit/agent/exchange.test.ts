@@ -153,9 +153,9 @@ describe('the credit of an exchange', () => {
 
   it('lets a stream continue without an end', async () => {
     const { agent, channel } = await openChannel()
-    let taken = 0
+    let received = 0
     const exchange = channel.open(READ, (stream, bytes) => {
-      taken += bytes.length
+      received += bytes.length
       exchange.consumed(stream, bytes.length)
     })
     const piece = Buffer.alloc(65_536)
@@ -163,7 +163,7 @@ describe('the credit of an exchange', () => {
       agent.data(1, Stream.stdout, piece)
       await flushStreams()
     }
-    expect(taken).toBe(64 * 65_536)
+    expect(received).toBe(64 * 65_536)
     expect(agent.receivedOf(Kind.credit)).toHaveLength(32)
     expect(agent.kills).toBe(0)
   })

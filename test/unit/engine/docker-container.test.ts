@@ -6,7 +6,7 @@ import { nextTurn } from '../fakes/fake-agent.js'
 const PIECE = Buffer.concat([Buffer.from([1, 0, 0, 0, 0, 0, 0x40, 0]), Buffer.alloc(0x4000, 'x')])
 const PIECES = 1000
 
-/** Creates a container whose stream always has more bytes. */
+/** Creates a container whose stream has more pieces than its buffers can hold. */
 function container() {
   let sent = 0
   const stream = new Duplex({

@@ -4,7 +4,7 @@ import { Pool } from '../../../src/pool/pool.js'
 import type { Deferred } from '../../../src/util/deferred.js'
 import { deferred } from '../../../src/util/deferred.js'
 
-/** A container that is a plain object; it lives from the launch call until its removal settles. */
+/** A container that is a plain object. It exists from its launch until its removal settles. */
 export interface FakeContainer extends Pooled {
   removals: number
   isResponsive: boolean

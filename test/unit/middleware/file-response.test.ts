@@ -2,13 +2,10 @@ import { parse } from 'content-disposition'
 import * as fc from 'fast-check'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import type { Channel } from '../../../src/agent/channel.js'
 import { Stream } from '../../../src/agent/protocol.js'
-import { Lease } from '../../../src/pool/lease.js'
-import { Sandbox } from '../../../src/sandbox/sandbox.js'
 import { isFresh, requestedPart, validatorsOf } from '../../../middleware/conditional.js'
 import { sendFile } from '../../../middleware/index.js'
-import { flushStreams, openChannel } from '../fakes/fake-agent.js'
+import { flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { cases } from '../fakes/property.js'
 
 const ENTRY = { name: 'a', path: 'a', type: 'file', size: 1000, mode: 0o644 } as const
@@ -126,10 +123,8 @@ describe('requestedPart', () => {
 describe('the file name in Content-Disposition', () => {
   /** Returns the headers of a response with a file of this name. */
   async function headersOf(name: string, filename?: string): Promise<Headers> {
-    const { agent, channel } = await openChannel()
-    const lease = new Lease<Channel>(channel, () => 'recreated')
-    const held = new Sandbox(lease, { language: 'python', runtime: 'runc' })
-    const app = new Hono().get('/', (c) => sendFile(c, `out/${name}`, { sandbox: held, filename }))
+    const { agent, sandbox } = await leaseSandbox()
+    const app = new Hono().get('/', (c) => sendFile(c, `out/${name}`, { sandbox, filename }))
     const asking = app.request('/', { method: 'HEAD' })
     await flushStreams()
     const { name: _, ...entry } = ENTRY

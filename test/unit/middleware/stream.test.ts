@@ -1,16 +1,14 @@
 import { Hono } from 'hono'
 import { describe, expect, it, vi } from 'vitest'
-import type { Channel } from '../../../src/agent/channel.js'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import { SandboxError } from '../../../src/errors.js'
-import { Lease } from '../../../src/pool/lease.js'
-import { Sandbox } from '../../../src/sandbox/sandbox.js'
+import type { Sandbox } from '../../../src/sandbox/sandbox.js'
 import { formatFor } from '../../../middleware/event-format.js'
 import type { StreamEvent } from '../../../middleware/event-format.js'
 import { eventStream } from '../../../middleware/event-stream.js'
 import { streamSandbox } from '../../../middleware/index.js'
 import { BodyReader, eventsIn } from '../../helpers/events.js'
-import { flushStreams, openChannel } from '../fakes/fake-agent.js'
+import { flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
@@ -146,9 +144,7 @@ describe('streamSandbox', () => {
     run: (sandbox: Sandbox) => Parameters<typeof streamSandbox>[1],
     options: Parameters<typeof streamSandbox>[2] = {},
   ) {
-    const { agent, channel } = await openChannel()
-    const lease = new Lease<Channel>(channel, () => 'recreated')
-    const sandbox = new Sandbox(lease, { language: 'python', runtime: 'runc' })
+    const { agent, sandbox } = await leaseSandbox()
     const app = new Hono().get('/', (c) => streamSandbox(c, run(sandbox), options))
     app.onError((error, c) => c.json({ code: error instanceof SandboxError && error.code }, 500))
     const answer = await app.request('/', { headers: { accept: 'application/jsonl' } })
@@ -248,12 +244,10 @@ describe('streamSandbox', () => {
   )
 
   it('appends Accept to the Vary header', async () => {
-    const { channel } = await openChannel()
-    const lease = new Lease<Channel>(channel, () => 'recreated')
-    const held = new Sandbox(lease, { language: 'python', runtime: 'runc' })
+    const { sandbox } = await leaseSandbox()
     const app = new Hono().get('/', (c) => {
       c.header('Vary', 'Origin')
-      return streamSandbox(c, held.exec('true'))
+      return streamSandbox(c, sandbox.exec('true'))
     })
     const answer = await app.request('/', { method: 'HEAD' })
     expect(answer.headers.get('vary')).toBe('Origin, Accept')

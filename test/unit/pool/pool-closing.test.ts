@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
-import { fakePool, outcomeOf, flushMicrotasks } from '../fakes/fake-pool.js'
+import { fakePool, flushMicrotasks, outcomeOf } from '../fakes/fake-pool.js'
 import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { FakeAgent } from '../fakes/fake-agent.js'
-import { flushStreams, leaseSandbox, encodeRecord } from '../fakes/fake-agent.js'
+import { encodeRecord, flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
-import { callWith, leaseSandbox, encodeRecord } from '../fakes/fake-agent.js'
+import { callWith, encodeRecord, leaseSandbox } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 
 /** Leases a sandbox whose code sends these records and ends with `end`. */

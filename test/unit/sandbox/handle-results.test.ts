@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Stream } from '../../../src/agent/protocol.js'
-import { collectEvents, flushStreams, leaseSandbox, encodeRecord } from '../fakes/fake-agent.js'
+import { collectEvents, encodeRecord, flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 
 const resultRecord = (text: string, isMain = false) => encodeRecord({ type: 'result', isMain, text })
 const error = { name: 'ValueError', message: 'no', traceback: 'main.py, line 2' }

@@ -69,7 +69,7 @@ describe('output that a loop reads', () => {
     const source = new OutputSource(agent)
     await source.send()
     const credits: number[] = []
-    for (let taken = 0; taken < 4; taken++) {
+    for (let reads = 0; reads < 4; reads++) {
       await events.next()
       await flushStreams()
       credits.push(agent.creditOf(Stream.stdout))

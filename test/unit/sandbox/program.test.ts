@@ -84,7 +84,7 @@ describe('a program that ends by itself', () => {
     expect(await aborted.program.started).toBeUndefined()
   })
 
-  it('keeps what it is told to', async () => {
+  it('keeps at most keepBytes of its output', async () => {
     const { agent, ended, kept } = await run({ keepBytes: 4 })
     agent.data(1, Stream.stdout, 'abcdefgh')
     agent.done(1)
@@ -133,7 +133,7 @@ describe('the time limit of a program', () => {
     expect(kept().stdout).toBe('so far')
   })
 
-  it('does not change the reason if the program has ended in the same turn', async () => {
+  it('does not set killedBy if the program has ended in the same turn', async () => {
     const { agent, ended } = await run({ timeoutMs: 100 })
     advanceTime(100)
     agent.done(1, { exitCode: 0 })
@@ -153,7 +153,7 @@ describe('the abort of a program', () => {
     expect(vi.getTimerCount()).toBe(1) // The timer of the pings.
   })
 
-  it('kills the program, and a later timeout does not change the reason', async () => {
+  it('kills the program, and a later timeout does not change killedBy', async () => {
     const abort = new AbortController()
     const { agent, ended } = await run({ signal: abort.signal, timeoutMs: 100 })
     abort.abort()
@@ -240,7 +240,7 @@ describe('the end of the container', () => {
     ['ttl', 'timeout'],
     ['crash', 'crash'],
     ['closed', 'shutdown'],
-  ])('after the lease ended as %s kills the program by %s', async (end, killedBy) => {
+  ])('with the lease end "%s" sets killedBy to "%s"', async (end, killedBy) => {
     const { agent, lease, ended, kept } = await run()
     agent.data(1, Stream.stdout, 'so far')
     await flushStreams()
@@ -249,7 +249,7 @@ describe('the end of the container', () => {
     expect(kept().stdout).toBe('so far')
   })
 
-  it('kills the program by oom after an OOM, if the lease had not ended before', async () => {
+  it('sets killedBy to "oom" after an OOM, if the lease had not ended before', async () => {
     const { agent, lease, ended } = await run()
     agent.exit({ oom: true })
     lease.end('crash')
@@ -261,13 +261,13 @@ describe('the end of the container', () => {
     expect(await released.ended).toMatchObject({ killedBy: 'abort' })
   })
 
-  it('kills the program by crash if the lease has not ended', async () => {
+  it('sets killedBy to "crash" if the lease has not ended', async () => {
     const { agent, ended } = await run()
     agent.exit()
     expect(await ended).toMatchObject({ killedBy: 'crash', exitCode: null })
   })
 
-  it('kills a program by crash that is started after it', async () => {
+  it('sets killedBy to "crash" for a program that starts after it', async () => {
     const { agent, lease } = await run()
     agent.exit()
     await flushStreams()

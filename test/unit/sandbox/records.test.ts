@@ -85,7 +85,7 @@ describe('the records on stream 3', () => {
     expect(large).toMatchObject({ omitted: 1 })
   })
 
-  it('are kept up to the number of names that one response may have', () => {
+  it('are kept up to the limit of their processing time', () => {
     const records = new RunRecords(1e9)
     const json = Object.fromEntries(Array.from({ length: 30_000 }, (_, key) => [`k${key}`, 0]))
     for (let count = 0; count < 10; count++) records.push(encodeRecord({ ...result(''), json }))

@@ -63,19 +63,19 @@ describe('a sandbox', () => {
 describe('exec() and runCode()', () => {
   it('request a shell for a string, the words of an array, or code with arguments', async () => {
     const { agent, sandbox } = await leaseSandbox()
-    const surroundings = { cwd: '/tmp', env: { A: '1' } }
+    const environment = { cwd: '/tmp', env: { A: '1' } }
     const handles = [
-      sandbox.exec('a | b', surroundings),
+      sandbox.exec('a | b', environment),
       sandbox.exec(['a', '| b'], { timeoutMs: 5, maxOutputBytes: 5, format: 'text' }),
-      sandbox.runCode('1', { ...surroundings, args: ['x'] }),
+      sandbox.runCode('1', { ...environment, args: ['x'] }),
       sandbox.runCode('2'),
     ]
     for (const handle of handles) expect(handle).toBeInstanceOf(ExecHandle)
     await flushStreams()
     expect(agent.requests).toEqual([
-      { op: 'exec', argv: ['/bin/sh', '-c', 'a | b'], ...surroundings, timeoutMs: 30_000 },
+      { op: 'exec', argv: ['/bin/sh', '-c', 'a | b'], ...environment, timeoutMs: 30_000 },
       { op: 'exec', argv: ['a', '| b'], timeoutMs: 5 },
-      { op: 'run', code: '1', args: ['x'], ...surroundings, timeoutMs: 30_000 },
+      { op: 'run', code: '1', args: ['x'], ...environment, timeoutMs: 30_000 },
       { op: 'run', code: '2', timeoutMs: 30_000 },
     ])
   })
