@@ -12,12 +12,12 @@ import {
 } from '../helpers/docs.js'
 
 const MANIFEST: { files: string[] } = JSON.parse(readText('package.json'))
-/** npm packs the last three in any case. */
+/** npm always packs the last three. */
 const PACKED = [...MANIFEST.files, 'package.json', 'README.md', 'LICENSE']
 const isPacked = (file: string) =>
   PACKED.some((entry) => file === entry || file.startsWith(`${entry}/`))
 
-/** A path of this repository, as pages write it between backquotes. */
+/** A path of this repository in backquotes. */
 const OWN_PATH = /^(?:src|middleware|examples|test|docs|\.ci)\/[\w./-]+$/
 
 describe.each(PAGES)('%s', (page) => {

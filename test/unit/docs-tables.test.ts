@@ -29,7 +29,7 @@ const endFields = [...fieldsOf('ExecEnd'), ...fieldsOf('ExecResult')]
 const codeFields = [...fieldsOf('CodeEnd'), ...fieldsOf('CodeResult')]
 const errorCodes = membersOf('SandboxErrorCode')
 
-/** The tables that list names in their first column, and the names in the code. */
+/** The tables that list names in their first column, with the names in the code. */
 const LISTS = [
   {
     page: OPTIONS_PAGE,
@@ -75,7 +75,7 @@ const LISTS = [
   { page: 'docs/code-runner.md', header: 'Field', names: runRequestFields() },
 ]
 
-/** The tables of what a call takes. One option comes in the overloads of its call alone. */
+/** The tables of the options of a call. `format` is only in the overloads of its call. */
 const OPTIONS = [
   {
     page: OPTIONS_PAGE,
@@ -112,18 +112,21 @@ const OPTIONS = [
   },
 ]
 
-/** A default that is code; others are said in words. */
+/** A default that is code. Other defaults are described in words. */
 const LITERAL = /^(?:'[^']*'|\d\w*|true|false|console\.error|c\.get\('sandbox'\))/
 
-it.each(LISTS)('$page: $header lists every name, and no other', ({ page, header, names }) => {
-  const { rows } = tableOf(page, header)
-  const listed = rows.flatMap(([name = '']) =>
-    codesIn(name).map((code) => code.replace(/\(.*/, '')),
-  )
-  expect(listed.sort()).toEqual([...new Set(names)].sort())
-})
+it.each(LISTS)(
+  '$page: the table "$header" lists every name, and no other',
+  ({ page, header, names }) => {
+    const { rows } = tableOf(page, header)
+    const listed = rows.flatMap(([name = '']) =>
+      codesIn(name).map((code) => code.replace(/\(.*/, '')),
+    )
+    expect(listed.sort()).toEqual([...new Set(names)].sort())
+  },
+)
 
-it.each(OPTIONS)('$page: $header has every option, and its default', (table) => {
+it.each(OPTIONS)('$page: the table "$header" has every option with its default', (table) => {
   const { page, header, interfaces, format = '' } = table
   const defaults = new Map(interfaces.flatMap((name) => Array.from(defaultsOf(name))))
   if (format) defaults.set('format', format)
@@ -137,10 +140,10 @@ it.each(OPTIONS)('$page: $header has every option, and its default', (table) => 
   }
 })
 
-describe('the options of a pool', () => {
+describe('the documented options of a pool', () => {
   const { rows } = tableOf(OPTIONS_PAGE, 'Option')
 
-  it('have every variable, and pages name no other', () => {
+  it('have every environment variable, and no page names another variable', () => {
     const known = Object.keys(Environment.entries)
     const listed = new Set(rows.flatMap((row) => row.join().match(/SANDBOX_\w+/g) ?? []))
     expect(listed).toEqual(new Set(known))
@@ -151,7 +154,7 @@ describe('the options of a pool', () => {
     }
   })
 
-  it('have their defaults', () => {
+  it('have the defaults of the code', () => {
     const shown = new Map(
       rows.map(([name = '', , value = '']) => [codesIn(name)[0], codesIn(value)]),
     )
@@ -180,13 +183,13 @@ describe('the options of a pool', () => {
   })
 })
 
-it('the events of a stream: exit has every field', () => {
+it('the documented exit event has every field', () => {
   const { rows } = tableOf('docs/streams.md', 'Event')
   const [, exit = ''] = rows.find(([type]) => type === '`exit`') ?? []
   expect(codesIn(exit).sort()).toEqual([...fieldsOf('ExecEnd'), ...fieldsOf('CodeEnd')].sort())
 })
 
-it('the errors have their HTTP status', async () => {
+it('the documented errors have the HTTP status of errorResponse()', async () => {
   for (const [names = '', status = ''] of tableOf(ERRORS_PAGE, 'Code').rows) {
     for (const code of codesIn(names).filter(isErrorCode)) {
       const app = new Hono().get('/', (c) => errorResponse(c, new SandboxError(code, 'why')))
@@ -197,14 +200,14 @@ it('the errors have their HTTP status', async () => {
   }
 })
 
-/** The members of a class for its users: methods, accessors and fields. */
+/** Returns the public members of a class: methods, accessors and fields. */
 function membersOfClass({ prototype }: { prototype: object }, file: string): string[] {
   const fields = [...readText(file).matchAll(/^ {2}readonly (\w+):/gm)].map(([, name = '']) => name)
   const own = Object.getOwnPropertyNames(prototype)
   return [...own, ...fields].filter((name) => name !== 'constructor')
 }
 
-/** The fields of the body that the code runner takes. */
+/** Returns the fields of a request body of the code runner. */
 function runRequestFields(): string[] {
   const [, body = ''] =
     /const RunRequest = v\.strictObject\(\{\n(.*?)\n\}\)/s.exec(

@@ -19,76 +19,76 @@ const MANIFEST: {
 
 const pages = PAGES.map((page) => ({ page, blocks: blocksOf(page) }))
 const all = pages.flatMap(({ blocks }) => blocks)
-const of = (language: string) => all.filter((block) => block.language === language)
+const blocksIn = (language: string) => all.filter((block) => block.language === language)
 
-describe('every block', () => {
-  it('is in a language that a test knows', () => {
+describe('each code block of the docs', () => {
+  it('is in a language that a test checks', () => {
     const known = ['ts', 'sh', 'json', 'jsonl', 'text', 'ini', 'dockerfile', 'mermaid']
     for (const { where, language } of all) expect(known, where).toContain(language)
-    for (const language of known) expect(of(language), language).not.toEqual([])
+    for (const language of known) expect(blocksIn(language), language).not.toEqual([])
   })
 
-  it.each(pages)('of $page that is an answer follows what it answers', ({ blocks }) => {
+  it.each(pages)('of $page that is a response follows its request', ({ blocks }) => {
     for (const [at, { where, language }] of blocks.entries()) {
-      const { text = '', language: asked } = blocks[at - 1] ?? {}
+      const { text = '', language: previous } = blocks[at - 1] ?? {}
       if (language.startsWith('json')) expect(text, where).toMatch(/^curl /)
-      if (language === 'text' && asked !== 'ts') {
+      if (language === 'text' && previous !== 'ts') {
         expect(text, where).toMatch(/^(curl|npx hono-sandbox size) /)
       }
     }
   })
 
-  it('that is an answer of the calculator is what it says', () => {
-    const asked = pages.flatMap(({ blocks }) =>
+  it('with output of `hono-sandbox size` has the real output', () => {
+    const commands = pages.flatMap(({ blocks }) =>
       blocks.flatMap(({ where, text }, at) => {
-        const isAsked = text.startsWith('npx hono-sandbox size ')
-        return isAsked ? [{ where, text, answer: blocks[at + 1]?.text }] : []
+        const isSize = text.startsWith('npx hono-sandbox size ')
+        return isSize ? [{ where, text, output: blocks[at + 1]?.text }] : []
       }),
     )
-    expect(asked.length).toBeGreaterThan(0)
-    for (const { where, text, answer } of asked) {
-      expect(sizeSays(commandsIn(text)[0]?.slice(3) ?? []), where).toBe(answer)
+    expect(commands.length).toBeGreaterThan(0)
+    for (const { where, text, output } of commands) {
+      expect(outputOfSize(commandsIn(text)[0]?.slice(3) ?? []), where).toBe(output)
     }
   })
 })
 
-describe('TypeScript', () => {
+describe('the TypeScript of the docs', () => {
   let project: DocsProject
   beforeAll(async () => {
     project = await DocsProject.create()
   }, 60_000)
   afterAll(() => project.remove())
 
-  it('of pages and doc comments compiles against the package', { timeout: 60_000 }, async () => {
+  it('in pages and doc comments compiles against the package', { timeout: 60_000 }, async () => {
     const examples = examplesInSources()
     for (const { where, language } of examples) expect(language, where).toBe('ts')
-    expect(await project.compile([...of('ts'), ...examples])).toBe('')
+    expect(await project.compile([...blocksIn('ts'), ...examples])).toBe('')
   })
 
-  it('of server.mjs is plain JavaScript, as Node reads it', async () => {
+  it('in server.mjs is plain JavaScript for Node', async () => {
     const server = blocksOf('README.md').find(({ language }) => language === 'ts')
     const file = path.join(project.folder, 'server.mjs')
     writeFileSync(file, server?.text ?? '')
     await promisify(execFile)(process.execPath, ['--check', file])
   })
 
-  it('is an example of every value that the library exports', () => {
+  it('has an example of every exported value', () => {
     for (const name of [...Object.keys(library), ...Object.keys(middleware)]) {
       expect(commentOf(name), name).toContain('@example')
     }
   })
 })
 
-describe('shell', () => {
-  const commands = of('sh').flatMap(({ where, text }) =>
+describe('the shell commands of the docs', () => {
+  const commands = blocksIn('sh').flatMap(({ where, text }) =>
     commandsIn(text).map((command) => ({ where, command })),
   )
 
   it.each(commands)('$where: $command', ({ command }) => {
-    const own = command.slice(command.findIndex((word) => !/^(?:sudo$|--)/.test(word)))
-    const check = CHECKS[own[0] ?? '']
-    expect(check, own[0]).toBeDefined()
-    check?.(own)
+    const withoutSudo = command.slice(command.findIndex((word) => !/^(?:sudo$|--)/.test(word)))
+    const check = CHECKS[withoutSudo[0] ?? '']
+    expect(check, withoutSudo[0]).toBeDefined()
+    check?.(withoutSudo)
   })
 })
 
@@ -104,7 +104,7 @@ const CHECKS: Readonly<Record<string, (command: Command) => void>> = {
   npx: ([, name = '', verb = '', ...more]) => {
     if (name in MANIFEST.devDependencies) return
     expect(MANIFEST.bin).toHaveProperty(name)
-    if (verb === 'size') return expect(sizeSays(more)).toContain('languages: {')
+    if (verb === 'size') return expect(outputOfSize(more)).toContain('languages: {')
     for (const flag of more) expect(readText('src/cli/main.ts')).toContain(`${flag} `)
     expect(readText('src/cli/main.ts')).toContain(`Usage: ${name} ${verb} `)
   },
@@ -133,10 +133,10 @@ const CHECKS: Readonly<Record<string, (command: Command) => void>> = {
   cd: ([, folder]) => expect(folder).toBe(unitOf('Service').get('WorkingDirectory')),
 }
 
-/** The option of npm that the test of the package installs with. */
+/** The option of npm with which the test of the package installs. */
 const NO_SCRIPTS = '--ignore-scripts'
 
-function sizeSays(flags: readonly string[]): string {
+function outputOfSize(flags: readonly string[]): string {
   const lines: string[] = []
   const say = (line: string) => void lines.push(line)
   expect(size([...flags], { say, complain: say })).toBe(0)
@@ -148,7 +148,7 @@ function expectInstallable(name: string): void {
   expect(names).toContain(name)
 }
 
-/** A word of a command that is the path of a test must exist. */
+/** Fails if a word of a command is the path of a test that does not exist. */
 function expectFile(word: string): void {
   if (word.startsWith('test/')) expect(existsSync(path.join(root, word)), word).toBe(true)
 }
@@ -162,9 +162,9 @@ function optionsIn(words: Command): Record<string, string> {
   return Object.fromEntries(options)
 }
 
-/** One section of the systemd unit. If a key comes twice, the last value counts. */
+/** Returns a section of the systemd unit. If a key comes twice, the last value counts. */
 function unitOf(section: string): Map<string, string> {
-  const [, text = ''] = of('ini')[0]?.text.split(`[${section}]\n`) ?? []
+  const [, text = ''] = blocksIn('ini')[0]?.text.split(`[${section}]\n`) ?? []
   const lines = text.split(/\n(?=\[)/)[0]?.split('\n') ?? []
   return new Map(
     lines
@@ -176,14 +176,14 @@ function unitOf(section: string): Map<string, string> {
   )
 }
 
-/** Whether the build makes this file: it is that of a source which is part of the build. */
+/** Returns whether the build makes this file: its source exists and is part of the build. */
 function isBuilt(file: string): boolean {
   const { include }: { include: string[] } = JSON.parse(readText('tsconfig.build.json'))
   const [, source = ''] = /^dist\/(.+)\.js$/.exec(file) ?? []
   return include.includes(source.split('/')[0] ?? '') && existsSync(path.join(root, `${source}.ts`))
 }
 
-describe('the systemd unit', () => {
+describe('the documented systemd unit', () => {
   const KEYS = {
     Unit: ['After', 'Description', 'Wants'],
     Service: [
@@ -205,18 +205,20 @@ describe('the systemd unit', () => {
     for (const [section, keys] of Object.entries(KEYS)) {
       expect([...unitOf(section).keys()].sort()).toEqual(keys)
     }
-    const sections = of('ini')[0]?.text.match(/^\[\w+\]$/gm)
+    const sections = blocksIn('ini')[0]?.text.match(/^\[\w+\]$/gm)
     expect(sections).toEqual(Object.keys(KEYS).map((name) => `[${name}]`))
-    expect(of('ini')).toHaveLength(1)
+    expect(blocksIn('ini')).toHaveLength(1)
   })
 
-  it('has files that belong to its user before npm runs as that user', () => {
-    const [steps = ''] = of('sh').flatMap(({ text }) => (text.includes('useradd') ? text : []))
+  it('follows steps that change the owner of its files before npm runs as its user', () => {
+    const [steps = ''] = blocksIn('sh').flatMap(({ text }) =>
+      text.includes('useradd') ? text : [],
+    )
     expect(steps.match(/useradd|chown|npm/g)).toEqual(['useradd', 'chown', 'npm', 'npm'])
     expect(steps).not.toMatch(/^npm/m)
   })
 
-  it('starts what the build makes, and stops it later than it drains', () => {
+  it('starts a file of the build, and stops it only after its drain time', () => {
     const service = unitOf('Service')
     const [node, file = ''] = service.get('ExecStart')?.split(' ') ?? []
     expect(node).toBe('/usr/bin/node')
@@ -229,8 +231,8 @@ describe('the systemd unit', () => {
   })
 })
 
-describe('the Dockerfile', () => {
-  const lines = of('dockerfile').flatMap(({ text }) => text.split('\n'))
+describe('the documented Dockerfile', () => {
+  const lines = blocksIn('dockerfile').flatMap(({ text }) => text.split('\n'))
   const [instructions, copied]: [string[], string[]] = [[], []]
   for (const line of lines) {
     const [instruction = '', ...words] = line.split(' ')
@@ -238,21 +240,21 @@ describe('the Dockerfile', () => {
     if (instruction === 'COPY') copied.push(...words.slice(0, -1))
   }
 
-  it('has instructions that there are', () => {
+  it('has only known instructions', () => {
     for (const name of instructions) {
       expect(['FROM', 'WORKDIR', 'COPY', 'RUN', 'ENV', 'USER', 'CMD']).toContain(name)
     }
     expect(instructions[0]).toBe('FROM')
   })
 
-  it('copies all that its commands need', () => {
+  it('copies all files that its commands need', () => {
     for (const name of copied) expect(existsSync(path.join(root, name)), name).toBe(true)
     const { include }: { include: string[] } = JSON.parse(readText('tsconfig.build.json'))
     const needed = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
     expect(copied).toEqual(expect.arrayContaining([...needed, ...include]))
   })
 
-  it('starts what the build makes, as set up for production after it', () => {
+  it('starts a file of the build, and sets NODE_ENV=production after the build', () => {
     const run = lines.filter((line) => line.startsWith('RUN ')).map((line) => line.slice(4))
     expect(run).toEqual(['npm ci', 'npm run build'])
     expect(lines.indexOf('ENV NODE_ENV=production')).toBeGreaterThan(lines.indexOf('RUN npm ci'))

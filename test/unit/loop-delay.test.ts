@@ -14,14 +14,21 @@ import { sortByPath } from '../../src/sandbox/files/sort-by-path.js'
 import { LogWatch } from '../../src/sandbox/process/log-watch.js'
 import type { Sandbox } from '../../src/sandbox/sandbox.js'
 import type { FakeAgent } from './fakes/fake-agent.js'
-import { entryLine, leased, openChannel, recordOf, turn } from './fakes/fake-agent.js'
+import {
+  encodeRecord,
+  entryLine,
+  leaseSandbox,
+  nextTurn,
+  openChannel,
+  withLength,
+} from './fakes/fake-agent.js'
 
-/** How long hostile code may hold the event loop. */
+/** The longest time that hostile code may block the event loop. */
 const BOUND_MS = 100
 const TRIES = 5
 /**
- * The longest turn of the event loop while this runs. A turn counts by its processor time where that is
- * less: on a busy machine it waits for others.
+ * Returns the longest turn of the event loop while `run` runs. The smaller of the wall time and the
+ * processor time of a turn counts, because on a busy machine the process waits for other processes.
  */
 async function longestTurn(run: () => Promise<unknown>): Promise<number> {
   let longest = 0
@@ -36,8 +43,8 @@ async function longestTurn(run: () => Promise<unknown>): Promise<number> {
   setImmediate(probe)
   await run()
   isOver = true
-  await turn()
-  await turn()
+  await nextTurn()
+  await nextTurn()
   return longest
 }
 
@@ -46,17 +53,17 @@ function timesNow() {
   return { wall: performance.now(), processor: (user + system) / 1000 }
 }
 
-/** The least of several tries: a first one compiles, and collects what others have left. */
+/** Tries several times: the first try compiles code and collects the garbage of other tests. */
 async function expectShortTurns(run: () => Promise<unknown>): Promise<void> {
   const found: number[] = []
   while (found.length < TRIES) {
     found.push(await longestTurn(run))
     if (Math.min(...found) < BOUND_MS) return
   }
-  expect.fail(`the event loop was held for ${found.map(Math.round).join(', ')} ms`)
+  expect.fail(`the event loop was blocked for ${found.map(Math.round).join(', ')} ms`)
 }
 
-/** Sends it all, as fast as the credit goes: the worst that an agent can do. */
+/** Sends all bytes as fast as the credit allows, which is the worst case for the host. */
 function flood(agent: FakeAgent, stream: number, bytes: Buffer, end = () => agent.done(1)): void {
   let credit = WINDOW_BYTES
   let at = 0
@@ -79,13 +86,13 @@ function flood(agent: FakeAgent, stream: number, bytes: Buffer, end = () => agen
   }
 }
 
-async function flooded(
+async function expectShortTurnsIn(
   stream: number,
   bytes: Buffer,
   use: (sandbox: Sandbox) => Promise<unknown>,
 ): Promise<void> {
   await expectShortTurns(async () => {
-    const { agent, sandbox } = await leased()
+    const { agent, sandbox } = await leaseSandbox()
     flood(agent, stream, bytes)
     await use(sandbox)
     sandbox.release()
@@ -94,64 +101,65 @@ async function flooded(
 
 const manyOf = (bytes: Buffer, size: number) =>
   Buffer.concat(Array.from({ length: Math.ceil(size / bytes.length) }, () => bytes))
-const listOf = <T>(length: number, one: (at: number) => T): T[] =>
-  Array.from({ length }, (_, at) => one(at))
-const shown = (json: unknown) => recordOf({ type: 'result', isMain: false, json })
-const text = (one: string, size: number) =>
-  recordOf({ type: 'result', isMain: false, text: one.repeat(size) })
-const raw = (body: Buffer) => {
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(body.length)
-  return Buffer.concat([length, body])
-}
+const listOf = <T>(length: number, entry: (at: number) => T): T[] =>
+  Array.from({ length }, (_, at) => entry(at))
+const jsonRecord = (json: unknown) => encodeRecord({ type: 'result', isMain: false, json })
+const textRecord = (unit: string, count: number) =>
+  encodeRecord({ type: 'result', isMain: false, text: unit.repeat(count) })
 const LONGEST = MAX_RECORD_BYTES - 100
-/** Each just within the limits, or as far past them as it can be. */
+/** Records that are just within the limits, or exceed them as far as possible. */
 const RECORDS: [string, Buffer, number][] = [
-  ['of many names', shown(Object.fromEntries(listOf(49_000, (at) => [`k${at}`, 0]))), 3],
-  ['of small objects', shown(listOf(24_000, (at) => ({ [`k${at}`]: 0 }))), 4],
-  ['of strings', shown(listOf(85_000, (at) => `€${at}`)), 3],
+  ['with many names', jsonRecord(Object.fromEntries(listOf(49_000, (at) => [`k${at}`, 0]))), 3],
+  ['with small objects', jsonRecord(listOf(24_000, (at) => ({ [`k${at}`]: 0 }))), 4],
+  ['with strings', jsonRecord(listOf(85_000, (at) => `€${at}`)), 3],
   [
-    'of escaped strings',
-    raw(
+    'with escaped strings',
+    withLength(
       Buffer.from(
         `{"type":"result","isMain":false,"json":[${listOf(75_000, (at) => `"\\u20ac${at}"`).join(',')}]}`,
       ),
     ),
     3,
   ],
-  ['of numbers', shown(listOf(155_000, (at) => 1.2345678901e-7 * (at + 1))), 3],
-  ['of text', text('x', LONGEST), 3],
-  ['of text of two bytes', text('é', LONGEST / 2), 3],
-  ['of text of four bytes', text('😀', LONGEST / 4), 3],
-  ['of halves of characters', text('\ud800', 210_000), 4],
-  ['of lines', text('\n', 1_400_000), 3],
-  ['that are no UTF-8', raw(Buffer.alloc(LONGEST, 0xff)), 3],
-  ['that are tiny', recordOf({ type: 'result', isMain: true }), 40_000],
-  ['that are none', raw(Buffer.from('x')), 200_000],
+  ['with numbers', jsonRecord(listOf(155_000, (at) => 1.2345678901e-7 * (at + 1))), 3],
+  ['with text', textRecord('x', LONGEST), 3],
+  ['with text in characters of two bytes', textRecord('é', LONGEST / 2), 3],
+  ['with text in characters of four bytes', textRecord('😀', LONGEST / 4), 3],
+  ['with text in halves of characters', textRecord('\ud800', 210_000), 4],
+  ['with lines', textRecord('\n', 1_400_000), 3],
+  ['that are not UTF-8', withLength(Buffer.alloc(LONGEST, 0xff)), 3],
+  ['with no data', encodeRecord({ type: 'result', isMain: true }), 40_000],
+  ['that are not JSON', withLength(Buffer.from('x')), 200_000],
 ]
 
-describe('the event loop is not held by records', () => {
-  it.each(RECORDS)('%s, answered as one', async (_, record, count) => {
-    await flooded(Stream.records, manyOf(record, record.length * count), async (sandbox) =>
-      JSON.stringify(await sandbox.runCode('')),
+describe('the event loop is not blocked by records', () => {
+  it.each(RECORDS)('%s that become one result', async (_, record, count) => {
+    await expectShortTurnsIn(
+      Stream.records,
+      manyOf(record, record.length * count),
+      async (sandbox) => JSON.stringify(await sandbox.runCode('')),
     )
   })
 
-  it.each(RECORDS)('%s, streamed', async (name, record, count) => {
-    await flooded(Stream.records, manyOf(record, record.length * count), async (sandbox) => {
-      let results = 0
-      for await (const event of sandbox.runCode('')) {
-        JSON.stringify(event)
-        if (event.type === 'result') results++
-      }
-      expect(results).toBe(/ no(ne)?\b/.test(name) ? 0 : count)
-    })
+  it.each(RECORDS)('%s that become events', async (name, record, count) => {
+    await expectShortTurnsIn(
+      Stream.records,
+      manyOf(record, record.length * count),
+      async (sandbox) => {
+        let results = 0
+        for await (const event of sandbox.runCode('')) {
+          JSON.stringify(event)
+          if (event.type === 'result') results++
+        }
+        expect(results).toBe(/ not /.test(name) ? 0 : count)
+      },
+    )
   })
 })
 
-it('what is left for the next turn counts where the container has ended meanwhile', async () => {
-  const { agent, sandbox } = await leased()
-  const record = text('é', 100_000)
+it('a result has the records that wait for a later turn although the container has exited', async () => {
+  const { agent, sandbox } = await leaseSandbox()
+  const record = textRecord('é', 100_000)
   flood(agent, Stream.records, manyOf(record, record.length * 30), () => {
     agent.done(1)
     agent.exit()
@@ -162,11 +170,11 @@ it('what is left for the next turn counts where the container has ended meanwhil
   expect(result.results).toHaveLength(30)
 })
 
-describe('the event loop is not held by a listing', () => {
+describe('the event loop is not blocked by a listing', () => {
   const folder = `${'x'.repeat(250)}/`.repeat(15)
   const LISTINGS: [string, Buffer][] = [
     [
-      'of many',
+      'of many files',
       Buffer.from(listOf(75_000, (at) => entryLine(`f${(at * 7919) % 75_000}`)).join('')),
     ],
     [
@@ -174,15 +182,15 @@ describe('the event loop is not held by a listing', () => {
       Buffer.from(listOf(4000, (at) => entryLine(folder + ((at * 7919) % 4000))).join('')),
     ],
     [
-      'of names that are no text',
+      'of names that are not UTF-8',
       Buffer.from(listOf(1250, (at) => entryLine('\udc80'.repeat(240) + at)).join('')),
     ],
-    ['without end', Buffer.from(listOf(200_000, (at) => entryLine(`f${at}`)).join(''))],
+    ['that is endless', Buffer.from(listOf(200_000, (at) => entryLine(`f${at}`)).join(''))],
   ]
   it.each(LISTINGS)('%s', async (_, bytes) => {
-    await flooded(Stream.stdout, bytes, async (sandbox) => {
+    await expectShortTurnsIn(Stream.stdout, bytes, async (sandbox) => {
       const entries = await sandbox.listFiles().catch(() => [])
-      await turn()
+      await nextTurn()
       JSON.stringify(entries)
     })
   })
@@ -192,35 +200,35 @@ describe('the event loop is not held by a listing', () => {
     ['_', '*_*_*_*_*.txt', 10_000],
     ['a', `**/*${'a'.repeat(127)}b`, 2000],
     ['a', `**/*{${'a,'.repeat(100)}b}??c`, 500],
-  ])('of names of %s, collected by %s', async (character, glob, count) => {
+  ])('of names with many %s for the glob %s', async (character, glob, count) => {
     const lines = listOf(count, () => entryLine(character.repeat(255)))
-    await flooded(Stream.stdout, Buffer.from(lines.join('')), async (sandbox) => {
+    await expectShortTurnsIn(Stream.stdout, Buffer.from(lines.join('')), async (sandbox) => {
       expect(await sandbox.collect({ glob })).toEqual({ files: [], omitted: 0 })
     })
   })
 })
 
-describe('the event loop is not held by a sort', () => {
+describe('the event loop is not blocked by sortByPath()', () => {
   const folder = 'x/'.repeat(2000)
   const entries = listOf(20_000, (at) => ({ path: folder + ((at * 7919) % 20_000) }))
-  // Else it is the first comparison that puts the two parts together.
+  // Flattens the strings. Otherwise the first comparison in the sort would do it.
   for (const { path } of entries) path.charCodeAt(5000)
 
-  it('of paths that are the same for 4,000 characters', async () => {
+  it('with paths whose first 4,000 characters are equal', async () => {
     await expectShortTurns(() => sortByPath(entries))
   })
 
-  it('which is the same as a plain one', async () => {
+  it('whose result is the same as the result of toSorted()', async () => {
     const sorted = entries.toSorted((one, other) => (one.path < other.path ? -1 : 1))
     for (const length of [0, 1, 511, 512, 513, 1024, 1025, 20_000]) {
-      const some = entries.slice(0, length)
-      const kept = new Set(some)
-      expect(await sortByPath(some)).toEqual(sorted.filter((entry) => kept.has(entry)))
+      const part = entries.slice(0, length)
+      const inPart = new Set(part)
+      expect(await sortByPath(part)).toEqual(sorted.filter((entry) => inPart.has(entry)))
     }
   })
 })
 
-describe('the event loop is not held by bytes that come one by one', () => {
+describe('the event loop is not blocked by single bytes', () => {
   const bytesOf = (bytes: Buffer) => listOf(bytes.length, (at) => bytes.subarray(at, at + 1))
   const byte = Buffer.from('x')
 
@@ -233,7 +241,7 @@ describe('the event loop is not held by bytes that come one by one', () => {
   })
 
   it('of a record', async () => {
-    const bytes = bytesOf(text('x', CHUNK_BYTES))
+    const bytes = bytesOf(textRecord('x', CHUNK_BYTES))
     await expectShortTurns(async () => {
       const records = new RunRecords(1e6)
       expect(bytes.flatMap((each) => records.push(each))).toHaveLength(1)
@@ -245,13 +253,13 @@ describe('the event loop is not held by bytes that come one by one', () => {
     await expectShortTurns(async () => {
       const { agent, channel } = await openChannel()
       agent.stdout.write(frames)
-      await turn()
+      await nextTurn()
       expect(channel.codeCache).toHaveLength(100_000)
       await channel.kill()
     })
   })
 
-  it('of two streams in turn', async () => {
+  it('of two streams that alternate', async () => {
     await expectShortTurns(async () => {
       const queue = new ChunkQueue()
       for (let at = 0; at < CHUNK_BYTES; at++) queue.push(Stream.stdout + (at % 2), byte)
@@ -259,37 +267,37 @@ describe('the event loop is not held by bytes that come one by one', () => {
     })
   })
 
-  it('of output and records in turn', async () => {
+  it('of output and records that alternate', async () => {
     await expectShortTurns(async () => {
       const queue = new ChunkQueue()
       for (let at = 0; at < CHUNK_BYTES; at++) queue.push(at % 2 ? 1 : Stream.records, byte)
-      await turn()
+      await nextTurn()
       while (queue.tryTake());
     })
   })
 })
 
-describe('the event loop is not held by output', () => {
+describe('the event loop is not blocked by output', () => {
   it.each([
-    ['of lines', Buffer.alloc(1024 * 1024, '\n')],
-    ['that is no text', Buffer.alloc(1024 * 1024, 0xff)],
-    ['of control characters', Buffer.alloc(1024 * 1024, 1)],
+    ['with lines', Buffer.alloc(1024 * 1024, '\n')],
+    ['that is not UTF-8', Buffer.alloc(1024 * 1024, 0xff)],
+    ['with control characters', Buffer.alloc(1024 * 1024, 1)],
   ])('%s', async (_, bytes) => {
-    await flooded(Stream.stdout, bytes, async (sandbox) => {
+    await expectShortTurnsIn(Stream.stdout, bytes, async (sandbox) => {
       const result = await sandbox.runCode('')
       JSON.stringify(result)
-      await turn()
+      await nextTurn()
       return result.logs
     })
   })
 
-  it('that is a file, read as text', async () => {
-    await flooded(Stream.stdout, Buffer.alloc(12 * 1024 * 1024, 0xff), (sandbox) =>
+  it('of readFile() with the format "text"', async () => {
+    await expectShortTurnsIn(Stream.stdout, Buffer.alloc(12 * 1024 * 1024, 0xff), (sandbox) =>
       sandbox.readFile('a', { format: 'text' }),
     )
   })
 
-  it('that a pattern of the app takes hours for', async () => {
+  it('that a slow pattern of the app reads', async () => {
     await expectShortTurns(async () => {
       const watch = new LogWatch(/.*r.*r.*y/)
       watch.push(1, Buffer.alloc(64 * 1024, 'r'))

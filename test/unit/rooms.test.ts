@@ -10,7 +10,7 @@ const ROOMS = new Map(
   ]),
 )
 
-/** The rooms that may import a package; any room may import another package. */
+/** The rooms that may import these packages. Each room may import any other package. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   dockerode: ['engine/docker'],
   hono: ['middleware', 'examples/code-runner'],
@@ -23,13 +23,13 @@ const files = ['src', 'middleware', 'examples'].flatMap((folder) =>
     .map((name) => `${folder}/${name}`),
 )
 
-/** The room of a file: `src/pool/lease.ts` is in `pool`, `src/errors.ts` is `errors`. */
+/** Returns the room of a file: `src/pool/lease.ts` is in `pool`, `src/errors.ts` is `errors`. */
 function roomOf(file: string): string {
   const folder = path.dirname(file)
   return folder === 'src' ? path.basename(file, '.ts') : folder.replace(/^src\//, '')
 }
 
-/** What a file imports, types too: files by their paths, packages by their names. */
+/** Returns the imports of a file, also types: files as paths, packages as names. */
 function importsOf(file: string): string[] {
   const found = readText(file).matchAll(/^(?:import|export)\b[^'"]*?(?:from )?'([^']+)'/gm)
   return Array.from(found, ([, specifier = '']) =>
@@ -39,8 +39,8 @@ function importsOf(file: string): string[] {
   )
 }
 
-describe('the rooms', () => {
-  it('are all in the table, in an order in which each room imports rooms above it', () => {
+describe('the rooms of ARCHITECTURE.md', () => {
+  it('are complete in the table, and each room imports only rooms above it', () => {
     expect([...ROOMS.keys()].sort()).toEqual([...new Set(files.map(roomOf))].sort())
     const above = new Set<string>()
     for (const [room, imports] of ROOMS) {
@@ -49,7 +49,7 @@ describe('the rooms', () => {
     }
   })
 
-  it('import what the table says, and nothing else', () => {
+  it('import exactly the rooms in the table', () => {
     const used = new Map([...ROOMS.keys()].map((room) => [room, new Set<string>()]))
     for (const file of files) {
       const room = roomOf(file)
@@ -61,11 +61,13 @@ describe('the rooms', () => {
       }
     }
     for (const [room, imports] of ROOMS) {
-      expect([...imports].sort(), `what ${room} uses`).toEqual([...(used.get(room) ?? [])].sort())
+      expect([...imports].sort(), `the imports of ${room}`).toEqual(
+        [...(used.get(room) ?? [])].sort(),
+      )
     }
   })
 
-  it('that know a package are the only ones', () => {
+  it('import dockerode, hono and the Node server only if they may', () => {
     for (const file of files) {
       for (const imported of importsOf(file)) {
         const name = /^(?:@[^/]+\/)?[^/]+/.exec(imported)?.[0] ?? ''

@@ -48,14 +48,14 @@ describe("c.get('sandbox')", () => {
     })
   })
 
-  it('is typed when it stands before the handler', () => {
+  it('is typed if the middleware is an argument before the handler', () => {
     new Hono().get('/run', sandbox(), (c) => {
       expectTypeOf(c.get('sandbox')).toEqualTypeOf<Sandbox>()
       return c.text('')
     })
   })
 
-  it('is not there without the middleware', () => {
+  it('is a type error without the middleware', () => {
     new Hono().get('/', (c) => {
       // @ts-expect-error no such variable
       c.get('sandbox')
@@ -64,8 +64,8 @@ describe("c.get('sandbox')", () => {
   })
 })
 
-describe('a client', () => {
-  it('narrows on the status of a refusal', async () => {
+describe('a Hono client', () => {
+  it('narrows the body by the status', async () => {
     const app = new Hono().get('/run', sandbox(), (c) => c.json({ ran: true }, 200))
     const answer = await hc<typeof app>('http://localhost').run.$get()
     if (answer.status === 503) {
@@ -77,8 +77,8 @@ describe('a client', () => {
   })
 })
 
-describe('results and options', () => {
-  it('say what they hold', () => {
+describe('the types of results and options', () => {
+  it('have their fields, and no unknown options', () => {
     expectTypeOf<ExecResult['killedBy']>().toEqualTypeOf<KilledBy | undefined>()
     expectTypeOf<'python' | 'nodejs' | 'typescript' | 'bash'>().toExtend<Language>()
     expectTypeOf<Language>().toExtend<string>()
@@ -88,15 +88,15 @@ describe('results and options', () => {
     // @ts-expect-error no such option
     void new SandboxPool({ memoryLimit: '1g' })
     void new SandboxPool({ languages: { python: { size: { min: 0, max: 4 } } } })
-    // @ts-expect-error both bounds, or none
+    // @ts-expect-error `max` is missing
     void new SandboxPool({ languages: { python: { size: { min: 1 } } } })
     // @ts-expect-error no such option
     sandbox({ timeoutMs: 5 })
   })
 })
 
-describe('an engine', () => {
-  it('is the port alone; that of Docker keeps images as well', () => {
+describe('the type Engine', () => {
+  it('has no member of ImageStore, and DockerEngine has both', () => {
     expectTypeOf(createDockerEngine).returns.toEqualTypeOf<DockerEngine>()
     expectTypeOf<DockerEngine>().toExtend<Engine & ImageStore>()
     expectTypeOf<keyof Engine & keyof ImageStore>().toEqualTypeOf<never>()
@@ -107,8 +107,8 @@ describe('an engine', () => {
 
 declare const leased: Sandbox
 
-describe('a program', () => {
-  it('gives text, or bytes where it is asked for them', () => {
+describe('the type of a program', () => {
+  it('has text by default, and bytes with the format "bytes"', () => {
     expectTypeOf(leased.exec('x')).toEqualTypeOf<ExecHandle>()
     expectTypeOf(leased.exec(['x'] as const, { format: 'text' })).toEqualTypeOf<ExecHandle>()
     expectTypeOf(leased.exec('x', { format: 'bytes' })).toEqualTypeOf<ExecHandle<Buffer>>()
@@ -118,11 +118,11 @@ describe('a program', () => {
     expectTypeOf<Awaited<ExecHandle<Buffer>>>().toEqualTypeOf<ExecResult<Buffer>>()
     // @ts-expect-error no such format
     leased.exec('x', { format: 'hex' })
-    // @ts-expect-error arguments are of code alone
+    // @ts-expect-error only code has arguments
     leased.exec('x', { args: [] })
   })
 
-  it('gives the value of a call as it is told, or as a schema has it', async () => {
+  it('has the value of a call from its type argument or its schema', async () => {
     const plain = await leased.call<number>('x', { args: [1] })
     if (plain.ok) expectTypeOf(plain.value).toEqualTypeOf<number>()
     else expectTypeOf(plain.reason).toEqualTypeOf<CallFailure>()
@@ -134,7 +134,7 @@ describe('a program', () => {
     void plain.value
   })
 
-  it('calls back with what was asked for', () => {
+  it('has callbacks with text or bytes by the format', () => {
     leased.exec('x', { onStdout: (text) => expectTypeOf(text).toEqualTypeOf<string>() })
     leased.exec('x', {
       format: 'bytes',
@@ -142,7 +142,7 @@ describe('a program', () => {
     })
   })
 
-  it('has events that narrow by their type', async () => {
+  it('has events that narrow by `type`', async () => {
     for await (const event of leased.exec('x')) {
       expectTypeOf(event).toEqualTypeOf<ExecEvent>()
       if (event.type === 'exit') {
@@ -161,7 +161,7 @@ describe('a program', () => {
     }
   })
 
-  it('reads text and bytes, and knows the signals', () => {
+  it('accepts text and bytes as stdin, and only known signals', () => {
     const handle = leased.exec('x', { stdin: new Blob([]).stream() })
     expectTypeOf(handle.stdin).toEqualTypeOf<WritableStream<string | Uint8Array>>()
     handle.kill('SIGINT')
@@ -171,15 +171,15 @@ describe('a program', () => {
     handle.kill(9)
   })
 
-  it('is what Promise.all takes', () => {
+  it('works in Promise.all()', () => {
     expectTypeOf(
       Promise.all([leased.exec('x'), leased.exec('y', { format: 'bytes' })]),
     ).resolves.toEqualTypeOf<[ExecResult, ExecResult<Buffer>]>()
   })
 })
 
-describe('a process', () => {
-  it('is waited for', () => {
+describe('the type SandboxProcess', () => {
+  it('has promises of its result and of log matches', () => {
     expectTypeOf(leased.startProcess('x')).resolves.toEqualTypeOf<SandboxProcess>()
     expectTypeOf<SandboxProcess['waitForLog']>().returns.resolves.toEqualTypeOf<LogMatch>()
     expectTypeOf<SandboxProcess['exited']>().resolves.toEqualTypeOf<ExecResult>()
@@ -187,8 +187,8 @@ describe('a process', () => {
   })
 })
 
-describe('files', () => {
-  it('are read as bytes, text or a stream', () => {
+describe('the types of files', () => {
+  it('depend on the format of readFile()', () => {
     expectTypeOf(leased.readFile('p')).resolves.toEqualTypeOf<Buffer>()
     expectTypeOf(leased.readFile('p', { maxBytes: 5 })).resolves.toEqualTypeOf<Buffer>()
     expectTypeOf(leased.readFile('p', { format: 'bytes' })).resolves.toEqualTypeOf<Buffer>()
@@ -200,7 +200,7 @@ describe('files', () => {
     void leased.readFile('p', { format: 'hex' })
   })
 
-  it('are written from what a response or a form has', () => {
+  it('allow a File, a Buffer and the body of a response as content', () => {
     void leased.writeFile('p', new File([], 'name'))
     void leased.writeFile('p', Buffer.alloc(0))
     const { body } = new Response('')
@@ -209,7 +209,7 @@ describe('files', () => {
     void leased.writeFile('p', null)
   })
 
-  it('are listed and collected', () => {
+  it('have the entries of listFiles() and the files of collect()', () => {
     expectTypeOf(leased.listFiles()).resolves.toEqualTypeOf<FileEntry[]>()
     expectTypeOf(
       leased.collect({ since: [], glob: ['*'] as const }),

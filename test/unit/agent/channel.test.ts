@@ -3,9 +3,9 @@ import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { Channel } from '../../../src/agent/channel.js'
 import { Kind, PROTOCOL_VERSION, Stream, WINDOW_BYTES } from '../../../src/agent/protocol.js'
-import { FakeAgent, flow, openChannel } from '../fakes/fake-agent.js'
+import { FakeAgent, flushStreams, openChannel } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 import { cases } from '../fakes/property.js'
 
 useFakeTime()
@@ -13,24 +13,24 @@ useFakeTime()
 const READ = { op: 'read', path: 'x' } as const
 const HELLO = { version: PROTOCOL_VERSION, language: 'python' }
 
-describe('the first word', () => {
+describe('Channel.open()', () => {
   const open = (agent: FakeAgent) => {
     const abort = new AbortController()
     return { abort, opening: Channel.open(agent, abort.signal).catch((error: unknown) => error) }
   }
 
-  it('opens the channel, and leaves no listener', async () => {
+  it('resolves after hello, and leaves no listener', async () => {
     const agent = new FakeAgent()
     const { abort, opening } = open(agent)
-    agent.sayJson(Kind.hello, 0, HELLO)
+    agent.sendJson(Kind.hello, 0, HELLO)
     expect(await opening).toBeInstanceOf(Channel)
     expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0)
   })
 
-  it('of another version is refused with both versions', async () => {
+  it('rejects another version of the protocol, and names both versions', async () => {
     const agent = new FakeAgent()
     const { opening } = open(agent)
-    agent.sayJson(Kind.hello, 0, { ...HELLO, version: 9 })
+    agent.sendJson(Kind.hello, 0, { ...HELLO, version: 9 })
     expect(await opening).toMatchObject({
       code: 'SANDBOX_AGENT_FAILED',
       message: expect.stringContaining(`version 9, expected ${PROTOCOL_VERSION}`),
@@ -39,26 +39,24 @@ describe('the first word', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('that never comes because the agent died is told with what it said last', async () => {
+  it.each([
+    [
+      'the stderr of the agent',
+      { stderr: 'python3: not found\n' },
+      'did not start: python3: not found. Use an image',
+    ],
+    ['the exit code if there is no stderr', {}, 'it exited with code 127'],
+  ])('rejects with %s if the container exits before hello', async (_, exit, part) => {
     const agent = new FakeAgent()
     const { opening } = open(agent)
-    agent.exit({ exitCode: 127, stderr: 'python3: not found\n' })
+    agent.exit({ exitCode: 127, ...exit })
     expect(await opening).toMatchObject({
       code: 'SANDBOX_AGENT_FAILED',
-      message: expect.stringContaining('did not start: python3: not found. Use an image'),
+      message: expect.stringContaining(part),
     })
   })
 
-  it('that never comes because the agent died in silence is told with its exit code', async () => {
-    const agent = new FakeAgent()
-    const { opening } = open(agent)
-    agent.exit({ exitCode: 127 })
-    expect(await opening).toMatchObject({
-      message: expect.stringContaining('it exited with code 127'),
-    })
-  })
-
-  it('that is nonsense ends the container', async () => {
+  it('kills the container if its output is not a frame', async () => {
     const agent = new FakeAgent()
     const { opening } = open(agent)
     agent.stdout.write('Python 3.13 (main)\n>>> ')
@@ -69,7 +67,7 @@ describe('the first word', () => {
     expect(agent.kills).toBeGreaterThan(0)
   })
 
-  it('is not waited for after an abort', async () => {
+  it('rejects with the reason of an abort, and kills the container', async () => {
     const agent = new FakeAgent()
     const { abort, opening } = open(agent)
     abort.abort('closing')
@@ -80,27 +78,45 @@ describe('the first word', () => {
 })
 
 describe('an agent that breaks the protocol', () => {
-  const garbage: [string, (agent: FakeAgent) => void][] = [
-    ['sends a frame that is too long', (agent) => agent.say(Kind.data, 1, Buffer.alloc(65_538))],
-    ['answers with what is not JSON', (agent) => agent.say(Kind.done, 1, Buffer.from('{'))],
-    ['answers with the wrong JSON', (agent) => agent.done(1, { exitCode: 'zero' })],
-    ['answers with a cause there is none of', (agent) => agent.done(1, { cause: 'boredom' })],
-    ['begins with what is not JSON', (agent) => agent.say(Kind.started, 1, Buffer.from('{'))],
-    ['begins with the wrong JSON', (agent) => agent.started(1, { pid: 'seven' })],
-    ['begins with half a number', (agent) => agent.started(1, { pid: 1.5 })],
-    ['begins what is not open', (agent) => agent.started(7)],
-    ['answers with a signal that has no end', (agent) => agent.done(1, { signal: 'S'.repeat(21) })],
-    ['answers a request that is not open', (agent) => agent.done(7)],
-    ['sends data of a request that is not open', (agent) => agent.data(7, 1, 'x')],
-    ['sends a kind there is none of', (agent) => agent.say(99, 1)],
-    ["sends a host's kind", (agent) => agent.say(Kind.request, 1)],
-    ['sends data with no stream', (agent) => agent.say(Kind.data, 1)],
-    ['sends data on stdin', (agent) => agent.data(1, Stream.stdin, 'x')],
-    ['sends credit that is cut short', (agent) => agent.say(Kind.credit, 1, Buffer.alloc(2))],
-    ['sends credit for what was not sent', (agent) => agent.credit(1, 1)],
-    ['says hello in nonsense', (agent) => agent.say(Kind.hello, 0, Buffer.from('hi'))],
+  const violations: [string, (agent: FakeAgent) => void][] = [
+    ['sends a frame that is too long', (agent) => agent.send(Kind.data, 1, Buffer.alloc(65_538))],
+    ['sends a done frame that is not JSON', (agent) => agent.send(Kind.done, 1, Buffer.from('{'))],
     [
-      'sends data past its credit',
+      'sends a done frame with an exit code that is not a number',
+      (agent) => agent.done(1, { exitCode: 'zero' }),
+    ],
+    ['sends a done frame with an unknown cause', (agent) => agent.done(1, { cause: 'boredom' })],
+    [
+      'sends a started frame that is not JSON',
+      (agent) => agent.send(Kind.started, 1, Buffer.from('{')),
+    ],
+    [
+      'sends a started frame with a pid that is not a number',
+      (agent) => agent.started(1, { pid: 'seven' }),
+    ],
+    [
+      'sends a started frame with a pid that is not an integer',
+      (agent) => agent.started(1, { pid: 1.5 }),
+    ],
+    ['sends a started frame of a request that is not open', (agent) => agent.started(7)],
+    [
+      'sends a done frame with a signal name that is too long',
+      (agent) => agent.done(1, { signal: 'S'.repeat(21) }),
+    ],
+    ['sends a done frame of a request that is not open', (agent) => agent.done(7)],
+    ['sends data of a request that is not open', (agent) => agent.data(7, 1, 'x')],
+    ['sends a frame of an unknown kind', (agent) => agent.send(99, 1)],
+    ['sends a frame that only the host may send', (agent) => agent.send(Kind.request, 1)],
+    ['sends data without a stream number', (agent) => agent.send(Kind.data, 1)],
+    ['sends data on stdin', (agent) => agent.data(1, Stream.stdin, 'x')],
+    ['sends credit that is cut short', (agent) => agent.send(Kind.credit, 1, Buffer.alloc(2))],
+    ['sends credit for bytes that were not sent', (agent) => agent.credit(1, 1)],
+    [
+      'sends a hello frame that is not JSON',
+      (agent) => agent.send(Kind.hello, 0, Buffer.from('hi')),
+    ],
+    [
+      'sends data beyond its credit',
       (agent) => {
         for (let at = 0; at < WINDOW_BYTES; at += 32_768) agent.data(1, 1, Buffer.alloc(32_768))
         agent.data(1, 1, 'x')
@@ -108,47 +124,47 @@ describe('an agent that breaks the protocol', () => {
     ],
   ]
 
-  it.each(garbage)(
-    'and %s loses its container, and every request settles',
-    async (_, misbehave) => {
+  it.each(violations)(
+    'has its container killed and all requests settled if it %s',
+    async (_, violate) => {
       const { agent, channel } = await openChannel()
-      const taken = vi.fn<(stream: number, bytes: Buffer) => void>()
-      const exchanges = [channel.open(READ, taken), channel.open(READ, taken)]
-      expect(() => misbehave(agent)).not.toThrow()
-      await flow()
+      const onData = vi.fn<(stream: number, bytes: Buffer) => void>()
+      const exchanges = [channel.open(READ, onData), channel.open(READ, onData)]
+      expect(() => violate(agent)).not.toThrow()
+      await flushStreams()
       expect(agent.kills).toBe(1)
       const lost = { lost: { exitCode: undefined, oom: false, stderr: '' } }
       for (const exchange of exchanges) expect(await outcomeOf(exchange.outcome)).toEqual(lost)
       expect(await channel.exited).toEqual({ exitCode: 137, oom: false, stderr: '' })
       agent.data(2, 1, 'late')
-      await flow()
-      expect(taken.mock.calls.filter(([, bytes]) => bytes.toString() === 'late')).toEqual([])
+      await flushStreams()
+      expect(onData.mock.calls.filter(([, bytes]) => bytes.toString() === 'late')).toEqual([])
     },
   )
 
-  it('is not listened to any more, even where it cannot be removed', async () => {
+  it('is ignored from then on, although its container cannot be removed', async () => {
     const { agent, channel } = await openChannel()
-    const taken = vi.fn<(stream: number, bytes: Buffer) => void>()
-    channel.open(READ, taken)
+    const onData = vi.fn<(stream: number, bytes: Buffer) => void>()
+    channel.open(READ, onData)
     agent.cannotKill = true
-    agent.say(99, 1)
-    await flow()
+    agent.send(99, 1)
+    await flushStreams()
     agent.data(1, Stream.stdout, 'late')
-    await flow()
+    await flushStreams()
     expect(agent.kills).toBe(1)
-    expect(taken).not.toHaveBeenCalled()
+    expect(onData).not.toHaveBeenCalled()
   })
 
-  it('never makes the host throw, whatever bytes come', async () => {
+  it('never makes the host throw, for any bytes', async () => {
     const Bytes = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 6 })
     const Small = fc.tuple(fc.nat(10), fc.nat(3), fc.uint8Array({ maxLength: 8 }))
     await fc.assert(
       fc.asyncProperty(fc.array(Small, { maxLength: 5 }), Bytes, async (frames, chunks) => {
         const { agent, channel } = await openChannel()
         const exchange = channel.open(READ, () => {})
-        for (const [kind, id, payload] of frames) agent.say(kind, id, payload)
+        for (const [kind, id, payload] of frames) agent.send(kind, id, payload)
         for (const chunk of chunks) agent.stdout.write(chunk)
-        await flow()
+        await flushStreams()
         agent.exit()
         expect(await outcomeOf(exchange.outcome)).toEqual(
           expect.toSatisfy((end: object) => 'lost' in end || 'done' in end),
@@ -160,50 +176,50 @@ describe('an agent that breaks the protocol', () => {
   })
 })
 
-describe('a dead-man’s switch', () => {
-  it('pings every 2 seconds and gives up after 60 of silence', async () => {
+describe('the pings of a channel', () => {
+  it('are sent every 2 seconds, and the container is killed after 60 seconds without a frame', async () => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
-    elapse(2000)
-    await flow()
-    expect(agent.heardOf(Kind.ping)).toHaveLength(1)
+    advanceTime(2000)
+    await flushStreams()
+    expect(agent.receivedOf(Kind.ping)).toHaveLength(1)
     vi.advanceTimersByTime(58_000)
-    await flow()
-    expect(agent.heardOf(Kind.ping)).toHaveLength(30)
+    await flushStreams()
+    expect(agent.receivedOf(Kind.ping)).toHaveLength(30)
     expect(agent.kills).toBe(0)
     vi.advanceTimersByTime(2000)
-    await flow()
+    await flushStreams()
     expect(agent.kills).toBe(1)
     expect(await outcomeOf(exchange.outcome)).toHaveProperty('lost')
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('is held off by any sign of life', async () => {
+  it('do not kill the container if any frame comes', async () => {
     const { agent } = await openChannel()
     for (let round = 0; round < 10; round++) {
-      elapse(20_000)
-      agent.say(Kind.ping, 0)
-      await flow()
+      advanceTime(20_000)
+      agent.send(Kind.ping, 0)
+      await flushStreams()
     }
     expect(agent.kills).toBe(0)
   })
 
-  it('tells within 4 seconds that the agent does not answer, and that it answers again', async () => {
+  it('set isResponsive to false after 4 seconds without a frame, and to true after a frame', async () => {
     const { agent, channel } = await openChannel()
-    elapse(2000)
+    advanceTime(2000)
     expect(channel.isResponsive).toBe(true)
-    elapse(2000)
+    advanceTime(2000)
     expect(channel.isResponsive).toBe(false)
-    agent.say(Kind.ping, 0)
-    await flow()
+    agent.send(Kind.ping, 0)
+    await flushStreams()
     expect(channel.isResponsive).toBe(true)
   })
 
-  it('is off when the container is gone', async () => {
+  it('stop when the container exits', async () => {
     const { agent } = await openChannel()
     expect(vi.getTimerCount()).toBe(1)
     agent.exit()
-    await flow()
+    await flushStreams()
     expect(vi.getTimerCount()).toBe(0)
   })
 })

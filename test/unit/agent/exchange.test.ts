@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Kind, MAX_REQUEST_BYTES, Stream, WINDOW_BYTES } from '../../../src/agent/protocol.js'
-import { flow, openChannel } from '../fakes/fake-agent.js'
+import { flushStreams, openChannel } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 
@@ -8,8 +8,8 @@ useFakeTime()
 
 const READ = { op: 'read', path: 'x' } as const
 
-describe('a request', () => {
-  it('is sent with an id of its own, and answered by it', async () => {
+describe('an exchange', () => {
+  it('sends a request with a new id, and gets the frames with this id', async () => {
     const { agent, channel } = await openChannel()
     const seen: string[] = []
     const first = channel.open(READ, (stream, bytes) =>
@@ -18,34 +18,34 @@ describe('a request', () => {
     const second = channel.open(READ, (stream, bytes) =>
       seen.push(`2:${stream}:${bytes.toString()}`),
     )
-    await flow()
-    const requests = agent.heardOf(Kind.request)
+    await flushStreams()
+    const requests = agent.receivedOf(Kind.request)
     expect(requests.map(({ id }) => id)).toEqual([1, 2])
     expect(JSON.parse(requests[0]?.payload.toString() ?? '')).toEqual(READ)
     agent.data(2, Stream.stdout, 'b')
     agent.data(1, Stream.stderr, 'a')
     agent.done(2, { exitCode: 3, signal: null, usage: { cpuMs: 1, maxRssBytes: null } })
-    await flow()
+    await flushStreams()
     expect(seen).toEqual(['2:1:b', '1:2:a'])
     expect(await second.outcome).toMatchObject({ done: { exitCode: 3 } })
     expect(await outcomeOf(first.outcome)).toBe('pending')
   })
 
-  it('that is too long is refused before it is sent, without its code', async () => {
+  it('refuses a request that is too long before it sends it, and does not echo its code', async () => {
     const { agent, channel } = await openChannel()
     const code = 'x'.repeat(MAX_REQUEST_BYTES)
-    const surroundings = { cwd: undefined, env: undefined, args: undefined }
-    expect(() => channel.open({ op: 'run', code, ...surroundings }, () => {})).toThrow(
+    const environment = { cwd: undefined, env: undefined, args: undefined }
+    expect(() => channel.open({ op: 'run', code, ...environment }, () => {})).toThrow(
       expect.objectContaining({
         code: 'SANDBOX_INVALID_OPTION',
         message: expect.not.stringContaining('xxx'),
       }),
     )
-    await flow()
-    expect(agent.heard).toEqual([])
+    await flushStreams()
+    expect(agent.received).toEqual([])
   })
 
-  it('is lost when the container exits, as is every later one', async () => {
+  it('is lost when the container exits, and also if it opens later', async () => {
     const { agent, channel } = await openChannel()
     const open = channel.open(READ, () => {})
     agent.exit({ oom: true })
@@ -54,7 +54,7 @@ describe('a request', () => {
     expect(await outcomeOf(channel.open(READ, () => {}).outcome)).toEqual(lost)
   })
 
-  it('that is over sends nothing more', async () => {
+  it('sends nothing after its end', async () => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
     agent.done(1)
@@ -63,13 +63,13 @@ describe('a request', () => {
     exchange.end()
     await exchange.write(Buffer.from('late'))
     exchange.consumed(Stream.stdout, WINDOW_BYTES)
-    await flow()
-    expect(agent.heard.map(({ kind }) => kind)).toEqual([Kind.request])
+    await flushStreams()
+    expect(agent.received.map(({ kind }) => kind)).toEqual([Kind.request])
   })
 })
 
-describe('the beginning', () => {
-  it('is told once, and is not its end', async () => {
+describe('the start of a request', () => {
+  it('resolves `started` once, and does not end the exchange', async () => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
     expect(await outcomeOf(exchange.started)).toBe('pending')
@@ -81,7 +81,7 @@ describe('the beginning', () => {
     expect(await outcomeOf(exchange.outcome)).toBe('pending')
   })
 
-  it.each(['answer', 'exit'] as const)('that never came is none at the %s', async (end) => {
+  it.each(['answer', 'exit'] as const)('is undefined if the %s comes first', async (end) => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
     if (end === 'answer') agent.done(1)
@@ -91,35 +91,35 @@ describe('the beginning', () => {
   })
 })
 
-describe('signals', () => {
+describe('the signals of an exchange', () => {
   it('are sent by their names', async () => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
     exchange.signal('SIGTERM')
     exchange.signal('SIGKILL')
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGTERM', 'SIGKILL'])
   })
 })
 
-describe('stdin', () => {
+describe('the stdin of an exchange', () => {
   it('is sent in pieces, and waits for credit', async () => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
     const bytes = Buffer.alloc(WINDOW_BYTES + 10, 'i')
     const written = exchange.write(bytes)
-    await flow()
+    await flushStreams()
     const sent = () =>
-      agent.heardOf(Kind.data).reduce((sum, { payload }) => sum + payload.length - 1, 0)
+      agent.receivedOf(Kind.data).reduce((sum, { payload }) => sum + payload.length - 1, 0)
     expect(sent()).toBe(WINDOW_BYTES)
-    expect(agent.heardOf(Kind.data).every(({ payload }) => payload.length <= 65_537)).toBe(true)
+    expect(agent.receivedOf(Kind.data).every(({ payload }) => payload.length <= 65_537)).toBe(true)
     expect(await outcomeOf(written)).toBe('pending')
     agent.credit(1, 4)
-    await flow()
+    await flushStreams()
     expect(sent()).toBe(WINDOW_BYTES + 4)
     expect(await outcomeOf(written)).toBe('pending')
     agent.credit(1, 100)
-    await flow()
+    await flushStreams()
     expect(sent()).toBe(WINDOW_BYTES + 10)
     await written
   })
@@ -128,57 +128,57 @@ describe('stdin', () => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
     const written = exchange.write(Buffer.alloc(WINDOW_BYTES * 2))
-    await flow()
+    await flushStreams()
     if (end === 'answer') agent.done(1)
     else agent.exit()
-    await flow()
+    await flushStreams()
     expect(await outcomeOf(written)).toBeUndefined()
   })
 })
 
-describe('credit', () => {
-  it('is paid by halves of the window, and none for a short run', async () => {
+describe('the credit of an exchange', () => {
+  it('is granted in halves of the window, and not at all for short output', async () => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
     exchange.consumed(Stream.stdout, WINDOW_BYTES / 2 - 1)
     exchange.consumed(Stream.stderr, WINDOW_BYTES / 2 - 1)
-    await flow()
-    expect(agent.heardOf(Kind.credit)).toEqual([])
+    await flushStreams()
+    expect(agent.receivedOf(Kind.credit)).toEqual([])
     exchange.consumed(Stream.stdout, 1)
-    await flow()
-    const [paid, ...more] = agent.heardOf(Kind.credit)
+    await flushStreams()
+    const [credit, ...more] = agent.receivedOf(Kind.credit)
     expect(more).toEqual([])
-    expect(paid?.payload.toString('hex')).toBe('0100020000')
+    expect(credit?.payload.toString('hex')).toBe('0100020000')
   })
 
-  it('lets a stream go on for ever', async () => {
+  it('lets a stream continue without an end', async () => {
     const { agent, channel } = await openChannel()
-    let taken = 0
+    let received = 0
     const exchange = channel.open(READ, (stream, bytes) => {
-      taken += bytes.length
+      received += bytes.length
       exchange.consumed(stream, bytes.length)
     })
     const piece = Buffer.alloc(65_536)
     for (let round = 0; round < 64; round++) {
       agent.data(1, Stream.stdout, piece)
-      await flow()
+      await flushStreams()
     }
-    expect(taken).toBe(64 * 65_536)
-    expect(agent.heardOf(Kind.credit)).toHaveLength(32)
+    expect(received).toBe(64 * 65_536)
+    expect(agent.receivedOf(Kind.credit)).toHaveLength(32)
     expect(agent.kills).toBe(0)
   })
 
-  it('of one stream does not givesCredit for another', async () => {
+  it('does not count for another stream', async () => {
     const { agent, channel } = await openChannel()
     const exchange = channel.open(READ, () => {})
     exchange.consumed(Stream.stdout, WINDOW_BYTES)
     for (let sent = 0; sent < WINDOW_BYTES; sent += 32_768) {
       agent.data(1, Stream.stderr, Buffer.alloc(32_768))
     }
-    await flow()
+    await flushStreams()
     expect(agent.kills).toBe(0)
     agent.data(1, Stream.stderr, 'x')
-    await flow()
+    await flushStreams()
     expect(agent.kills).toBe(1)
   })
 })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Frame } from '../../../src/agent/protocol.js'
 import { CHUNK_BYTES, encodeFrame, FrameReader, Kind } from '../../../src/agent/protocol.js'
 
-const plain = ({ kind, id, payload }: Frame) => ({ kind, id, payload: payload.toString('hex') })
+const toPlain = ({ kind, id, payload }: Frame) => ({ kind, id, payload: payload.toString('hex') })
 
 const Frames = fc.array(
   fc.record({
@@ -14,12 +14,12 @@ const Frames = fc.array(
 )
 
 describe('frames', () => {
-  it('are laid out as protocol.md says', () => {
+  it('have the layout of protocol.md', () => {
     const bytes = encodeFrame(Kind.data, 0x01020304, Uint8Array.of(1), Buffer.from('ab'))
     expect(bytes.toString('hex')).toBe('030102030400000003016162')
   })
 
-  it('come out as they went in, however the stream is cut', () => {
+  it('are read as they were written, for all cuts of the stream', () => {
     const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 30 }))
     fc.assert(
       fc.property(Frames, sizes, (frames, size) => {
@@ -33,19 +33,19 @@ describe('frames', () => {
           read.push(...reader.read(stream.subarray(at, end)))
           at = end
         }
-        expect(read.map(plain)).toEqual(frames.map(plain))
+        expect(read.map(toPlain)).toEqual(frames.map(toPlain))
       }),
     )
   })
 
-  it('may be as long as a piece of data and its stream number, not longer', () => {
+  it('have at most the size of a piece of data and its stream number', () => {
     const longest = encodeFrame(Kind.data, 1, Buffer.alloc(CHUNK_BYTES + 1))
     expect(new FrameReader().read(longest)).toHaveLength(1)
     const longer = encodeFrame(Kind.data, 1, Buffer.alloc(CHUNK_BYTES + 2)).subarray(0, 9)
     expect(() => new FrameReader().read(longer)).toThrow(RangeError)
   })
 
-  it('that are too long are refused by their header, before they are read', () => {
+  it('are refused by their header if they are too long', () => {
     const header = Buffer.from('0300000001ffffffff', 'hex')
     expect(() => new FrameReader().read(header)).toThrow('a frame of 4294967295 bytes')
   })

@@ -70,13 +70,13 @@ function contextOf(engine: SetupEngine, overrides: Partial<SetupContext> = {}) {
 
 const unavailable = () =>
   Promise.reject(new SandboxError('SANDBOX_ENGINE_UNAVAILABLE', 'connect ENOENT'))
-const noRegistry = () => Promise.reject(new SandboxError('SANDBOX_ENGINE_FAILED', 'no such host'))
+const failingPull = () => Promise.reject(new SandboxError('SANDBOX_ENGINE_FAILED', 'no such host'))
 
-describe('setup', () => {
+describe('setup()', () => {
   afterEach(() => vi.useRealTimers())
 
-  it('only looks where all is there', async () => {
-    const engine = fakeEngine({ pull: noRegistry }, ['python:3.13-slim', 'hono-sandbox/nodejs:24'])
+  it('changes nothing if the engine and all images exist', async () => {
+    const engine = fakeEngine({ pull: failingPull }, ['python:3.13-slim', 'hono-sandbox/nodejs:24'])
     const { context, lines } = contextOf(engine)
     await setup(context)
     expect(lines).toEqual([
@@ -117,7 +117,7 @@ describe('setup', () => {
     ])
   })
 
-  it('plans only what it will do', async () => {
+  it('plans only the missing steps', async () => {
     const engine = fakeEngine({}, ['python:3.13-slim'])
     const env = { SANDBOX_BASE_NODEJS_IMAGE: 'ours/node@sha256:0f' }
     const { lines } = await planSetup(contextOf(engine, { env, extras: ['compiler'] }).context)
@@ -130,13 +130,13 @@ describe('setup', () => {
     expect(engine.pulled).toEqual([])
   })
 
-  it('plans nothing where it knows that it cannot do it', async () => {
+  it('rejects without a plan if a step is known to be impossible', async () => {
     const { context, lines } = contextOf(fakeEngine(), { source: 'packages' })
     await expect(setup(context)).rejects.toThrow(/no image for python\nonly root on Debian/)
     expect(lines).toEqual([])
   })
 
-  it('pulls what is missing, and builds nothing', async () => {
+  it('pulls the missing images, and builds none', async () => {
     const engine = fakeEngine()
     const machine = fakeMachine(engine)
     await setup(contextOf(engine, { machine }).context)
@@ -144,14 +144,14 @@ describe('setup', () => {
     expect(machine.built).toEqual([])
   })
 
-  it('builds where no registry answers', async () => {
-    const engine = fakeEngine({ pull: noRegistry })
+  it('builds the images if no registry answers', async () => {
+    const engine = fakeEngine({ pull: failingPull })
     const machine = fakeMachine(engine)
     await setup(contextOf(engine, { machine }).context)
     expect(machine.built).toEqual(LOCAL)
   })
 
-  it('asks no registry when told so', async () => {
+  it('builds without a pull from a registry if the source is "packages"', async () => {
     const engine = fakeEngine()
     const machine = fakeMachine(engine)
     await setup(contextOf(engine, { machine, source: 'packages' }).context)
@@ -159,15 +159,15 @@ describe('setup', () => {
     expect(machine.built).toEqual(LOCAL)
   })
 
-  it('builds what it is told to build, also beside what a registry gave', async () => {
+  it('builds with the source "packages" although the images of a registry exist', async () => {
     const engine = fakeEngine({}, REGISTRY)
     const machine = fakeMachine(engine)
     await setup(contextOf(engine, { machine, source: 'packages' }).context)
     expect(machine.built).toEqual(LOCAL)
   })
 
-  it('names both attempts when both fail', async () => {
-    const { context } = contextOf(fakeEngine({ pull: noRegistry }))
+  it('names both attempts if the pull and the build fail', async () => {
+    const { context } = contextOf(fakeEngine({ pull: failingPull }))
     await expect(setup(context)).rejects.toMatchObject({
       code: 'SANDBOX_SETUP_FAILED',
       message: expect.stringMatching(
@@ -177,7 +177,7 @@ describe('setup', () => {
   })
 
   it('never builds an image that the operator has named', async () => {
-    const engine = fakeEngine({ pull: noRegistry }, LOCAL)
+    const engine = fakeEngine({ pull: failingPull }, LOCAL)
     const machine = fakeMachine(engine)
     const env = { SANDBOX_BASE_NODEJS_IMAGE: 'ours/node:1' }
     await expect(setup(contextOf(engine, { env, machine }).context)).rejects.toThrow(
@@ -186,13 +186,13 @@ describe('setup', () => {
     expect(machine.built).toEqual([])
   })
 
-  it('gets what else is asked for, as well as it gets the languages', async () => {
-    const here = fakeEngine({}, LOCAL)
-    await setup(contextOf(here, { extras: ['data', 'compiler'] }).context)
-    expect(here.pulled).toEqual([EXTRA_IMAGES.data.registry, EXTRA_IMAGES.compiler.registry])
-    const away = fakeEngine({ pull: noRegistry }, LOCAL)
-    const machine = fakeMachine(away)
-    const { context, lines } = contextOf(away, { machine, extras: ['data'] })
+  it('pulls or builds the extra images', async () => {
+    const online = fakeEngine({}, LOCAL)
+    await setup(contextOf(online, { extras: ['data', 'compiler'] }).context)
+    expect(online.pulled).toEqual([EXTRA_IMAGES.data.registry, EXTRA_IMAGES.compiler.registry])
+    const offline = fakeEngine({ pull: failingPull }, LOCAL)
+    const machine = fakeMachine(offline)
+    const { context, lines } = contextOf(offline, { machine, extras: ['data'] })
     await setup(context)
     expect(machine.built).toEqual(['hono-sandbox/python-data:bookworm'])
     expect(lines.at(-1)).toBe('data     hono-sandbox/python-data:bookworm is built')
@@ -200,20 +200,22 @@ describe('setup', () => {
     expect(machine.built).toHaveLength(1)
   })
 
-  it('gets no image with data packages where the operator has named one for Python', async () => {
-    const engine = fakeEngine({ pull: noRegistry }, ['ours/python:1', ...LOCAL])
+  it('gets no image with data packages if the operator has named an image for Python', async () => {
+    const engine = fakeEngine({ pull: failingPull }, ['ours/python:1', ...LOCAL])
     const machine = fakeMachine(engine)
     const env = { SANDBOX_BASE_PYTHON_IMAGE: 'ours/python:1' }
     await setup(contextOf(engine, { env, machine, extras: ['data'] }).context)
     expect([machine.built, engine.pulled]).toEqual([[], []])
   })
 
-  it('fails without a variable to name where there is none', async () => {
-    const { context } = contextOf(fakeEngine({ pull: noRegistry }, LOCAL), { extras: ['compiler'] })
+  it('names no variable in the error of an extra image, which has none', async () => {
+    const { context } = contextOf(fakeEngine({ pull: failingPull }, LOCAL), {
+      extras: ['compiler'],
+    })
     await expect(setup(context)).rejects.toThrow(/no image for compiler\n[^]*can do it$/)
   })
 
-  it('gives up on a pull that makes no progress, and not on one that does', async () => {
+  it('builds an image if its pull makes no progress, but waits while the pull makes progress', async () => {
     vi.useFakeTimers()
     const pull = (_image: string, { onProgress, signal }: PullOptions = {}) =>
       new Promise<void>((_resolve, reject) => {
@@ -230,7 +232,7 @@ describe('setup', () => {
     expect(machine.built).toEqual(LOCAL)
   })
 
-  it('starts an engine where none answers', async () => {
+  it('starts an engine if none answers', async () => {
     const engine = fakeEngine({}, LOCAL)
     const runtimes = vi.fn(() => engine.runtimes()).mockImplementationOnce(unavailable)
     const machine = fakeMachine(engine)
@@ -239,7 +241,7 @@ describe('setup', () => {
     expect(lines[0]).toBe('engine   none answers at unix:///fake.sock')
   })
 
-  it('says what to do where it may not start one', async () => {
+  it('suggests the next steps if it may not start an engine', async () => {
     const engine = fakeEngine({ runtimes: unavailable })
     await expect(setup(contextOf(engine).context)).rejects.toMatchObject({
       code: 'SANDBOX_SETUP_FAILED',
@@ -250,21 +252,21 @@ describe('setup', () => {
     await expect(setup(context)).rejects.toThrow('DOCKER_HOST names that address')
   })
 
-  it('says so where the user may not use the engine', async () => {
+  it('rejects with a reason if the user may not use the engine', async () => {
     const cause = Object.assign(new Error('connect EACCES'), { code: 'EACCES' })
     const refused = new SandboxError('SANDBOX_ENGINE_UNAVAILABLE', 'connect EACCES', { cause })
     const engine = fakeEngine({ runtimes: () => Promise.reject(refused) })
     await expect(setup(contextOf(engine).context)).rejects.toThrow(/\nthis user may not use/)
   })
 
-  it('builds nothing where the engine is gone', async () => {
+  it('builds nothing if the engine stops answering', async () => {
     const engine = fakeEngine({ pull: unavailable })
     const machine = fakeMachine(engine)
     await expect(setup(contextOf(engine, { machine }).context)).rejects.toThrow('connect ENOENT')
     expect(machine.built).toEqual([])
   })
 
-  it('does not wait for a pull that does not notice its signal', async () => {
+  it('does not wait for a pull that ignores its signal', async () => {
     const stop = new AbortController()
     const reason = new SandboxError('SANDBOX_SETUP_FAILED', 'stopped by SIGINT')
     const pull = () => {
@@ -275,14 +277,14 @@ describe('setup', () => {
     await expect(setup(context)).rejects.toBe(reason)
   })
 
-  it('says how to get gVisor where the engine has none', async () => {
+  it('prints how to get gVisor if the engine has none', async () => {
     const engine = fakeEngine({ runtimes: () => Promise.resolve([RUNC]) }, LOCAL)
     const { context, lines } = contextOf(engine)
     await setup(context)
     expect(lines[1]).toMatch(/^gvisor {3}not registered/)
   })
 
-  it('fails with the reason it was stopped for', async () => {
+  it('rejects with the reason of its signal', async () => {
     const reason = new SandboxError('SANDBOX_SETUP_FAILED', 'stopped by SIGINT')
     const { context } = contextOf(fakeEngine(), { signal: AbortSignal.abort(reason) })
     await expect(setup(context)).rejects.toBe(reason)

@@ -17,7 +17,7 @@ import { hasRunsc, registerRunsc, withRunsc } from '../../../src/cli/daemon-conf
 import { rewrite } from '../../../src/cli/rewrite.js'
 
 describe('withRunsc', () => {
-  it('adds gVisor and keeps the rest', () => {
+  it('adds gVisor and keeps all other settings', () => {
     const text = '{"debug":true,"runtimes":{"kata":{"path":"/kata"}}}'
     expect(JSON.parse(withRunsc(text, '/usr/bin/runsc') ?? '')).toEqual({
       debug: true,
@@ -32,11 +32,11 @@ describe('withRunsc', () => {
     expect(withRunsc('', '/runsc')).toContain('"path": "/runsc"')
   })
 
-  it('leaves a runsc that is registered alone', () => {
+  it('does not change a runsc that is registered', () => {
     expect(withRunsc('{"runtimes":{"runsc":{"path":"/opt/runsc"}}}', '/runsc')).toBeUndefined()
   })
 
-  it('keeps numbers and the way that it is written', () => {
+  it('keeps large numbers and the formatting', () => {
     const before =
       '{\n\t"big": 12345678901234567890,\n\t"hosts": ["a",  "b"],\n\t"runtimes": {}\n}\n'
     const after = withRunsc(before, '/runsc') ?? ''
@@ -63,7 +63,7 @@ describe('registerRunsc', () => {
   })
   afterEach(() => rm(folder, { recursive: true, force: true }))
 
-  it('makes the file where there is none, for everybody to read', async () => {
+  it('creates a missing file with the mode 644', async () => {
     config = join(folder, 'docker/daemon.json')
     expect(await hasRunsc(config)).toBe(false)
     await registerRunsc('/runsc', config)
@@ -83,14 +83,14 @@ describe('registerRunsc', () => {
     expect((await readdir(folder)).sort()).toEqual(['daemon.json', 'real.json'])
   })
 
-  it.runIf(process.getuid?.() === 0)('keeps the owner that is not root', async () => {
+  it.runIf(process.getuid?.() === 0)('keeps an owner that is not root', async () => {
     await writeFile(config, '{}')
     await chown(config, 65534, 65534)
     await registerRunsc('/runsc', config)
     expect(await stat(config)).toMatchObject({ uid: 65534, gid: 65534 })
   })
 
-  it('leaves what is not JSON as it is, and says what to do', async () => {
+  it('does not change a file that is not JSON, and suggests a correction', async () => {
     const text = '{ "debug": true } // why\n'
     await writeFile(config, text)
     await expect(hasRunsc(config)).rejects.toThrow(
@@ -102,7 +102,7 @@ describe('registerRunsc', () => {
     expect(await readFile(config, 'utf8')).toBe(text)
   })
 
-  it('refuses a link to nothing', async () => {
+  it('refuses a link without a target', async () => {
     await symlink('nowhere.json', config)
     await expect(registerRunsc('/runsc', config)).rejects.toThrow(
       /daemon\.json cannot be written: it is a link to nowhere\.json, which is not there/,
@@ -111,12 +111,12 @@ describe('registerRunsc', () => {
 })
 
 describe('rewrite', () => {
-  it('leaves nothing behind where it fails', async () => {
+  it('leaves no temporary file if it fails', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'hono-sandbox-rewrite-'))
     try {
-      const inTheWay = join(folder, 'file')
-      await mkdir(join(inTheWay, 'full'), { recursive: true })
-      await expect(rewrite(inTheWay, 'text')).rejects.toThrow(/cannot be written: .*left as it is/)
+      const notAFile = join(folder, 'file')
+      await mkdir(join(notAFile, 'full'), { recursive: true })
+      await expect(rewrite(notAFile, 'text')).rejects.toThrow(/cannot be written: .*left as it is/)
       expect(await readdir(folder)).toEqual(['file'])
     } finally {
       await rm(folder, { recursive: true, force: true })

@@ -6,11 +6,11 @@ import { hooksOf } from '../../../src/cli/rootfs.js'
 import { SandboxError } from '../../../src/errors.js'
 
 describe('hooksOf', () => {
-  it('is nothing where the packages are all', () => {
+  it('returns no hook for an image that has only packages', () => {
     expect(BASE_IMAGES.flatMap(hooksOf)).toEqual([])
   })
 
-  it('removes and finishes below the root alone', () => {
+  it('removes files and runs commands only below the root of the image', () => {
     const [remove = '', finish = ''] = hooksOf(EXTRA_IMAGES.data)
     const [rm, option, ...patterns] = remove.split(' ')
     expect([rm, option]).toEqual(['rm', '-rf'])
@@ -27,24 +27,24 @@ describe('isDebianLike', () => {
     ['ID="rhel"\nID_LIKE="fedora"\n', false],
     ['VARIANT_ID=debian\n', false],
     ['', false],
-  ])('%j: %s', (text, expected) => {
+  ])('for %j returns %s', (text, expected) => {
     expect(isDebianLike(text)).toBe(expected)
   })
 })
 
 describe('refuseBesideAnother', () => {
-  const because = (cause: unknown) =>
+  const unavailableBecause = (cause: unknown) =>
     new SandboxError('SANDBOX_ENGINE_UNAVAILABLE', 'no engine answers', { cause })
 
-  it('is for an engine that takes a connection and does not answer, and no other', () => {
-    const late = because(new DOMException('no answer', 'TimeoutError'))
+  it('throws only if an engine accepts a connection but does not answer', () => {
+    const late = unavailableBecause(new DOMException('no answer', 'TimeoutError'))
     expect(() => refuseBesideAnother(late)).toThrow(/an engine is there and hangs.*Restart it/)
-    refuseBesideAnother(because(new Error('connect ENOENT')))
+    refuseBesideAnother(unavailableBecause(new Error('connect ENOENT')))
   })
 })
 
 describe('withAdvice', () => {
-  it('says what to do about a full disk, and nothing else', () => {
+  it('adds advice about a full disk, and returns other errors unchanged', () => {
     const full = new SandboxError('SANDBOX_SETUP_FAILED', 'tar failed: No space left on device')
     expect(withAdvice(full)).toMatchObject({
       code: 'SANDBOX_SETUP_FAILED',
@@ -58,7 +58,7 @@ describe('withAdvice', () => {
 describe('run', () => {
   const { signal } = new AbortController()
 
-  it('gives the last lines of what failed', async () => {
+  it('rejects with the last lines of a command that fails', async () => {
     const failing = run('sh', ['-c', 'seq 100; echo no >&2; exit 3'], { signal })
     await expect(failing).rejects.toMatchObject({
       code: 'SANDBOX_SETUP_FAILED',
@@ -66,14 +66,14 @@ describe('run', () => {
     })
   })
 
-  it('says so when there is no such program', async () => {
+  it('rejects with ENOENT if the command does not exist', async () => {
     await expect(run('no-such-program', [], { signal })).rejects.toThrow(/ENOENT/)
   })
 
-  it('ends the whole process group when it is told to stop', async () => {
+  it('ends the whole process group if its signal aborts', async () => {
     const stop = new AbortController()
     const reason = new SandboxError('SANDBOX_SETUP_FAILED', 'stopped')
-    // The grandchild holds the pipe: only its end lets `run` return.
+    // The grandchild keeps the pipe open, so `run` returns only after its end.
     const running = run('sh', ['-c', 'sleep 60 & wait'], { signal: stop.signal })
     stop.abort(reason)
     await expect(running).rejects.toBe(reason)
@@ -81,7 +81,7 @@ describe('run', () => {
 })
 
 describe('lastLines', () => {
-  it('is at most twenty', () => {
+  it('returns at most twenty lines', () => {
     expect(
       lastLines(`${Array.from({ length: 30 }, (_, at) => at).join('\n')}\n`).split('\n'),
     ).toEqual(Array.from({ length: 20 }, (_, at) => String(at + 10)))

@@ -14,11 +14,11 @@ describe('addNode', () => {
   let tar = ''
   let integrity = ''
 
-  /** An `npm` that packs what lies in the folder, and an archive to lay it over. */
+  /** Creates an `npm` that packs a fake package, and the archive that it is added to. */
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hono-sandbox-node-'))
     await mkdir(join(folder, 'package/bin'), { recursive: true })
-    await writeFile(join(folder, 'package/bin/node'), 'the program')
+    await writeFile(join(folder, 'package/bin/node'), 'binary')
     execFileSync('tar', ['-czf', 'packed.tgz', 'package'], { cwd: folder })
     const hash = createHash('sha512').update(await readFile(join(folder, 'packed.tgz')))
     integrity = `sha512-${hash.digest('base64')}`
@@ -37,12 +37,12 @@ describe('addNode', () => {
 
   const contents = () => execFileSync('tar', ['-tf', tar], { encoding: 'utf8' })
 
-  it('lays the program over the archive', async () => {
+  it('adds the node binary of the package to the archive', async () => {
     await addNode({ name: 'some-node', version: '1.2.3', integrity }, folder, tar, signal)
     expect(contents()).toBe('./usr/local/bin/node\n')
   })
 
-  it('refuses a package that is not the one that the hash is of', async () => {
+  it('refuses a package whose hash differs', async () => {
     const other = `sha512-${createHash('sha512').update('other').digest('base64')}`
     await expect(
       addNode({ name: 'some-node', version: '1.2.3', integrity: other }, folder, tar, signal),
@@ -54,7 +54,7 @@ describe('addNode', () => {
   })
 })
 
-it('every package of an image has the hash that npm gives', () => {
+it('each npm package of an image has a sha512 hash', () => {
   const packages = BASE_IMAGES.flatMap(({ nodePackages }) => Object.values(nodePackages ?? {}))
   expect(packages).toHaveLength(2)
   for (const { integrity } of packages) expect(integrity).toMatch(/^sha512-[\w+/]{86}==$/)

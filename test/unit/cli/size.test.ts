@@ -3,28 +3,28 @@ import { size } from '../../../src/cli/size.js'
 import { placesFor, warmFor } from '../../../src/pool/queueing.js'
 
 function run(line: string) {
-  const said: string[] = []
+  const output: string[] = []
   const complaints: string[] = []
-  const output = {
-    say: (text: string) => void said.push(text),
+  const printers = {
+    say: (text: string) => void output.push(text),
     complain: (text: string) => void complaints.push(text),
   }
-  return { exitCode: size(line.split(' '), output), said, complaints }
+  return { exitCode: size(line.split(' '), printers), output, complaints }
 }
 
 describe('hono-sandbox size', () => {
-  it('says what to write into the options', () => {
-    const { exitCode, said, complaints } = run('--rate 20 --hold 300ms')
+  it('prints the options of the pool', () => {
+    const { exitCode, output, complaints } = run('--rate 20 --hold 300ms')
     expect([exitCode, complaints]).toEqual([0, []])
     const max = placesFor({ rate: 20, boundMs: 800 })
     const warm = warmFor({ rate: 20, launchMs: 500 }, { most: max })
-    expect(said.at(-1)).toBe(`languages: { python: { size: ${warm}, max: ${max} } }`)
-    expect(said.join('\n')).toMatch(/^utilisation {2}64\.0 %$/m)
+    expect(output.at(-1)).toBe(`languages: { python: { size: ${warm}, max: ${max} } }`)
+    expect(output.join('\n')).toMatch(/^utilisation {2}64\.0 %$/m)
   })
 
   it('prints JSON', () => {
-    const { said } = run('--rate 20 --hold 300ms --json')
-    expect(JSON.parse(said.join(''))).toEqual({
+    const { output } = run('--rate 20 --hold 300ms --json')
+    expect(JSON.parse(output.join(''))).toEqual({
       size: 19,
       max: 25,
       utilisation: 0.64,
@@ -34,25 +34,25 @@ describe('hono-sandbox size', () => {
     })
   })
 
-  it('reads every unit, and every option', () => {
-    const same = ['--hold 1500ms', '--hold 1.5s', '--hold 0.025m']
-    const answers = new Set(same.map((hold) => run(`--rate 3 ${hold}`).said.join()))
-    expect(answers.size).toBe(1)
+  it('reads each unit of time and each option', () => {
+    const equalTimes = ['--hold 1500ms', '--hold 1.5s', '--hold 0.025m']
+    const outputs = new Set(equalTimes.map((hold) => run(`--rate 3 ${hold}`).output.join()))
+    expect(outputs.size).toBe(1)
     const maxOf = (more: string) =>
-      JSON.parse(run(`--rate 9 --hold 1s --json ${more}`).said.join()).max
+      JSON.parse(run(`--rate 9 --hold 1s --json ${more}`).output.join()).max
     expect(maxOf('--replace 2s')).toBeGreaterThan(maxOf('--replace 500ms'))
     expect(maxOf('--percentile 99.9')).toBeGreaterThan(maxOf('--percentile 90'))
     expect(maxOf('--wait 5s')).toBeLessThan(maxOf('--wait 10ms'))
   })
 
-  it('says that no size helps where the engine cannot launch as many', () => {
+  it('reports that no size helps if the engine cannot launch enough containers', () => {
     const line = '--rate 20 --hold 300ms --launches-per-second'
     expect(run(`${line} 12`)).toEqual({
       exitCode: 1,
-      said: [],
+      output: [],
       complaints: [expect.stringMatching(/^error: no size helps: .*20 a second.*12 a second/)],
     })
-    expect(run(`${line} 25`).said).toContain('launches     20 a second of 25, 80.0 %')
+    expect(run(`${line} 25`).output).toContain('launches     20 a second of 25, 80.0 %')
   })
 
   it.each([
@@ -72,9 +72,9 @@ describe('hono-sandbox size', () => {
     ['--rate 20 --hold 1s --reuse', /--reuse/],
     ['--rate 20 --hold 1s more', /'more'/],
     ['--rate', /--rate/],
-  ])('refuses %s in one sentence', (line, reason) => {
-    const { exitCode, said, complaints } = run(line)
-    expect([exitCode, said, complaints.length]).toEqual([2, [], 1])
+  ])('refuses "%s" with one sentence', (line, reason) => {
+    const { exitCode, output, complaints } = run(line)
+    expect([exitCode, output, complaints.length]).toEqual([2, [], 1])
     expect(complaints[0]).toMatch(reason)
     expect(complaints[0]).not.toContain('\n')
   })

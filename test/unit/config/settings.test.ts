@@ -8,7 +8,7 @@ import { check } from '../../../src/schemas/check.js'
 import { ExecCommand, RunCall } from '../../../src/schemas/sandbox-calls.js'
 import { readSettings } from '../../../src/config/settings.js'
 
-/** The error something throws, which must be a SandboxError. */
+/** Returns the error that `run` throws. Fails if it is not a SandboxError. */
 function thrown(run: () => unknown): SandboxError {
   try {
     run()
@@ -25,7 +25,7 @@ describe('parseBytes', () => {
     ['256m', 268_435_456],
     ['16K', 16_384],
     ['2G', 2_147_483_648],
-  ])('reads %s', (size, bytes) => {
+  ])('returns the bytes of %s', (size, bytes) => {
     expect(parseBytes('memory', size)).toBe(bytes)
   })
 
@@ -51,7 +51,7 @@ describe('parseBytes', () => {
 })
 
 describe('readEnvironment', () => {
-  it('reads and checks what it knows, and nothing else', () => {
+  it('reads the known variables, and ignores others', () => {
     expect(
       readEnvironment({
         SANDBOX_MAX_MEMORY: '512m',
@@ -68,7 +68,7 @@ describe('readEnvironment', () => {
     ['SANDBOX_POOL_SIZE', 'two'],
     ['SANDBOX_POOL_SIZE', '-1'],
     ['SANDBOX_ENABLE_SECCOMP', 'maybe'],
-  ])('names %s and quotes %j', (name, value) => {
+  ])('refuses %s with the value %j, and quotes both', (name, value) => {
     const error = thrown(() => readEnvironment({ [name]: value }))
     expect(error.code).toBe('SANDBOX_INVALID_OPTION')
     expect(error.message).toContain(`${name} is ${JSON.stringify(value)}, expected `)
@@ -90,7 +90,7 @@ describe('readSettings', () => {
     expect(settings.limits).not.toHaveProperty('seccompProfile')
   })
 
-  it('takes an option before a variable before a default', () => {
+  it('prefers an option to a variable, and a variable to a default', () => {
     const env = {
       SANDBOX_MAX_MEMORY: '1g',
       SANDBOX_POOL_SIZE: 5,
@@ -112,13 +112,13 @@ describe('readSettings', () => {
     expect(byOption).toMatchObject({ runtime: 'runsc', limits: { memoryBytes: 64 * 1024 ** 2 } })
   })
 
-  it('lets twice the largest size live where the pool chooses it', () => {
+  it('has twice the largest size as its maximum if the pool chooses the size', () => {
     const size = { min: 1, max: 6 }
     const { languages } = readSettings({ languages: { python: { size } } }, {})
     expect(languages.get('python')).toMatchObject({ size, max: 12 })
   })
 
-  it('lets an empty pool have one', () => {
+  it('has a maximum of 1 for the size 0', () => {
     const { languages } = readSettings({ languages: { python: { size: 0 } } }, {})
     expect(languages.get('python')).toMatchObject({ size: 0, max: 1 })
   })
@@ -147,18 +147,18 @@ describe('readSettings', () => {
     [{ leaseTtlMs: 0 }, 'leaseTtlMs is not valid, expected 1 ms or more'],
     [{ startTimeoutMs: 0 }, 'startTimeoutMs is not valid, expected 1 ms or more'],
     [{ seccompProfile: '/no/such/file' }, '"/no/such/file"'],
-  ])('refuses %j and names it', (options, part) => {
+  ])('refuses %j and names the option', (options, part) => {
     const error = thrown(() => readSettings(options, {}))
     expect(error.code).toBe('SANDBOX_INVALID_OPTION')
     expect(error.message).toContain(part)
   })
 
-  it('blames the variable for a size that came from it', () => {
+  it('names the variable if an invalid size came from it', () => {
     const error = thrown(() => readSettings({}, { SANDBOX_MAX_MEMORY: '12' }))
     expect(error.message).toContain('SANDBOX_MAX_MEMORY is "12"')
   })
 
-  it('reads the profile of the variable unless seccomp is switched off', () => {
+  it('reads the profile of the variable unless seccomp is disabled', () => {
     const SANDBOX_SECCOMP_PROFILE = '/no/such/file'
     const off = readSettings({}, { SANDBOX_SECCOMP_PROFILE, SANDBOX_ENABLE_SECCOMP: false })
     expect(off.limits).not.toHaveProperty('seccompProfile')
@@ -175,7 +175,7 @@ describe('check', () => {
     [null, 'a: size is not valid, expected a whole number, or { min, max }'],
     [{ min: 1 }, 'a: size.max is missing'],
     [{ min: 1, max: 2, x: 3 }, 'a: size.x is not an option'],
-  ])('says what a size may be, where it is %j', (size, message) => {
+  ])('describes the expected size if it is %j', (size, message) => {
     expect(thrown(() => check(LanguageSettings, { size }, 'a')).message).toBe(message)
   })
 
@@ -198,7 +198,7 @@ describe('check', () => {
     [AcquireCall, { timeoutMs: -1 }, 'timeoutMs'],
     [AcquireCall, { timeoutMs: Number.NaN }, 'timeoutMs'],
     [PoolSettings, { engine: SECRET }, 'engine'],
-  ])('names the option and never repeats its value %#', (schema, input, name) => {
+  ])('names the invalid option and does not echo its value (case %#)', (schema, input, name) => {
     const error = thrown(() => check(schema, input, 'here'))
     expect(error.code).toBe('SANDBOX_INVALID_OPTION')
     expect(error.message).toContain('here')
@@ -207,7 +207,7 @@ describe('check', () => {
     expect(error.message).not.toContain(SECRET)
   })
 
-  it('says what is expected in words', () => {
+  it('describes the expected value in words', () => {
     const message = (options: object) => thrown(() => check(RunCall, options, 'exec')).message
     expect(message({ cwd: '' })).toBe('exec: cwd is not valid, expected a string that is not empty')
     expect(message({ cwd: '\0' })).toBe('exec: cwd is not valid, expected a string without NUL')
@@ -220,14 +220,14 @@ describe('check', () => {
     expect(message({ timeoutMs: -1 })).toBe('exec: timeoutMs is not valid, expected 0 ms or more')
   })
 
-  it('names an option that is none', () => {
+  it('names an unknown option', () => {
     const error = thrown(() => check(RunCall, { timeout: 5 }, 'exec'))
     expect(error.message).toBe('exec: timeout is not an option')
   })
 })
 
-describe('errors', () => {
-  it('carry a code, a cause, a suggestion and when to come again', () => {
+describe('the error classes', () => {
+  it('have a code, a cause, a suggestion and a time to retry', () => {
     const cause = new Error('beneath')
     const options = { cause, suggestion: 'Try this', retryAfterMs: 5 }
     const error = new SandboxError('SANDBOX_QUEUE_FULL', 'full', options)
@@ -235,7 +235,7 @@ describe('errors', () => {
     expect(error.message).toBe('full. Try this')
   })
 
-  it('of files carry the errno and the path', () => {
+  it('have an errno and a path for files', () => {
     const error = new SandboxFileError('ENOENT', 'a "b"', 'no such file')
     expect(error).toBeInstanceOf(SandboxError)
     expect(error).toMatchObject({

@@ -1,14 +1,11 @@
-import { beforeEach, expect, it, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { deferred } from '../../../src/util/deferred.js'
 import { DockerCalls } from '../../../src/engine/docker/api-calls.js'
-import { elapse } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
-beforeEach(() => {
-  vi.useFakeTimers()
-  return () => vi.useRealTimers()
-})
+useFakeTime()
 
-it('asks an engine that hangs once, however often the deadline passes, and again after an answer', async () => {
+it('DockerCalls.once() calls an engine that hangs once, and again after an answer', async () => {
   const calls = new DockerCalls('fake', 1000)
   let answer = deferred<string>()
   const ask = vi.fn(() => answer.promise)
@@ -16,7 +13,7 @@ it('asks an engine that hangs once, however often the deadline passes, and again
   for (let round = 0; round < 3; round++) {
     const late = call()
     late.catch(() => {})
-    elapse(1000)
+    advanceTime(1000)
     await expect(late).rejects.toMatchObject({ code: 'SANDBOX_ENGINE_UNAVAILABLE' })
   }
   expect(ask).toHaveBeenCalledTimes(1)

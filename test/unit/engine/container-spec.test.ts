@@ -3,7 +3,7 @@ import { createBody } from '../../../src/engine/docker/container-spec.js'
 import { specOf } from '../../helpers/launch-spec.js'
 
 describe('createBody', () => {
-  it('locks the container in', () => {
+  it('isolates the container', () => {
     const spec = specOf({ cpus: 0.1 })
     const body = createBody(spec)
     expect(body).toMatchObject({ NetworkDisabled: true, Tty: false, Env: [], StdinOnce: true })
@@ -29,20 +29,23 @@ describe('createBody', () => {
     expect(body.HostConfig.Tmpfs['/tmp']).toContain('noexec,nosuid,nodev')
   })
 
-  it('does what the operator chose', () => {
+  it('has the network, the reaper and the seccomp profile of the options', () => {
     const body = createBody(specOf({ network: 'bridge', reaper: 'engine', seccompProfile: '{}' }))
     expect(body.NetworkDisabled).toBe(false)
     expect(body.HostConfig).toMatchObject({ Init: true, NetworkMode: 'bridge' })
     expect(body.HostConfig.SecurityOpt).toEqual(['no-new-privileges', 'seccomp={}'])
   })
 
-  it.each(['runsc', 'runsc-kvm'])('leaves room for the threads of gVisor itself: %s', (runtime) => {
-    const { HostConfig } = createBody(specOf({ runtime, pids: 64 }))
-    expect(HostConfig.PidsLimit).toBe(64 * 16 + 128)
-    expect(HostConfig.Ulimits).toContainEqual({ Name: 'nproc', Soft: 64, Hard: 64 })
-  })
+  it.each(['runsc', 'runsc-kvm'])(
+    'allows the threads of gVisor in the pids limit of %s',
+    (runtime) => {
+      const { HostConfig } = createBody(specOf({ runtime, pids: 64 }))
+      expect(HostConfig.PidsLimit).toBe(64 * 16 + 128)
+      expect(HostConfig.Ulimits).toContainEqual({ Name: 'nproc', Soft: 64, Hard: 64 })
+    },
+  )
 
-  it('sets no limit of a user that the kernel of the host would count', () => {
+  it('sets no nproc limit under runc, because the host counts it for all containers', () => {
     const { HostConfig } = createBody(specOf({ runtime: 'runc' }))
     expect(HostConfig.Ulimits.map(({ Name }) => Name)).toEqual(['nofile', 'core'])
   })

@@ -9,7 +9,7 @@ function piece(stream: number, text: string): Buffer {
   return Buffer.concat([header, Buffer.from(text)])
 }
 
-/** What comes out of a stream that arrives in these chunks. */
+/** Returns the output of a stream that arrives in these chunks. */
 function demux(chunks: readonly Buffer[]): { stdout: string; stderr: string; calls: number } {
   const out = { stdout: '', stderr: '', calls: 0 }
   const demuxer = new Demuxer(
@@ -29,23 +29,23 @@ function demux(chunks: readonly Buffer[]): { stdout: string; stderr: string; cal
 const WHOLE = Buffer.concat([piece(1, 'out'), piece(2, 'error'), piece(1, ''), piece(1, 'more')])
 
 describe('Demuxer', () => {
-  it('splits stdout from stderr', () => {
+  it('separates stdout and stderr', () => {
     expect(demux([WHOLE])).toMatchObject({ stdout: 'outmore', stderr: 'error' })
   })
 
-  it('reads pieces that are cut anywhere in two', () => {
+  it('reads a stream that is cut once, at any byte', () => {
     for (let at = 0; at <= WHOLE.length; at++) {
       const chunks = [WHOLE.subarray(0, at), WHOLE.subarray(at)]
       expect(demux(chunks), `cut at ${at}`).toMatchObject({ stdout: 'outmore', stderr: 'error' })
     }
   })
 
-  it('reads pieces that come byte by byte', () => {
+  it('reads a stream that comes byte by byte', () => {
     const bytes = [...WHOLE].map((byte) => Buffer.of(byte))
     expect(demux(bytes)).toMatchObject({ stdout: 'outmore', stderr: 'error' })
   })
 
-  it('reads pieces that are cut in any way', () => {
+  it('reads a stream for all cuts', () => {
     const pieces = fc.array(fc.tuple(fc.constantFrom(1, 2), fc.string({ unit: 'grapheme-ascii' })))
     fc.assert(
       fc.property(pieces, fc.infiniteStream(fc.integer({ min: 1, max: 20 })), (all, sizes) => {
@@ -68,7 +68,7 @@ describe('Demuxer', () => {
     expect(calls).toBe(65_536)
   })
 
-  it('hands over slices, not copies', () => {
+  it('returns slices, not copies', () => {
     const chunk = piece(1, 'same memory')
     new Demuxer(
       (bytes) => expect(bytes.buffer).toBe(chunk.buffer),

@@ -8,7 +8,7 @@ import { createDockerEngine } from '../../../src/engine/docker/docker-engine.js'
 import { specOf } from '../../helpers/launch-spec.js'
 import { until } from '../../helpers/until.js'
 
-it('closes the connection of an attach that is answered without an upgrade', async () => {
+it('launch() closes the connection of an attach that the engine does not upgrade', async () => {
   const socketPath = path.join(tmpdir(), `hono-sandbox-test-${randomBytes(4).toString('hex')}.sock`)
   let attached = 0
   let open = 0

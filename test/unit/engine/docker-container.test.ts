@@ -1,12 +1,12 @@
 import { Duplex } from 'node:stream'
 import { expect, it } from 'vitest'
 import { DockerContainer } from '../../../src/engine/docker/docker-container.js'
-import { turn } from '../fakes/fake-agent.js'
+import { nextTurn } from '../fakes/fake-agent.js'
 
 const PIECE = Buffer.concat([Buffer.from([1, 0, 0, 0, 0, 0, 0x40, 0]), Buffer.alloc(0x4000, 'x')])
 const PIECES = 1000
 
-/** An engine that has much to send. */
+/** Creates a container whose stream has more pieces than its buffers can hold. */
 function container() {
   let sent = 0
   const stream = new Duplex({
@@ -20,23 +20,23 @@ function container() {
     isForgotten: async () => true,
     end: () => {},
   }
-  const made = new DockerContainer('sandbox', stream, watch, async () => {})
-  return { made, sent: () => sent }
+  const docker = new DockerContainer('sandbox', stream, watch, async () => {})
+  return { docker, sent: () => sent }
 }
 
-it('takes no more of a container than is read', async () => {
-  const { made, sent } = container()
-  for (let turns = 0; turns < 20; turns++) await turn()
+it('a Docker container reads its stream only as fast as its stdout is read', async () => {
+  const { docker, sent } = container()
+  for (let round = 0; round < 20; round++) await nextTurn()
   const early = sent()
   expect(early).toBeLessThan(20)
   let bytes = 0
-  made.stdout.on('data', (chunk: Buffer) => {
+  docker.stdout.on('data', (chunk: Buffer) => {
     bytes += chunk.length
     if (bytes !== 0x4000 * 10) return
-    made.stdout.pause()
-    setImmediate(() => made.stdout.resume())
+    docker.stdout.pause()
+    setImmediate(() => docker.stdout.resume())
   })
-  expect(await made.exited).toMatchObject({ exitCode: 0 })
-  await turn()
+  expect(await docker.exited).toMatchObject({ exitCode: 0 })
+  await nextTurn()
   expect(bytes).toBe(0x4000 * PIECES)
 })

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { expect, it } from 'vitest'
 import { readText, root } from '../../helpers/docs.js'
 
-/** Docker's own room, and set-up, which installs Docker and gVisor and prints texts about both. */
+/** The room of Docker, and set-up, which installs Docker and gVisor and prints texts about both. */
 const ALLOWED = ['src/engine/docker/', 'src/cli/']
 const RUNTIMES = /\brunsc\b|\brunc\b|gvisor/i
 
@@ -11,14 +11,16 @@ function withoutComments(text: string): string {
   return text.replaceAll(/\/\*\*.*?\*\//gs, '').replaceAll(/\/\/ .*/g, '')
 }
 
-it('names the runtimes of Docker only in its own room and in set-up', () => {
+it('the sources name the runtimes of Docker only in engine/docker and in set-up', () => {
   const files = ['src', 'middleware'].flatMap((folder) =>
     readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .map((name) => path.join(folder, name)),
   )
-  const naming = files.filter((name) => RUNTIMES.test(withoutComments(readText(name))))
-  expect(naming).not.toEqual([])
-  const elsewhere = naming.filter((name) => !ALLOWED.some((folder) => name.startsWith(folder)))
+  const filesWithNames = files.filter((name) => RUNTIMES.test(withoutComments(readText(name))))
+  expect(filesWithNames).not.toEqual([])
+  const elsewhere = filesWithNames.filter(
+    (name) => !ALLOWED.some((folder) => name.startsWith(folder)),
+  )
   expect(elsewhere).toEqual([])
 })

@@ -5,8 +5,8 @@ import type { SandboxErrorCode } from '../../../src/index.js'
 import { SandboxError, SandboxPool } from '../../../src/index.js'
 import { fakeEngine } from '../../helpers/fake-engine.js'
 import { FakeAgent } from '../fakes/fake-agent.js'
-import { outcomeOf, settle } from '../fakes/fake-pool.js'
-import { elapse } from '../fakes/fake-time.js'
+import { flushMicrotasks, outcomeOf } from '../fakes/fake-pool.js'
+import { advanceTime } from '../fakes/fake-time.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -19,10 +19,10 @@ afterEach(() => {
 const never = () => new Promise<never>(() => {})
 const hello = { version: PROTOCOL_VERSION, language: 'python' }
 
-/** A container whose agent has said its first word, and that does not go. */
+/** Creates a container whose agent has sent `hello`, and whose removal never ends. */
 function stuckContainer(): Container {
   const agent = new FakeAgent()
-  agent.sayJson(Kind.hello, 0, hello)
+  agent.sendJson(Kind.hello, 0, hello)
   return {
     name: agent.name,
     stdin: agent.stdin,
@@ -50,7 +50,7 @@ function poolOf(engine: Partial<Engine>, options = {}) {
   return { pool, sweeps }
 }
 
-/** An engine that fails with the codes in turn, and with the last one from then on. */
+/** Returns an engine whose launches fail with the codes in order, and then with the last code. */
 function failing(...codes: (SandboxErrorCode | 'works')[]): Partial<Engine> {
   return {
     launch: () => {
@@ -63,18 +63,18 @@ function failing(...codes: (SandboxErrorCode | 'works')[]): Partial<Engine> {
 
 describe('a start with an engine that hangs', () => {
   it.each([
-    ['when it is asked for its runtimes', { runtimes: never }],
-    ['when it launches', { launch: never }],
-  ])('%s, is over in time', async (_, engine) => {
+    ['runtimes()', { runtimes: never }],
+    ['launch()', { launch: never }],
+  ])('resolves at its deadline if %s hangs', async (_, engine) => {
     const { pool } = poolOf(engine, { startTimeoutMs: 2000 })
     vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const started = pool.start()
-    await settle()
-    elapse(1990)
+    await flushMicrotasks()
+    advanceTime(1990)
     expect(await outcomeOf(started)).toBe('pending')
-    elapse(10)
-    await settle()
-    elapse(0)
+    advanceTime(10)
+    await flushMicrotasks()
+    advanceTime(0)
     expect(await outcomeOf(started)).toMatchObject({
       python: { ready: 0, total: 1, errors: [{ code: 'SANDBOX_WAIT_TIMEOUT' }] },
     })
@@ -84,28 +84,28 @@ describe('a start with an engine that hangs', () => {
 })
 
 describe('a close with an engine that hangs', () => {
-  it('is over a second after its deadline, and tells what may be left', async () => {
+  it('resolves a second after its deadline, and reports the remaining container', async () => {
     const { pool } = poolOf(failing('works'))
     const failed: string[] = []
     pool.on('removeFailed', ({ name, error }) => failed.push(`${name} ${error.code}`))
     await started(pool)
     const sandbox = await pool.acquire('python')
     const closed = pool.close({ deadlineMs: 3000 })
-    await settle()
-    elapse(3000)
-    await settle()
+    await flushMicrotasks()
+    advanceTime(3000)
+    await flushMicrotasks()
     expect(sandbox.signal.reason).toBe('closed')
-    elapse(995)
+    advanceTime(995)
     expect(await outcomeOf(closed)).toBe('pending')
-    elapse(5)
+    advanceTime(5)
     expect(await outcomeOf(closed)).toBeUndefined()
     expect(failed).toContain(`${sandbox.name} SANDBOX_WAIT_TIMEOUT`)
     expect(pool.isClosing).toBe(true)
   })
 })
 
-describe('a pool sweeps', () => {
-  it('soon after a launch that failed, and knows the launches under way', async () => {
+describe('a pool', () => {
+  it('sweeps soon after a failed launch, except the names of launches in progress', async () => {
     let launches = 0
     const names: string[] = []
     const { pool, sweeps } = poolOf({
@@ -126,7 +126,7 @@ describe('a pool sweeps', () => {
     expect([failed, launching].map((name) => sweeps[1]?.isLaunching(name))).toEqual([false, true])
   })
 
-  it('once more when it closes after a failure', async () => {
+  it('sweeps once more if it closes after a failure', async () => {
     const { pool, sweeps } = poolOf(failing('SANDBOX_ENGINE_UNAVAILABLE'))
     pool.on('launchFailed', () => {})
     await started(pool)
@@ -136,8 +136,8 @@ describe('a pool sweeps', () => {
   })
 })
 
-describe('a failure that nobody listens for', () => {
-  it('is one warning for each code, until a launch works again', async () => {
+describe('a failure without a listener', () => {
+  it('emits one warning for each code, until a launch works again', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const unavailable = 'SANDBOX_ENGINE_UNAVAILABLE'
     const { pool } = poolOf(
@@ -154,7 +154,7 @@ describe('a failure that nobody listens for', () => {
     expect(codesOf(warn)).toEqual([unavailable, 'SANDBOX_AGENT_FAILED', unavailable])
   })
 
-  it('of a whole start is one warning, and the same failure is none after it', async () => {
+  it('emits one warning if the start fails, and none for later failures of the same code', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const { pool } = poolOf(failing('SANDBOX_ENGINE_UNAVAILABLE'))
     await started(pool)
@@ -163,7 +163,7 @@ describe('a failure that nobody listens for', () => {
     expect(warn.mock.calls[0]?.[0]).toMatch(/no python sandbox has started yet/)
   })
 
-  it('is no warning where somebody listens', async () => {
+  it('emits no warning if the app adds a listener', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const { pool } = poolOf(failing('SANDBOX_ENGINE_UNAVAILABLE'))
     pool.on('launchFailed', () => {})
@@ -172,15 +172,15 @@ describe('a failure that nobody listens for', () => {
     expect(warn).not.toHaveBeenCalled()
   })
 
-  it('of removals is a warning as well', async () => {
+  it('emits a warning if a removal fails', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const { pool } = poolOf(failing('works'))
     await started(pool)
     const closed = pool.close({ deadlineMs: 0 })
-    await settle()
-    elapse(0)
-    await settle()
-    elapse(1000)
+    await flushMicrotasks()
+    advanceTime(0)
+    await flushMicrotasks()
+    advanceTime(1000)
     await closed
     expect(codesOf(warn)).toEqual(['SANDBOX_WAIT_TIMEOUT'])
   })
@@ -188,7 +188,7 @@ describe('a failure that nobody listens for', () => {
 
 async function started(pool: SandboxPool): Promise<void> {
   const starting = pool.start()
-  // Streams need turns of the loop.
+  // Streams need turns of the event loop.
   await vi.advanceTimersByTimeAsync(20)
   await starting
 }

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createDockerEngine } from '../../../src/index.js'
 import { fakeDocker } from '../../helpers/fake-docker.js'
 
-/** What the engine port gives if Docker lists these runtimes. */
+/** Returns the runtimes of the engine port if Docker lists these runtimes. */
 async function runtimesOf(names: readonly string[]) {
   const Runtimes = Object.fromEntries(names.map((name) => [name, { path: name }]))
   const { address } = await fakeDocker(() => ({ body: { Runtimes } }))
@@ -11,8 +11,8 @@ async function runtimesOf(names: readonly string[]) {
   return engine.runtimes()
 }
 
-describe("Docker's runtimes", () => {
-  it('begin with gVisor, then runc, and leave out the full names of containerd', async () => {
+describe('the runtimes of the Docker engine', () => {
+  it('begin with runsc and runc, and leave out the full names of containerd', async () => {
     const listed = ['crun', 'io.containerd.runc.v2', 'kata', 'runc', 'runsc', 'runsc-kvm']
     expect(await runtimesOf(listed)).toEqual([
       { name: 'runsc', hasOwnKernel: true },
@@ -23,7 +23,7 @@ describe("Docker's runtimes", () => {
     ])
   })
 
-  it('begin with runc if gVisor has another name alone, which the operator must choose', async () => {
+  it('begin with runc if gVisor has only another name, which the operator must choose', async () => {
     expect((await runtimesOf(['runc', 'runsc-kvm']))[0]).toEqual({
       name: 'runc',
       hasOwnKernel: false,

@@ -6,7 +6,7 @@ import type { FakeAnswer } from '../../helpers/fake-docker.js'
 import { fakeDocker } from '../../helpers/fake-docker.js'
 import { specOf } from '../../helpers/launch-spec.js'
 
-/** The engine's clock, far from this machine's. */
+/** The clock of the engine, which differs from the clock of this machine. */
 const NOW_S = Date.parse('2001-02-03T04:05:06Z') / 1000
 const OURS: SweepOptions = { owner: 'ours', isLaunching: () => false }
 
@@ -23,7 +23,7 @@ function listed(id: string, owner: string, about: Partial<Listed> = {}): Listed 
   return { Id: id, Names: [`/${id}`], Created: NOW_S - 5, State: 'created', Labels, ...about }
 }
 
-/** An engine with containers, and which of them were asked to go. */
+/** Creates an engine with containers. `removed` returns the paths of the removals. */
 async function engineWith(
   containers: Listed[],
   answerTo: (call: string) => FakeAnswer | undefined = () => undefined,
@@ -43,7 +43,7 @@ async function engineWith(
 }
 
 describe('a sweep', () => {
-  it('asks for what does not run, and never forces', async () => {
+  it('lists containers that do not run, and removes them without force', async () => {
     const { engine, calls } = await engineWith([listed('one', 'ours')])
     expect(await engine.sweep(OURS)).toBe(1)
     const list = calls.find((call) => call.includes('/containers/json')) ?? ''
@@ -54,7 +54,7 @@ describe('a sweep', () => {
     expect(calls.at(-1)).toMatch(/^DELETE \/containers\/one\?v=true$/)
   })
 
-  it('takes those of others that are a minute old by the clock of the engine', async () => {
+  it('removes containers of other owners that are a minute old by the clock of the engine', async () => {
     const { engine, removed } = await engineWith([
       listed('young', 'other', { Created: NOW_S - 50 }),
       listed('old', 'other', { Created: NOW_S - 70 }),
@@ -64,7 +64,7 @@ describe('a sweep', () => {
     expect(removed().sort()).toEqual(['/containers/exited?v=true', '/containers/old?v=true'])
   })
 
-  it('takes our own at any age, but not those of launches under way', async () => {
+  it('removes its own containers of any age, except launches in progress', async () => {
     const { engine, removed } = await engineWith([
       listed('stray', 'ours'),
       listed('launching', 'ours', { Created: NOW_S - 70 }),
@@ -75,7 +75,7 @@ describe('a sweep', () => {
     expect(removed()).toEqual(['/containers/stray?v=true'])
   })
 
-  it('asks for the launches under way when it has the list, not before', async () => {
+  it('checks for launches in progress after it has the list', async () => {
     const names = new Set<string>()
     const { engine, removed } = await engineWith([listed('begun', 'ours')], (call) => {
       if (call.includes('/json?')) names.add('begun')
@@ -85,14 +85,14 @@ describe('a sweep', () => {
     expect(removed()).toEqual([])
   })
 
-  it('leaves those of others alone where the engine does not tell its time', async () => {
+  it('removes no container of other owners if the engine does not return its time', async () => {
     const { engine } = await engineWith([listed('old', 'other', { Created: 1 })], (call) =>
       call.includes('/info') ? { body: {} } : undefined,
     )
     expect(await engine.sweep(OURS)).toBe(0)
   })
 
-  it('goes on where one has been started meanwhile', async () => {
+  it('continues if a container has been started in the meantime', async () => {
     const containers = [listed('started', 'ours'), listed('stray', 'ours')]
     const { engine, removed } = await engineWith(containers, (call) =>
       call.includes('started?') ? { status: 409, body: { message: 'it runs' } } : undefined,
@@ -101,7 +101,7 @@ describe('a sweep', () => {
     expect(removed()).toHaveLength(2)
   })
 
-  it('takes what a launch has left whose answer was lost', async () => {
+  it('removes the container of a launch whose response was lost', async () => {
     const containers: Listed[] = []
     const { engine, removed } = await engineWith(containers, (call) => {
       const name = /create\?name=([^&]*)/.exec(call)?.[1]
@@ -117,8 +117,8 @@ describe('a sweep', () => {
   })
 })
 
-describe('a call', () => {
-  it('has failed after the time that the engine was made with', async () => {
+describe('the timeoutMs of createDockerEngine()', () => {
+  it('is the limit of each call', async () => {
     const { address } = await fakeDocker(() => 'never')
     const engine = createDockerEngine({ address, timeoutMs: 50 })
     await expect(engine.runtimes()).rejects.toMatchObject({
@@ -127,7 +127,7 @@ describe('a call', () => {
     })
   })
 
-  it.each([0, -1, Number.NaN])('cannot be given %s ms', (timeoutMs) => {
+  it.each([0, -1, Number.NaN])('cannot be %s', (timeoutMs) => {
     expect(() => createDockerEngine({ timeoutMs })).toThrow(/createDockerEngine: timeoutMs/)
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Sweeper } from '../../../src/engine/sweeper.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
@@ -21,7 +21,7 @@ describe('a sweeper', () => {
     expect(sweeps).toHaveBeenCalledTimes(3)
   })
 
-  it('sweeps once soon after failures, however many there are', async () => {
+  it('sweeps once soon after several failures', async () => {
     const { sweeper, sweeps } = sweeperOf()
     sweeper.start()
     await vi.advanceTimersByTimeAsync(10_000)
@@ -36,14 +36,14 @@ describe('a sweeper', () => {
     expect(sweeps).toHaveBeenCalledTimes(2)
   })
 
-  it('tries again soon where the sweep after a failure fails', async () => {
+  it('retries soon if the sweep after a failure fails', async () => {
     const { sweeper, sweeps } = sweeperOf(() => Promise.reject(new Error('no engine')))
     sweeper.failed()
     await vi.advanceTimersByTimeAsync(15_000)
     expect(sweeps).toHaveBeenCalledTimes(3)
   })
 
-  it('tries again soon if a failure comes during a sweep that fails', async () => {
+  it('retries soon if a failure comes during a sweep that fails', async () => {
     let fail: (error: Error) => void = () => {}
     const { sweeper, sweeps } = sweeperOf(
       () =>
@@ -59,7 +59,7 @@ describe('a sweeper', () => {
     expect(sweeps).toHaveBeenCalledTimes(2)
   })
 
-  it('never sweeps twice at a time', async () => {
+  it('never runs two sweeps at once', async () => {
     const { sweeper, sweeps } = sweeperOf(() => new Promise(() => {}))
     sweeper.start()
     sweeper.failed()
@@ -76,7 +76,7 @@ describe('a sweeper', () => {
 })
 
 describe('a sweeper that stops', () => {
-  it('has no timer, and sweeps no more where nothing has failed', async () => {
+  it('has no timer, and does not sweep if nothing has failed', async () => {
     const { sweeper, sweeps } = sweeperOf()
     sweeper.start()
     await vi.advanceTimersByTimeAsync(1000)
@@ -104,19 +104,19 @@ describe('a sweeper that stops', () => {
     await stopped
   })
 
-  it('sweeps once more after a failure, for so long', async () => {
+  it('waits for one more sweep after a failure, until its deadline', async () => {
     const { sweeper, sweeps } = sweeperOf(() => new Promise(() => {}))
     sweeper.failed()
     const stopped = sweeper.stop(1000)
     expect(sweeps).toHaveBeenCalledTimes(1)
-    elapse(999)
+    advanceTime(999)
     expect(await outcomeOf(stopped)).toBe('pending')
-    elapse(1)
+    advanceTime(1)
     expect(await outcomeOf(stopped)).toBeUndefined()
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('does not begin where there is no time left', async () => {
+  it('does not sweep if no time is left', async () => {
     const { sweeper, sweeps } = sweeperOf()
     sweeper.failed()
     await sweeper.stop(0)

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { codesIn, readText, tableOf } from '../../helpers/docs.js'
 
-/** The members of an interface of the port, methods too. */
+/** Returns the members of an interface of the port, also its methods. */
 function membersOf(name: string): string[] {
   const [, body = ''] =
     new RegExp(`interface ${name} \\{\n(.*?)\n\\}`, 's').exec(readText('src/engine/engine.ts')) ??

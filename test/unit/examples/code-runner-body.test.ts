@@ -7,31 +7,31 @@ const PIECE = Buffer.alloc(1024 * 1024)
 const LARGEST = 8
 const ignore = () => {}
 
-/** A request whose body has these pieces, and no end if it is not said. */
+/** Creates a request whose body has these pieces. `null` is the end of the body. */
 function bodyOf(...pieces: (Buffer | null)[]): IncomingMessage {
   const incoming = new IncomingMessage(new Socket())
   for (const piece of pieces) incoming.push(piece)
   return incoming
 }
 
-const largest = () => bodyOf(...Array<Buffer>(LARGEST).fill(PIECE), null)
+const largestBody = () => bodyOf(...Array<Buffer>(LARGEST).fill(PIECE), null)
 
-describe('a body', () => {
-  it('is held until it is released, and all of them are bounded together', async () => {
-    // Of 256 MiB: each piece counts for a little more than its bytes.
+describe('HeldBody', () => {
+  it('counts until its release, and all bodies together are bounded', async () => {
+    // The limit is 256 MiB, and each piece counts a little more than its bytes.
     const bodies = Array.from({ length: 31 }, () => new HeldBody())
-    for (const body of bodies) await body.read(largest(), ignore)
+    for (const body of bodies) await body.read(largestBody(), ignore)
     const further = new HeldBody()
     const refused = { status: 503, code: 'BUSY' }
-    await expect(further.read(largest(), ignore)).rejects.toMatchObject(refused)
+    await expect(further.read(largestBody(), ignore)).rejects.toMatchObject(refused)
     further.release()
     bodies[0]?.release()
     const another = new HeldBody()
-    await another.read(largest(), ignore)
+    await another.read(largestBody(), ignore)
     for (const body of [...bodies, another]) body.release()
   })
 
-  it('is given in order, to its end', async () => {
+  it('returns the pieces of a body in order', async () => {
     const pieces: Buffer[] = []
     const body = new HeldBody()
     await body.read(bodyOf(Buffer.from('a'), Buffer.from('bc'), null), (piece) =>
@@ -41,30 +41,30 @@ describe('a body', () => {
     body.release()
   })
 
-  it('that is too long is refused, whether it says so or not', async () => {
+  it('refuses a body that is too long, with or without Content-Length', async () => {
     const body = new HeldBody()
     const refused = { status: 413, code: 'BODY_TOO_LARGE' }
     const longer = bodyOf(...Array<Buffer>(LARGEST + 1).fill(PIECE))
     await expect(body.read(longer, ignore)).rejects.toMatchObject(refused)
     body.release()
-    const saying = bodyOf()
-    saying.headers['content-length'] = String(LARGEST * PIECE.length + 1)
-    expect(() => body.read(saying, ignore)).toThrow(expect.objectContaining(refused))
+    const declared = bodyOf()
+    declared.headers['content-length'] = String(LARGEST * PIECE.length + 1)
+    expect(() => body.read(declared, ignore)).toThrow(expect.objectContaining(refused))
   })
 
-  it('ends with what its reader throws, and with the connection', async () => {
+  it('rejects if its callback throws, and if the connection closes', async () => {
     const failure = new Error('enough')
     const fail = () => {
       throw failure
     }
     await expect(new HeldBody().read(bodyOf(Buffer.from('a')), fail)).rejects.toBe(failure)
-    const leaving = bodyOf(Buffer.from('a'))
-    const read = new HeldBody().read(leaving, ignore)
-    leaving.destroy()
+    const closed = bodyOf(Buffer.from('a'))
+    const read = new HeldBody().read(closed, ignore)
+    closed.destroy()
     await expect(read).rejects.toMatchObject({ code: 'ECONNRESET' })
   })
 
-  it('may take long, but must go on', async () => {
+  it('rejects after ten seconds without a piece, but has no limit of the total time', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
     const incoming = bodyOf()

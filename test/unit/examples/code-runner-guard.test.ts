@@ -23,7 +23,7 @@ async function codeOf(headers: Record<string, string>, url = 'http://localhost:3
   return JSON.stringify(body).includes(HOST) ? HOST : ORIGIN
 }
 
-describe('the guard lets pass', () => {
+describe('the guard allows', () => {
   it.each([
     'localhost',
     'LocalHost:3000',
@@ -34,7 +34,7 @@ describe('the guard lets pass', () => {
     '[2001:DB8::1]',
     'code.example.com',
     'CODE.example.com.:443',
-  ])('the host %s', async (host) => {
+  ])('the Host header %s', async (host) => {
     expect(await codeOf({ host })).toBe('ok')
   })
 
@@ -43,7 +43,7 @@ describe('the guard lets pass', () => {
     origin('http://LOCALHOST:3000', 'localhost.:3000'),
     origin('http://[::1]:3000', '[::1]:3000'),
     origin('http://10.0.0.1', '10.0.0.1:80'),
-    // A proxy in front: it has TLS, and may name another host.
+    // A proxy before the server has TLS, and may send another host.
     origin('https://code.example.com', 'code.example.com'),
     origin('https://code.example.com', 'localhost:3000'),
     site('same-origin'),
@@ -73,11 +73,11 @@ describe('the guard refuses', () => {
     '..',
     'localhost..',
     'sub.code.example.com',
-  ])('the host "%s"', async (host) => {
+  ])('the Host header "%s"', async (host) => {
     expect(await codeOf({ host })).toBe(HOST)
   })
 
-  it('a request without a host, and one whose target names another', async () => {
+  it('a request without a Host header, and a request whose target has another host', async () => {
     expect(await codeOf({})).toBe(HOST)
     expect(await codeOf({ host: 'localhost' }, 'http://evil.example/')).toBe(HOST)
   })
@@ -103,7 +103,7 @@ describe('the guard refuses', () => {
   })
 
   it.each(['http://a.example', 'a.example:80', '*', 'a b', 'a/b'])(
-    'ALLOWED_HOSTS with %s in it',
+    'the entry %s in ALLOWED_HOSTS',
     (entry) => {
       expect(() => readHosts(`a.example,${entry}`)).toThrow(
         /ALLOWED_HOSTS is .*expected host names/,

@@ -16,24 +16,24 @@ import type { ExecHandle } from '../../../src/sandbox/program/handle.js'
 import type { ExecEvent, ExecResult } from '../../../src/sandbox/program/result.js'
 import { Lease } from '../../../src/pool/lease.js'
 import { Sandbox } from '../../../src/sandbox/sandbox.js'
-import { settle } from './fake-pool.js'
+import { flushMicrotasks } from './fake-pool.js'
 
-/** A container whose streams end in this process, and the scripted agent in it. */
+/** A container without an engine: a test reads its stdin and writes its stdout as the agent. */
 export class FakeAgent implements Container {
   readonly name = 'sandbox_python_1.1_f00d42'
   readonly stdin = new PassThrough({ highWaterMark: 2 ** 24 })
   readonly stdout = new PassThrough()
   readonly exited: Promise<ContainerExit>
-  /** What the host has sent. */
-  readonly heard: Frame[] = []
+  /** The frames that the host has sent, in their order. */
+  readonly received: Frame[] = []
   kills = 0
-  /** Whether it was let go, or killed. */
-  isOver = false
-  /** When set, a kill fails and the container stays. */
+  /** Whether the container was removed or killed. */
+  isRemoved = false
+  /** If true, `kill()` rejects and the container keeps running. */
   cannotKill = false
-  /** The engine answers nothing, and its streams stay open. */
+  /** If true, the engine never answers a removal, and the streams stay open. */
   isFrozen = false
-  /** Called with every frame of the host. */
+  /** Receives each frame that the host sends. */
   onFrame: (frame: Frame) => void = () => {}
   readonly #exit = deferred<ContainerExit>()
 
@@ -42,36 +42,36 @@ export class FakeAgent implements Container {
     const reader = new FrameReader(MAX_REQUEST_BYTES)
     this.stdin.on('data', (chunk: Buffer) => {
       for (const frame of reader.read(chunk)) {
-        this.heard.push(frame)
+        this.received.push(frame)
         this.onFrame(frame)
       }
     })
   }
 
-  say(kind: number, id: number, ...parts: Uint8Array[]): void {
+  send(kind: number, id: number, ...parts: Uint8Array[]): void {
     this.stdout.write(encodeFrame(kind, id, ...parts))
   }
 
-  sayJson(kind: number, id: number, value: unknown): void {
-    this.say(kind, id, Buffer.from(JSON.stringify(value)))
+  sendJson(kind: number, id: number, value: unknown): void {
+    this.send(kind, id, Buffer.from(JSON.stringify(value)))
   }
 
   started(id: number, value: object = {}): void {
-    this.sayJson(Kind.started, id, value)
+    this.sendJson(Kind.started, id, value)
   }
 
   data(id: number, stream: number, bytes: Uint8Array | string): void {
-    this.say(Kind.data, id, Uint8Array.of(stream), Buffer.from(bytes))
+    this.send(Kind.data, id, Uint8Array.of(stream), Buffer.from(bytes))
   }
 
   credit(id: number, bytes: number): void {
     const amount = Buffer.alloc(5)
     amount.writeUInt32BE(bytes, 1)
-    this.say(Kind.credit, id, amount)
+    this.send(Kind.credit, id, amount)
   }
 
   done(id: number, value: object = { exitCode: 0 }): void {
-    this.sayJson(Kind.done, id, value)
+    this.sendJson(Kind.done, id, value)
   }
 
   fail(id: number, code: string, message = 'no'): void {
@@ -82,34 +82,34 @@ export class FakeAgent implements Container {
     this.#exit.resolve({ exitCode: 137, oom: false, stderr: '', ...how })
   }
 
-  heardOf(kind: number): Frame[] {
-    return this.heard.filter((frame) => frame.kind === kind)
+  receivedOf(kind: number): Frame[] {
+    return this.received.filter((frame) => frame.kind === kind)
   }
 
-  /** The kinds of what the host has sent, in its order. */
+  /** The kinds of the frames that the host has sent, in their order. */
   get kinds(): number[] {
-    return this.heard.map(({ kind }) => kind)
+    return this.received.map(({ kind }) => kind)
   }
 
-  /** What was asked for, in its order. */
+  /** The requests of the host, in their order. */
   get requests(): unknown[] {
-    return this.heardOf(Kind.request).map(({ payload }) => JSON.parse(payload.toString()))
+    return this.receivedOf(Kind.request).map(({ payload }) => JSON.parse(payload.toString()))
   }
 
-  /** The names of the signals that came. */
+  /** The names of the signals that the host has sent. */
   get signals(): string[] {
-    return this.heardOf(Kind.signal).map(({ payload }) => payload.toString())
+    return this.receivedOf(Kind.signal).map(({ payload }) => payload.toString())
   }
 
-  /** What came on the stdin of all requests. */
+  /** The bytes that the host has sent to the stdin of all requests, as text. */
   get input(): string {
-    const parts = this.heardOf(Kind.data).map(({ payload }) => payload.subarray(1))
+    const parts = this.receivedOf(Kind.data).map(({ payload }) => payload.subarray(1))
     return Buffer.concat(parts).toString()
   }
 
-  /** How many bytes of credit came for a stream. */
+  /** Returns the number of bytes of credit that the host has granted to a stream. */
   creditOf(stream: number): number {
-    return this.heardOf(Kind.credit)
+    return this.receivedOf(Kind.credit)
       .filter(({ payload }) => payload[0] === stream)
       .reduce((sum, { payload }) => sum + payload.readUInt32BE(1), 0)
   }
@@ -122,22 +122,22 @@ export class FakeAgent implements Container {
 
   async remove(): Promise<void> {
     if (this.isFrozen) return new Promise(() => {})
-    this.isOver = true
+    this.isRemoved = true
     this.stdin.destroy()
     this.exit()
   }
 }
 
-/** A channel whose agent has said hello. */
+/** Opens a channel: the fake agent sends `hello`. */
 export async function openChannel(): Promise<{ agent: FakeAgent; channel: Channel }> {
   const agent = new FakeAgent()
   const opening = Channel.open(agent, new AbortController().signal)
-  agent.sayJson(Kind.hello, 0, { version: PROTOCOL_VERSION, language: 'python' })
+  agent.sendJson(Kind.hello, 0, { version: PROTOCOL_VERSION, language: 'python' })
   return { agent, channel: await opening }
 }
 
-/** A lease of it; a used container goes when it ends. */
-export async function leased() {
+/** Leases a container with a fake agent. A used container is removed when the lease ends. */
+export async function leaseSandbox() {
   const { agent, channel } = await openChannel()
   const lease = new Lease<Channel>(channel, ({ isUsed }) => {
     if (isUsed) void channel.remove().catch(() => {})
@@ -147,79 +147,83 @@ export async function leased() {
   return { agent, channel, lease, sandbox }
 }
 
-/** A record, as it travels on stream 3. */
-export function recordOf(record: object): Buffer {
-  const body = Buffer.from(JSON.stringify(record))
+/** Returns a record as an agent sends it on stream 3. */
+export function encodeRecord(record: object): Buffer {
+  return withLength(Buffer.from(JSON.stringify(record)))
+}
+
+/** Returns the bytes with their length before them, as on stream 3. */
+export function withLength(body: Buffer): Buffer {
   const length = Buffer.alloc(4)
   length.writeUInt32BE(body.length)
   return Buffer.concat([length, body])
 }
 
 /**
- * Lets streams and promises work off all that has been sent: a PassThrough works in ticks, not in
- * microtasks, and input is postponed to the next turn when the time of a turn is used up.
+ * Runs what streams and promises have queued. A PassThrough needs ticks beside the microtasks, and the
+ * channel postpones input to the next turn when the time of a turn is used up.
  */
-export async function flow(): Promise<void> {
+export async function flushStreams(): Promise<void> {
   let isPostponed: boolean
   do {
-    for (let tick = 0; tick < 3; tick++) {
-      await settle()
+    for (let round = 0; round < 3; round++) {
+      await flushMicrotasks()
       await new Promise<void>((resolve) => {
         process.nextTick(resolve)
       })
     }
     isPostponed = isTurnSpent()
-    if (isPostponed) await turn()
+    if (isPostponed) await nextTurn()
   } while (isPostponed)
 }
 
-/** Awaits it from here on. */
+/** Awaits a handle from now on. */
 export async function awaited<Data, Result extends ExecResult<Data>>(
   handle: ExecHandle<Data, Result>,
 ): Promise<Result> {
   return handle.then((result) => result)
 }
 
-/** Writes down what happens, for as long as it does. */
-export function eventsOf<Data>(handle: AsyncIterable<ExecEvent<Data>>) {
+/** Iterates over a handle and collects its events. `loopEnd` settles when the loop ends. */
+export function collectEvents<Data>(handle: AsyncIterable<ExecEvent<Data>>) {
   const events: ExecEvent<Data>[] = []
-  const over = (async () => {
+  const loopEnd = (async () => {
     for await (const event of handle) events.push(event)
   })()
-  // Who looks at it sees the error all the same.
-  over.catch(() => {})
-  return { events, over }
+  // A test may leave `loopEnd` alone. A test that awaits it still gets the error.
+  loopEnd.catch(() => {})
+  return { events, loopEnd }
 }
 
-/** Output of one stream, whichever events it came in. */
+/** Returns the joined output of one stream. */
 export function outputOf(events: readonly ExecEvent[], type: 'stdout' | 'stderr'): string {
   return events.map((event) => (event.type === type ? event.data : '')).join('')
 }
 
-/** Calls a method with what its types would refuse. */
+/** Calls a method with arguments that its types refuse. */
 export function callWith(target: object, method: string, ...args: unknown[]): unknown {
   return Reflect.apply(Reflect.get(target, method), target, args)
 }
 
-/** The platform's own, whatever fake timers do. */
+/** The function of the platform, also while fake timers are in use. */
 const { setImmediate } = globalThis
 
-/** A real turn of the loop: what other threads have done arrives, rejections are noticed. */
-export async function turn(): Promise<void> {
+/** Waits for one turn of the event loop: other threads deliver, rejections are reported. */
+export async function nextTurn(): Promise<void> {
   await new Promise<void>((resolve) => {
     setImmediate(resolve)
   })
 }
 
-/** What was rejected and handled by nobody while `run` ran. */
-export async function unhandledIn(run: () => Promise<unknown>): Promise<unknown[]> {
+/** Returns the errors of all unhandled rejections while `run` runs. */
+export async function unhandledRejectionsIn(run: () => Promise<unknown>): Promise<unknown[]> {
   const seen: unknown[] = []
   const listeners = process.listeners('unhandledRejection')
   process.removeAllListeners('unhandledRejection')
   process.on('unhandledRejection', (error) => seen.push(error))
   try {
     await run()
-    await turn()
+    await nextTurn()
   } finally {
     process.removeAllListeners('unhandledRejection')
     for (const listener of listeners) process.on('unhandledRejection', listener)
@@ -227,15 +231,18 @@ export async function unhandledIn(run: () => Promise<unknown>): Promise<unknown[
   return seen
 }
 
-/** A request, as the agent reads it. */
-export interface Asked {
+/** A request for a file, as the agent reads it. */
+export interface FileRequest {
   op: string
   path: string
   to?: string
 }
 
-/** Answers every request: with bytes on stream 1, or with an errno. */
-export function answerWith(agent: FakeAgent, answer: (asked: Asked) => string | { errno: string }) {
+/** Answers each request with bytes on stream 1, or with an errno. */
+export function answerRequests(
+  agent: FakeAgent,
+  answer: (request: FileRequest) => string | { errno: string },
+) {
   agent.onFrame = ({ kind, id, payload }) => {
     if (kind !== Kind.request) return
     const bytes = answer(JSON.parse(payload.toString()))
@@ -246,7 +253,7 @@ export function answerWith(agent: FakeAgent, answer: (asked: Asked) => string | 
   }
 }
 
-/** A line of a listing. */
+/** Returns a line of a listing. */
 export function entryLine(path: string, about: object = {}): string {
   return `${JSON.stringify({ path, type: 'file', size: 1, mtimeMs: 1.5, mode: 0o644, ...about })}\n`
 }

@@ -4,17 +4,17 @@ import { Pool } from '../../../src/pool/pool.js'
 import type { Deferred } from '../../../src/util/deferred.js'
 import { deferred } from '../../../src/util/deferred.js'
 
-/** A container that is a plain object; it lives from the launch call until its removal settles. */
+/** A container that is a plain object. It exists from its launch until its removal settles. */
 export interface FakeContainer extends Pooled {
   removals: number
   isResponsive: boolean
   crash(): void
 }
 
-/** How fakes behave until told otherwise; `manual` waits in a list for the test. */
+/** The behaviour of a launch or a removal. With `manual` it waits in a list for the test. */
 export type Mode = 'works' | 'fails' | 'manual'
 
-/** Launches containers that are plain objects, and counts what really lives. */
+/** Launches containers that are plain objects, and keeps those that exist. */
 export class FakeLauncher {
   launchMode: Mode = 'works'
   removeMode: Mode = 'works'
@@ -23,7 +23,7 @@ export class FakeLauncher {
   readonly launches: { name: string; signal: AbortSignal; answer: Deferred<void> }[] = []
   readonly removals: Deferred<void>[] = []
   readonly alive = new Map<string, FakeContainer | undefined>()
-  /** Called when a launch begins. */
+  /** Runs when a launch begins. */
   onLaunch = (): void => {}
 
   readonly launch = async (name: string, signal: AbortSignal): Promise<FakeContainer> => {
@@ -46,14 +46,14 @@ export class FakeLauncher {
     return container
   }
 
-  /** The container of a name, which must live. */
+  /** Returns the container of a name. Throws if it does not exist. */
   get(name: string): FakeContainer {
     const container = this.alive.get(name)
     if (!container) throw new Error(`${name} is not alive`)
     return container
   }
 
-  /** Every launch and removal that waits for the test is answered, and none waits again. */
+  /** Answers each launch and removal that waits for the test. From now on none waits. */
   recover(): void {
     this.launchMode = 'works'
     this.removeMode = 'works'
@@ -88,9 +88,9 @@ export class FakeLauncher {
   }
 }
 
-/** A pool over a fake launcher, with what happened in it. */
+/** Creates a pool with a fake launcher. `events` has the events of the pool. */
 export function fakePool(options: Partial<PoolOptions<FakeContainer>> = {}) {
-  const fake = new FakeLauncher()
+  const launcher = new FakeLauncher()
   const events: PoolEvent[] = []
   const pool = new Pool<FakeContainer>({
     language: 'python',
@@ -99,22 +99,25 @@ export function fakePool(options: Partial<PoolOptions<FakeContainer>> = {}) {
     maxWaiting: 10,
     leaseTtlMs: 300_000,
     suffix: 'f00d42',
-    launch: fake.launch,
+    launch: launcher.launch,
     onEvent: (event) => events.push(event),
     ...options,
   })
-  return { fake, pool, events, types: () => events.map(({ type }) => type) }
+  return { launcher, pool, events, types: () => events.map(({ type }) => type) }
 }
 
 export type FakePool = Pool<FakeContainer>
 export type FakeLease = Lease<FakeContainer>
 
-/** Lets everything that is already settled be noticed. */
-export async function settle(ticks = 30): Promise<void> {
-  for (let left = ticks; left > 0; left--) await Promise.resolve()
+/** Runs this number of microtasks, so that settled promises reach the code that awaits them. */
+export async function flushMicrotasks(count = 30): Promise<void> {
+  for (let left = count; left > 0; left--) await Promise.resolve()
 }
 
-/** Whether a promise has settled, and how: `pending`, or its value or error. */
+/** Returns the value or the error of a promise, or `pending` if it has not settled. */
 export async function outcomeOf(promise: Promise<unknown>): Promise<unknown> {
-  return Promise.race([promise.catch((error: unknown) => error), settle(40).then(() => 'pending')])
+  return Promise.race([
+    promise.catch((error: unknown) => error),
+    flushMicrotasks(40).then(() => 'pending'),
+  ])
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, vi } from 'vitest'
 
-/** Gives each test of the file fake timers, and the platform's timers back after it. */
+/** Installs fake timers before each test of the file, and removes them after it. */
 export function useFakeTime(): void {
   beforeEach(() => {
     vi.useFakeTimers()
@@ -11,10 +11,10 @@ export function useFakeTime(): void {
 }
 
 /**
- * Lets fake time pass, deadlines included: a deadline first waits for a turn of the event loop, for
- * which fake timers take a millisecond.
+ * Advances the fake time so that deadlines fire too. A deadline waits for one more turn of the
+ * event loop, which takes a millisecond of fake time.
  */
-export function elapse(ms: number): void {
+export function advanceTime(ms: number): void {
   vi.advanceTimersByTime(ms)
   vi.advanceTimersByTime(1)
 }

@@ -16,11 +16,11 @@ const BASH = {
   run: ['bash', 'main.sh'],
 } as const
 const MIB = 1024 * 1024
-/** What means something to a shell. */
+/** Characters that are special in a shell. */
 const META = Array.from(`'"\\$\`!*?~#&|;<>(){}[] \n\t-=`)
 
-/** What it says to something that its types would refuse as well. */
-function refusalOf(run: () => unknown): string {
+/** Returns the message of the error that `run` throws. */
+function messageOf(run: () => unknown): string {
   try {
     run()
   } catch (error) {
@@ -38,7 +38,7 @@ const settingsOf = (languages: object) =>
   Reflect.apply(readSettings, undefined, [{ languages }, {}])
 
 describe('defineLanguage', () => {
-  it('gives what a pool takes', () => {
+  it('returns a definition for a pool', () => {
     const definition = {
       ...BASH,
       compile: ['true'],
@@ -54,15 +54,15 @@ describe('defineLanguage', () => {
   it.each(['python', 'nodejs', 'typescript', 'constructor', '', 'Bash', 'c++', '1st', '__proto__'])(
     'refuses the name %j',
     (name) => {
-      expect(refusalOf(() => define({ name }))).toMatch(/^defineLanguage: name is not valid/)
+      expect(messageOf(() => define({ name }))).toMatch(/^defineLanguage: name is not valid/)
     },
   )
 
   it.each(['', '.', '..', '/main.sh', 'a/b', '-e', 'a\0b', '--'])('refuses the file %j', (file) => {
-    expect(refusalOf(() => define({ file }))).toMatch(/^defineLanguage: file is not valid/)
+    expect(messageOf(() => define({ file }))).toMatch(/^defineLanguage: file is not valid/)
   })
 
-  it.each(['main', '.bashrc', 'a b.c', 'Main.java', '..a'])('takes the file %j', (file) => {
+  it.each(['main', '.bashrc', 'a b.c', 'Main.java', '..a'])('accepts the file %j', (file) => {
     expect(defineLanguage({ ...BASH, file }).file).toBe(file)
   })
 
@@ -83,21 +83,21 @@ describe('defineLanguage', () => {
     [{ size: -1 }, 'size is not valid'],
     [{ runs: [SECRET] }, 'runs is not an option'],
   ])('refuses %j', (changes, part) => {
-    expect(refusalOf(() => define(changes))).toContain(`defineLanguage: ${part}`)
+    expect(messageOf(() => define(changes))).toContain(`defineLanguage: ${part}`)
   })
 
-  it('refuses what is no definition', () => {
+  it('refuses a value that is not a definition', () => {
     for (const value of [undefined, null, SECRET, []]) {
-      refusalOf(() => Reflect.apply(defineLanguage, undefined, [value]))
+      messageOf(() => Reflect.apply(defineLanguage, undefined, [value]))
     }
-    expect(refusalOf(() => Reflect.apply(defineLanguage, undefined, [{}]))).toBe(
+    expect(messageOf(() => Reflect.apply(defineLanguage, undefined, [{}]))).toBe(
       'defineLanguage: name is missing',
     )
   })
 })
 
-describe('the command of a language', () => {
-  it('is what runs it, with the arguments of the call', () => {
+describe('the commands of a defined language', () => {
+  it('are the run command with the arguments of the call', () => {
     expect(commandOf({ run: ['bash', 'main.sh'] })).toEqual(['bash', 'main.sh'])
     expect(commandOf({ run: ['bash', 'main.sh'] }, ['a b', '$c'])).toEqual([
       'bash',
@@ -107,24 +107,24 @@ describe('the command of a language', () => {
     ])
   })
 
-  it('compiles before, in one command', () => {
+  it('are one shell command if there is a compiler', () => {
     const argv = commandOf({ compile: ['cc', '-o', 'main', 'main.c'], run: ['./main'] }, ['1'])
     const script = `'cc' '-o' 'main' 'main.c' && exec './main' "$@"`
     expect(argv).toEqual(['/bin/sh', '-c', script, 'sh', '1'])
   })
 
-  it('runs nothing that did not compile, and ends as the compiler did', () => {
-    const [program = '', ...args] = commandOf({
+  it('end with the exit code of the compiler if it fails, without a run', () => {
+    const [shell = '', ...args] = commandOf({
       compile: ['sh', '-c', 'echo "it\'s no good" >&2; exit 3'],
       run: ['echo', 'ran'],
     })
-    const ran = () => execFileSync(program, args, { stdio: 'pipe', encoding: 'utf8' })
+    const ran = () => execFileSync(shell, args, { stdio: 'pipe', encoding: 'utf8' })
     expect(ran).toThrow(
       expect.objectContaining({ status: 3, stdout: '', stderr: "it's no good\n" }),
     )
   })
 
-  it('has every word as it was, whatever a shell makes of it', { timeout: 30_000 }, () => {
+  it('pass each word unchanged through the shell', { timeout: 30_000 }, () => {
     const word = oneof(string({ unit: 'binary' }), string({ unit: constantFrom(...META) }))
     const words = array(
       word.filter((text) => !/[\0\p{Surrogate}]/u.test(text)),
@@ -134,8 +134,8 @@ describe('the command of a language', () => {
     assert(
       property(words, words, words, (compiled, run, args) => {
         const compile = [...print, ...compiled]
-        const [program = '', ...rest] = commandOf({ compile, run: [...print, ...run] }, args)
-        const printed = execFileSync(program, rest, { encoding: 'utf8' })
+        const [shell = '', ...rest] = commandOf({ compile, run: [...print, ...run] }, args)
+        const printed = execFileSync(shell, rest, { encoding: 'utf8' })
         const expected = ['', ...compiled, '', ...run, ...args].map((text) => `<${text}>`)
         expect(printed).toBe(expected.join(''))
       }),
@@ -149,7 +149,7 @@ describe('the command of a language', () => {
     [{ run: ['/opt/x/bin/x'] }, '/opt/x/bin/x'],
     [{ run: ['./main'] }, undefined],
     [{ compile: ['tools/build'], run: ['bash'] }, undefined],
-  ])('of %j needs %s in the image', (commands, expected) => {
+  ])('%j need %s in the image', (commands, expected) => {
     expect(interpreterOf(commands)).toBe(expected)
   })
 })
@@ -158,7 +158,7 @@ describe('the languages of a pool', () => {
   const configOf = (settings: ReturnType<typeof readSettings>, language: string): unknown =>
     JSON.parse(settings.languages.get(language)?.command.at(-1) ?? '')
 
-  it('tell their agents what to do', () => {
+  it('configure their agents with preloads and limits', () => {
     const bash = defineLanguage({ ...BASH, preload: ['json'], env: { A: '1' } })
     const languages = { python: { preload: ['numpy'] }, nodejs: {}, typescript: {}, bash }
     const settings = readSettings({ languages, memory: '100m' }, {})
@@ -177,15 +177,15 @@ describe('the languages of a pool', () => {
     expect(settings.languages.get('python')?.commands).toBeUndefined()
   })
 
-  it('are those of Node where they are TypeScript', () => {
+  it('use the image and the reaper of Node for TypeScript', () => {
     const env = { SANDBOX_BASE_NODEJS_IMAGE: 'mine', SANDBOX_POOL_SIZE: 3 }
     const { languages } = readSettings({ languages: { typescript: {} } }, env)
     expect(languages.get('typescript')).toMatchObject({ images: ['mine'], size: 3, max: 6 })
     expect(languages.get('typescript')).toMatchObject({ reaper: 'engine' })
   })
 
-  it('have the name that they are defined with', () => {
-    const message = refusalOf(() => readSettings({ languages: { sh: BASH } }, {}))
+  it('must have the names of their definitions', () => {
+    const message = messageOf(() => readSettings({ languages: { sh: BASH } }, {}))
     expect(message).toBe('languages.sh: expected a definition with this name, got the name bash')
   })
 
@@ -204,7 +204,7 @@ describe('the languages of a pool', () => {
       { bash: { ...BASH, size: 3, max: 2 } },
       'languages.bash: max is 2, expected at least the size 3',
     ],
-  ])('are refused: %j', (languages, part) => {
-    expect(refusalOf(() => settingsOf(languages))).toContain(part)
+  ])('are refused if they are %j', (languages, part) => {
+    expect(messageOf(() => settingsOf(languages))).toContain(part)
   })
 })

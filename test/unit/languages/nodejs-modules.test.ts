@@ -10,7 +10,7 @@ interface Module {
   exports: readonly string[]
 }
 
-/** The names in the braces of an object literal or a pattern: `a, b: c` has the names `a` and `b`. */
+/** Returns the names in an object literal or a pattern: `a` and `b` for `a, b: c`. */
 const namesIn = (braces = '') =>
   braces.split(',').flatMap((part) => /^\s*(\w+)/.exec(part.replace(COMMENTS, ''))?.[1] ?? [])
 
@@ -43,18 +43,18 @@ const neededBy = (...entries: readonly string[]) => {
 }
 
 describe('the modules of the Node agent', () => {
-  it.each([...modules.keys()])('%s requires what other modules export', (name) => {
+  it.each([...modules.keys()])('export all names that %s requires', (name) => {
     for (const { file, names } of requiresOf(name)) {
       expect(modules.get(file)?.exports, file).toEqual(expect.arrayContaining([...names]))
     }
   })
 
-  it('have no cycle, and each of them is needed', () => {
+  it('have no cycle, and each module is needed', () => {
     const needed = neededBy(...ENTRIES)
     expect([...needed].sort()).toEqual([...modules.keys()])
   })
 
-  it('export nothing that no other module requires', () => {
+  it('export only names that another module requires', () => {
     const required = new Set<string>()
     for (const { file, names } of [...modules.values()].flatMap(({ requires }) => requires)) {
       for (const name of names) required.add(`${file} ${name}`)
@@ -66,7 +66,7 @@ describe('the modules of the Node agent', () => {
     expect(exported.filter((name) => !required.has(name)).sort()).toEqual(starts)
   })
 
-  it('share between the two processes what both must know, and nothing else', () => {
+  it('share exactly three modules between the agent and the runner', () => {
     const [agent, runner] = ENTRIES.map((entry) => neededBy(entry))
     const shared = [...modules.keys()].filter((name) => agent?.has(name) && runner?.has(name))
     expect(shared).toEqual(['child-protocol.cjs', 'config.cjs', 'main-name.cjs'])

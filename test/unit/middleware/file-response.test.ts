@@ -2,21 +2,22 @@ import { parse } from 'content-disposition'
 import * as fc from 'fast-check'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import type { Channel } from '../../../src/agent/channel.js'
 import { Stream } from '../../../src/agent/protocol.js'
-import { Lease } from '../../../src/pool/lease.js'
-import { Sandbox } from '../../../src/sandbox/sandbox.js'
 import { isFresh, requestedPart, validatorsOf } from '../../../middleware/conditional.js'
 import { sendFile } from '../../../middleware/index.js'
-import { flow, openChannel } from '../fakes/fake-agent.js'
+import { flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { cases } from '../fakes/property.js'
 
 const ENTRY = { name: 'a', path: 'a', type: 'file', size: 1000, mode: 0o644 } as const
 const MTIME = Date.UTC(2020, 0, 2, 3, 4, 5, 678) + 0.25
 const { etag, lastModified = '' } = validatorsOf({ ...ENTRY, mtimeMs: MTIME })
 
-/** What a request makes of a file. */
-async function ask(headers: Record<string, string>, method = 'GET', size: number = ENTRY.size) {
+/** Returns whether the file is fresh for a request, and the part of it that the request asks for. */
+async function evaluate(
+  headers: Record<string, string>,
+  method = 'GET',
+  size: number = ENTRY.size,
+) {
   const validators = validatorsOf({ ...ENTRY, size, mtimeMs: MTIME })
   const app = new Hono().on(['GET', 'HEAD', 'POST'], '/', (c) =>
     c.json(null, 200, {
@@ -29,8 +30,8 @@ async function ask(headers: Record<string, string>, method = 'GET', size: number
   return { isFresh: answer.headers.get('fresh') === 'true', part }
 }
 
-describe('the validators', () => {
-  it('are made of size and time', () => {
+describe('validatorsOf', () => {
+  it('depends on the size and the time of a file', () => {
     expect(lastModified).toBe('Thu, 02 Jan 2020 03:04:05 GMT')
     expect(etag).toMatch(/^"[0-9a-f.]+-[0-9a-f.]+"$/)
     const others = [
@@ -42,38 +43,38 @@ describe('the validators', () => {
 
   it.each([
     ['before 1970', -1, undefined],
-    ['past what HTTP can write', 2 ** 62, undefined],
-    ['no number', Number.NaN, undefined],
-    ['to come', Date.now() + 1e9, new Date().toUTCString().slice(0, 16)],
-  ])('of a time that is %s', (_, mtimeMs, expected) => {
+    ['after the last time of HTTP', 2 ** 62, undefined],
+    ['not a number', Number.NaN, undefined],
+    ['in the future', Date.now() + 1e9, new Date().toUTCString().slice(0, 16)],
+  ])('returns a valid Last-Modified or none for a time that is %s', (_, mtimeMs, expected) => {
     expect(validatorsOf({ ...ENTRY, mtimeMs }).lastModified?.slice(0, 16)).toBe(expected)
   })
 })
 
-describe('the client has it already', () => {
+describe('isFresh', () => {
   it.each<[string, Record<string, string>, boolean]>([
-    ['asking for nothing', {}, false],
+    ['no condition', {}, false],
     ['the same tag', { 'if-none-match': etag }, true],
-    ['the same tag, weak as compression makes it', { 'if-none-match': `W/${etag}` }, true],
+    ['the same tag as a weak tag, as compression makes it', { 'if-none-match': `W/${etag}` }, true],
     ['the same tag among others', { 'if-none-match': `"x", W/"y" ,${etag}` }, true],
-    ['any', { 'if-none-match': ' * ' }, true],
+    ['any tag', { 'if-none-match': ' * ' }, true],
     ['another tag', { 'if-none-match': '"x"' }, false],
-    ['what is no tag', { 'if-none-match': etag.slice(1, -1) }, false],
+    ['an invalid tag', { 'if-none-match': etag.slice(1, -1) }, false],
     ['the same time', { 'if-modified-since': lastModified }, true],
     ['a later time', { 'if-modified-since': 'Thu, 02 Jan 2020 03:04:06 GMT' }, true],
     ['an earlier time', { 'if-modified-since': 'Thu, 02 Jan 2020 03:04:04 GMT' }, false],
-    ['what is no time', { 'if-modified-since': 'yesterday' }, false],
+    ['an invalid time', { 'if-modified-since': 'yesterday' }, false],
     [
       'another tag and the same time',
       { 'if-none-match': '"x"', 'if-modified-since': lastModified },
       false,
     ],
-  ])('%s', async (_, headers, expected) => {
-    expect((await ask(headers)).isFresh).toBe(expected)
+  ])('for %s returns whether the client has the file', async (_, headers, expected) => {
+    expect((await evaluate(headers)).isFresh).toBe(expected)
   })
 })
 
-describe('the part that is asked for', () => {
+describe('requestedPart', () => {
   const part = (start: number, length: number) => ({ start, length })
   it.each<[string, unknown]>([
     ['bytes=0-0', part(0, 1)],
@@ -97,41 +98,39 @@ describe('the part that is asked for', () => {
     ['bytes', 'all'],
     ['lines=1-2', 'all'],
     ['', 'all'],
-  ])('%s', async (range, expected) => {
-    expect((await ask({ range })).part).toEqual(expected)
+  ])('returns the part of the range "%s"', async (range, expected) => {
+    expect((await evaluate({ range })).part).toEqual(expected)
   })
 
-  it('of an empty file there is none', async () => {
+  it('is unsatisfiable for an empty file', async () => {
     for (const range of ['bytes=0-', 'bytes=-5', 'bytes=0-0']) {
-      expect((await ask({ range }, 'GET', 0)).part).toBe('unsatisfiable')
+      expect((await evaluate({ range }, 'GET', 0)).part).toBe('unsatisfiable')
     }
   })
 
   it.each<[string, string, unknown]>([
     ['the same tag', etag, part(0, 2)],
-    ['the same tag, weak', `W/${etag}`, 'all'],
+    ['the same tag as a weak tag', `W/${etag}`, 'all'],
     ['another tag', '"x"', 'all'],
     ['the same time', lastModified, part(0, 2)],
     ['another time', 'Thu, 02 Jan 2020 03:04:06 GMT', 'all'],
-  ])('if it is still %s', async (_, condition, expected) => {
-    const asked = await ask({ range: 'bytes=0-1', 'if-range': condition })
-    expect(asked.part).toEqual(expected)
+  ])('uses the range only if If-Range matches: %s', async (_, condition, expected) => {
+    const request = await evaluate({ range: 'bytes=0-1', 'if-range': condition })
+    expect(request.part).toEqual(expected)
   })
 
-  it.each(['HEAD', 'POST'])('is all of it to a %s', async (method) => {
-    expect((await ask({ range: 'bytes=0-1' }, method)).part).toBe('all')
+  it.each(['HEAD', 'POST'])('returns the whole file for a %s request', async (method) => {
+    expect((await evaluate({ range: 'bytes=0-1' }, method)).part).toBe('all')
   })
 })
 
-describe('the name that a file is saved under', () => {
-  /** The headers of a file with this name, of which the agent says it is there. */
+describe('the file name in Content-Disposition', () => {
+  /** Returns the headers of a response with a file of this name. */
   async function headersOf(name: string, filename?: string): Promise<Headers> {
-    const { agent, channel } = await openChannel()
-    const lease = new Lease<Channel>(channel, () => 'recreated')
-    const held = new Sandbox(lease, { language: 'python', runtime: 'runc' })
-    const app = new Hono().get('/', (c) => sendFile(c, `out/${name}`, { sandbox: held, filename }))
+    const { agent, sandbox } = await leaseSandbox()
+    const app = new Hono().get('/', (c) => sendFile(c, `out/${name}`, { sandbox, filename }))
     const asking = app.request('/', { method: 'HEAD' })
-    await flow()
+    await flushStreams()
     const { name: _, ...entry } = ENTRY
     agent.data(1, Stream.stdout, JSON.stringify({ ...entry, mtimeMs: MTIME }))
     agent.done(1)
@@ -139,7 +138,7 @@ describe('the name that a file is saved under', () => {
     expect(answer.status).toBe(200)
     return answer.headers
   }
-  const saved = (headers: Headers) =>
+  const fileNameIn = (headers: Headers) =>
     parse(headers.get('content-disposition') ?? '').parameters['filename']
 
   it.each([
@@ -149,21 +148,21 @@ describe('the name that a file is saved under', () => {
     ['x\r\nSet-Cookie: a=b', 'x\r\nSet-Cookie: a=b'],
     ['100%41.txt', '100%41.txt'],
     ['bad\uDC80\uDCFF.txt', 'bad\uFFFD\uFFFD.txt'],
-  ])('%j', async (name, expected) => {
+  ])('is safe for the file %j', async (name, expected) => {
     const headers = await headersOf(name)
-    expect(saved(headers)).toBe(expected)
+    expect(fileNameIn(headers)).toBe(expected)
     expect(headers.get('set-cookie')).toBeNull()
   })
 
-  it('is the caller’s, without its folders', async () => {
-    expect(saved(await headersOf('a.bin', '../../etc/passwd'))).toBe('passwd')
+  it('is the name of the option, without its folders', async () => {
+    expect(fileNameIn(await headersOf('a.bin', '../../etc/passwd'))).toBe('passwd')
   })
 
-  it('is in ASCII and a line of its own, whatever it is', async () => {
+  it('is one line of ASCII for all names', async () => {
     const name = fc
       .array(fc.integer({ min: 1, max: 0xffff }), { minLength: 1, maxLength: 40 })
       .map((units) => String.fromCharCode(...units))
-      // What no path can be is refused before.
+      // Other code refuses strings that cannot be a path.
       .map((text) => text.replaceAll(/[\u{d800}-\u{dc7f}\u{dd00}-\u{dfff}/]/gu, '_'))
     await fc.assert(
       fc.asyncProperty(name, async (name) => {

@@ -6,7 +6,7 @@ import { onResponseClose } from 'hono-sandbox/middleware'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { until } from '../../helpers/until.js'
 
-/** A server that writes down how each response ended, by its path. */
+/** Starts a server that records the end of each response with its path. */
 async function start() {
   const begun: string[] = []
   const ends: string[] = []
@@ -38,7 +38,7 @@ async function start() {
 }
 
 describe('onResponseClose', () => {
-  it('is told of a success, and of an error that the app has answered', async () => {
+  it('reports "released" for a success and for an error that the app answers', async () => {
     const { ends, port } = await start()
     for (const path of ['/done', '/fails']) {
       const response = await fetch(`http://127.0.0.1:${port}${path}`)
@@ -48,7 +48,7 @@ describe('onResponseClose', () => {
     expect(ends).toEqual(['/done released', '/fails released'])
   })
 
-  it('is told once of each response of a connection that closes, pipelined ones too', async () => {
+  it('reports "aborted" once for each pipelined response of a closed connection', async () => {
     const { begun, ends, port } = await start()
     const client = connect(port, '127.0.0.1')
     const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
@@ -59,7 +59,7 @@ describe('onResponseClose', () => {
     expect(ends.sort()).toEqual(['/open/1 aborted', '/open/2 aborted', '/open/3 aborted'])
   })
 
-  it('is told of an abort where there is no socket', async () => {
+  it('reports "aborted" if the signal of a request without a socket aborts', async () => {
     const ends: string[] = []
     const app = new Hono().get('/', (c) => {
       onResponseClose(c, (end) => ends.push(end))

@@ -13,24 +13,32 @@ import { until, within } from '../../helpers/until.js'
 const KEY = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='
 const VERSION = 'Sec-WebSocket-Version: 13'
 
-/** A request for an upgrade. */
-function asking(path: string, upgrade: string, ...headers: string[]): string {
+/** Returns a request for an upgrade. */
+function upgradeRequest(path: string, upgrade: string, ...headers: string[]): string {
   const lines = [`GET ${path} HTTP/1.1`, 'Host: localhost', 'Connection: Upgrade']
   return [...lines, `Upgrade: ${upgrade}`, ...headers, '', ''].join('\r\n')
 }
 
-/** Requests that lead to no WebSocket, with the status of the answer. */
+/** Upgrades that lead to no WebSocket, with the status of the response. */
 const STRAYS: [name: string, request: string, status: number][] = [
-  ['of another protocol', asking('/', 'foo'), 400],
-  ['to HTTP/2', asking('/echo', 'h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'), 400],
-  ['to a path that is not there', asking('/nowhere', 'websocket', KEY, VERSION), 404],
-  ['to a path without a WebSocket', asking('/plain', 'websocket', KEY, VERSION), 200],
-  ['that a middleware refuses', asking('/closed', 'websocket', KEY, VERSION), 403],
-  ['that a handler fails on', asking('/broken', 'websocket', KEY, VERSION), 500],
-  ['without a key', asking('/echo', 'websocket', VERSION), 400],
-  ['with a bad key', asking('/echo', 'websocket', 'Sec-WebSocket-Key: s', VERSION), 400],
-  ['with a bad version', asking('/echo', 'websocket', KEY, 'Sec-WebSocket-Version: 1'), 400],
-  ['with data after it', `${asking('/', 'foo')}${'x'.repeat(300_000)}`, 400],
+  ['to another protocol', upgradeRequest('/', 'foo'), 400],
+  ['to HTTP/2', upgradeRequest('/echo', 'h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'), 400],
+  ['to an unknown path', upgradeRequest('/nowhere', 'websocket', KEY, VERSION), 404],
+  ['to a path without a WebSocket', upgradeRequest('/plain', 'websocket', KEY, VERSION), 200],
+  ['that a middleware refuses', upgradeRequest('/closed', 'websocket', KEY, VERSION), 403],
+  ['whose handler throws', upgradeRequest('/broken', 'websocket', KEY, VERSION), 500],
+  ['without a key', upgradeRequest('/echo', 'websocket', VERSION), 400],
+  [
+    'with an invalid key',
+    upgradeRequest('/echo', 'websocket', 'Sec-WebSocket-Key: s', VERSION),
+    400,
+  ],
+  [
+    'with an invalid version',
+    upgradeRequest('/echo', 'websocket', KEY, 'Sec-WebSocket-Version: 1'),
+    400,
+  ],
+  ['with data after it', `${upgradeRequest('/', 'foo')}${'x'.repeat(300_000)}`, 400],
 ]
 
 const echo = upgradeWebSocket(() => ({
@@ -61,8 +69,8 @@ describe('an upgrade that leads to no WebSocket', () => {
   })
   afterAll(() => server.close())
 
-  /** A client that does not close its side when the server does. */
-  function open(): { socket: Socket; text: () => string } {
+  /** Connects a client that keeps its side open when the server closes its own. */
+  function openClient(): { socket: Socket; text: () => string } {
     const socket = connect({ port: Number(new URL(urlOf(server)).port), allowHalfOpen: true })
     onTestFinished(() => void socket.destroy())
     socket.on('error', () => {})
@@ -77,21 +85,23 @@ describe('an upgrade that leads to no WebSocket', () => {
   const allClosed = () =>
     until('the server has closed every connection', async () => (await connections()) === 0)
 
-  it('is answered and closed, whether the client closes its side or not', async () => {
+  it('is answered and closed, although the client may keep its side open', async () => {
     const clients = STRAYS.map(([name, request, status]) => {
-      const client = open()
+      const client = openClient()
       client.socket.write(request)
       return { name, status, ...client }
     })
-    const slow = open()
-    for (const piece of asking('/', 'foo').match(/.{1,20}/gs) ?? []) {
+    const slow = openClient()
+    for (const piece of upgradeRequest('/', 'foo').match(/.{1,20}/gs) ?? []) {
       slow.socket.write(piece)
       await new Promise(setImmediate)
     }
-    const halfClosed = open()
-    halfClosed.socket.end(asking('/', 'foo'))
-    // Behind a request that is not answered: both end.
-    open().socket.write(`GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${asking('/', 'foo')}`)
+    const halfClosed = openClient()
+    halfClosed.socket.end(upgradeRequest('/', 'foo'))
+    // An upgrade behind a request without a response: the server closes both.
+    openClient().socket.write(
+      `GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${upgradeRequest('/', 'foo')}`,
+    )
     await allClosed()
     for (const { name, status, text } of clients) {
       expect(text(), name).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
@@ -99,9 +109,9 @@ describe('an upgrade that leads to no WebSocket', () => {
     for (const { text } of [slow, halfClosed]) expect(text()).toMatch(/^HTTP\/1.1 400 /)
   })
 
-  it.each(STRAYS)('%s may be reset at any time', async (_, request) => {
+  it.each(STRAYS)('%s may be reset by the client at any time', async (_, request) => {
     for (const at of [0, 1, 2]) {
-      const { socket, text } = open()
+      const { socket, text } = openClient()
       await once(socket, 'connect')
       socket.write(request)
       if (at === 1) await until('it is answered', () => text() !== '' || socket.closed)
@@ -111,24 +121,26 @@ describe('an upgrade that leads to no WebSocket', () => {
     await allClosed()
   })
 
-  it('is closed also by a server that closes', async () => {
-    const own = start()
-    await once(own, 'listening')
-    const socket = connect(Number(new URL(urlOf(own)).port), '127.0.0.1')
+  it('is closed if the server closes while it reads the request', async () => {
+    const closing = start()
+    await once(closing, 'listening')
+    const socket = connect(Number(new URL(urlOf(closing)).port), '127.0.0.1')
     socket.on('error', () => {})
-    const [head = '', tail = ''] = asking('/echo', 'websocket', KEY, VERSION).split(/(?<=Host)/)
+    const [head = '', tail = ''] = upgradeRequest('/echo', 'websocket', KEY, VERSION).split(
+      /(?<=Host)/,
+    )
     socket.write(head)
     await until('it is being read', () => socket.bytesWritten === head.length)
-    const closed = once(own, 'close')
-    own.close()
+    const closed = once(closing, 'close')
+    closing.close()
     socket.write(tail)
     await within('the server closes', closed)
     socket.destroy()
   })
 })
 
-describe('a WebSocket', () => {
-  it('is not touched, and may be reset', async () => {
+describe('a WebSocket of a server with closeStrayUpgrades', () => {
+  it('works, also after another WebSocket is reset', async () => {
     const server = start()
     await once(server, 'listening')
     const url = `${urlOf(server).replace('http', 'ws')}/echo`
@@ -146,14 +158,14 @@ describe('a WebSocket', () => {
   })
 })
 
-describe('a server without WebSockets', () => {
-  it('answers a request for an upgrade like any other', async () => {
+describe('a server with closeStrayUpgrades but without WebSockets', () => {
+  it('answers an upgrade as a normal request', async () => {
     const app = new Hono().get('/', (c) => c.text('plain'))
     const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
     closeStrayUpgrades(server)
     await once(server, 'listening')
     const socket = connect(Number(new URL(urlOf(server)).port), '127.0.0.1')
-    socket.write(asking('/', 'h2c'))
+    socket.write(upgradeRequest('/', 'h2c'))
     const [bytes] = await within('an answer', once(socket, 'data'))
     expect(String(bytes)).toMatch(/^HTTP\/1.1 200 /)
     socket.destroy()

@@ -1,23 +1,21 @@
 import { Hono } from 'hono'
 import { describe, expect, it, vi } from 'vitest'
-import type { Channel } from '../../../src/agent/channel.js'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import { SandboxError } from '../../../src/errors.js'
-import { Lease } from '../../../src/pool/lease.js'
-import { Sandbox } from '../../../src/sandbox/sandbox.js'
+import type { Sandbox } from '../../../src/sandbox/sandbox.js'
 import { formatFor } from '../../../middleware/event-format.js'
 import type { StreamEvent } from '../../../middleware/event-format.js'
 import { eventStream } from '../../../middleware/event-stream.js'
 import { streamSandbox } from '../../../middleware/index.js'
 import { BodyReader, eventsIn } from '../../helpers/events.js'
-import { flow, openChannel } from '../fakes/fake-agent.js'
+import { flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
 const SSE = 'text/event-stream'
 
-describe('the format', () => {
+describe('formatFor', () => {
   it.each([
     [undefined, SSE],
     ['*/*', SSE],
@@ -30,13 +28,13 @@ describe('the format', () => {
     ['application/x-ndjson;q=0.5, text/event-stream', SSE],
     ['text/event-stream;q=0.5, application/jsonl', 'application/jsonl'],
     ['application/x-ndjson;q=0', SSE],
-  ])('for Accept: %s', async (accept, type) => {
+  ])('chooses a content type for Accept: %s', async (accept, type) => {
     const app = new Hono().get('/', (c) => c.text(formatFor(c).contentType))
     const answer = await app.request('/', { headers: accept === undefined ? {} : { accept } })
     expect(await answer.text()).toBe(type)
   })
 
-  it('is one event a block or a line, whatever the program writes', async () => {
+  it('encodes each event as one block or line, with any output of the program', async () => {
     const data = 'a\nb\r\n\n\u2028data: {}\n\nevent: exit\n\0"'
     for (const accept of [SSE, 'application/jsonl']) {
       const app = new Hono().get('/', (c) => c.text(formatFor(c).encode({ type: 'stdout', data })))
@@ -46,19 +44,19 @@ describe('the format', () => {
   })
 })
 
-describe('a stream of events', () => {
+describe('eventStream', () => {
   const encode = ({ type }: StreamEvent) => `${type}\n`
 
-  /** Events that come when the test says so. */
-  function stream(heartbeatMs = 100) {
-    let tell: (event: StreamEvent) => void = () => {}
-    const state = { asked: 0, cancels: 0, isOver: false }
+  /** Creates a stream whose events come from `send`. */
+  function createStream(heartbeatMs = 100) {
+    let resolveNext: (event: StreamEvent) => void = () => {}
+    const state = { pulls: 0, cancels: 0, isOver: false }
     async function* source(): AsyncGenerator<StreamEvent, void, undefined> {
       try {
         for (;;) {
-          state.asked++
+          state.pulls++
           yield await new Promise<StreamEvent>((resolve) => {
-            tell = resolve
+            resolveNext = resolve
           })
         }
       } finally {
@@ -67,7 +65,8 @@ describe('a stream of events', () => {
     }
     const format = { contentType: SSE, encode }
     const body = eventStream(source(), format, heartbeatMs, () => state.cancels++)
-    return { state, reader: new BodyReader(new Response(body)), say: (e: StreamEvent) => tell(e) }
+    const send = (event: StreamEvent) => resolveNext(event)
+    return { state, reader: new BodyReader(new Response(body)), send }
   }
   const exit: StreamEvent = {
     type: 'exit',
@@ -78,85 +77,83 @@ describe('a stream of events', () => {
     truncated: false,
   }
 
-  it('asks for the first at once, and for another when it is read', async () => {
-    const { state, reader, say } = stream()
-    expect(state.asked).toBe(1)
-    say({ type: 'stdout', data: '1' })
+  it('pulls the first event at once, and each further event when the client reads', async () => {
+    const { state, reader, send } = createStream()
+    expect(state.pulls).toBe(1)
+    send({ type: 'stdout', data: '1' })
     await reader.more()
-    await flow()
-    expect(state.asked).toBe(1)
+    await flushStreams()
+    expect(state.pulls).toBe(1)
     const second = reader.more()
-    await flow()
-    expect(state.asked).toBe(2)
-    say(exit)
+    await flushStreams()
+    expect(state.pulls).toBe(2)
+    send(exit)
     await second
     expect(await reader.rest()).toBe('stdout\nexit\n')
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('has a heartbeat each time that nothing comes, and leaves no timer', async () => {
-    const { reader, say } = stream()
+  it('sends heartbeats while no event comes, and leaves no timer', async () => {
+    const { reader, send } = createStream()
     const all = reader.rest()
     await vi.advanceTimersByTimeAsync(350)
-    say({ type: 'stdout', data: '1' })
+    send({ type: 'stdout', data: '1' })
     await vi.advanceTimersByTimeAsync(99)
-    say(exit)
+    send(exit)
     expect(await all).toBe('heartbeat\n'.repeat(3) + 'stdout\nexit\n')
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('has no heartbeat that nobody reads', async () => {
-    const { reader, say } = stream()
+  it('sends no heartbeat if the client does not read', async () => {
+    const { reader, send } = createStream()
     const first = reader.more()
-    say({ type: 'stdout', data: '1' })
+    send({ type: 'stdout', data: '1' })
     await first
     expect(vi.getTimerCount()).toBe(0)
     await vi.advanceTimersByTimeAsync(10_000)
     const rest = reader.rest()
-    await flow()
-    say(exit)
+    await flushStreams()
+    send(exit)
     expect(await rest).toBe('stdout\nexit\n')
   })
 
-  it('without heartbeats is silent', async () => {
-    const { reader, say } = stream(0)
+  it('sends no heartbeat if the interval is 0', async () => {
+    const { reader, send } = createStream(0)
     const all = reader.rest()
     await vi.advanceTimersByTimeAsync(100_000)
-    say(exit)
+    send(exit)
     expect(await all).toBe('exit\n')
   })
 
-  it('that is cancelled while it waits ends its source, and leaves no timer', async () => {
-    const { state, reader, say } = stream()
+  it('ends its source and leaves no timer if it is cancelled while it waits', async () => {
+    const { state, reader, send } = createStream()
     const waiting = reader.more()
-    await flow()
+    await flushStreams()
     await reader.cancel()
     expect(await waiting).toBe(false)
     expect(state.cancels).toBe(1)
     expect(vi.getTimerCount()).toBe(0)
-    say({ type: 'stdout', data: 'late' })
-    await flow()
+    send({ type: 'stdout', data: 'late' })
+    await flushStreams()
     expect(state.isOver).toBe(true)
   })
 })
 
 describe('streamSandbox', () => {
-  async function streamed(
+  async function streamFrom(
     run: (sandbox: Sandbox) => Parameters<typeof streamSandbox>[1],
     options: Parameters<typeof streamSandbox>[2] = {},
   ) {
-    const { agent, channel } = await openChannel()
-    const lease = new Lease<Channel>(channel, () => 'recreated')
-    const sandbox = new Sandbox(lease, { language: 'python', runtime: 'runc' })
+    const { agent, sandbox } = await leaseSandbox()
     const app = new Hono().get('/', (c) => streamSandbox(c, run(sandbox), options))
     app.onError((error, c) => c.json({ code: error instanceof SandboxError && error.code }, 500))
     const answer = await app.request('/', { headers: { accept: 'application/jsonl' } })
-    await flow()
+    await flushStreams()
     return { agent, answer }
   }
 
-  it('tells output and end, with what is undefined left out', async () => {
-    const { agent, answer } = await streamed((sandbox) => sandbox.exec('true'))
+  it('sends output and the exit event, without undefined fields', async () => {
+    const { agent, answer } = await streamFrom((sandbox) => sandbox.exec('true'))
     agent.data(1, Stream.stderr, 'ü')
     agent.done(1, { exitCode: null, signal: 'SIGKILL', cause: 'oom' })
     expect(eventsIn(await answer.text())).toEqual([
@@ -172,15 +169,15 @@ describe('streamSandbox', () => {
     ])
   })
 
-  it('tells of an error of the app’s own no more than that, and the app the error', async () => {
+  it('sends no details of an error of the app, and passes the error to onError', async () => {
     const errors: unknown[] = []
     const onStdout = () => {
       throw new Error('postgres://secret')
     }
-    const { agent, answer } = await streamed((sandbox) => sandbox.exec('true', { onStdout }), {
+    const { agent, answer } = await streamFrom((sandbox) => sandbox.exec('true', { onStdout }), {
       onError: (error) => {
         errors.push(error)
-        throw new Error('so does the handler')
+        throw new Error('onError throws too')
       },
     })
     const log = vi.spyOn(console, 'error').mockImplementation(() => {})
@@ -192,19 +189,21 @@ describe('streamSandbox', () => {
       error: { code: 'INTERNAL', message: 'Internal Server Error' },
     })
     expect(errors).toMatchObject([{ message: 'postgres://secret' }])
-    expect(log.mock.calls).toMatchObject([[{ message: 'so does the handler' }]])
+    expect(log.mock.calls).toMatchObject([[{ message: 'onError throws too' }]])
     log.mockRestore()
-    await flow()
-    expect(agent.heardOf(Kind.signal).map(({ payload }) => payload.toString())).toEqual(['SIGKILL'])
+    await flushStreams()
+    expect(agent.receivedOf(Kind.signal).map(({ payload }) => payload.toString())).toEqual([
+      'SIGKILL',
+    ])
   })
 
-  it('by default writes such an error to the console, and no SandboxError', async () => {
+  it('writes an error of the app to the console by default, but no SandboxError', async () => {
     const log = vi.spyOn(console, 'error').mockImplementation(() => {})
     const stdin = new ReadableStream<string>({ pull: () => Promise.reject(new Error('mine')) })
-    const { agent, answer } = await streamed((sandbox) => sandbox.exec('cat', { stdin }))
+    const { agent, answer } = await streamFrom((sandbox) => sandbox.exec('cat', { stdin }))
     agent.done(1, { exitCode: null, signal: 'SIGKILL' })
     expect(eventsIn(await answer.text())).toMatchObject([{ error: { code: 'INTERNAL' } }])
-    const refused = await streamed((sandbox) => sandbox.exec([]))
+    const refused = await streamFrom((sandbox) => sandbox.exec([]))
     expect(eventsIn(await refused.answer.text())).toMatchObject([
       { error: { code: 'SANDBOX_INVALID_OPTION' } },
     ])
@@ -212,8 +211,8 @@ describe('streamSandbox', () => {
     log.mockRestore()
   })
 
-  it('is an error where the handle is iterated already', async () => {
-    const { answer } = await streamed((sandbox) => {
+  it('sends an error if the handle already has a loop', async () => {
+    const { answer } = await streamFrom((sandbox) => {
       const handle = sandbox.exec('true')
       void handle[Symbol.asyncIterator]().next()
       return handle
@@ -223,22 +222,24 @@ describe('streamSandbox', () => {
     ])
   })
 
-  it('kills when it is cancelled, and only then', async () => {
-    const { agent, answer } = await streamed((sandbox) => sandbox.exec('true'))
-    expect(agent.heardOf(Kind.signal)).toEqual([])
+  it('kills the program only when the stream is cancelled', async () => {
+    const { agent, answer } = await streamFrom((sandbox) => sandbox.exec('true'))
+    expect(agent.receivedOf(Kind.signal)).toEqual([])
     await answer.body?.cancel()
-    await flow()
-    expect(agent.heardOf(Kind.signal).map(({ payload }) => payload.toString())).toEqual(['SIGKILL'])
+    await flushStreams()
+    expect(agent.receivedOf(Kind.signal).map(({ payload }) => payload.toString())).toEqual([
+      'SIGKILL',
+    ])
     agent.done(1, { signal: 'SIGKILL' })
-    await flow()
-    // What is left is the channel's own ping.
+    await flushStreams()
+    // The timer that may remain is the ping of the channel.
     expect(vi.getTimerCount()).toBeLessThanOrEqual(1)
   })
 
   it.each([{ heartbeatMs: -1 }, { heartbeatMs: Number.NaN }, { heartbeatMs: 2 ** 31 }])(
-    'does not take %o',
+    'refuses the option %o',
     async (options) => {
-      const { answer } = await streamed((sandbox) => sandbox.exec([]), options)
+      const { answer } = await streamFrom((sandbox) => sandbox.exec([]), options)
       expect([answer.status, await answer.json()]).toEqual([
         500,
         { code: 'SANDBOX_INVALID_OPTION' },
@@ -246,13 +247,11 @@ describe('streamSandbox', () => {
     },
   )
 
-  it('adds to Vary', async () => {
-    const { channel } = await openChannel()
-    const lease = new Lease<Channel>(channel, () => 'recreated')
-    const held = new Sandbox(lease, { language: 'python', runtime: 'runc' })
+  it('appends Accept to the Vary header', async () => {
+    const { sandbox } = await leaseSandbox()
     const app = new Hono().get('/', (c) => {
       c.header('Vary', 'Origin')
-      return streamSandbox(c, held.exec('true'))
+      return streamSandbox(c, sandbox.exec('true'))
     })
     const answer = await app.request('/', { method: 'HEAD' })
     expect(answer.headers.get('vary')).toBe('Origin, Accept')

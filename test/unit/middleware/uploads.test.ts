@@ -29,7 +29,7 @@ function streamOf(text: string | Uint8Array, pieceBytes: number): ReadableStream
   let at = 0
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      // As from a network: the parser gets on with it in between.
+      // The parser works between the pieces, as with a network.
       await setImmediate()
       if (at >= bytes.length) return controller.close()
       controller.enqueue(bytes.subarray(at, (at += pieceBytes)))
@@ -37,14 +37,14 @@ function streamOf(text: string | Uint8Array, pieceBytes: number): ReadableStream
   })
 }
 
-/** What is in a form. */
-async function read(text: string | Uint8Array, limits = LIMITS, type = TYPE, pieceBytes = 50) {
+/** Returns the fields and the files of a form. */
+async function readText(text: string | Uint8Array, limits = LIMITS, type = TYPE, pieceBytes = 50) {
   const files: { name: string; mimeType: string; text: string }[] = []
   const body = streamOf(text, pieceBytes)
   const reading = readForm(body, type, limits, async ({ name, mimeType, stream }) => {
     let text = ''
     for await (const piece of stream.setEncoding('utf8')) text += piece
-    // To write takes longer than to read.
+    // A file takes longer to write than to read.
     await setImmediate()
     files.push({ name, mimeType, text })
   })
@@ -55,8 +55,8 @@ async function read(text: string | Uint8Array, limits = LIMITS, type = TYPE, pie
 const INVALID = { code: 'SANDBOX_UPLOAD_INVALID' }
 const TOO_LARGE = { code: 'SANDBOX_UPLOAD_TOO_LARGE' }
 
-describe('a form', () => {
-  it('is its fields and its files, in their order', async () => {
+describe('readForm', () => {
+  it('returns the fields and the files of a form in order', async () => {
     const text = form(
       { name: 'title', body: 'Ünï' },
       { filename: 'one.txt', type: 'text/plain', body: 'first' },
@@ -66,7 +66,7 @@ describe('a form', () => {
       { filename: 'empty', type: 'text/csv' },
     )
     for (const pieceBytes of [1, 7, 10_000]) {
-      const { fields, files } = await read(text, LIMITS, TYPE, pieceBytes)
+      const { fields, files } = await readText(text, LIMITS, TYPE, pieceBytes)
       expect(Object.entries(fields)).toEqual([
         ['title', 'last'],
         ['__proto__', 'x'],
@@ -92,39 +92,39 @@ describe('a form', () => {
     ['ä'.repeat(127), 'ä'.repeat(127)],
     ['ä'.repeat(128), undefined],
     ['.bashrc', '.bashrc'],
-  ])('with a file called %j', async (filename, name) => {
-    const reading = read(form({ filename, body: 'x' }))
+  ])('returns a safe name or refuses the file name %j', async (filename, name) => {
+    const reading = readText(form({ filename, body: 'x' }))
     if (name === undefined) await expect(reading).rejects.toMatchObject(INVALID)
     else expect(await reading).toMatchObject({ files: [{ name, text: 'x' }] })
   })
 
-  it('of a browser where no file was chosen has none', async () => {
-    const nothing = { filename: '', type: 'application/octet-stream' }
-    expect(await read(form(nothing, nothing))).toEqual({ fields: {}, files: [] })
-    await expect(read(form({ ...nothing, body: 'x' }))).rejects.toMatchObject(INVALID)
-    await expect(read(form({ filename: '..' }))).rejects.toMatchObject(INVALID)
+  it('ignores the empty part that a browser sends if the user chose no file', async () => {
+    const empty = { filename: '', type: 'application/octet-stream' }
+    expect(await readText(form(empty, empty))).toEqual({ fields: {}, files: [] })
+    await expect(readText(form({ ...empty, body: 'x' }))).rejects.toMatchObject(INVALID)
+    await expect(readText(form({ filename: '..' }))).rejects.toMatchObject(INVALID)
   })
 
   it.each<[string, string, object]>([
-    ['two files of one name', form({ filename: 'a' }, { filename: 'x/a' }), INVALID],
+    ['two files with the same name', form({ filename: 'a' }, { filename: 'x/a' }), INVALID],
     ['too many files', form(...'123456'.split('').map((filename) => ({ filename }))), TOO_LARGE],
-    ['too large a file', form({ filename: 'a', body: 'x'.repeat(1001) }), TOO_LARGE],
+    ['a file that is too large', form({ filename: 'a', body: 'x'.repeat(1001) }), TOO_LARGE],
     ['too many fields', form(...'123456'.split('').map((name) => ({ name }))), TOO_LARGE],
-    ['too large a field', form({ body: 'x'.repeat(101) }), TOO_LARGE],
-    ['nothing', '', INVALID],
-    ['no form', 'a=b', INVALID],
-  ])('with %s is refused', async (_, text, error) => {
+    ['a field that is too large', form({ body: 'x'.repeat(101) }), TOO_LARGE],
+    ['no content', '', INVALID],
+    ['no parts', 'a=b', INVALID],
+  ])('refuses a form with %s', async (_, text, error) => {
     for (const pieceBytes of [1, 50, 10_000]) {
-      await expect(read(text, LIMITS, TYPE, pieceBytes)).rejects.toMatchObject(error)
+      await expect(readText(text, LIMITS, TYPE, pieceBytes)).rejects.toMatchObject(error)
     }
   })
 
-  it('without a boundary is refused', async () => {
+  it('refuses a form without a boundary', async () => {
     const type = 'multipart/form-data'
-    await expect(read(form(), LIMITS, type)).rejects.toMatchObject(INVALID)
+    await expect(readText(form(), LIMITS, type)).rejects.toMatchObject(INVALID)
   })
 
-  it('of which a file cannot be saved ends with that, and with nothing open', async () => {
+  it('rejects if a file cannot be saved, and leaves no stream open', async () => {
     const streams: { destroyed: boolean }[] = []
     const text = form(...'12345'.split('').map((filename) => ({ filename, body: 'x' })))
     const reading = readForm(streamOf(text, 10_000), TYPE, LIMITS, async ({ stream }) => {
@@ -135,7 +135,7 @@ describe('a form', () => {
     expect(streams).toMatchObject([{ destroyed: true }])
   })
 
-  it('is not read on when it is refused', async () => {
+  it('stops reading and cancels the body of a form that it refuses', async () => {
     let [pulls, isCancelled] = [0, false]
     const body = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -161,23 +161,23 @@ describe('a form', () => {
     { filename: 'two', body: 'second' },
   )
 
-  it('that is cut anywhere is refused', async () => {
+  it('refuses a form that is cut anywhere', async () => {
     for (let length = 0; length < whole.length - '--\r\n'.length; length++) {
       for (const pieceBytes of [10, 10_000]) {
-        const cut = read(whole.slice(0, length), LIMITS, TYPE, pieceBytes)
+        const cut = readText(whole.slice(0, length), LIMITS, TYPE, pieceBytes)
         await expect(cut, `cut at ${length}`).rejects.toMatchObject(INVALID)
       }
     }
   })
 
-  it('that is cut in a file which waits for the one before is refused', async () => {
+  it('refuses a form that is cut in a file while another file is being saved', async () => {
     const cut = whole.slice(0, whole.indexOf('second') + 3)
     for (const pieceBytes of [10, 10_000]) {
       const saved: string[] = []
       const body = streamOf(cut, pieceBytes)
       const reading = readForm(body, TYPE, LIMITS, async ({ name, stream }) => {
         for await (const _ of stream);
-        for (let turn = 0; turn < 50; turn++) await setImmediate()
+        for (let round = 0; round < 50; round++) await setImmediate()
         saved.push(name)
       })
       await expect(reading).rejects.toMatchObject(INVALID)
@@ -185,14 +185,14 @@ describe('a form', () => {
     }
   })
 
-  it('that is over before its body is has no more, and is not waited for', async () => {
+  it('resolves at the end of the form, and ignores the rest of the body', async () => {
     for (const pieceBytes of [1, 66, 10_000]) {
-      const outcome = await read(`--xx--xx${whole}`, LIMITS, TYPE, pieceBytes)
+      const outcome = await readText(`--xx--xx${whole}`, LIMITS, TYPE, pieceBytes)
       expect(outcome).toEqual({ fields: {}, files: [] })
     }
   })
 
-  it('that is anything at all is read or refused, and never waited for', async () => {
+  it('reads or refuses every body, and never hangs', async () => {
     const byte = fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 0, max: 255 }))
     const piece = fc.constantFrom(
       '--xx',
@@ -214,9 +214,11 @@ describe('a form', () => {
           for (const [at, extra] of inserted) text = text.slice(0, at) + extra + text.slice(at)
           const bytes = Buffer.from(text)
           for (const [at, value] of changed) bytes[at] = value
-          const outcome = await read(bytes, LIMITS, TYPE, pieceBytes).catch((error: unknown) => ({
-            error,
-          }))
+          const outcome = await readText(bytes, LIMITS, TYPE, pieceBytes).catch(
+            (error: unknown) => ({
+              error,
+            }),
+          )
           if ('error' in outcome) {
             expect(outcome.error).toMatchObject({ code: expect.stringMatching(/^SANDBOX_UPLOAD/) })
           }

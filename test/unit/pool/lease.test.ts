@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { LeaseEnd } from '../../../src/pool/lease.js'
 import { Lease } from '../../../src/pool/lease.js'
-import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
 describe('Lease', () => {
-  it('ends once: every later end is told the same', () => {
+  it('ends once, and returns the same outcome for each later end', () => {
     const onEnd = vi.fn<() => 'recreated'>(() => 'recreated')
     const lease = new Lease('container', onEnd)
     expect(lease.ended).toBeUndefined()
@@ -16,15 +16,15 @@ describe('Lease', () => {
     expect(onEnd).toHaveBeenCalledOnce()
   })
 
-  it('is used when touched, and by every end but a release', () => {
+  it('counts as used after touch(), and after each end except a release', () => {
     const untouched = new Lease('container', () => 'returned')
     expect(untouched.end('released')).toBe('returned')
     expect(untouched.isUsed).toBe(false)
-    const hows: LeaseEnd[] = ['aborted', 'failed', 'ttl', 'crash', 'closed']
-    for (const how of hows) {
+    const ends: LeaseEnd[] = ['aborted', 'failed', 'ttl', 'crash', 'closed']
+    for (const end of ends) {
       const lease = new Lease('container', () => 'recreated')
-      lease.end(how)
-      expect(lease.isUsed, how).toBe(true)
+      lease.end(end)
+      expect(lease.isUsed, end).toBe(true)
     }
     const touched = new Lease('container', () => 'recreated')
     touched.touch()
@@ -32,7 +32,7 @@ describe('Lease', () => {
     expect(touched.isUsed).toBe(true)
   })
 
-  it('tells its signal why before the container goes', () => {
+  it('aborts its signal with the reason before the container is taken back', () => {
     const order: unknown[] = []
     const lease = new Lease('container', () => {
       order.push('taken back')
@@ -46,33 +46,33 @@ describe('Lease', () => {
     expect(lease.ended).toBe('closed')
   })
 
-  it('has a time to live, which a renewal starts again', () => {
+  it('ends after its time to live, which renew() starts again', () => {
     const lease = new Lease('container', () => 'recreated', 100)
-    elapse(90)
+    advanceTime(90)
     lease.renew()
-    elapse(90)
+    advanceTime(90)
     expect(lease.ended).toBeUndefined()
-    elapse(10)
+    advanceTime(10)
     expect(lease.ended).toBe('ttl')
   })
 
-  it('has another time to live after a renewal with one', () => {
+  it('has another time to live after renew() with a time', () => {
     const lease = new Lease('container', () => 'recreated', 100)
     lease.renew(300)
-    elapse(290)
+    advanceTime(290)
     expect(lease.ended).toBeUndefined()
     lease.renew()
-    elapse(300)
+    advanceTime(300)
     expect(lease.ended).toBe('ttl')
   })
 
-  it('leaves no timer after its end, nor after a later renewal', () => {
+  it('leaves no timer after its end, nor after a later renew()', () => {
     const lease = new Lease('container', () => 'recreated', 100)
     vi.advanceTimersByTime(40)
     lease.end('released')
     lease.renew(100)
     expect(vi.getTimerCount()).toBe(0)
-    elapse(1000)
+    advanceTime(1000)
     expect(lease.ended).toBe('released')
     expect(lease.heldMs).toBe(40)
   })

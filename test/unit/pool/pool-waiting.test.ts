@@ -1,43 +1,43 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
 import { SandboxError } from '../../../src/errors.js'
-import { fakePool, outcomeOf, settle } from '../fakes/fake-pool.js'
-import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { fakePool, flushMicrotasks, outcomeOf } from '../fakes/fake-pool.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
-describe('the queue', () => {
-  it('is served first come, first served', async () => {
+describe('the queue of a pool', () => {
+  it('serves its callers in first-in, first-out order', async () => {
     const { pool } = fakePool({ max: 1 })
     await pool.start()
     const lease = await pool.acquire()
     const order: string[] = []
-    const first = pool.acquire().then((won) => (order.push('first'), won))
-    const second = pool.acquire().then((won) => (order.push('second'), won))
+    const first = pool.acquire().then((next) => (order.push('first'), next))
+    const second = pool.acquire().then((next) => (order.push('second'), next))
     lease.end('released')
-    const won = await first
+    const firstLease = await first
     expect(await outcomeOf(second)).toBe('pending')
-    won.end('released')
+    firstLease.end('released')
     await second
     expect(order).toEqual(['first', 'second'])
   })
 
-  it('is not jumped by a caller that comes just as a container does', async () => {
-    const { fake, pool } = fakePool({ size: 0, max: 1 })
-    fake.launchMode = 'manual'
+  it('serves the first caller, although a later caller comes at the same time as a container', async () => {
+    const { launcher, pool } = fakePool({ size: 0, max: 1 })
+    launcher.launchMode = 'manual'
     const first = pool.acquire()
-    fake.recover()
+    launcher.recover()
     const later: Promise<unknown>[] = []
     for (let tick = 0; tick < 8; tick++) {
       later.push(pool.acquire())
-      await settle(1)
+      await flushMicrotasks(1)
     }
     expect(await outcomeOf(first)).toHaveProperty('container')
     expect(await outcomeOf(Promise.race(later))).toBe('pending')
     void Promise.allSettled(later)
   })
 
-  it('turns a caller away when it is full, and says when to come again', async () => {
+  it('rejects a caller with a time to retry if it is full', async () => {
     const { pool } = fakePool({ max: 1, maxWaiting: 1 })
     await pool.start()
     await pool.acquire()
@@ -49,75 +49,75 @@ describe('the queue', () => {
     expect(await outcomeOf(waiting)).toBe('pending')
   })
 
-  it('estimates from how long launches, leases and removals take', async () => {
-    const { fake, pool } = fakePool({ max: 1, maxWaiting: 0 })
-    fake.launchMode = 'manual'
-    fake.removeMode = 'manual'
+  it('estimates the time to retry from the durations of launches, leases and removals', async () => {
+    const { launcher, pool } = fakePool({ max: 1, maxWaiting: 0 })
+    launcher.launchMode = 'manual'
+    launcher.removeMode = 'manual'
     void pool.start()
     vi.advanceTimersByTime(400)
-    fake.launches[0]?.answer.resolve()
-    await settle()
+    launcher.launches[0]?.answer.resolve()
+    await flushMicrotasks()
     const lease = await pool.acquire()
     vi.advanceTimersByTime(300)
     lease.end('failed')
     vi.advanceTimersByTime(200)
-    fake.removals[0]?.resolve()
-    await settle()
+    launcher.removals[0]?.resolve()
+    await flushMicrotasks()
     expect(pool.stats().holdMs).toBe(300)
-    // 900 ms for one caller; a tenth of the throughput is left to others.
+    // One caller needs 900 ms, and a tenth of the throughput is kept for other callers.
     await expect(pool.acquire()).rejects.toMatchObject({ retryAfterMs: 1000 })
   })
 
-  it('rejects at the deadline with the cause and when to come again', async () => {
-    const { fake, pool } = fakePool()
-    fake.launchMode = 'fails'
+  it('rejects a caller at its deadline, with the cause and a time to retry', async () => {
+    const { launcher, pool } = fakePool()
+    launcher.launchMode = 'fails'
     const waiting = pool.acquire({ timeoutMs: 50 }).catch((error: unknown) => error)
-    await settle()
-    elapse(50)
+    await flushMicrotasks()
+    advanceTime(50)
     const error = await waiting
     expect(error).toBeInstanceOf(SandboxError)
     expect(error).toMatchObject({
       code: 'SANDBOX_ACQUIRE_TIMEOUT',
-      cause: { code: 'SANDBOX_ENGINE_FAILED', cause: fake.launchError },
+      cause: { code: 'SANDBOX_ENGINE_FAILED', cause: launcher.launchError },
       retryAfterMs: expect.any(Number),
     })
     expect(pool.stats().waiting).toBe(0)
   })
 
-  it('serves a caller whose container comes in the same turn as its deadline', async () => {
-    const { fake, pool } = fakePool({ size: 0, max: 1 })
-    fake.launchMode = 'manual'
+  it('serves a caller if a container comes in the same turn as the deadline', async () => {
+    const { launcher, pool } = fakePool({ size: 0, max: 1 })
+    launcher.launchMode = 'manual'
     const waiting = pool.acquire({ timeoutMs: 50 })
-    vi.advanceTimersByTime(50) // the timer fires, the input is still unread
-    fake.recover()
-    await settle()
-    elapse(0)
+    vi.advanceTimersByTime(50) // The timer fires before the event loop reads its input.
+    launcher.recover()
+    await flushMicrotasks()
+    advanceTime(0)
     expect(await outcomeOf(waiting)).toHaveProperty('container')
   })
 
-  it('does not wait with a timeout of 0, but takes what is there', async () => {
+  it('serves a caller whose timeout is 0 only if a container is idle', async () => {
     const { pool } = fakePool({ max: 1 })
     await pool.start()
     expect(await outcomeOf(pool.acquire({ timeoutMs: 0 }))).toHaveProperty('container')
     const refused = pool.acquire({ timeoutMs: 0 })
-    elapse(1)
+    advanceTime(1)
     expect(await outcomeOf(refused)).toMatchObject({ code: 'SANDBOX_ACQUIRE_TIMEOUT' })
   })
 
-  it('waits ten seconds unless told otherwise', async () => {
+  it('rejects a caller after ten seconds by default', async () => {
     const { pool } = fakePool({ max: 1 })
     await pool.start()
     await pool.acquire()
     const waiting = pool.acquire().catch((error: unknown) => error)
     await vi.advanceTimersByTimeAsync(9999)
     expect(pool.stats().waiting).toBe(1)
-    elapse(1)
+    advanceTime(1)
     expect(await waiting).toMatchObject({ code: 'SANDBOX_ACQUIRE_TIMEOUT' })
   })
 })
 
-describe('an abort', () => {
-  it('before the call takes nothing', async () => {
+describe('the abort of an acquire()', () => {
+  it('takes no container if it comes before the call', async () => {
     const { pool } = fakePool()
     await pool.start()
     const signal = AbortSignal.abort('gone')
@@ -128,7 +128,7 @@ describe('an abort', () => {
     expect(pool.stats()).toMatchObject({ idle: 1, leased: 0 })
   })
 
-  it('leaves the queue, and no listener or timer', async () => {
+  it('removes the caller from the queue, with its listener and its timer', async () => {
     const { pool } = fakePool({ max: 1 })
     await pool.start()
     await pool.acquire()
@@ -142,20 +142,20 @@ describe('an abort', () => {
     expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0)
   })
 
-  it('after winning, before it could know, gives the container back', async () => {
+  it('returns the container if the caller has one but was not resumed yet', async () => {
     const { pool } = fakePool({ max: 1 })
     await pool.start()
     const lease = await pool.acquire()
     const abort = new AbortController()
     const waiting = pool.acquire({ signal: abort.signal })
-    lease.end('released') // the waiter has won
+    lease.end('released') // The waiting caller gets the container.
     expect(pool.stats()).toMatchObject({ leased: 1, waiting: 0 })
     abort.abort()
     await expect(waiting).rejects.toMatchObject({ code: 'SANDBOX_ACQUIRE_ABORTED' })
     expect(pool.stats()).toMatchObject({ leased: 0, idle: 1 })
   })
 
-  it('that never comes leaves no listener on a signal that lives on', async () => {
+  it('leaves no listener on its signal if it never comes', async () => {
     const { pool } = fakePool({ max: 1 })
     await pool.start()
     const { signal } = new AbortController()
@@ -168,38 +168,38 @@ describe('an abort', () => {
 })
 
 describe('a launch that fails', () => {
-  it('is tried again with pauses that double from 100 ms to 5 s, with jitter', async () => {
-    const { fake, pool } = fakePool({ max: 1 })
+  it('is retried with pauses that double from 100 ms to 5 s, with jitter', async () => {
+    const { launcher, pool } = fakePool({ max: 1 })
     const at: number[] = []
-    fake.onLaunch = () => at.push(Date.now())
-    fake.launchMode = 'fails'
+    launcher.onLaunch = () => at.push(Date.now())
+    launcher.launchMode = 'fails'
     await pool.start()
     await vi.advanceTimersByTimeAsync(60_000)
     const pauses = at.slice(1).map((time, before) => time - (at[before] ?? 0))
     expect(pauses.length).toBeGreaterThan(12)
-    for (const [turn, pause] of pauses.entries()) {
-      const longest = Math.min(5000, 100 * 2 ** turn)
+    for (const [index, pause] of pauses.entries()) {
+      const longest = Math.min(5000, 100 * 2 ** index)
       expect(pause).toBeLessThanOrEqual(longest)
       expect(pause).toBeGreaterThanOrEqual(longest / 2)
     }
     expect(new Set(pauses.slice(6)).size, 'jitter').toBeGreaterThan(1)
   })
 
-  it('is not tried 445 times in half a second, whoever calls', async () => {
-    const { fake, pool } = fakePool({ size: 2, max: 4 })
-    fake.launchMode = 'fails'
+  it('is retried fewer than 16 times in half a second, although callers keep coming', async () => {
+    const { launcher, pool } = fakePool({ size: 2, max: 4 })
+    launcher.launchMode = 'fails'
     await pool.start()
     for (let at = 0; at < 500; at += 5) {
       pool.acquire({ timeoutMs: 20 }).catch(() => {})
       await vi.advanceTimersByTimeAsync(5)
     }
-    expect(fake.names.length).toBeLessThan(16)
+    expect(launcher.names.length).toBeLessThan(16)
   })
 
-  it('is told at once to a caller when there can be none', async () => {
-    const { fake, pool } = fakePool()
-    fake.launchMode = 'fails'
-    fake.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image', {
+  it('rejects a caller at once if no launch can succeed', async () => {
+    const { launcher, pool } = fakePool()
+    launcher.launchMode = 'fails'
+    launcher.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image', {
       suggestion: 'Pull it',
     })
     await pool.start()
@@ -207,14 +207,14 @@ describe('a launch that fails', () => {
     expect(error).toMatchObject({
       code: 'SANDBOX_IMAGE_MISSING',
       message: 'no python sandbox is available: no image. Pull it',
-      cause: fake.launchError,
+      cause: launcher.launchError,
       retryAfterMs: expect.any(Number),
     })
   })
 
-  it('is told at once after three in a row, not after one', async () => {
-    const { fake, pool } = fakePool({ max: 1 })
-    fake.launchMode = 'fails'
+  it('rejects a caller at once after three failures in a row, but not after one', async () => {
+    const { launcher, pool } = fakePool({ max: 1 })
+    launcher.launchMode = 'fails'
     await pool.start()
     expect(await outcomeOf(pool.acquire())).toBe('pending')
     await vi.advanceTimersByTimeAsync(100)
@@ -223,46 +223,46 @@ describe('a launch that fails', () => {
     expect(await outcomeOf(pool.acquire())).toMatchObject({ code: 'SANDBOX_ENGINE_FAILED' })
   })
 
-  it('does not close an empty pool for good', async () => {
-    const { fake, pool } = fakePool({ size: 0, max: 1 })
-    fake.launchMode = 'fails'
-    fake.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image')
+  it('does not stop a pool of size 0 from launching later', async () => {
+    const { launcher, pool } = fakePool({ size: 0, max: 1 })
+    launcher.launchMode = 'fails'
+    launcher.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image')
     const waiting = pool.acquire({ timeoutMs: 50 }).catch((error: unknown) => error)
     await vi.advanceTimersByTimeAsync(5000)
     expect(await waiting).toMatchObject({ code: 'SANDBOX_ACQUIRE_TIMEOUT' })
-    fake.launchMode = 'works' // the operator has pulled the image
+    launcher.launchMode = 'works' // The operator has pulled the image.
     expect(await outcomeOf(pool.acquire())).toHaveProperty('container')
   })
 })
 
-describe('a container that dies before anyone holds it', () => {
-  it('is not made again without a pause', async () => {
-    const { fake, pool } = fakePool({
+describe('a container that exits before its first lease', () => {
+  it('is replaced with pauses', async () => {
+    const { launcher, pool } = fakePool({
       onEvent: ({ type, name }) => {
-        if (type === 'launched') fake.get(name).crash()
+        if (type === 'launched') launcher.get(name).crash()
       },
     })
     await pool.start()
     await vi.advanceTimersByTimeAsync(1000)
-    expect(fake.names.length).toBeGreaterThan(5)
-    expect(fake.names.length).toBeLessThan(25)
+    expect(launcher.names.length).toBeGreaterThan(5)
+    expect(launcher.names.length).toBeLessThan(25)
   })
 
-  it('is told to nobody as hopeless, however many die with it', async () => {
-    const { fake, pool } = fakePool({ size: 4, max: 8 })
+  it('rejects no caller, although several containers exit at once', async () => {
+    const { launcher, pool } = fakePool({ size: 4, max: 8 })
     await pool.start()
-    for (const name of fake.names) fake.get(name).crash()
-    await settle()
+    for (const name of launcher.names) launcher.get(name).crash()
+    await flushMicrotasks()
     const waiting = pool.acquire()
     await vi.advanceTimersByTimeAsync(100)
     expect(await outcomeOf(waiting)).toHaveProperty('container')
   })
 })
 
-describe('a listener that throws', () => {
-  it('is an uncaught error, and no container is counted wrong', async () => {
+describe('a listener of pool events that throws', () => {
+  it('causes an uncaught error, but does not change the counts of the pool', async () => {
     const uncaught: unknown[] = []
-    // What it throws there would be an uncaught exception of this very process.
+    // An error in a real microtask would be an uncaught exception of the test process.
     const spy = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation((callback) => {
       void (async () => {
         try {
@@ -274,7 +274,7 @@ describe('a listener that throws', () => {
       })()
     })
     try {
-      const { fake, pool } = fakePool({
+      const { launcher, pool } = fakePool({
         onEvent: () => {
           throw new Error('bad listener')
         },
@@ -282,9 +282,9 @@ describe('a listener that throws', () => {
       expect(await pool.start()).toMatchObject({ ready: 1, errors: [] })
       const lease = await pool.acquire()
       lease.end('failed')
-      await settle()
+      await flushMicrotasks()
       expect(pool.stats()).toMatchObject({ starting: 0, leased: 0, recycling: 0 })
-      expect(pool.stats().idle).toBe(fake.alive.size)
+      expect(pool.stats().idle).toBe(launcher.alive.size)
     } finally {
       spy.mockRestore()
     }

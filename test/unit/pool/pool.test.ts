@@ -1,51 +1,51 @@
 import { describe, expect, it, vi } from 'vitest'
 import { SandboxError } from '../../../src/errors.js'
-import { fakePool, outcomeOf, settle } from '../fakes/fake-pool.js'
-import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { fakePool, flushMicrotasks, outcomeOf } from '../fakes/fake-pool.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
-describe('start', () => {
-  it('launches the size at once and tells how many came up', async () => {
-    const { fake, pool } = fakePool({ size: 3, max: 6 })
-    fake.launchMode = 'manual'
+describe('Pool.start()', () => {
+  it('launches all containers at once and reports how many are ready', async () => {
+    const { launcher, pool } = fakePool({ size: 3, max: 6 })
+    launcher.launchMode = 'manual'
     const started = pool.start()
-    expect(fake.launches).toHaveLength(3)
-    fake.recover()
+    expect(launcher.launches).toHaveLength(3)
+    launcher.recover()
     expect(await started).toEqual({ ready: 3, total: 3, errors: [] })
   })
 
-  it('puts what failed into the report, and tries it again', async () => {
-    const { fake, pool } = fakePool({ size: 2, max: 4 })
-    fake.launchMode = 'fails'
+  it('reports the launches that failed, and retries them', async () => {
+    const { launcher, pool } = fakePool({ size: 2, max: 4 })
+    launcher.launchMode = 'fails'
     const report = await pool.start()
     expect(report).toMatchObject({ ready: 0, total: 2 })
     expect(report.errors.map(({ code }) => code)).toEqual([
       'SANDBOX_ENGINE_FAILED',
       'SANDBOX_ENGINE_FAILED',
     ])
-    expect(report.errors[0]?.cause).toBe(fake.launchError)
-    fake.launchMode = 'works'
+    expect(report.errors[0]?.cause).toBe(launcher.launchError)
+    launcher.launchMode = 'works'
     await vi.advanceTimersByTimeAsync(100)
     expect(pool.stats()).toMatchObject({ idle: 2, lastError: undefined })
   })
 
-  it('keeps the code of an error that has one', async () => {
-    const { fake, pool } = fakePool()
-    fake.launchMode = 'fails'
-    fake.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image')
-    expect((await pool.start()).errors).toEqual([fake.launchError])
+  it('reports a SandboxError unchanged', async () => {
+    const { launcher, pool } = fakePool()
+    launcher.launchMode = 'fails'
+    launcher.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image')
+    expect((await pool.start()).errors).toEqual([launcher.launchError])
   })
 
-  it('is over in time, and goes on with what has not come up', async () => {
-    const { fake, pool } = fakePool({ size: 2, max: 4 })
-    fake.launchMode = 'manual'
+  it('resolves at its deadline, and continues the launches that have not ended', async () => {
+    const { launcher, pool } = fakePool({ size: 2, max: 4 })
+    launcher.launchMode = 'manual'
     const started = pool.start(2000)
-    fake.launches[0]?.answer.resolve()
-    await settle()
-    elapse(1999)
+    launcher.launches[0]?.answer.resolve()
+    await flushMicrotasks()
+    advanceTime(1999)
     expect(await outcomeOf(started)).toBe('pending')
-    elapse(1)
+    advanceTime(1)
     expect(await outcomeOf(started)).toMatchObject({
       ready: 1,
       total: 2,
@@ -53,21 +53,21 @@ describe('start', () => {
         { code: 'SANDBOX_WAIT_TIMEOUT', message: expect.stringContaining('its launch continues') },
       ],
     })
-    fake.launches[1]?.answer.resolve()
-    await settle()
+    launcher.launches[1]?.answer.resolve()
+    await flushMicrotasks()
     expect(pool.stats()).toMatchObject({ ready: 2, starting: 0 })
   })
 
   it('launches nothing in a closed pool', async () => {
-    const { fake, pool } = fakePool()
+    const { launcher, pool } = fakePool()
     await pool.close()
     await pool.start().catch(() => {})
-    expect(fake.names).toEqual([])
+    expect(launcher.names).toEqual([])
   })
 })
 
 describe('a lease', () => {
-  it('gets an untouched container returned, and the same one lent again', async () => {
+  it('returns an unused container, which the next lease gets', async () => {
     const { pool } = fakePool({ max: 1 })
     await pool.start()
     const first = await pool.acquire()
@@ -76,17 +76,17 @@ describe('a lease', () => {
     expect(second.container).toBe(first.container)
   })
 
-  it('gives an untouched container back, also when the refill was quicker', async () => {
+  it('returns an unused container although its replacement is already idle', async () => {
     const { pool } = fakePool({ size: 1, max: 2 })
     await pool.start()
     const lease = await pool.acquire()
-    await settle()
+    await flushMicrotasks()
     expect(pool.stats()).toMatchObject({ idle: 1, leased: 1 })
     expect(lease.end('released')).toBe('returned')
     expect(pool.stats()).toMatchObject({ idle: 2, leased: 0, recycling: 0 })
   })
 
-  it('gets a used container removed and another one lent', async () => {
+  it('removes a used container, and the next lease gets another', async () => {
     const { pool, types } = fakePool({ max: 1 })
     await pool.start()
     const first = await pool.acquire()
@@ -95,17 +95,17 @@ describe('a lease', () => {
     const second = await pool.acquire()
     expect(second.container).not.toBe(first.container)
     expect(first.container.removals).toBe(1)
-    await settle()
+    await flushMicrotasks()
     expect(types()).toEqual(['launched', 'acquired', 'ended', 'removed', 'launched', 'acquired'])
   })
 
-  it.each(['aborted', 'failed'] as const)('that %s counts as used', async (how) => {
+  it.each(['aborted', 'failed'] as const)('counts as used if it ends as %s', async (how) => {
     const { pool, events } = fakePool({ max: 1 })
     await pool.start()
     const lease = await pool.acquire()
     vi.advanceTimersByTime(40)
     expect(lease.end(how)).toBe('recreated')
-    await settle()
+    await flushMicrotasks()
     expect(events).toContainEqual({
       type: 'ended',
       name: lease.container.name,
@@ -115,26 +115,26 @@ describe('a lease', () => {
     })
   })
 
-  it('ends at its time to live, for whoever holds it', async () => {
+  it('ends after its time to live', async () => {
     const { pool } = fakePool({ leaseTtlMs: 1000 })
     await pool.start()
     const lease = await pool.acquire()
     vi.advanceTimersByTime(999)
     expect(lease.ended).toBeUndefined()
-    elapse(1)
+    advanceTime(1)
     expect(lease.ended).toBe('ttl')
     expect(lease.signal.reason).toBe('ttl')
-    await settle()
+    await flushMicrotasks()
     expect(lease.container.removals).toBe(1)
   })
 
-  it('that ends in the same turn as its time to live has ended as its holder said', async () => {
+  it('ends as released if its holder releases it in the same turn as the time to live ends', async () => {
     const { pool } = fakePool({ leaseTtlMs: 1000 })
     await pool.start()
     const lease = await pool.acquire()
-    vi.advanceTimersByTime(1000) // the timer fires, the input is still unread
+    vi.advanceTimersByTime(1000) // The timer fires before the event loop reads its input.
     lease.end('released')
-    elapse(0)
+    advanceTime(0)
     expect(lease.ended).toBe('released')
     expect(vi.getTimerCount()).toBe(0)
   })
@@ -148,7 +148,7 @@ describe('a lease', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('that is over cannot end the lease of the next holder', async () => {
+  it('cannot end the lease of the next holder after its own end', async () => {
     const { pool } = fakePool({ max: 1 })
     await pool.start()
     const stale = await pool.acquire()
@@ -163,89 +163,89 @@ describe('a lease', () => {
   })
 })
 
-describe('a container that does not answer', () => {
-  it('is not ready, and is lent only if there is no other', async () => {
-    const { fake, pool } = fakePool({ size: 2, max: 2 })
+describe('an idle container that does not respond', () => {
+  it('is not ready, and is leased only if no other container is idle', async () => {
+    const { launcher, pool } = fakePool({ size: 2, max: 2 })
     await pool.start()
-    const [silent = '', other] = fake.names
-    fake.get(silent).isResponsive = false
+    const [unresponsive = '', other] = launcher.names
+    launcher.get(unresponsive).isResponsive = false
     expect(pool.stats()).toMatchObject({ ready: 1, idle: 2 })
     expect((await pool.acquire()).container.name).toBe(other)
     const lease = await pool.acquire()
-    expect(lease.container.name).toBe(silent)
+    expect(lease.container.name).toBe(unresponsive)
     expect(pool.stats()).toMatchObject({ ready: 1, idle: 0, leased: 2 })
     lease.container.isResponsive = true
     expect(pool.stats().ready).toBe(2)
   })
 
-  it('is the first that a smaller pool gives up', async () => {
-    const { fake, pool } = fakePool({ size: 2, max: 2 })
+  it('is removed first if the pool shrinks', async () => {
+    const { launcher, pool } = fakePool({ size: 2, max: 2 })
     await pool.start()
-    const [kept = '', silent = ''] = fake.names
-    fake.get(silent).isResponsive = false
+    const [kept = '', unresponsive = ''] = launcher.names
+    launcher.get(unresponsive).isResponsive = false
     pool.resize(1)
     expect(pool.isRunning(kept)).toBe(true)
-    expect(pool.isRunning(silent)).toBe(false)
+    expect(pool.isRunning(unresponsive)).toBe(false)
   })
 })
 
-describe('a container', () => {
-  it('is launched when one is taken, not when it comes back', async () => {
-    const { fake, pool } = fakePool()
+describe('a container of a pool', () => {
+  it('is launched when another container is acquired, not when that container is released', async () => {
+    const { launcher, pool } = fakePool()
     await pool.start()
     await pool.acquire()
-    expect(fake.names).toHaveLength(2)
+    expect(launcher.names).toHaveLength(2)
   })
 
-  it('that dies while idle is replaced, and never lent', async () => {
-    const { fake, pool, types } = fakePool()
+  it('is replaced and never leased if it exits while it is idle', async () => {
+    const { launcher, pool, types } = fakePool()
     await pool.start()
-    const [name = ''] = fake.names
+    const [name = ''] = launcher.names
     expect(pool.isRunning(name)).toBe(true)
-    fake.get(name).crash()
-    await settle()
+    launcher.get(name).crash()
+    await flushMicrotasks()
     expect(pool.isRunning(name)).toBe(false)
     await vi.advanceTimersByTimeAsync(100)
     expect(types()).toEqual(['launched', 'crashed', 'removed', 'launched'])
     expect((await pool.acquire()).container.name).not.toBe(name)
   })
 
-  it('that dies while leased ends its lease', async () => {
+  it('ends its lease if it exits', async () => {
     const { pool } = fakePool()
     await pool.start()
     const lease = await pool.acquire()
     lease.container.crash()
-    await settle()
+    await flushMicrotasks()
     expect(lease.ended).toBe('crash')
     expect(lease.container.removals).toBe(1)
     expect(pool.stats()).toMatchObject({ idle: 1, leased: 0, recycling: 0 })
   })
 
-  it('that cannot be removed gives its place back all the same', async () => {
-    const { fake, pool, events } = fakePool({ max: 1 })
+  it('frees its slot although its removal fails', async () => {
+    const { launcher, pool, events } = fakePool({ max: 1 })
     await pool.start()
-    fake.removeMode = 'fails'
+    launcher.removeMode = 'fails'
     const lease = await pool.acquire()
     lease.touch()
     lease.end('released')
-    await settle()
+    await flushMicrotasks()
     expect(pool.stats()).toMatchObject({ idle: 1, recycling: 0 })
     expect(events).toContainEqual(
       expect.objectContaining({ type: 'removeFailed', name: lease.container.name }),
     )
   })
 
-  it('is counted until its removal is over', async () => {
-    const { fake, pool } = fakePool({ max: 1 })
+  it('counts until its removal has ended', async () => {
+    const { launcher, pool } = fakePool({ max: 1 })
     await pool.start()
-    fake.removeMode = 'manual'
+    launcher.removeMode = 'manual'
     const lease = await pool.acquire()
     lease.end('failed')
-    await settle()
+    await flushMicrotasks()
     expect(pool.stats()).toMatchObject({ recycling: 1, starting: 0 })
-    expect(fake.names).toHaveLength(1)
-    fake.recover()
-    await settle()
+    expect(launcher.names).toHaveLength(1)
+    launcher.recover()
+    await flushMicrotasks()
     expect(pool.stats()).toMatchObject({ recycling: 0, idle: 1 })
   })
 })

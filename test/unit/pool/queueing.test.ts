@@ -9,19 +9,19 @@ import {
 } from '../../../src/pool/queueing.js'
 
 describe('erlangC', () => {
-  // From the textbook formula C = (a^c/c! * c/(c-a)) / (sum of a^k/k! + the same), by hand:
-  // a = 2, c = 3: 4 / (1 + 2 + 2 + 4) = 4/9. One place: C = a. Two: a^2 / (2 + a).
+  // By hand, with the formula C = t / (sum of a^k/k! + t), k < c, and t = a^c/c! * c/(c-a).
+  // a = 2, c = 3: 4 / (1 + 2 + 2 + 4) = 4/9. One place: C = a. Two places: C = a^2 / (2 + a).
   it.each([
     [3, 2, 4 / 9],
     [1, 0.7, 0.7],
     [2, 1, 1 / 3],
     [2, 1.5, 2.25 / 3.5],
     [10, 8, 0.4092],
-  ])('of %d places and %d erlang', (places, load, chance) => {
+  ])('returns the chance of waiting for %d places and %d erlang', (places, load, chance) => {
     expect(erlangC(places, load)).toBeCloseTo(chance, 4)
   })
 
-  it('stays a chance, and falls with every place more', () => {
+  it('is between 0 and 1, and does not grow with the number of places', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 3000 }),
@@ -36,16 +36,16 @@ describe('erlangC', () => {
     )
   })
 
-  it('is certain where the load is as many places or more', () => {
+  it('is 1 if the load is at least the number of places', () => {
     expect(erlangC(8, 8)).toBe(1)
     expect(chanceOfWaiting({ places: 8, rate: 8, boundMs: 1000 }, 60_000)).toBe(1)
     expect(meanWaitMs({ places: 8, rate: 8, boundMs: 1000 })).toBe(Infinity)
   })
 })
 
-describe('the wait', () => {
-  it('of one place is that of the M/M/1 queue', () => {
-    // Mean wait: load / (1/bound - rate). Of 0.5 a second, bound for 1 s each: 1 s.
+describe('meanWaitMs and chanceOfWaiting', () => {
+  it('agree with the M/M/1 queue for one place', () => {
+    // The mean wait is load / (1/bound - rate): 1 s for 0.5 callers a second and a bound of 1 s.
     const model = { places: 1, rate: 0.5, boundMs: 1000 }
     expect(meanWaitMs(model)).toBeCloseTo(1000)
     expect(chanceOfWaiting(model)).toBeCloseTo(0.5)
@@ -57,11 +57,11 @@ const Rate = fc.double({ min: 0.01, max: 100, noNaN: true })
 const Bound = fc.integer({ min: 10, max: 10_000 })
 
 describe('placesFor', () => {
-  it('keeps what is promised, and one place fewer does not', () => {
+  it('returns the fewest places that keep the percentile', () => {
     fc.assert(
       fc.property(Rate, Bound, fc.constantFrom(90, 99, 99.9), (rate, boundMs, percentile) => {
-        const promised = { waitMs: 100, percentile }
-        const places = placesFor({ rate, boundMs }, promised)
+        const target = { waitMs: 100, percentile }
+        const places = placesFor({ rate, boundMs }, target)
         const misses = (100 - percentile) / 100
         expect(chanceOfWaiting({ places, rate, boundMs }, 100)).toBeLessThanOrEqual(misses)
         if (places === 1) return
@@ -73,7 +73,7 @@ describe('placesFor', () => {
 })
 
 describe('warmFor', () => {
-  it('is the fewest that the Poisson table says', () => {
+  it('returns the number in the Poisson table', () => {
     // With 1 expected, P(N >= 4) = 0.0190 and P(N >= 5) = 0.0037.
     expect(warmFor({ rate: 2, launchMs: 500 })).toBe(5)
     expect(warmFor({ rate: 2, launchMs: 500 }, { percentile: 98 })).toBe(4)
@@ -81,12 +81,12 @@ describe('warmFor', () => {
     expect(warmFor({ rate: 20, launchMs: 500 })).toBe(19)
   })
 
-  it('counts where e^-expected is 0 in a double', () => {
+  it('works if e^-expected is 0 in a double', () => {
     expect(warmFor({ rate: 10_000, launchMs: 1000 })).toBeGreaterThan(10_200)
     expect(warmFor({ rate: 10_000, launchMs: 1000 })).toBeLessThan(10_300)
   })
 
-  it('never falls with the rate, and never passes its limit', () => {
+  it('does not fall with a higher rate, and never exceeds its limit', () => {
     fc.assert(
       fc.property(Rate, Rate, fc.nat(50), (a, b, most) => {
         const [low, high] = [Math.min(a, b), Math.max(a, b)]

@@ -17,7 +17,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** The same numbers in each run. */
+/** Returns a generator of the same numbers in each run. */
 function pseudoRandom(seed: number): () => number {
   let state = seed
   return () => {
@@ -32,20 +32,20 @@ function sleep(ms: number): Promise<void> {
   })
 }
 
-/** About so long: between half of it and one and a half. */
-const about = (ms: number) => sleep(ms * (0.5 + Math.random()))
+/** Sleeps for a random time between half and one and a half of `ms`. */
+const sleepAbout = (ms: number) => sleep(ms * (0.5 + Math.random()))
 
 interface Load {
   holdMs: number
   launchMs?: number
   removalMs?: number
   timeoutMs?: number
-  /** Which share of the refused callers comes back. */
-  returning?: number
+  /** The share of the rejected callers that retry. */
+  retryShare?: number
 }
 
 function poolOf({ launchMs = 120, removalMs = 40 }: Load): FakePool {
-  const fake = new FakeLauncher()
+  const launcher = new FakeLauncher()
   return new Pool<FakeContainer>({
     language: 'python',
     size: 2,
@@ -54,54 +54,54 @@ function poolOf({ launchMs = 120, removalMs = 40 }: Load): FakePool {
     leaseTtlMs: 300_000,
     suffix: 'f00d42',
     launch: async (name, signal) => {
-      const container = await fake.launch(name, signal)
-      await about(launchMs)
-      return { ...container, remove: () => about(removalMs).then(() => container.remove()) }
+      const container = await launcher.launch(name, signal)
+      await sleepAbout(launchMs)
+      return { ...container, remove: () => sleepAbout(removalMs).then(() => container.remove()) }
     },
   })
 }
 
-/** Calls until it has had a container, and waits as it is told, in whole seconds as HTTP says it. */
-async function obedient(pool: FakePool, { holdMs, timeoutMs, returning = 1 }: Load) {
+/** Retries until it gets a container. Waits for the given time in whole seconds, as in HTTP. */
+async function acquireWithRetries(pool: FakePool, { holdMs, timeoutMs, retryShare = 1 }: Load) {
   for (let tries = 1; ; tries++) {
     try {
       const lease = await pool.acquire({ timeoutMs })
-      await about(holdMs)
+      await sleepAbout(holdMs)
       lease.end('failed')
       return tries
     } catch (error) {
       if (!(error instanceof SandboxError) || error.retryAfterMs === undefined) throw error
-      if (Math.random() > returning) return undefined
+      if (Math.random() > retryShare) return undefined
       await sleep(Math.max(1, Math.ceil(error.retryAfterMs / 1000)) * 1000)
     }
   }
 }
 
-/** How many tries the callers needed of whom 95 % needed no more, once the pool knows its times. */
+/** Returns the 95th percentile of the tries of a caller, after the pool has measured its times. */
 async function triesOf(load: Load): Promise<number> {
   const pool = poolOf(load)
   void pool.start()
-  const first = Promise.all(Array.from({ length: 20 }, () => obedient(pool, load)))
+  const first = Promise.all(Array.from({ length: 20 }, () => acquireWithRetries(pool, load)))
   await vi.advanceTimersByTimeAsync(600_000)
   await first
-  const all = Promise.all(Array.from({ length: CALLERS }, () => obedient(pool, load)))
+  const all = Promise.all(Array.from({ length: CALLERS }, () => acquireWithRetries(pool, load)))
   await vi.advanceTimersByTimeAsync(3_600_000)
   const tries = (await all).filter((needed) => needed !== undefined).sort((a, b) => a - b)
   return tries[Math.floor(tries.length * 0.95)] ?? 0
 }
 
-describe('of 300 callers that come at once on a pool of 2, 95 % need at most 4 tries', () => {
+describe('95 % of 300 callers that come at once to a pool of 2 need at most 4 tries', () => {
   it.each([
-    ['short runs', { holdMs: 10 }],
-    ['runs of seconds', { holdMs: 2500, timeoutMs: 10_000 }],
+    ['with short runs', { holdMs: 10 }],
+    ['with runs of seconds', { holdMs: 2500, timeoutMs: 10_000 }],
     [
-      'runs of seconds, slow launches',
+      'with runs of seconds and slow launches',
       { holdMs: 2500, launchMs: 1000, removalMs: 300, timeoutMs: 10_000 },
     ],
-    ['short runs, half of the refused never return', { holdMs: 10, returning: 0.5 }],
+    ['with short runs, if half of the rejected callers give up', { holdMs: 10, retryShare: 0.5 }],
     [
-      'runs of seconds, half of the refused never return',
-      { holdMs: 2500, timeoutMs: 10_000, returning: 0.5 },
+      'with runs of seconds, if half of the rejected callers give up',
+      { holdMs: 2500, timeoutMs: 10_000, retryShare: 0.5 },
     ],
   ])('%s', async (_, load: Load) => {
     expect(await triesOf(load)).toBeLessThanOrEqual(4)
@@ -115,8 +115,8 @@ function averageOf(ms: number): MovingAverage {
 }
 
 describe('RetryTimes', () => {
-  /** A pool of 2 with a known throughput: 20 callers a second, of which 18 are planned. */
-  function known() {
+  /** The times of a pool of 2 that serves 20 callers a second, of which 18 are planned. */
+  function withKnownTimes() {
     const [launch, hold, removal] = [averageOf(40), averageOf(50), averageOf(10)]
     const retryAfter = new RetryTimes({ launch, hold, removal })
     const next = (size: number, lastLeavesInMs = 10_000) =>
@@ -124,13 +124,13 @@ describe('RetryTimes', () => {
     return { hold, next }
   }
 
-  it('gives each caller a time of its own, after those that wait', () => {
-    const { next } = known()
+  it('returns a different time for each caller, after the waiting callers', () => {
+    const { next } = withKnownTimes()
     expect([next(100), next(100), next(100)]).toEqual([5612, 5667, 5723])
   })
 
-  it('takes time off what it has promised', () => {
-    const { next } = known()
+  it('subtracts the time that has passed from the times that it has returned', () => {
+    const { next } = withKnownTimes()
     for (let caller = 0; caller < 18; caller++) next(0)
     vi.advanceTimersByTime(500)
     expect(next(0)).toBe(556)
@@ -138,25 +138,25 @@ describe('RetryTimes', () => {
     expect(next(0)).toBe(56)
   })
 
-  it('does not count callers that leave the queue before their turn', () => {
-    const { next } = known()
+  it('does not count callers whose deadline ends before they are served', () => {
+    const { next } = withKnownTimes()
     expect(next(100, 1000)).toBe(1056)
   })
 
-  it('follows the throughput with what it has promised already', () => {
-    const { hold, next } = known()
+  it('recalculates the times that it has returned if the throughput changes', () => {
+    const { hold, next } = withKnownTimes()
     for (let caller = 0; caller < 9; caller++) next(0)
     hold.add(550)
     expect(next(0)).toBe(1112)
   })
 
-  it('spreads a flood of refusals within bounds', () => {
-    const { next } = known()
-    const told = Array.from({ length: 20_000 }, () => next(100)).slice(1000)
-    // 1100 times 56 ms, and half of it.
-    expect(Math.max(...told)).toBeLessThanOrEqual(61_112)
-    expect(Math.min(...told)).toBeGreaterThanOrEqual(30_555)
-    expect(new Set(told).size).toBeGreaterThan(5000)
+  it('spreads many rejected callers within bounds', () => {
+    const { next } = withKnownTimes()
+    const times = Array.from({ length: 20_000 }, () => next(100)).slice(1000)
+    // The bounds are 1100 times 56 ms and half of that.
+    expect(Math.max(...times)).toBeLessThanOrEqual(61_112)
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(30_555)
+    expect(new Set(times).size).toBeGreaterThan(5000)
     vi.advanceTimersByTime(61_200)
     expect(next(0)).toBe(56)
   })

@@ -5,8 +5,8 @@ import { GrowingBuffer } from '../../../src/util/growing-buffer.js'
 import { ChunkQueue } from '../../../src/sandbox/streams/chunk-queue.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 
-/** Everything that is there now. */
-function all(queue: ChunkQueue) {
+/** Takes all pieces that the queue has now. */
+function takeAll(queue: ChunkQueue) {
   const pieces: { stream: number; bytes: string }[] = []
   for (let piece = queue.tryTake(); piece; piece = queue.tryTake()) {
     pieces.push({ stream: piece.stream, bytes: piece.bytes.toString('latin1') })
@@ -17,7 +17,7 @@ function all(queue: ChunkQueue) {
 const Push = fc.record({ stream: fc.constantFrom(1, 2), size: fc.integer({ min: 1, max: 5 }) })
 
 describe('ChunkQueue', () => {
-  it('joins neighbours of one stream, and keeps the order', () => {
+  it('joins neighbouring pieces of one stream, and keeps the order', () => {
     const queue = new ChunkQueue()
     for (const [stream, text] of [
       [1, 'a'],
@@ -27,30 +27,30 @@ describe('ChunkQueue', () => {
     ] as const) {
       queue.push(stream, Buffer.from(text))
     }
-    expect(all(queue)).toEqual([
+    expect(takeAll(queue)).toEqual([
       { stream: 1, bytes: 'ab' },
       { stream: 2, bytes: 'c' },
       { stream: 1, bytes: 'd' },
     ])
   })
 
-  it('joins no more than one piece of data can hold', () => {
+  it('joins pieces up to the size of one piece of data', () => {
     const queue = new ChunkQueue()
     queue.push(1, Buffer.alloc(CHUNK_BYTES - 1))
     queue.push(1, Buffer.alloc(1))
     queue.push(1, Buffer.alloc(1))
-    expect(all(queue).map(({ bytes }) => bytes.length)).toEqual([CHUNK_BYTES, 1])
+    expect(takeAll(queue).map(({ bytes }) => bytes.length)).toEqual([CHUNK_BYTES, 1])
   })
 
-  it('keeps a copy: one byte does not hold the chunk that it came in', () => {
+  it('copies the bytes, so that one byte does not keep its chunk in memory', () => {
     const queue = new ChunkQueue()
     const chunk = Buffer.from('abc')
     queue.push(1, chunk.subarray(0, 1))
     chunk.fill('x')
-    expect(all(queue)).toEqual([{ stream: 1, bytes: 'a' }])
+    expect(takeAll(queue)).toEqual([{ stream: 1, bytes: 'a' }])
   })
 
-  it('does not touch a piece that was taken', () => {
+  it('does not change a piece that was taken', () => {
     const queue = new ChunkQueue()
     queue.push(1, Buffer.from('a'))
     const taken = queue.tryTake()
@@ -58,7 +58,7 @@ describe('ChunkQueue', () => {
     expect(taken?.bytes.toString()).toBe('a')
   })
 
-  it('wakes who waits, by a piece and by the end', async () => {
+  it('resolves a waiting take() with the next piece, and with undefined at the end', async () => {
     const queue = new ChunkQueue()
     const first = queue.take()
     expect(await outcomeOf(first)).toBe('pending')
@@ -69,7 +69,7 @@ describe('ChunkQueue', () => {
     expect(await outcomeOf(second)).toBeUndefined()
   })
 
-  it('gives what has come before the end', async () => {
+  it('returns the pieces that were pushed before the end', async () => {
     const queue = new ChunkQueue()
     queue.push(1, Buffer.from('a'))
     queue.end()
@@ -78,14 +78,14 @@ describe('ChunkQueue', () => {
     expect(await queue.take()).toBeUndefined()
   })
 
-  it('stays small where streams take turns byte by byte, and loses none of them', () => {
+  it('has at most 256 pieces if two streams alternate byte by byte, and loses no byte', () => {
     const queue = new ChunkQueue()
     const count = 150_000
     for (let at = 0; at < count; at++) {
       queue.push(1, Buffer.of(at % 251))
       queue.push(2, Buffer.of(at % 241))
     }
-    const pieces = all(queue)
+    const pieces = takeAll(queue)
     expect(pieces.length).toBeLessThanOrEqual(256)
     for (const [stream, modulus] of [
       [1, 251],
@@ -100,7 +100,7 @@ describe('ChunkQueue', () => {
     }
   })
 
-  it('gives each stream whole, however it is pushed and taken', () => {
+  it('returns all bytes of each stream, in any order of pushing and taking', () => {
     fc.assert(
       fc.property(
         fc.array(fc.option(Push, { freq: 6 }), { maxLength: 1500, size: 'max' }),
@@ -138,7 +138,7 @@ describe('ChunkQueue', () => {
         const queue = new ChunkQueue()
         const order = pushes.map(({ stream, size }) => `${stream}`.repeat(size)).join('')
         for (const { stream, size } of pushes) queue.push(stream, Buffer.alloc(size))
-        const pieces = all(queue)
+        const pieces = takeAll(queue)
         expect(pieces.map(({ stream, bytes }) => `${stream}`.repeat(bytes.length)).join('')).toBe(
           order,
         )
@@ -146,29 +146,29 @@ describe('ChunkQueue', () => {
     )
   })
 
-  it('keeps the order of 256 pieces, and joins the next to the last of its stream', () => {
+  it('joins the 257th piece to the last piece of its stream', () => {
     const queue = new ChunkQueue()
     for (let at = 0; at < 256; at++) queue.push(1 + (at % 2), Buffer.of(at))
     queue.push(1, Buffer.from('!'))
-    const pieces = all(queue).map(({ bytes }) => bytes)
+    const pieces = takeAll(queue).map(({ bytes }) => bytes)
     expect(pieces).toHaveLength(256)
     expect(pieces.slice(0, 254).map((bytes) => bytes.charCodeAt(0))).toEqual([...Array(254).keys()])
     expect(pieces.slice(254)).toEqual(['\xfe!', '\xff'])
   })
 
-  it('never has more than 256 pieces', () => {
+  it('has at most 256 pieces', () => {
     fc.assert(
       fc.property(fc.array(Push, { minLength: 200, maxLength: 2000, size: 'max' }), (pushes) => {
         const queue = new ChunkQueue()
         for (const { stream, size } of pushes) queue.push(stream, Buffer.alloc(size))
-        expect(all(queue).length).toBeLessThanOrEqual(256)
+        expect(takeAll(queue).length).toBeLessThanOrEqual(256)
       }),
     )
   })
 })
 
 describe('GrowingBuffer', () => {
-  it('has what was pushed, and a copy of it', () => {
+  it('has a copy of the bytes that were pushed', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 3000 })), (parts) => {
         const buffer = new GrowingBuffer()
@@ -184,28 +184,28 @@ describe('GrowingBuffer', () => {
     )
   })
 
-  it('takes no more room than it may, or than it needs', () => {
+  it('allocates at most twice the bytes that it has, and at most its limit', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 700 })), fc.nat(9000), (sizes, most) => {
+      fc.property(fc.array(fc.integer({ min: 1, max: 700 })), fc.nat(9000), (sizes, limit) => {
         const buffer = new GrowingBuffer()
         for (const size of sizes) {
-          buffer.push(Buffer.alloc(size, size), most)
+          buffer.push(Buffer.alloc(size, size), limit)
           expect(buffer.bytes().subarray(-size).equals(Buffer.alloc(size, size))).toBe(true)
           expect(buffer.bytes().buffer.byteLength).toBeLessThanOrEqual(
-            Math.max(buffer.size, Math.min(most, Math.max(1024, 2 * buffer.size)), 8192),
+            Math.max(buffer.size, Math.min(limit, Math.max(1024, 2 * buffer.size)), 8192),
           )
         }
       }),
     )
   })
 
-  it('grows by doubling: bytes one by one are not copied each time', () => {
+  it('grows by doubling, so that single bytes cause few copies', () => {
     const buffer = new GrowingBuffer()
-    const rooms = new Set<ArrayBufferLike>()
+    const allocations = new Set<ArrayBufferLike>()
     for (let at = 0; at < 100_000; at++) {
       buffer.push(Buffer.of(1))
-      rooms.add(buffer.bytes().buffer)
+      allocations.add(buffer.bytes().buffer)
     }
-    expect(rooms.size).toBeLessThan(12)
+    expect(allocations.size).toBeLessThan(12)
   })
 })

@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import type { CollectOptions } from '../../../src/index.js'
 import { mimeTypeOf } from '../../../src/sandbox/files/mime.js'
-import { answerWith, entryLine, flow, leased } from '../fakes/fake-agent.js'
+import { answerRequests, entryLine, flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
-/** A file by its content; `{ errno }` is one that is listed, and then cannot be read. */
+/** The content of each file. A file with an errno is in the listing, but cannot be read. */
 type Tree = Record<string, string | { errno: string } | { listed: string; now: string }>
 
-async function collected(tree: Tree, options: CollectOptions = {}) {
-  const { agent, sandbox } = await leased()
+async function collectFrom(tree: Tree, options: CollectOptions = {}) {
+  const { agent, sandbox } = await leaseSandbox()
   const read: string[] = []
-  answerWith(agent, ({ op, path }) => {
+  answerRequests(agent, ({ op, path }) => {
     if (op === 'list') {
       const lines = Object.entries(tree).map(([file, content]) => {
         const listed =
@@ -33,11 +33,11 @@ async function collected(tree: Tree, options: CollectOptions = {}) {
 }
 
 describe('collect()', () => {
-  it('gives every file with its content and its type, by path', async () => {
-    const { files, omitted, agent } = await collected({
+  it('returns each file with its content and its type, sorted by path', async () => {
+    const { files, omitted, agent } = await collectFrom({
       'plot.png': 'PNG',
       'a/b.csv': '1,2',
-      what: '',
+      untyped: '',
     })
     expect(files).toEqual([
       expect.objectContaining({ path: 'a/b.csv', name: 'b.csv', mimeType: 'text/csv', size: 3 }),
@@ -46,7 +46,7 @@ describe('collect()', () => {
         mimeType: 'image/png',
         content: Buffer.from('PNG'),
       }),
-      expect.objectContaining({ path: 'what', mimeType: 'application/octet-stream', size: 0 }),
+      expect.objectContaining({ path: 'untyped', mimeType: 'application/octet-stream', size: 0 }),
     ])
     expect(omitted).toBe(0)
     expect(agent.requests.slice(0, 2)).toEqual([
@@ -55,8 +55,8 @@ describe('collect()', () => {
     ])
   })
 
-  it('looks into another folder', async () => {
-    const { contents, read } = await collected({ a: '1' }, { folder: '/tmp/out/' })
+  it('collects from the folder of the option', async () => {
+    const { contents, read } = await collectFrom({ a: '1' }, { folder: '/tmp/out/' })
     expect(contents).toEqual(['a=1'])
     expect(read).toEqual(['/tmp/out/a'])
   })
@@ -72,14 +72,14 @@ describe('collect()', () => {
     ['**/.*', ['.hidden']],
     ['**', ['a.png', 'd/b.png', 'd/c.csv']],
     [[], []],
-  ])('takes what matches %j, and does not count the rest', async (glob, expected) => {
+  ])('takes the files that match %j, and does not count other files', async (glob, expected) => {
     const tree = { '.hidden': 'h', 'a.png': 'a', 'd/b.png': 'b', 'd/c.csv': 'c' }
-    const { files, omitted } = await collected(tree, { glob })
+    const { files, omitted } = await collectFrom(tree, { glob })
     expect(files.map(({ path }) => path)).toEqual(expected)
     expect(omitted).toBe(0)
   })
 
-  it('leaves out what has not changed since', async () => {
+  it('leaves out files that have not changed since an earlier listing', async () => {
     const tree = { same: '1', grown: '22', touched: '3', fresh: '4' }
     const before = { name: '', type: 'file', mtimeMs: 1.5, size: 1, mode: 0 } as const
     const since = [
@@ -87,7 +87,7 @@ describe('collect()', () => {
       { ...before, path: 'grown' },
       { ...before, path: 'touched', mtimeMs: 1.25 },
     ]
-    const { files, omitted } = await collected(tree, { since })
+    const { files, omitted } = await collectFrom(tree, { since })
     expect(files.map(({ path }) => path)).toEqual(['fresh', 'grown', 'touched'])
     expect(omitted).toBe(0)
   })
@@ -99,23 +99,25 @@ describe('collect()', () => {
     [{ maxBytes: 5 }, ['a=1', 'b=22'], 2],
     [{ maxBytes: 0 }, [], 4],
     [{ maxFiles: 100, maxBytes: 100 }, ['a=1', 'b=22', 'c=333', 'd=4444'], 0],
-  ])('with %j counts what it omits', async (options, expected, omitted) => {
-    const answer = await collected({ d: '4444', b: '22', a: '1', c: '333' }, options)
-    expect(answer).toMatchObject({ contents: expected, omitted })
-    expect(answer.read).toHaveLength(expected.length)
+  ])('counts the files that it omits with %j', async (options, expected, omitted) => {
+    const result = await collectFrom({ d: '4444', b: '22', a: '1', c: '333' }, options)
+    expect(result).toMatchObject({ contents: expected, omitted })
+    expect(result.read).toHaveLength(expected.length)
   })
 
-  it('takes a small file after one that was too large', async () => {
-    const answer = await collected({ a: '55555', b: '1' }, { maxBytes: 3 })
-    expect(answer).toMatchObject({ contents: ['b=1'], omitted: 1 })
+  it('takes a small file after a file that is too large', async () => {
+    const result = await collectFrom({ a: '55555', b: '1' }, { maxBytes: 3 })
+    expect(result).toMatchObject({ contents: ['b=1'], omitted: 1 })
   })
 
-  it('takes a hundred files of 10 MiB in all, unless told otherwise', async () => {
+  it('takes at most 100 files and 10 MiB by default', async () => {
     const many = Object.fromEntries(Array.from({ length: 103 }, (_, n) => [`f${n}`, 'x']))
-    expect(await collected(many)).toMatchObject({ omitted: 3 })
+    expect(await collectFrom(many)).toMatchObject({ omitted: 3 })
     const listed = 'x'.repeat(10 * 1024 * 1024)
-    expect(await collected({ a: { listed, now: '1' } })).toMatchObject({ contents: ['a=1'] })
-    expect(await collected({ a: { listed: `${listed}x`, now: '1' } })).toMatchObject({ omitted: 1 })
+    expect(await collectFrom({ a: { listed, now: '1' } })).toMatchObject({ contents: ['a=1'] })
+    expect(await collectFrom({ a: { listed: `${listed}x`, now: '1' } })).toMatchObject({
+      omitted: 1,
+    })
   })
 
   it.each([
@@ -128,29 +130,29 @@ describe('collect()', () => {
     'ENXIO',
     'ENAMETOOLONG',
     'EIO',
-  ])('counts a file that is an %s by now', async (errno) => {
-    const answer = await collected({ a: { errno }, b: '1' })
-    expect(answer).toMatchObject({ contents: ['b=1'], omitted: 1 })
+  ])('counts a file that cannot be read because of %s', async (errno) => {
+    const result = await collectFrom({ a: { errno }, b: '1' })
+    expect(result).toMatchObject({ contents: ['b=1'], omitted: 1 })
   })
 
   it('counts a file that has grown past the limit since it was listed', async () => {
-    const answer = await collected({ a: { listed: '1', now: '4444' }, b: '1' }, { maxBytes: 3 })
-    expect(answer).toMatchObject({ contents: ['b=1'], omitted: 1 })
+    const result = await collectFrom({ a: { listed: '1', now: '4444' }, b: '1' }, { maxBytes: 3 })
+    expect(result).toMatchObject({ contents: ['b=1'], omitted: 1 })
   })
 
-  it('counts the bytes that there are, not those that were listed', async () => {
+  it('counts the bytes that it reads, not the size in the listing', async () => {
     const tree = { a: { listed: '1', now: '333' }, b: '22' }
-    expect(await collected(tree, { maxBytes: 4 })).toMatchObject({
+    expect(await collectFrom(tree, { maxBytes: 4 })).toMatchObject({
       contents: ['a=333'],
       omitted: 1,
     })
   })
 
-  it('rejects where the folder cannot be listed, and where its time is over', async () => {
-    const { agent, sandbox } = await leased()
-    answerWith(agent, () => ({ errno: 'ENOENT' }))
+  it('rejects if the folder cannot be listed, and if its signal aborts', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    answerRequests(agent, () => ({ errno: 'ENOENT' }))
     await expect(sandbox.collect({ folder: 'out' })).rejects.toMatchObject({ errno: 'ENOENT' })
-    answerWith(agent, ({ op }) => (op === 'list' ? entryLine('a') : { errno: 'ECANCELED' }))
+    answerRequests(agent, ({ op }) => (op === 'list' ? entryLine('a') : { errno: 'ECANCELED' }))
     const abort = new AbortController()
     const collecting = sandbox.collect({ signal: abort.signal })
     const { onFrame } = agent
@@ -158,30 +160,30 @@ describe('collect()', () => {
       if (agent.requests.length === 3) abort.abort()
       onFrame(frame)
     }
-    for (let turns = 0; turns < 3; turns++) await flow()
+    for (let round = 0; round < 3; round++) await flushStreams()
     expect(await outcomeOf(collecting)).toMatchObject({ errno: 'ECANCELED' })
   })
 
-  it('keeps no more than ten thousand names', async () => {
-    const { agent, sandbox } = await leased()
-    answerWith(agent, () => '')
+  it('keeps at most 10,000 names', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    answerRequests(agent, () => '')
     const collecting = sandbox.collect({ maxFiles: 0 })
     agent.onFrame = () => {}
     expect(await outcomeOf(collecting)).toEqual({ files: [], omitted: 0 })
     const other = sandbox.collect({ maxFiles: 1, folder: 'p' })
-    await flow()
+    await flushStreams()
     for (let sent = 0; sent < 101; sent++) {
       const lines = Array.from({ length: 100 }, (_, n) =>
         entryLine(`f${sent * 100 + n}`, { size: 0 }),
       )
       agent.data(2, 1, lines.join(''))
-      await flow()
+      await flushStreams()
     }
     agent.data(2, 1, entryLine('a', { size: 0 }))
-    await flow()
-    answerWith(agent, () => '')
+    await flushStreams()
+    answerRequests(agent, () => '')
     agent.done(2, {})
-    for (let turns = 0; turns < 3; turns++) await flow()
+    for (let round = 0; round < 3; round++) await flushStreams()
     expect(await outcomeOf(other)).toMatchObject({ files: [{ path: 'f0' }], omitted: 10_100 })
   })
 })
@@ -193,7 +195,7 @@ describe('mimeTypeOf()', () => {
     ['a.json', 'application/json'],
     ['a', 'application/octet-stream'],
     ['a.nonsense', 'application/octet-stream'],
-  ])('of %s', (name, type) => {
+  ])('returns the type of %s', (name, type) => {
     expect(mimeTypeOf(name)).toBe(type)
   })
 })

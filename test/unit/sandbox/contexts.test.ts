@@ -1,18 +1,18 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { FakeAgent } from '../fakes/fake-agent.js'
-import { flow, leased, recordOf } from '../fakes/fake-agent.js'
-import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { encodeRecord, flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
-/** A lease with one context, whose process is request 1. */
+/** Leases a sandbox and creates a context, whose process is request 1. */
 async function withContext() {
-  const world = await leased()
-  const creating = world.sandbox.createCodeContext({ name: 'notebook', env: { A: '1' } })
-  await flow()
-  world.agent.started(1, { pid: 7 })
-  return { ...world, context: await creating }
+  const fixture = await leaseSandbox()
+  const creating = fixture.sandbox.createCodeContext({ name: 'notebook', env: { A: '1' } })
+  await flushStreams()
+  fixture.agent.started(1, { pid: 7 })
+  return { ...fixture, context: await creating }
 }
 
 const errorOf = async (failing: PromiseLike<unknown>) =>
@@ -22,10 +22,10 @@ const errorOf = async (failing: PromiseLike<unknown>) =>
   )
 
 const codesOf = (agent: FakeAgent) =>
-  agent.heardOf(Kind.request).map(({ payload }) => JSON.parse(payload.toString()).code)
+  agent.receivedOf(Kind.request).map(({ payload }) => JSON.parse(payload.toString()).code)
 
-describe('a context', () => {
-  it('is a process that the agent keeps', async () => {
+describe('a context of code', () => {
+  it('is opened with its id, and listed by the sandbox', async () => {
     const { agent, context, sandbox } = await withContext()
     expect(agent.requests).toEqual([{ op: 'open', context: 'context-1', env: { A: '1' } }])
     const about = { id: 'context-1', name: 'notebook', language: 'python', cwd: '/workspace' }
@@ -33,10 +33,10 @@ describe('a context', () => {
     expect(sandbox.listCodeContexts()).toEqual([about])
   })
 
-  it('runs code by its id or itself, and says that it goes on', async () => {
+  it('runs code by its id or by its object, and is kept after the run', async () => {
     const { agent, context, sandbox } = await withContext()
     const running = sandbox.runCode('x = 1', { context }).then((result) => result)
-    await flow()
+    await flushStreams()
     const timeoutMs = 30_000
     expect(agent.requests[1]).toEqual({
       op: 'run',
@@ -44,73 +44,73 @@ describe('a context', () => {
       context: 'context-1',
       timeoutMs,
     })
-    agent.data(2, Stream.records, recordOf({ type: 'result', isMain: true, text: '1' }))
+    agent.data(2, Stream.records, encodeRecord({ type: 'result', isMain: true, text: '1' }))
     agent.done(2)
     expect(await running).toMatchObject({ exitCode: 0, context: 'kept', text: '1' })
     const byId = sandbox.runCode('x', { context: 'context-1' }).then((result) => result)
-    await flow()
+    await flushStreams()
     agent.done(3)
     expect(await byId).toMatchObject({ context: 'kept' })
   })
 
-  it('has its runs one after the other, two contexts side by side', async () => {
+  it('executes its cells one after the other, beside the cells of another context', async () => {
     const { agent, context, sandbox } = await withContext()
     const creating = sandbox.createCodeContext()
-    await flow()
+    await flushStreams()
     agent.started(2, { pid: 8 })
     const other = await creating
     const runs = ['a', 'b'].map((code) => sandbox.runCode(code, { context }).then((end) => end))
     runs.push(sandbox.runCode('c', { context: other }).then((end) => end))
-    await flow()
+    await flushStreams()
     expect(codesOf(agent).slice(2)).toEqual(['a', 'c'])
     agent.done(3)
-    await flow()
+    await flushStreams()
     expect(codesOf(agent).slice(2)).toEqual(['a', 'c', 'b'])
     agent.done(4)
     agent.done(5)
     expect((await Promise.all(runs)).map(({ exitCode }) => exitCode)).toEqual([0, 0, 0])
   })
 
-  it('never runs what was ended while it waited, and goes on with the next', async () => {
+  it('skips cells that end while they wait, and executes the next cell', async () => {
     const { agent, context, sandbox } = await withContext()
     const abort = new AbortController()
     const first = sandbox.runCode('first', { context }).then((end) => end)
     const late = sandbox.runCode('late', { context, timeoutMs: 50 }).then((end) => end)
     const aborted = sandbox.runCode('no', { context, signal: abort.signal }).then((end) => end)
     const last = sandbox.runCode('last', { context }).then((end) => end)
-    await flow()
-    elapse(50)
+    await flushStreams()
+    advanceTime(50)
     abort.abort()
     expect(await late).toMatchObject({ killedBy: 'timeout', exitCode: null, context: 'kept' })
     expect(await aborted).toMatchObject({ killedBy: 'abort', exitCode: null, context: 'kept' })
     agent.done(2)
     await first
-    await flow()
+    await flushStreams()
     agent.done(3)
     await last
     expect(codesOf(agent)).toEqual([undefined, 'first', 'last'])
   })
 
-  it('is interrupted before it is killed', async () => {
+  it('is interrupted at the time limit of a cell, and not killed if the cell ends', async () => {
     const { agent, context, sandbox } = await withContext()
     const running = sandbox.runCode('loop', { context, timeoutMs: 100 }).then((end) => end)
-    await flow()
-    elapse(100)
-    await flow()
+    await flushStreams()
+    advanceTime(100)
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGINT'])
     agent.done(2, { exitCode: 130 })
     expect(await running).toMatchObject({ killedBy: 'timeout', exitCode: 130, context: 'kept' })
     vi.advanceTimersByTime(5000)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGINT'])
   })
 
-  it('is killed if it goes on, then its container is, and it is answered within a second', async () => {
+  it('is killed if a cell does not end, then its container is killed, all within a second', async () => {
     const { agent, context, sandbox } = await withContext()
     const running = sandbox.runCode('loop', { context, timeoutMs: 100 }).then((end) => end)
-    await flow()
+    await flushStreams()
     vi.advanceTimersByTime(650)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGINT', 'SIGKILL'])
     expect(agent.kills).toBe(0)
     vi.advanceTimersByTime(450)
@@ -118,11 +118,11 @@ describe('a context', () => {
     expect(await running).toMatchObject({ killedBy: 'timeout', exitCode: null, context: 'lost' })
   })
 
-  it('tells of its death those who had called it by then, then begins anew', async () => {
+  it('rejects the waiting cells if its process ends, then starts a new process', async () => {
     const { agent, context, sandbox } = await withContext()
     const running = sandbox.runCode('dies', { context }).then((end) => end)
     const waiting = [1, 2].map(() => errorOf(sandbox.runCode('waits', { context })))
-    await flow()
+    await flushStreams()
     agent.done(1, { exitCode: null, signal: 'SIGSEGV' })
     agent.done(2, { exitCode: null, signal: 'SIGSEGV' })
     expect(await running).toMatchObject({ signal: 'SIGSEGV', context: 'lost' })
@@ -133,38 +133,38 @@ describe('a context', () => {
       })
     }
     const next = sandbox.runCode('anew', { context }).then((end) => end)
-    await flow()
+    await flushStreams()
     expect(agent.requests[2]).toMatchObject({ op: 'open', context: 'context-1', env: { A: '1' } })
     agent.started(3, { pid: 9 })
-    await flow()
+    await flushStreams()
     agent.done(4)
     expect(await next).toMatchObject({ exitCode: 0, context: 'kept' })
   })
 
-  it('tells the next who comes where nobody had, once', async () => {
+  it('rejects only the next cell if its process ends while it is idle', async () => {
     const { agent, context, sandbox } = await withContext()
     agent.done(1, { exitCode: null, signal: 'SIGKILL', cause: 'oom' })
-    await flow()
-    const told = await errorOf(sandbox.runCode('x', { context }))
-    expect(told).toMatchObject({
+    await flushStreams()
+    const rejected = await errorOf(sandbox.runCode('x', { context }))
+    expect(rejected).toMatchObject({
       code: 'SANDBOX_CONTEXT_LOST',
       message: expect.stringContaining('the sandbox is low on memory'),
     })
     const next = sandbox.runCode('x', { context }).then((end) => end)
-    await flow()
+    await flushStreams()
     agent.started(2, { pid: 9 })
-    await flow()
+    await flushStreams()
     agent.done(3)
     expect(await next).toMatchObject({ context: 'kept' })
   })
 
-  it('is deleted with what runs in it, and what waits is told', async () => {
+  it('kills its cell and rejects the waiting cells if it is deleted', async () => {
     const { agent, context, sandbox } = await withContext()
     const running = sandbox.runCode('loop', { context }).then((end) => end)
     const waiting = errorOf(sandbox.runCode('waits', { context }))
-    await flow()
+    await flushStreams()
     const deleting = sandbox.deleteCodeContext(context)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toContain('SIGKILL')
     agent.done(1, { exitCode: null, signal: 'SIGKILL' })
     agent.done(2, { exitCode: null, signal: 'SIGKILL' })
@@ -180,28 +180,28 @@ describe('a context', () => {
     })
   })
 
-  it('that does not begin is none', async () => {
-    const { agent, sandbox } = await leased()
+  it('is not listed if its process does not start in time', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const abort = new AbortController()
     const failing = errorOf(sandbox.createCodeContext())
     const late = errorOf(sandbox.createCodeContext({ timeoutMs: 100 }))
     const aborted = errorOf(sandbox.createCodeContext({ signal: abort.signal }))
-    await flow()
+    await flushStreams()
     agent.done(1, { exitCode: 1 })
     expect(await failing).toMatchObject({ code: 'SANDBOX_CONTEXT_LOST' })
-    elapse(100)
-    await flow()
+    advanceTime(100)
+    await flushStreams()
     agent.done(2, { exitCode: null, signal: 'SIGKILL' })
     expect(await late).toMatchObject({ code: 'SANDBOX_WAIT_TIMEOUT' })
     abort.abort(new Error('enough'))
-    await flow()
+    await flushStreams()
     agent.done(3, { exitCode: null, signal: 'SIGKILL' })
     expect(await aborted).toMatchObject({ message: 'enough' })
     expect(sandbox.listCodeContexts()).toEqual([])
   })
 
-  it('is one of eight at most', async () => {
-    const { agent, sandbox } = await leased()
+  it('is one of at most eight in a lease', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     agent.onFrame = ({ kind, id }) => {
       if (kind === Kind.request) agent.started(id, { pid: id })
     }
@@ -211,7 +211,7 @@ describe('a context', () => {
     })
   })
 
-  it('of another lease is unknown, though it has the same id', async () => {
+  it('is unknown in another lease, although the id exists there', async () => {
     const { context } = await withContext()
     const { sandbox } = await withContext()
     expect(await errorOf(sandbox.runCode('x', { context }))).toMatchObject({
@@ -220,7 +220,7 @@ describe('a context', () => {
   })
 
   it.each([{ cwd: '/tmp' }, { env: {} }, { args: [] }, { stdin: 'x' }])(
-    'takes no %o for a run',
+    'refuses the options %o for a cell',
     async (options) => {
       const { context, sandbox } = await withContext()
       const refused = await errorOf(sandbox.runCode('x', { context, ...options }))
@@ -228,50 +228,50 @@ describe('a context', () => {
     },
   )
 
-  it('refuses code that is too long to send, and goes on', async () => {
+  it('refuses code that is too long to send, and executes the next cell', async () => {
     const { agent, context, sandbox } = await withContext()
     const code = 'x'.repeat(17 * 1024 * 1024)
     expect(await errorOf(sandbox.runCode(code, { context }))).toMatchObject({
       code: 'SANDBOX_INVALID_OPTION',
     })
     const next = sandbox.runCode('next', { context })
-    await flow()
+    await flushStreams()
     agent.done(2)
     expect(await next).toMatchObject({ context: 'kept' })
   })
 
-  it('that is deleted while it opens is gone, and was never there', async () => {
-    const { agent, sandbox } = await leased()
+  it('rejects its creation if it is deleted while its process starts', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const creating = errorOf(sandbox.createCodeContext())
-    await flow()
+    await flushStreams()
     const deleting = sandbox.deleteCodeContext('context-1')
     agent.started(1, { pid: 7 })
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { exitCode: null, signal: 'SIGKILL' })
     await deleting
     expect(await creating).toMatchObject({ code: 'SANDBOX_UNKNOWN_CONTEXT' })
   })
 
-  it('is opened once, though who waited for it is over', async () => {
+  it('is opened once, although the cell that opened it has ended', async () => {
     const { agent, context, sandbox } = await withContext()
     agent.done(1, { exitCode: null, signal: 'SIGKILL' })
-    await flow()
-    await errorOf(sandbox.runCode('told', { context }))
+    await flushStreams()
+    await errorOf(sandbox.runCode('rejected', { context }))
     const late = sandbox.runCode('late', { context, timeoutMs: 50 })
     const next = sandbox.runCode('next', { context })
-    await flow()
-    elapse(50)
+    await flushStreams()
+    advanceTime(50)
     expect(await late).toMatchObject({ killedBy: 'timeout' })
-    await flow()
+    await flushStreams()
     agent.started(2, { pid: 8 })
-    await flow()
+    await flushStreams()
     agent.done(3)
     expect(await next).toMatchObject({ exitCode: 0, context: 'kept' })
     expect(agent.requests.map((request) => Object(request).op)).toEqual(['open', 'open', 'run'])
   })
 
-  it('reads nothing', async () => {
+  it('has a closed stdin', async () => {
     const { context, sandbox } = await withContext()
     const handle = sandbox.runCode('x', { context })
     handle.catch(() => {})
@@ -280,23 +280,23 @@ describe('a context', () => {
     })
   })
 
-  it('never runs what is signalled while it waits', async () => {
+  it('skips a cell that gets a signal while it waits', async () => {
     const { agent, context, sandbox } = await withContext()
     const first = sandbox.runCode('first', { context })
     const second = sandbox.runCode('second', { context })
     second.kill('SIGINT')
     expect(await second).toMatchObject({ killedBy: 'abort', exitCode: null, context: 'kept' })
-    await flow()
+    await flushStreams()
     agent.done(2)
     await first
-    await flow()
+    await flushStreams()
     expect(codesOf(agent)).toEqual([undefined, 'first'])
   })
 
-  it('ends with its lease', async () => {
+  it('is lost when its lease ends', async () => {
     const { agent, context, sandbox } = await withContext()
     const running = sandbox.runCode('x', { context }).then((end) => end)
-    await flow()
+    await flushStreams()
     sandbox.release()
     agent.exit()
     expect(await running).toMatchObject({ killedBy: 'abort', context: 'lost' })

@@ -10,7 +10,7 @@ import {
 } from '../../../src/index.js'
 import type { SandboxPoolOptions } from '../../../src/index.js'
 import { fakeEngine } from '../../helpers/fake-engine.js'
-import { FakeAgent, flow } from '../fakes/fake-agent.js'
+import { FakeAgent, flushStreams } from '../fakes/fake-agent.js'
 
 const bash = defineLanguage({
   name: 'bash',
@@ -27,8 +27,8 @@ const NO_PANDAS = {
   failed: { preload: 'pandsa', message: "ModuleNotFoundError: No module named 'pandsa'" },
 }
 
-/** An engine of fake agents. `script` says what each of them does, from its birth. */
-function engineOf(script: (agent: FakeAgent, spec: LaunchSpec, nth: number) => void) {
+/** Creates an engine that launches fake agents. `script` prepares each agent. */
+function engineOf(script: (agent: FakeAgent, spec: LaunchSpec, index: number) => void) {
   const agents: FakeAgent[] = []
   const specs: LaunchSpec[] = []
   const engine = fakeEngine({
@@ -43,10 +43,10 @@ function engineOf(script: (agent: FakeAgent, spec: LaunchSpec, nth: number) => v
   return { engine, agents, specs }
 }
 
-/** Says hello, and answers every program with an exit code. */
+/** Returns a script: the agent sends `hello`, and each program ends with the exit code. */
 function answering(exitCode: number) {
   return (agent: FakeAgent) => {
-    agent.sayJson(Kind.hello, 0, HELLO)
+    agent.sendJson(Kind.hello, 0, HELLO)
     agent.onFrame = ({ kind, id }) => {
       if (kind === Kind.request) agent.done(id, { exitCode })
     }
@@ -60,10 +60,10 @@ function poolOf(options: SandboxPoolOptions): SandboxPool {
 }
 
 describe('a preload that fails', () => {
-  it('ends the start, and whatever has come up with it', async () => {
+  it('rejects start(), and removes the containers of all languages', async () => {
     const { engine, agents } = engineOf((agent, spec) => {
       const isPython = spec.language === 'python'
-      agent.sayJson(Kind.hello, 0, isPython ? NO_PANDAS : HELLO)
+      agent.sendJson(Kind.hello, 0, isPython ? NO_PANDAS : HELLO)
     })
     const languages = { python: { size: 1, preload: ['pandsa'] }, nodejs: { size: 1 } }
     const pool = poolOf({ engine, languages })
@@ -71,20 +71,20 @@ describe('a preload that fails', () => {
       code: 'SANDBOX_PRELOAD_FAILED',
       message: expect.stringMatching(/"pandsa".*ModuleNotFoundError/),
     })
-    expect(agents.map(({ isOver }) => isOver)).toEqual([true, true])
+    expect(agents.map(({ isRemoved }) => isRemoved)).toEqual([true, true])
     await expect(pool.acquire('nodejs')).rejects.toMatchObject({ code: 'SANDBOX_CLOSED' })
   })
 
-  it('is in the report where another container has come up', async () => {
-    const { engine } = engineOf((agent, _, nth) => {
-      agent.sayJson(Kind.hello, 0, nth === 0 ? HELLO : NO_PANDAS)
+  it('is in the report if another container is ready', async () => {
+    const { engine } = engineOf((agent, _, index) => {
+      agent.sendJson(Kind.hello, 0, index === 0 ? HELLO : NO_PANDAS)
     })
     const report = await poolOf({ engine, languages: { python: { size: 2 } } }).start()
     expect(report.python).toMatchObject({ ready: 1, errors: [{ code: 'SANDBOX_PRELOAD_FAILED' }] })
   })
 
-  it('leaves no pool in the process', async () => {
-    const { engine } = engineOf((agent) => agent.sayJson(Kind.hello, 0, NO_PANDAS))
+  it('leaves no default pool', async () => {
+    const { engine } = engineOf((agent) => agent.sendJson(Kind.hello, 0, NO_PANDAS))
     onTestFinished(() => closeSandboxes())
     const init = initSandboxes({ engine, languages: { python: { size: 1 } } })
     await expect(init).rejects.toMatchObject({ code: 'SANDBOX_PRELOAD_FAILED' })
@@ -92,11 +92,11 @@ describe('a preload that fails', () => {
   })
 })
 
-describe('an agent that cannot do its work', () => {
-  it('ends the start, with why', async () => {
+describe('an agent that cannot run its language', () => {
+  it('rejects start() with the reason', async () => {
     const message = 'Node v18.19.0 cannot strip types, 22.13 or newer can'
     const { engine, specs } = engineOf((agent) => {
-      agent.sayJson(Kind.hello, 0, { ...HELLO, language: 'nodejs', failed: { message } })
+      agent.sendJson(Kind.hello, 0, { ...HELLO, language: 'nodejs', failed: { message } })
     })
     const starting = poolOf({ engine, languages: { typescript: { size: 1 } } }).start()
     await expect(starting).rejects.toMatchObject({
@@ -108,7 +108,7 @@ describe('an agent that cannot do its work', () => {
 })
 
 describe('the interpreter of a defined language', () => {
-  it('is looked for once an image', async () => {
+  it('is searched once for each image', async () => {
     const { engine, agents } = engineOf(answering(0))
     const pool = poolOf({ engine, languages: { bash } })
     expect(await pool.start()).toMatchObject({ bash: { ready: 1, total: 1, errors: [] } })
@@ -119,29 +119,29 @@ describe('the interpreter of a defined language', () => {
         env: { PATH: '/opt/bin' },
       },
     ])
-    expect(agents[0]?.isOver).toBe(false)
+    expect(agents[0]?.isRemoved).toBe(false)
     pool.resize('bash', 2)
-    while (pool.stats().bash?.idle !== 2) await flow()
+    while (pool.stats().bash?.idle !== 2) await flushStreams()
     expect(agents[1]?.requests).toEqual([])
   })
 
-  it('ends the start where it is not there', async () => {
+  it('rejects start() if it does not exist', async () => {
     const { engine, agents } = engineOf(answering(86))
     const pool = poolOf({ engine, languages: { bash } })
     await expect(pool.start()).rejects.toMatchObject({
       code: 'SANDBOX_INTERPRETER_MISSING',
       message: expect.stringMatching(/bash needs "bash", which the image mine\/bash:1 does not/),
     })
-    expect(agents[0]?.isOver).toBe(true)
+    expect(agents[0]?.isRemoved).toBe(true)
   })
 
-  it.each([1, 127])('is given the benefit of the doubt after exit code %d', async (exitCode) => {
+  it.each([1, 127])('counts as present if the search ends with exit code %d', async (exitCode) => {
     const { engine } = engineOf(answering(exitCode))
     const report = await poolOf({ engine, languages: { bash } }).start()
     expect(report.bash).toMatchObject({ ready: 1 })
   })
 
-  it('is not looked for where the compiler makes it', async () => {
+  it('is not searched if the compiler makes it', async () => {
     const { engine, agents } = engineOf(answering(86))
     const built = { ...bash, run: ['./main'] }
     expect(await poolOf({ engine, languages: { bash: built } }).start()).toMatchObject({
@@ -150,14 +150,14 @@ describe('the interpreter of a defined language', () => {
     expect(agents[0]?.requests).toEqual([])
   })
 
-  it('that is being looked for does not hold up the end', { timeout: 10_000 }, async () => {
-    const { engine, agents } = engineOf((agent) => agent.sayJson(Kind.hello, 0, HELLO))
+  it('does not delay close() while it is searched', { timeout: 10_000 }, async () => {
+    const { engine, agents } = engineOf((agent) => agent.sendJson(Kind.hello, 0, HELLO))
     const pool = poolOf({ engine, languages: { bash } })
     const report = pool.start()
-    while (agents[0]?.requests.length !== 1) await flow()
+    while (agents[0]?.requests.length !== 1) await flushStreams()
     await pool.close({ deadlineMs: 0 })
     expect(await report).toMatchObject({ bash: { ready: 0 } })
     expect(agents[0]?.signals).toEqual(['SIGKILL'])
-    expect(agents[0]?.isOver).toBe(true)
+    expect(agents[0]?.isRemoved).toBe(true)
   })
 })

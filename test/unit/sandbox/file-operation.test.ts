@@ -3,52 +3,64 @@ import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { FileCallOptions, Sandbox } from '../../../src/index.js'
 import { SandboxFileError } from '../../../src/index.js'
-import { flow, leased, unhandledIn } from '../fakes/fake-agent.js'
+import { flushStreams, leaseSandbox, unhandledRejectionsIn } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
-const PINGER = 1
+const PING_TIMERS = 1
 
 type Call = (sandbox: Sandbox, options: FileCallOptions) => Promise<unknown>
 
 const CALLS: [string, Call, object][] = [
-  ['readFile', (it, options) => it.readFile('p', options), { op: 'read', path: 'p' }],
+  ['readFile', (sandbox, options) => sandbox.readFile('p', options), { op: 'read', path: 'p' }],
   [
     'readFile as a stream',
-    (it, options) => it.readFile('p', { ...options, format: 'stream' }),
+    (sandbox, options) => sandbox.readFile('p', { ...options, format: 'stream' }),
     { op: 'read', path: 'p' },
   ],
-  ['writeFile', (it, options) => it.writeFile('p', 'x', options), { op: 'write', path: 'p' }],
+  [
+    'writeFile',
+    (sandbox, options) => sandbox.writeFile('p', 'x', options),
+    { op: 'write', path: 'p' },
+  ],
   [
     'writeFiles',
-    (it, options) => it.writeFiles([{ path: 'p', content: '' }], options),
+    (sandbox, options) => sandbox.writeFiles([{ path: 'p', content: '' }], options),
     { op: 'write', path: 'p' },
   ],
   [
     'listFiles',
-    (it, options) => it.listFiles('p', options),
+    (sandbox, options) => sandbox.listFiles('p', options),
     { op: 'list', path: 'p', recursive: false },
   ],
-  ['stat', (it, options) => it.stat('p', options), { op: 'stat', path: 'p' }],
-  ['exists', (it, options) => it.exists('p', options), { op: 'stat', path: 'p' }],
-  ['mkdir', (it, options) => it.mkdir('p', options), { op: 'mkdir', path: 'p' }],
-  ['moveFile', (it, options) => it.moveFile('p', 'q', options), { op: 'move', path: 'p', to: 'q' }],
-  ['deleteFile', (it, options) => it.deleteFile('p', options), { op: 'delete', path: 'p' }],
+  ['stat', (sandbox, options) => sandbox.stat('p', options), { op: 'stat', path: 'p' }],
+  ['exists', (sandbox, options) => sandbox.exists('p', options), { op: 'stat', path: 'p' }],
+  ['mkdir', (sandbox, options) => sandbox.mkdir('p', options), { op: 'mkdir', path: 'p' }],
+  [
+    'moveFile',
+    (sandbox, options) => sandbox.moveFile('p', 'q', options),
+    { op: 'move', path: 'p', to: 'q' },
+  ],
+  [
+    'deleteFile',
+    (sandbox, options) => sandbox.deleteFile('p', options),
+    { op: 'delete', path: 'p' },
+  ],
   [
     'collect',
-    (it, options) => it.collect({ folder: 'p', ...options }),
+    (sandbox, options) => sandbox.collect({ folder: 'p', ...options }),
     { op: 'list', path: 'p', recursive: true },
   ],
 ]
 
 describe.each(CALLS)('%s', (_, call, request) => {
-  it('asks for it, and rejects with the errno and the path', async () => {
-    const { agent, sandbox } = await leased()
+  it('sends its request, and rejects with the errno and the path', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const { signal } = new AbortController()
     const calling = call(sandbox, { signal, timeoutMs: 100 })
-    await flow()
+    await flushStreams()
     expect(agent.requests).toEqual([request])
     agent.fail(1, 'EACCES', 'permission denied')
     const error = await outcomeOf(calling)
@@ -60,46 +72,46 @@ describe.each(CALLS)('%s', (_, call, request) => {
       message: 'EACCES: permission denied: "p"',
     })
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
-    expect(vi.getTimerCount()).toBe(PINGER)
+    expect(vi.getTimerCount()).toBe(PING_TIMERS)
   })
 
-  it('rejects when the container goes', async () => {
-    const { agent, sandbox } = await leased()
+  it('rejects if the container exits', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const calling = call(sandbox, {})
-    await flow()
+    await flushStreams()
     agent.exit()
     expect(await outcomeOf(calling)).toMatchObject({ code: 'SANDBOX_LEASE_ENDED' })
   })
 
-  it('is an ETIMEDOUT past its timeoutMs', async () => {
-    const { agent, sandbox } = await leased()
+  it('rejects with ETIMEDOUT after its timeoutMs', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const calling = call(sandbox, { timeoutMs: 100 })
     vi.advanceTimersByTime(99)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual([])
-    elapse(1)
-    await flow()
+    advanceTime(1)
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGTERM'])
     expect(await outcomeOf(calling)).toBe('pending')
     agent.fail(1, 'ECANCELED')
     expect(await outcomeOf(calling)).toMatchObject({ errno: 'ETIMEDOUT', path: 'p' })
     vi.advanceTimersByTime(5000)
     expect(agent.kills).toBe(0)
-    expect(vi.getTimerCount()).toBe(PINGER)
+    expect(vi.getTimerCount()).toBe(PING_TIMERS)
   })
 
-  it('is an ECANCELED when its signal aborts, an ETIMEDOUT when that is a deadline', async () => {
+  it('rejects with ECANCELED if its signal aborts, and with ETIMEDOUT for a timeout signal', async () => {
     for (const [errno, reason] of [
       ['ECANCELED', new Error('enough')],
       ['ETIMEDOUT', new DOMException('late', 'TimeoutError')],
     ] as const) {
-      const { agent, sandbox } = await leased()
+      const { agent, sandbox } = await leaseSandbox()
       const abort = new AbortController()
       const calling = call(sandbox, { signal: abort.signal })
-      await flow()
+      await flushStreams()
       expect(getEventListeners(abort.signal, 'abort')).toHaveLength(1)
       abort.abort(reason)
-      await flow()
+      await flushStreams()
       agent.fail(1, 'ECANCELED')
       expect(await outcomeOf(calling)).toMatchObject({ errno, path: 'p', cause: reason })
       expect(agent.signals).toEqual(['SIGTERM'])
@@ -107,67 +119,67 @@ describe.each(CALLS)('%s', (_, call, request) => {
     }
   })
 
-  it('does nothing at all where its signal had aborted', async () => {
-    const { agent, sandbox } = await leased()
+  it('sends nothing if its signal had aborted before the call', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const signal = AbortSignal.abort()
     const calling = call(sandbox, { signal })
-    await flow()
+    await flushStreams()
     expect(agent.requests).toEqual([])
     expect(await outcomeOf(calling)).toMatchObject({ errno: 'ECANCELED' })
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
-  it('that cannot be stopped costs the container, and says why', async () => {
-    const { agent, sandbox } = await leased()
+  it('kills the container if the agent does not stop the request', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const calling = call(sandbox, { timeoutMs: 100 })
     calling.catch(() => {})
     vi.advanceTimersByTime(499)
-    await flow()
+    await flushStreams()
     expect(agent.kills).toBe(0)
-    elapse(2)
-    await flow()
+    advanceTime(2)
+    await flushStreams()
     expect(agent.kills).toBe(1)
     expect(await outcomeOf(calling)).toMatchObject({ errno: 'ETIMEDOUT' })
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('that cannot be stopped by an engine that is gone is no unhandled rejection', async () => {
-    const { agent, sandbox } = await leased()
+  it('causes no unhandled rejection if the engine cannot kill the container', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     agent.cannotKill = true
-    const unhandled = await unhandledIn(async () => {
+    const unhandled = await unhandledRejectionsIn(async () => {
       const calling = call(sandbox, { timeoutMs: 1 })
       calling.catch(() => {})
-      elapse(1001)
-      await flow()
+      advanceTime(1001)
+      await flushStreams()
       expect(agent.kills).toBe(1)
     })
     expect(unhandled).toEqual([])
   })
 })
 
-describe('a call that was over before it was stopped', () => {
-  it('has done its work', async () => {
-    const { agent, sandbox } = await leased()
+describe('a file call that ends before the agent stops it', () => {
+  it('resolves', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const abort = new AbortController()
     const making = sandbox.mkdir('p', { signal: abort.signal, timeoutMs: 100 })
-    await flow()
+    await flushStreams()
     abort.abort()
     agent.done(1, {})
     expect(await outcomeOf(making)).toBeUndefined()
-    expect(vi.getTimerCount()).toBe(PINGER)
+    expect(vi.getTimerCount()).toBe(PING_TIMERS)
   })
 })
 
-describe('timeoutMs of a call that asks more than once', () => {
-  it('is for all of it', async () => {
-    const { agent, sandbox } = await leased()
+describe('the timeoutMs of a file call that sends several requests', () => {
+  it('is the limit of all requests together', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const moving = sandbox.moveFile('p', 'q', { timeoutMs: 100 })
     moving.catch(() => {})
     vi.advanceTimersByTime(60)
     agent.fail(1, 'EXDEV')
-    await flow()
+    await flushStreams()
     vi.advanceTimersByTime(60)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGTERM'])
     expect(agent.requests).toHaveLength(2)
   })
@@ -179,8 +191,8 @@ describe('exists()', () => {
     ['ENOTDIR', false],
     ['EACCES', { errno: 'EACCES' }],
     ['ELOOP', { errno: 'ELOOP' }],
-  ])('of %s', async (errno, expected) => {
-    const { agent, sandbox } = await leased()
+  ])('returns false or rejects for %s', async (errno, expected) => {
+    const { agent, sandbox } = await leaseSandbox()
     const asking = sandbox.exists('p')
     agent.fail(1, errno)
     const answer = await outcomeOf(asking)
@@ -188,8 +200,8 @@ describe('exists()', () => {
     else expect(answer).toMatchObject(expected)
   })
 
-  it('is true of what is there', async () => {
-    const { agent, sandbox } = await leased()
+  it('returns true for a file that exists', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const asking = sandbox.exists('p')
     const entry = { path: 'p', type: 'file', size: 1, mtimeMs: 1.5, mode: 0o644 }
     agent.data(1, Stream.stdout, `${JSON.stringify(entry)}\n`)
@@ -199,20 +211,19 @@ describe('exists()', () => {
 })
 
 describe('writeFiles()', () => {
-  it('writes one after the other, and ends at the first that fails', async () => {
-    const { agent, sandbox } = await leased()
+  it('writes one file after the other, and stops at the first failure', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const files = ['a', 'b', 'c'].map((path) => ({ path, content: path }))
     const writing = sandbox.writeFiles(files, { atomic: true, mode: 0o600 })
-    await flow()
+    await flushStreams()
     expect(agent.requests).toEqual([{ op: 'write', path: 'a', atomic: true, mode: 0o600 }])
     agent.done(1, {})
-    await flow()
+    await flushStreams()
     agent.fail(2, 'ENOSPC')
     expect(await outcomeOf(writing)).toMatchObject({ errno: 'ENOSPC', path: 'b' })
     expect(agent.requests).toHaveLength(2)
-    expect(agent.heardOf(Kind.data).map(({ payload }) => payload.toString('latin1', 1))).toEqual([
-      'a',
-      'b',
-    ])
+    expect(agent.receivedOf(Kind.data).map(({ payload }) => payload.toString('latin1', 1))).toEqual(
+      ['a', 'b'],
+    )
   })
 })

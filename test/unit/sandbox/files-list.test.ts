@@ -1,8 +1,14 @@
 import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
-import type { Asked } from '../fakes/fake-agent.js'
-import { answerWith, entryLine, flow, leased, turn } from '../fakes/fake-agent.js'
+import type { FileRequest } from '../fakes/fake-agent.js'
+import {
+  answerRequests,
+  entryLine,
+  flushStreams,
+  leaseSandbox,
+  nextTurn,
+} from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 import { cases } from '../fakes/property.js'
@@ -22,10 +28,13 @@ const entry = (path: string, about: object = {}) => ({
 const Name = fc.stringMatching(/^[a-zé€𐍈 .-]{1,6}$/u).map((name) => `${name}x`)
 
 describe('listFiles()', () => {
-  it('is sorted by path, and has a name', async () => {
-    const { agent, sandbox } = await leased()
+  it('returns entries with names, sorted by path', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const about = { type: 'directory', size: 4096, mtimeMs: -0.25, mode: 0o755 }
-    answerWith(agent, () => entryLine('b') + entryLine('a/c', { more: 1 }) + entryLine('a', about))
+    answerRequests(
+      agent,
+      () => entryLine('b') + entryLine('a/c', { more: 1 }) + entryLine('a', about),
+    )
     expect(await sandbox.listFiles('p', { recursive: true })).toEqual([
       entry('a', about),
       entry('a/c'),
@@ -35,14 +44,14 @@ describe('listFiles()', () => {
     expect(agent.signals).toEqual([])
   })
 
-  it('is of the workspace, unless told otherwise', async () => {
-    const { agent, sandbox } = await leased()
-    answerWith(agent, () => '')
+  it('lists the workspace by default', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    answerRequests(agent, () => '')
     expect(await sandbox.listFiles()).toEqual([])
     expect(agent.requests).toEqual([{ op: 'list', path: '.', recursive: false }])
   })
 
-  it('is the same however it is cut, also without its last end of line', async () => {
+  it('reads a listing that is cut anywhere, also without the last end of line', async () => {
     const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 40 }))
     await fc.assert(
       fc.asyncProperty(
@@ -50,14 +59,14 @@ describe('listFiles()', () => {
         sizes,
         fc.boolean(),
         async (names, size, hasEnd) => {
-          const { agent, sandbox } = await leased()
+          const { agent, sandbox } = await leaseSandbox()
           const text = names.map((name) => entryLine(name)).join('')
           const whole = Buffer.from(hasEnd ? text : text.trimEnd())
           const listing = sandbox.listFiles()
           for (let at = 0; at < whole.length;) {
             const end = at + (size.next().value ?? 1)
             agent.data(1, Stream.stdout, whole.subarray(at, end))
-            if (at % 3 === 0) await flow()
+            if (at % 3 === 0) await flushStreams()
             at = end
           }
           agent.done(1, {})
@@ -68,28 +77,28 @@ describe('listFiles()', () => {
     )
   })
 
-  it('keeps the bytes of a name that are no text', async () => {
-    const { agent, sandbox } = await leased()
-    answerWith(agent, () => entryLine('a\udc80\udcff'))
+  it('keeps the bytes of a name that are not UTF-8', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    answerRequests(agent, () => entryLine('a\udc80\udcff'))
     expect(await sandbox.listFiles()).toEqual([entry('a\udc80\udcff')])
   })
 
   it.each([
-    ['no JSON', 'what?\n'],
-    ['no entry', '{"path":"a"}\n'],
+    ['a line without JSON', 'what?\n'],
+    ['a line without an entry', '{"path":"a"}\n'],
     ['an empty line', '\n'],
-    ['a type there is none of', entryLine('a', { type: 'socket' })],
-    ['a size in words', entryLine('a', { size: 'big' })],
+    ['an unknown type', entryLine('a', { type: 'socket' })],
+    ['a size that is not a number', entryLine('a', { size: 'big' })],
     ['garbage after the last line', `${entryLine('a')}{`],
     ['a line without end', 'x'.repeat(64_000)],
-  ])('that is %s is the agent’s failure, and is stopped', async (name, text) => {
-    const { agent, sandbox } = await leased()
+  ])('rejects a listing with %s as a failure of the agent', async (name, text) => {
+    const { agent, sandbox } = await leaseSandbox()
     const listing = sandbox.listFiles()
     listing.catch(() => {})
     for (let times = name === 'a line without end' ? 3 : 1; times > 0; times--) {
       agent.data(1, Stream.stdout, text)
     }
-    await flow()
+    await flushStreams()
     if (name.startsWith('garbage')) agent.done(1, {})
     else {
       expect(agent.signals).toEqual(['SIGTERM'])
@@ -100,14 +109,14 @@ describe('listFiles()', () => {
     expect(agent.kills).toBe(0)
   })
 
-  it('that is endless is an EFBIG', async () => {
-    const { agent, sandbox } = await leased()
+  it('rejects an endless listing with EFBIG', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const listing = sandbox.listFiles('p')
     listing.catch(() => {})
     const line = Buffer.from(entryLine('x'.repeat(65_000)))
     for (let sent = 0; sent < 1033; sent++) {
       agent.data(1, Stream.stdout, line)
-      await flow()
+      await flushStreams()
     }
     expect(agent.signals).toEqual(['SIGTERM'])
     agent.fail(1, 'ECANCELED')
@@ -116,44 +125,47 @@ describe('listFiles()', () => {
 })
 
 describe('stat()', () => {
-  it('gives what a path leads to', async () => {
-    const { agent, sandbox } = await leased()
-    answerWith(agent, ({ path }) => entryLine(path, { type: 'other' }))
+  it('returns the entry of a path', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    answerRequests(agent, ({ path }) => entryLine(path, { type: 'other' }))
     expect(await sandbox.stat('a/b')).toEqual(entry('a/b', { type: 'other' }))
   })
 
-  it('of an agent that says nothing is its failure', async () => {
-    const { agent, sandbox } = await leased()
-    answerWith(agent, () => '')
+  it('rejects an empty answer as a failure of the agent', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    answerRequests(agent, () => '')
     await expect(sandbox.stat('a')).rejects.toMatchObject({ code: 'SANDBOX_AGENT_FAILED' })
   })
 
-  it('does not wait for the rest, and stops it', async () => {
-    const { agent, sandbox } = await leased()
+  it('resolves with the first entry, and stops the request', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const asking = sandbox.stat('a')
     agent.data(1, Stream.stdout, entryLine('a') + entryLine('b'))
     expect(await asking).toMatchObject({ path: 'a' })
-    await flow()
+    await flushStreams()
     agent.fail(1, 'ECANCELED')
-    await flow()
+    await flushStreams()
     vi.advanceTimersByTime(5000)
     expect(agent.kills).toBe(0)
   })
 })
 
-describe('moveFile() between two file systems', () => {
-  /** What happens when `move` itself is refused. */
-  async function moved(errno: string, answers: (asked: Asked) => string | { errno: string }) {
-    const { agent, sandbox } = await leased()
-    answerWith(agent, (asked) => (asked.op === 'move' ? { errno } : answers(asked)))
+describe('moveFile()', () => {
+  /** Moves a file. The agent refuses `move` with this errno, and gives other requests `answers`. */
+  async function moveFile(
+    errno: string,
+    answers: (request: FileRequest) => string | { errno: string },
+  ) {
+    const { agent, sandbox } = await leaseSandbox()
+    answerRequests(agent, (request) => (request.op === 'move' ? { errno } : answers(request)))
     const moving = sandbox.moveFile('from', 'to').catch((error: unknown) => error)
-    for (let turns = 0; turns < 10; turns++) await flow()
+    for (let round = 0; round < 10; round++) await flushStreams()
     return { agent, moving }
   }
 
-  it('copies, with the mode, and deletes the old one last', async () => {
-    const { agent, sandbox } = await leased()
-    answerWith(agent, ({ op, path }) => {
+  it('copies the file with its mode and then deletes it if the file systems differ', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    answerRequests(agent, ({ op, path }) => {
       if (op === 'move') return { errno: 'EXDEV' }
       if (op === 'list') return entryLine('from')
       if (op === 'stat') return entryLine(path, { mode: 0o750 })
@@ -170,7 +182,7 @@ describe('moveFile() between two file systems', () => {
     }
     await sandbox.moveFile('from', 'to')
     expect(agent.input).toBe('content')
-    expect(agent.heardOf(Kind.eof).map(({ id }) => id)).toEqual([writeId])
+    expect(agent.receivedOf(Kind.eof).map(({ id }) => id)).toEqual([writeId])
     expect(agent.requests).toEqual([
       { op: 'move', path: 'from', to: 'to' },
       { op: 'list', path: '.' },
@@ -181,24 +193,24 @@ describe('moveFile() between two file systems', () => {
     ])
   })
 
-  it.each<[string, string, (asked: Asked) => string | { errno: string }, object, number]>([
-    ['refused otherwise is not tried', 'EACCES', () => '', { errno: 'EACCES', path: 'from' }, 1],
+  it.each<[string, string, (request: FileRequest) => string | { errno: string }, object, number]>([
+    ['does not copy after another errno', 'EACCES', () => '', { errno: 'EACCES', path: 'from' }, 1],
     [
-      'of a folder is refused',
+      'refuses to copy a folder',
       'EXDEV',
       () => entryLine('from', { type: 'directory' }),
       { errno: 'EXDEV', path: 'from' },
       2,
     ],
     [
-      'of a link is refused',
+      'refuses to copy a link',
       'EXDEV',
       () => entryLine('from', { type: 'symlink' }),
       { errno: 'EXDEV', path: 'from' },
       2,
     ],
     [
-      'that cannot be written does not delete',
+      'does not delete the file if the copy cannot be written',
       'EXDEV',
       ({ op, path }) => {
         if (op === 'write') return { errno: 'ENOSPC' }
@@ -209,7 +221,7 @@ describe('moveFile() between two file systems', () => {
       5,
     ],
     [
-      'that cannot be read does not write',
+      'does not write the copy if the file cannot be read',
       'EXDEV',
       ({ op, path }) => {
         if (op === 'read') return { errno: 'EACCES' }
@@ -219,8 +231,8 @@ describe('moveFile() between two file systems', () => {
       4,
     ],
   ])('%s', async (_, errno, answers, expected, requests) => {
-    const { agent, moving } = await moved(errno, answers)
-    await turn()
+    const { agent, moving } = await moveFile(errno, answers)
+    await nextTurn()
     expect(await outcomeOf(moving)).toMatchObject(expected)
     expect(agent.requests).toHaveLength(requests)
   })

@@ -1,24 +1,24 @@
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
-import { callWith, leased, recordOf } from '../fakes/fake-agent.js'
+import { callWith, encodeRecord, leaseSandbox } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 
-/** A sandbox whose code says these records, and ends like this. */
-async function saying(records: object[], end: object = { exitCode: 0 }) {
-  const { agent, sandbox } = await leased()
+/** Leases a sandbox whose code sends these records and ends with `end`. */
+async function sandboxWith(records: object[], end: object = { exitCode: 0 }) {
+  const { agent, sandbox } = await leaseSandbox()
   agent.onFrame = ({ kind, id }) => {
     if (kind !== Kind.request) return
-    for (const record of records) agent.data(id, Stream.records, recordOf(record))
+    for (const record of records) agent.data(id, Stream.records, encodeRecord(record))
     agent.data(id, Stream.stdout, 'printed')
     agent.done(id, end)
   }
   return { agent, sandbox }
 }
 
-describe('a call', () => {
-  it('asks for a function with its arguments, and gives its value', async () => {
-    const { agent, sandbox } = await saying([{ type: 'value', value: { sum: 3 } }])
+describe('Sandbox.call()', () => {
+  it('requests a function with its arguments, and returns its value', async () => {
+    const { agent, sandbox } = await sandboxWith([{ type: 'value', value: { sum: 3 } }])
     const options = { entry: 'add', args: [1, 2], kwargs: { deep: [null] } }
     const result = await sandbox.call<{ sum: number }>('code', options)
     expect(agent.requests).toEqual([{ op: 'run', code: 'code', call: options, timeoutMs: 30_000 }])
@@ -37,13 +37,13 @@ describe('a call', () => {
     ['exited', [], { exitCode: 4 }, 'the code exited with code 4 and returned no value'],
     ['killed', [value], { exitCode: null, signal: 'SIGSEGV' }, 'the call was killed: SIGSEGV'],
     ['killed', [error], { exitCode: 1, cause: 'oom' }, 'the call was killed: oom'],
-  ])('without a value says why: %s', async (reason, records, end, message) => {
-    const { sandbox } = await saying(records, end)
+  ])('returns the reason "%s" if there is no value', async (reason, records, end, message) => {
+    const { sandbox } = await sandboxWith(records, end)
     expect(await sandbox.call('code')).toMatchObject({ ok: false, reason, message })
   })
 
-  it('has what a schema makes of the value', async () => {
-    const { sandbox } = await saying([{ type: 'value', value: '7' }])
+  it('returns the output of a schema as the value', async () => {
+    const { sandbox } = await sandboxWith([{ type: 'value', value: '7' }])
     const schema = v.pipe(v.string(), v.transform(Number))
     const result = await sandbox.call('code', { schema })
     expect(result).toMatchObject({ ok: true, value: 7 })
@@ -63,8 +63,8 @@ describe('a call', () => {
     ['kwargs.at', { kwargs: { at: new Date(0) } }, 'JSON; it is not a plain object'],
     ['schema', { schema: {} }, 'a Standard Schema'],
     ['arg', { arg: [] }, 'is not an option'],
-  ])('refuses a wrong %s', async (name, options, expected) => {
-    const { agent, sandbox } = await saying([])
+  ])('refuses a wrong option %s', async (name, options, expected) => {
+    const { agent, sandbox } = await sandboxWith([])
     const refused = await outcomeOf(Promise.resolve(callWith(sandbox, 'call', 'code', options)))
     expect(refused).toMatchObject({
       code: 'SANDBOX_INVALID_OPTION',

@@ -2,19 +2,26 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { ExecHandle, Sandbox } from '../../../src/index.js'
-import { awaited, callWith, eventsOf, flow, leased, unhandledIn } from '../fakes/fake-agent.js'
+import {
+  awaited,
+  callWith,
+  collectEvents,
+  flushStreams,
+  leaseSandbox,
+  unhandledRejectionsIn,
+} from '../fakes/fake-agent.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
-describe('kill()', () => {
-  it('is sure: SIGKILL, and if that is not confirmed the whole container', async () => {
-    const { agent, sandbox } = await leased()
+describe('kill() of a handle', () => {
+  it('sends SIGKILL, and kills the container if the agent does not confirm the end', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     const result = awaited(handle)
     handle.kill()
     vi.advanceTimersByTime(400)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
     expect(agent.kills).toBe(0)
     vi.advanceTimersByTime(1)
@@ -22,8 +29,8 @@ describe('kill()', () => {
     expect(agent.kills).toBe(1)
   })
 
-  it('that is confirmed leaves the container alone', async () => {
-    const { agent, sandbox } = await leased()
+  it('does not kill the container if the agent confirms the end', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     handle.kill()
     agent.done(1, { signal: 'SIGKILL' })
@@ -32,13 +39,13 @@ describe('kill()', () => {
     expect(agent.kills).toBe(0)
   })
 
-  it('takes a signal by its name, and does not insist', async () => {
-    const { agent, sandbox } = await leased()
+  it('sends another signal by its name, and does not kill the container', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     handle.kill('SIGINT')
     handle.kill('SIGUSR1')
     vi.advanceTimersByTime(5000)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGINT', 'SIGUSR1'])
     expect(agent.kills).toBe(0)
     agent.done(1, { exitCode: 130 })
@@ -46,7 +53,7 @@ describe('kill()', () => {
   })
 
   it.each(['SIGNOTHING', 'sigint', 'INT', '', 9, null])('refuses %j', async (signal) => {
-    const { agent, sandbox } = await leased()
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     expect(() => callWith(handle, 'kill', signal)).toThrow(
       expect.objectContaining({
@@ -54,26 +61,26 @@ describe('kill()', () => {
         message: 'kill: signal is not valid, expected the name of a signal',
       }),
     )
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual([])
   })
 
-  it('after the end does nothing', async () => {
-    const { agent, sandbox } = await leased()
+  it('sends nothing after the end of the program', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     agent.done(1)
     const result = await handle
     handle.kill()
     handle.kill('SIGINT')
     vi.advanceTimersByTime(5000)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual([])
     expect(agent.kills).toBe(0)
     expect(await handle).toEqual(result)
   })
 
-  it('in a loop that reads on ends the loop', async () => {
-    const { agent, sandbox } = await leased()
+  it('ends a loop over the events after the last output', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     agent.data(1, Stream.stdout, 'a')
     const types: string[] = []
@@ -81,7 +88,7 @@ describe('kill()', () => {
       types.push(event.type === 'exit' ? `exit ${event.killedBy}` : event.type)
       if (event.type !== 'stdout') continue
       handle.kill()
-      await flow()
+      await flushStreams()
       agent.data(1, Stream.stderr, 'last words')
       agent.done(1, { signal: 'SIGKILL' })
     }
@@ -89,18 +96,22 @@ describe('kill()', () => {
   })
 })
 
-type Refusal = [string, string, (sandbox: Sandbox) => ExecHandle]
+type RefusedCall = [string, string, (sandbox: Sandbox) => ExecHandle]
 
-const REFUSALS: Refusal[] = [
-  ['a bad option', 'SANDBOX_INVALID_OPTION', (sandbox) => sandbox.exec('x', { timeoutMs: -1 })],
-  ['no command', 'SANDBOX_INVALID_OPTION', (sandbox) => sandbox.exec([])],
+const REFUSED_CALLS: RefusedCall[] = [
   [
-    'an endless request',
+    'an invalid option',
+    'SANDBOX_INVALID_OPTION',
+    (sandbox) => sandbox.exec('x', { timeoutMs: -1 }),
+  ],
+  ['an empty command', 'SANDBOX_INVALID_OPTION', (sandbox) => sandbox.exec([])],
+  [
+    'a request that is too long',
     'SANDBOX_INVALID_OPTION',
     (sandbox) => sandbox.runCode('x'.repeat(2 ** 24)),
   ],
   [
-    'a lease that is over',
+    'a lease that has ended',
     'SANDBOX_LEASE_ENDED',
     (sandbox) => {
       sandbox.release()
@@ -109,24 +120,24 @@ const REFUSALS: Refusal[] = [
   ],
 ]
 
-describe.each(REFUSALS)('a call refused for %s', (_, code, call) => {
-  it('tells whoever awaits, catches, or iterates', async () => {
-    const { agent, sandbox } = await leased()
-    const told = [
+describe.each(REFUSED_CALLS)('a call that is refused because of %s', (_, code, call) => {
+  it('rejects then(), catch(), finally() and a loop', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    const promises = [
       call(sandbox),
       call(sandbox).catch((error: unknown) => Promise.reject(error)),
       call(sandbox).finally(() => {}),
-      eventsOf(call(sandbox)).over,
+      collectEvents(call(sandbox)).loopEnd,
     ]
-    const unhandled = await unhandledIn(async () => {
-      for (const each of told) await expect(each).rejects.toMatchObject({ code })
+    const unhandled = await unhandledRejectionsIn(async () => {
+      for (const promise of promises) await expect(promise).rejects.toMatchObject({ code })
     })
     expect(unhandled).toEqual([])
-    expect(agent.heard).toEqual([])
+    expect(agent.received).toEqual([])
   })
 
-  it('has no program to kill and no stdin to write', async () => {
-    const { agent, sandbox } = await leased()
+  it('ignores kill(), and its stdin is closed', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = call(sandbox)
     handle.kill()
     await expect(handle.stdin.getWriter().write('a')).rejects.toMatchObject({
@@ -134,56 +145,56 @@ describe.each(REFUSALS)('a call refused for %s', (_, code, call) => {
     })
     await expect(handle).rejects.toMatchObject({ code })
     vi.advanceTimersByTime(1500)
-    await flow()
-    expect(agent.heard).toEqual([])
+    await flushStreams()
+    expect(agent.received).toEqual([])
   })
 
-  it('that nobody looks at is one unhandled rejection, as of a promise', async () => {
-    const { sandbox } = await leased()
-    const unhandled = await unhandledIn(async () => void call(sandbox))
+  it('causes one unhandled rejection if its handle is not used', async () => {
+    const { sandbox } = await leaseSandbox()
+    const unhandled = await unhandledRejectionsIn(async () => void call(sandbox))
     expect(unhandled).toEqual([expect.objectContaining({ code })])
   })
 })
 
-describe('a call whose signal had aborted', () => {
-  it('gives a result that says so, and starts nothing', async () => {
-    const { agent, sandbox } = await leased()
+describe('a call whose signal had aborted before', () => {
+  it('returns an aborted result, and sends nothing', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const signal = AbortSignal.abort()
     const handle = sandbox.exec('x', { signal, onStdout: () => {} })
     const aborted = { exitCode: null, signal: null, killedBy: 'abort' }
     expect(await handle).toMatchObject({ ...aborted, stdout: '' })
-    const { events, over } = eventsOf(sandbox.exec('x', { signal }))
-    await over
+    const { events, loopEnd } = collectEvents(sandbox.exec('x', { signal }))
+    await loopEnd
     expect(events).toEqual([expect.objectContaining({ type: 'exit', ...aborted })])
     handle.kill()
     expect(await handle.stdin.close()).toBeUndefined()
-    expect(agent.heard).toEqual([])
+    expect(agent.received).toEqual([])
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
-  it('cancels the stream that it would have read', async () => {
-    const { sandbox } = await leased()
+  it('cancels the stream of its stdin', async () => {
+    const { sandbox } = await leaseSandbox()
     const cancel = vi.fn<() => void>()
     const stdin = new ReadableStream<Uint8Array>({ cancel })
     await sandbox.exec('x', { stdin, signal: AbortSignal.abort() })
-    await flow()
+    await flushStreams()
     expect(cancel).toHaveBeenCalledOnce()
   })
 })
 
-describe('an abort', () => {
-  it.each(['await', 'loop'])('ends the program, %s', async (how) => {
-    const { agent, sandbox } = await leased()
+describe('an abort of the signal of a call', () => {
+  it.each(['await', 'loop'])('kills the program and ends the %s', async (use) => {
+    const { agent, sandbox } = await leaseSandbox()
     const abort = new AbortController()
     const handle = sandbox.exec('x', { signal: abort.signal })
-    const over = how === 'loop' ? eventsOf(handle).over : awaited(handle)
-    await flow()
+    const end = use === 'loop' ? collectEvents(handle).loopEnd : awaited(handle)
+    await flushStreams()
     expect(getEventListeners(abort.signal, 'abort')).toHaveLength(1)
     abort.abort()
-    await flow()
-    expect(agent.heardOf(Kind.signal)).toHaveLength(1)
+    await flushStreams()
+    expect(agent.receivedOf(Kind.signal)).toHaveLength(1)
     agent.done(1, { signal: 'SIGKILL' })
-    await over
+    await end
     expect(await handle).toMatchObject({ killedBy: 'abort' })
     expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0)
   })

@@ -2,7 +2,14 @@ import { describe, expect, it, vi } from 'vitest'
 import { Kind, WINDOW_BYTES } from '../../../src/agent/protocol.js'
 import type { Content } from '../../../src/index.js'
 import type { FakeAgent } from '../fakes/fake-agent.js'
-import { awaited, eventsOf, flow, leased, turn, unhandledIn } from '../fakes/fake-agent.js'
+import {
+  awaited,
+  collectEvents,
+  flushStreams,
+  leaseSandbox,
+  nextTurn,
+  unhandledRejectionsIn,
+} from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 
@@ -25,9 +32,9 @@ function lockedStream(): ReadableStream<string | Uint8Array> {
   return stream
 }
 
-/** Blobs are read on another thread. */
-async function untilEnd(agent: FakeAgent): Promise<void> {
-  while (agent.heardOf(Kind.eof).length === 0) await turn()
+/** Waits for the end of stdin in real turns, because another thread reads Blobs. */
+async function untilEof(agent: FakeAgent): Promise<void> {
+  while (agent.receivedOf(Kind.eof).length === 0) await nextTurn()
 }
 
 describe('the stdin option', () => {
@@ -38,19 +45,19 @@ describe('the stdin option', () => {
     ['a Blob', new Blob(['hé', 'llo'])],
     ['a stream of text', streamOf('hé', 'llo')],
     ['a stream of bytes', streamOf(Buffer.from('hé'), Buffer.from('llo'))],
-    ['nothing', ''],
-  ])('may be %s; then it ends', async (name, stdin) => {
-    const { agent, sandbox } = await leased()
+    ['an empty text', ''],
+  ])('sends %s and then the end of stdin', async (name, stdin) => {
+    const { agent, sandbox } = await leaseSandbox()
     void awaited(sandbox.exec('x', { stdin }))
-    await untilEnd(agent)
-    expect(agent.input).toBe(name === 'nothing' ? '' : 'héllo')
+    await untilEof(agent)
+    expect(agent.input).toBe(name === 'an empty text' ? '' : 'héllo')
     expect(agent.kinds.at(-1)).toBe(Kind.eof)
-    expect(agent.heardOf(Kind.eof)).toHaveLength(1)
+    expect(agent.receivedOf(Kind.eof)).toHaveLength(1)
   })
 
-  it('of a stream is read as the program reads, and cancelled when it ends first', async () => {
-    const { agent, sandbox } = await leased()
-    const cancelled = vi.fn<(reason: unknown) => void>()
+  it('pulls a stream as the program reads, and cancels it if the program ends first', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    const cancel = vi.fn<(reason: unknown) => void>()
     let pulls = 0
     const stdin = new ReadableStream<Uint8Array>(
       {
@@ -58,161 +65,165 @@ describe('the stdin option', () => {
           pulls++
           controller.enqueue(Buffer.alloc(65_536))
         },
-        cancel: cancelled,
+        cancel,
       },
       { highWaterMark: 0 },
     )
     const result = awaited(sandbox.exec('x', { stdin }))
-    await flow()
+    await flushStreams()
     expect(pulls).toBe(WINDOW_BYTES / 65_536 + 1)
-    expect(cancelled).not.toHaveBeenCalled()
+    expect(cancel).not.toHaveBeenCalled()
     agent.done(1)
     expect(await result).toMatchObject({ exitCode: 0 })
-    await flow()
-    expect(cancelled).toHaveBeenCalledOnce()
-    expect(agent.heardOf(Kind.eof)).toEqual([])
+    await flushStreams()
+    expect(cancel).toHaveBeenCalledOnce()
+    expect(agent.receivedOf(Kind.eof)).toEqual([])
   })
 
   describe.each([
     ['fails', () => new ReadableStream({ pull: () => Promise.reject(new Error('oops')) }), 'oops'],
-    ['has what is no content', () => new ReadableStream({ start: (it) => it.enqueue(5) }), 'chunk'],
-    ['is read by another', lockedStream, 'locked'],
-  ])('of a stream that %s ends the program', (_, streamOf, part) => {
-    it.each(['await', 'loop'])('and is what the %s throws', async (how) => {
-      const { agent, sandbox } = await leased()
-      const unhandled = await unhandledIn(async () => {
+    [
+      'has a chunk that is not content',
+      () => new ReadableStream({ start: (controller) => controller.enqueue(5) }),
+      'chunk',
+    ],
+    ['has another reader', lockedStream, 'locked'],
+  ])('with a stream that %s', (_, streamOf, part) => {
+    it.each(['await', 'loop'])('kills the program, and the %s throws', async (use) => {
+      const { agent, sandbox } = await leaseSandbox()
+      const unhandled = await unhandledRejectionsIn(async () => {
         const handle = sandbox.exec('x', { stdin: streamOf() })
-        const over = how === 'loop' ? eventsOf(handle).over : awaited(handle)
-        over.catch(() => {})
+        const end = use === 'loop' ? collectEvents(handle).loopEnd : awaited(handle)
+        end.catch(() => {})
         vi.advanceTimersToNextTimer()
-        await flow()
+        await flushStreams()
         expect(agent.signals).toEqual(['SIGKILL'])
-        expect(agent.heardOf(Kind.eof)).toEqual([])
+        expect(agent.receivedOf(Kind.eof)).toEqual([])
         agent.done(1, { signal: 'SIGKILL' })
-        await expect(over).rejects.toThrow(part)
+        await expect(end).rejects.toThrow(part)
       })
       expect(unhandled).toEqual([])
     })
   })
 
-  it('leaves nothing to write into', async () => {
-    const { agent, sandbox } = await leased()
+  it('closes the stdin of the handle', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x', { stdin: 'a' })
     void awaited(handle)
     await expect(handle.stdin.getWriter().write('b')).rejects.toMatchObject(CLOSED)
-    await flow()
+    await flushStreams()
     expect(agent.input).toBe('a')
   })
 })
 
-describe('stdin that nobody takes', () => {
+describe('stdin that is not used', () => {
   it('ends as soon as the handle is awaited', async () => {
-    const { agent, sandbox } = await leased()
+    const { agent, sandbox } = await leaseSandbox()
     void awaited(sandbox.exec('x'))
-    await flow()
+    await flushStreams()
     expect(agent.kinds).toEqual([Kind.request, Kind.eof])
   })
 
-  it('ends when this turn of the loop is over', async () => {
-    const { agent, sandbox } = await leased()
+  it('ends after this turn of the event loop', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
-    const { over } = eventsOf(handle)
-    await flow()
+    const { loopEnd } = collectEvents(handle)
+    await flushStreams()
     expect(agent.kinds).toEqual([Kind.request])
     vi.advanceTimersToNextTimer()
-    await flow()
+    await flushStreams()
     expect(agent.kinds).toEqual([Kind.request, Kind.eof])
     agent.done(1)
-    await over
+    await loopEnd
     await handle
-    expect(agent.heardOf(Kind.eof)).toHaveLength(1)
+    expect(agent.receivedOf(Kind.eof)).toHaveLength(1)
   })
 
-  it('is taken too late: to write is an error, to close is none', async () => {
-    const { agent, sandbox } = await leased()
+  it('rejects a late write(), but not a late close()', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     void awaited(handle)
-    await flow()
+    await flushStreams()
     const writer = handle.stdin.getWriter()
     await expect(writer.write('a')).rejects.toMatchObject(CLOSED)
     const other = sandbox.exec('y')
     vi.advanceTimersToNextTimer()
     expect(await other.stdin.close()).toBeUndefined()
-    await flow()
+    await flushStreams()
     expect(agent.input).toBe('')
   })
 })
 
-describe('stdin that is taken', () => {
-  it.each(['await', 'loop', 'neither'])('stays open until it is closed; %s', async (how) => {
-    const { agent, sandbox } = await leased()
+describe('stdin that is used', () => {
+  it.each(['await', 'loop', 'neither'])('stays open until close(), with %s', async (use) => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     const writer = handle.stdin.getWriter()
-    if (how === 'await') void awaited(handle)
-    if (how === 'loop') eventsOf(handle)
+    if (use === 'await') void awaited(handle)
+    if (use === 'loop') collectEvents(handle)
     vi.advanceTimersToNextTimer()
-    await flow()
+    await flushStreams()
     expect(agent.kinds).toEqual([Kind.request])
     await writer.write('hé')
     await writer.write(Buffer.from('llo'))
-    await flow()
+    await flushStreams()
     expect(agent.input).toBe('héllo')
-    expect(agent.heardOf(Kind.eof)).toEqual([])
+    expect(agent.receivedOf(Kind.eof)).toEqual([])
     await writer.close()
-    await flow()
-    expect(agent.heardOf(Kind.eof)).toHaveLength(1)
+    await flushStreams()
+    expect(agent.receivedOf(Kind.eof)).toHaveLength(1)
   })
 
-  it('after then() in the same turn stays open as well, and is always the same', async () => {
-    const { agent, sandbox } = await leased()
+  it('stays open also after then() in the same turn, and is one object', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     void awaited(handle)
     expect(handle.stdin).toBe(handle.stdin)
-    await flow()
+    await flushStreams()
     expect(agent.kinds).toEqual([Kind.request])
   })
 
-  it('ends the program when it is aborted: what it has read is not the whole', async () => {
-    const { agent, sandbox } = await leased()
+  it('kills the program if it is aborted, because the input is incomplete', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     await sandbox.exec('x').stdin.abort(new Error('enough'))
-    await flow()
+    await flushStreams()
     expect(agent.kinds).toEqual([Kind.request, Kind.signal])
     expect(agent.signals).toEqual(['SIGKILL'])
   })
 
-  it('waits for the program to read, all but 256 KiB', async () => {
-    const { agent, sandbox } = await leased()
+  it('accepts 256 KiB, and then waits until the program reads', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const writer = sandbox.exec('x').stdin.getWriter()
     await writer.write(Buffer.alloc(WINDOW_BYTES))
     const more = writer.write('more')
-    await flow()
+    await flushStreams()
     expect(await outcomeOf(more)).toBe('pending')
     agent.credit(1, 4)
-    await flow()
+    await flushStreams()
     expect(await outcomeOf(more)).toBeUndefined()
   })
 
   it.each([
-    ['answered', (agent: FakeAgent) => agent.done(1)],
-    ['is gone', (agent: FakeAgent) => agent.exit()],
-  ])('cannot be written when the program %s; to close it is no error', async (_, end) => {
-    const { agent, sandbox } = await leased()
-    const one = sandbox.exec('x')
-    const writer = one.stdin.getWriter()
+    ['the program has ended', (agent: FakeAgent) => agent.done(1)],
+    ['the container has exited', (agent: FakeAgent) => agent.exit()],
+  ])('rejects write() if %s', async (_, end) => {
+    const { agent, sandbox } = await leaseSandbox()
+    const handle = sandbox.exec('x')
+    const writer = handle.stdin.getWriter()
     await writer.write(Buffer.alloc(WINDOW_BYTES))
     const stuck = writer.write('stuck')
-    const unhandled = await unhandledIn(async () => {
-      await flow()
+    const unhandled = await unhandledRejectionsIn(async () => {
+      await flushStreams()
       end(agent)
       await expect(stuck).rejects.toMatchObject(CLOSED)
       await expect(writer.write('late')).rejects.toMatchObject(CLOSED)
     })
     expect(unhandled).toEqual([])
-    await one
+    await handle
   })
 
-  it('is closed without an error after the end, and written with one', async () => {
-    const { agent, sandbox } = await leased()
+  it('resolves close() and rejects write() after the end of the program', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const [closed, written] = [sandbox.exec('x'), sandbox.exec('y')]
     const streams = [closed.stdin, written.stdin] as const
     agent.done(1)
@@ -223,8 +234,8 @@ describe('stdin that is taken', () => {
     expect(agent.kinds).toEqual([Kind.request, Kind.request])
   })
 
-  it('refuses what is neither text nor bytes, without repeating it', async () => {
-    const { agent, sandbox } = await leased()
+  it('refuses a chunk that is neither text nor bytes, and does not echo it', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const writer: WritableStreamDefaultWriter = sandbox.exec('x').stdin.getWriter()
     await expect(writer.write({ secret: 'hunter2' })).rejects.toMatchObject({
       code: 'SANDBOX_INVALID_OPTION',

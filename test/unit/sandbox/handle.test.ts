@@ -3,9 +3,16 @@ import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { ProgramOptions, TextOutput } from '../../../src/index.js'
 import type { FakeAgent } from '../fakes/fake-agent.js'
-import { awaited, eventsOf, flow, leased, outputOf, unhandledIn } from '../fakes/fake-agent.js'
+import {
+  awaited,
+  collectEvents,
+  flushStreams,
+  leaseSandbox,
+  outputOf,
+  unhandledRejectionsIn,
+} from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
@@ -19,19 +26,19 @@ const EXIT = {
 const PIECE = Buffer.alloc(65_536, 'x')
 
 async function start(options: ProgramOptions & TextOutput = {}) {
-  const world = await leased()
-  return { ...world, handle: world.sandbox.exec('x', options) }
+  const fixture = await leaseSandbox()
+  return { ...fixture, handle: fixture.sandbox.exec('x', options) }
 }
 
-async function answer(agent: FakeAgent): Promise<void> {
-  await flow()
+async function sendOutput(agent: FakeAgent): Promise<void> {
+  await flushStreams()
   agent.data(1, Stream.stdout, 'a')
   agent.data(1, Stream.stderr, 'b')
   agent.done(1)
 }
 
-describe('awaiting', () => {
-  it('gives the result', async () => {
+describe('awaiting a handle', () => {
+  it('returns the result', async () => {
     const { agent, handle } = await start()
     agent.data(1, Stream.stdout, 'out')
     agent.data(1, Stream.stderr, 'err')
@@ -40,7 +47,7 @@ describe('awaiting', () => {
     expect(await handle).toEqual({ ...EXIT, stdout: 'out', stderr: 'err' })
   })
 
-  it('is as of a promise: then, catch and finally', async () => {
+  it('works with then(), catch(), finally() and Promise.all()', async () => {
     const { agent, handle } = await start()
     agent.done(1, { exitCode: 3 })
     const order: string[] = []
@@ -51,13 +58,13 @@ describe('awaiting', () => {
     expect(order).toEqual(['over'])
   })
 
-  it('gives up after thirty seconds, unless told otherwise', async () => {
+  it('kills the program after thirty seconds by default', async () => {
     const { agent } = await start()
     vi.advanceTimersByTime(29_999)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual([])
-    elapse(1)
-    await flow()
+    advanceTime(1)
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
   })
 
@@ -66,11 +73,11 @@ describe('awaiting', () => {
     const result = awaited(handle)
     for (let sent = 0; sent < 16; sent++) {
       agent.data(1, sent % 2 === 0 ? Stream.stdout : Stream.stderr, PIECE)
-      await flow()
+      await flushStreams()
     }
     expect(agent.signals).toEqual([])
     agent.data(1, Stream.stderr, '!')
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
     expect(await result).toMatchObject({ killedBy: 'output', truncated: false })
@@ -86,14 +93,22 @@ describe('awaiting', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('may be left out: the program runs, and its end is no error', async () => {
+  it('returns the reason in stderr if the agent cannot start the program', async () => {
+    const { agent, handle } = await start()
+    agent.fail(1, 'EAGAIN')
+    const { stderr, killedBy } = await handle
+    expect(killedBy).toBe('crash')
+    expect(stderr).toMatch(/^EAGAIN: .*\n$/)
+  })
+
+  it('is optional: the program runs, and its end causes no unhandled rejection', async () => {
     const { agent, channel } = await start()
-    const unhandled = await unhandledIn(async () => {
+    const unhandled = await unhandledRejectionsIn(async () => {
       vi.advanceTimersToNextTimer()
-      await flow()
+      await flushStreams()
       expect(agent.kinds).toEqual([Kind.request, Kind.eof])
       agent.exit()
-      await flow()
+      await flushStreams()
     })
     expect(unhandled).toEqual([])
     await channel.remove()
@@ -101,17 +116,17 @@ describe('awaiting', () => {
   })
 })
 
-describe('iterating', () => {
-  it('gives what happens, in its order, and the exit last', async () => {
+describe('iterating over a handle', () => {
+  it('returns the events in order, and the exit event last', async () => {
     const { agent, handle } = await start()
-    const { events, over } = eventsOf(handle)
+    const { events, loopEnd } = collectEvents(handle)
     agent.data(1, Stream.stdout, 'a')
-    await flow()
+    await flushStreams()
     expect(events).toEqual([{ type: 'stdout', data: 'a' }])
     agent.data(1, Stream.stderr, 'b')
     agent.data(1, Stream.stdout, 'c')
     agent.done(1, { exitCode: 3, usage: { cpuMs: 1, maxRssBytes: 2 } })
-    await over
+    await loopEnd
     expect(events).toEqual([
       { type: 'stdout', data: 'a' },
       { type: 'stderr', data: 'b' },
@@ -120,28 +135,20 @@ describe('iterating', () => {
     ])
   })
 
-  it('says why the agent could not start it', async () => {
-    const { agent, handle } = await start()
-    agent.fail(1, 'EAGAIN')
-    const { stderr, killedBy } = await handle
-    expect(killedBy).toBe('crash')
-    expect(stderr).toMatch(/^EAGAIN: .*\n$/)
-  })
-
   it.each([
-    ['the container goes', 'crash', ({ agent }) => agent.exit()],
-    ['it goes for want of memory', 'oom', ({ agent }) => agent.exit({ oom: true })],
+    ['the container exits', 'crash', ({ agent }) => agent.exit()],
+    ['the container exits after an OOM', 'oom', ({ agent }) => agent.exit({ oom: true })],
     ['the lease ends', 'abort', ({ sandbox }) => void sandbox.release()],
-    ['it takes too long', 'timeout', () => vi.advanceTimersByTime(31_000)],
-  ] satisfies [string, string, (world: Awaited<ReturnType<typeof leased>>) => void][])(
-    'ends with one exit where %s',
+    ['the time limit is over', 'timeout', () => vi.advanceTimersByTime(31_000)],
+  ] satisfies [string, string, (fixture: Awaited<ReturnType<typeof leaseSandbox>>) => void][])(
+    'ends with one exit event if %s',
     async (_, killedBy, end) => {
-      const { handle, ...world } = await start()
-      const { events, over } = eventsOf(handle)
-      world.agent.data(1, Stream.stdout, 'so far')
-      await flow()
-      end(world)
-      await over
+      const { handle, ...fixture } = await start()
+      const { events, loopEnd } = collectEvents(handle)
+      fixture.agent.data(1, Stream.stdout, 'so far')
+      await flushStreams()
+      end(fixture)
+      await loopEnd
       expect(events).toEqual([
         { type: 'stdout', data: 'so far' },
         expect.objectContaining({ type: 'exit', exitCode: null, killedBy }),
@@ -149,27 +156,27 @@ describe('iterating', () => {
     },
   )
 
-  it('a second time is refused, at the same time and later', async () => {
+  it('is refused a second time, at the same time and later', async () => {
     const { agent, handle } = await start()
-    const { over } = eventsOf(handle)
+    const { loopEnd } = collectEvents(handle)
     const refused = { code: 'SANDBOX_INVALID_OPTION' }
-    await expect(eventsOf(handle).over).rejects.toMatchObject(refused)
+    await expect(collectEvents(handle).loopEnd).rejects.toMatchObject(refused)
     agent.data(1, Stream.stdout, 'a')
     agent.done(1)
-    await over
-    await expect(eventsOf(handle).over).rejects.toMatchObject(refused)
+    await loopEnd
+    await expect(collectEvents(handle).loopEnd).rejects.toMatchObject(refused)
     expect(await handle).toMatchObject({ stdout: 'a' })
   })
 
-  it('has no limit of its own, and the result keeps 64 KiB', async () => {
+  it('has no limit of output, while the result keeps 64 KiB', async () => {
     const { agent, handle } = await start()
-    const { events, over } = eventsOf(handle)
+    const { events, loopEnd } = collectEvents(handle)
     for (let sent = 0; sent < 48; sent++) {
       agent.data(1, Stream.stdout, PIECE)
-      await flow()
+      await flushStreams()
     }
     agent.done(1)
-    await over
+    await loopEnd
     expect(outputOf(events, 'stdout')).toHaveLength(3 * 1024 * 1024)
     expect(events.at(-1)).toEqual({ type: 'exit', ...EXIT })
     const { stdout, truncated } = await handle
@@ -177,7 +184,7 @@ describe('iterating', () => {
     expect(stdout).toContain(`\n[${47 * 65_536} bytes left out]\n`)
   })
 
-  it('left early leaves the program running, without a limit; its result is there', async () => {
+  it('leaves the program running without a limit after a break', async () => {
     const { agent, handle } = await start()
     agent.data(1, Stream.stdout, 'first')
     for await (const event of handle) {
@@ -186,7 +193,7 @@ describe('iterating', () => {
     }
     for (let sent = 0; sent < 48; sent++) {
       agent.data(1, Stream.stdout, PIECE)
-      await flow()
+      await flushStreams()
     }
     expect(agent.signals).toEqual([])
     expect(agent.kills).toBe(0)
@@ -194,7 +201,7 @@ describe('iterating', () => {
     expect(await handle).toMatchObject({ exitCode: 0, truncated: true })
   })
 
-  it('left by a throw is the same', async () => {
+  it('leaves the program running after a throw in the loop', async () => {
     const { agent, handle } = await start()
     agent.data(1, Stream.stdout, 'first')
     const loop = async () => {
@@ -206,43 +213,43 @@ describe('iterating', () => {
   })
 })
 
-describe('both', () => {
-  it('at once, in either order, give it all to both', async () => {
-    for (const isFirst of [true, false]) {
+describe('a handle that is awaited and iterated over', () => {
+  it('returns all output to both, in either order', async () => {
+    for (const isAwaitedFirst of [true, false]) {
       const { agent, handle } = await start()
-      const early = isFirst ? awaited(handle) : undefined
-      const { events, over } = eventsOf(handle)
-      const [result] = await Promise.all([early ?? handle, over, answer(agent)])
+      const early = isAwaitedFirst ? awaited(handle) : undefined
+      const { events, loopEnd } = collectEvents(handle)
+      const [result] = await Promise.all([early ?? handle, loopEnd, sendOutput(agent)])
       expect(result).toEqual({ ...EXIT, stdout: 'a', stderr: 'b' })
       expect(events).toHaveLength(3)
       expect(events.at(-1)).toEqual({ type: 'exit', ...EXIT })
     }
   })
 
-  it('awaited before, there is no limit once it is iterated', async () => {
+  it('has no limit of output after a loop begins', async () => {
     const { agent, handle } = await start()
     void awaited(handle)
-    const { over } = eventsOf(handle)
+    const { loopEnd } = collectEvents(handle)
     for (let sent = 0; sent < 20; sent++) {
       agent.data(1, Stream.stdout, PIECE)
-      await flow()
+      await flushStreams()
     }
     agent.done(1)
-    await over
+    await loopEnd
     expect(await handle).not.toHaveProperty('killedBy')
   })
 
-  it('iterated late, what is kept comes first', async () => {
+  it('returns the kept output first to a late loop', async () => {
     const { agent, handle } = await start()
     void awaited(handle)
     agent.data(1, Stream.stderr, 'b')
     agent.data(1, Stream.stdout, 'a')
-    await flow()
-    const { events, over } = eventsOf(handle)
-    await flow()
+    await flushStreams()
+    const { events, loopEnd } = collectEvents(handle)
+    await flushStreams()
     agent.data(1, Stream.stdout, 'c')
     agent.done(1)
-    await over
+    await loopEnd
     expect(events.slice(0, 3)).toEqual([
       { type: 'stdout', data: 'a' },
       { type: 'stderr', data: 'b' },
@@ -251,43 +258,43 @@ describe('both', () => {
     expect(await handle).toMatchObject({ stdout: 'ac', stderr: 'b' })
   })
 
-  it('iterated after its end, there is what is kept, and the exit', async () => {
+  it('returns the kept output and the exit event to a loop after its end', async () => {
     const { agent, handle } = await start({ maxOutputBytes: 8 })
     const result = awaited(handle)
-    await flow()
+    await flushStreams()
     agent.data(1, Stream.stdout, 'abcdefghijkl')
     agent.done(1, { signal: 'SIGKILL' })
     const { stdout } = await result
-    const { events, over } = eventsOf(handle)
-    await over
+    const { events, loopEnd } = collectEvents(handle)
+    await loopEnd
     expect(events).toEqual([
       { type: 'stdout', data: stdout },
       expect.objectContaining({ type: 'exit', killedBy: 'output', truncated: true }),
     ])
   })
 
-  it('iterated late, nothing comes twice', async () => {
+  it('returns no output twice to a late loop', async () => {
     const { agent, handle } = await start()
     void awaited(handle)
     agent.data(1, Stream.stdout, 'a')
-    await flow()
+    await flushStreams()
     const events = handle[Symbol.asyncIterator]()
     expect(await events.next()).toMatchObject({ value: { data: 'a' } })
     agent.data(1, Stream.stderr, 'b')
-    await flow()
+    await flushStreams()
     expect(await events.next()).toMatchObject({ value: { type: 'stderr', data: 'b' } })
     agent.done(1)
     expect(await events.next()).toMatchObject({ value: { type: 'exit' } })
   })
 
-  it('of output that nobody asked for yet, nothing is lost', async () => {
+  it('returns all output that came before it was used', async () => {
     const { agent, handle } = await start()
     agent.data(1, Stream.stdout, 'early')
-    await flow()
+    await flushStreams()
     agent.done(1)
-    await flow()
-    const { events, over } = eventsOf(handle)
-    await over
+    await flushStreams()
+    const { events, loopEnd } = collectEvents(handle)
+    await loopEnd
     expect(events.map(({ type }) => type)).toEqual(['stdout', 'exit'])
     expect(await outcomeOf(awaited(handle))).toMatchObject({ stdout: 'early' })
   })

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { BoundedOutput } from '../../../src/sandbox/program/output.js'
 
 describe('BoundedOutput', () => {
-  it('keeps all that is within the limit', () => {
+  it('keeps all output within the limit', () => {
     const output = new BoundedOutput(8)
     output.push(Buffer.from('1234'))
     output.push(Buffer.from('5678'))
@@ -11,7 +11,7 @@ describe('BoundedOutput', () => {
     expect(output.toString()).toBe('12345678')
   })
 
-  it('keeps beginning and end of more, and says how much is between', () => {
+  it('keeps the beginning and the end above the limit, and the number of bytes between', () => {
     const output = new BoundedOutput(8)
     output.push(Buffer.from('abcdefghijkl'))
     output.push(Buffer.from('m'))
@@ -19,7 +19,7 @@ describe('BoundedOutput', () => {
     expect(output.toString()).toBe('abcdef\n[5 bytes left out]\nlm')
   })
 
-  it('keeps a character whole that comes in two pieces', () => {
+  it('joins a character that comes in several pieces', () => {
     const output = new BoundedOutput(100)
     const bytes = Buffer.from('é€')
     for (const byte of bytes) output.push(Buffer.of(byte))
@@ -27,7 +27,7 @@ describe('BoundedOutput', () => {
     expect(output.toString()).toBe('é€\uFFFD')
   })
 
-  it('keeps a copy: one byte does not hold the chunk it came in', () => {
+  it('copies the bytes, so that one byte does not keep its chunk in memory', () => {
     const output = new BoundedOutput(4)
     const chunk = Buffer.from('abcde')
     for (let at = 0; at < chunk.length; at++) output.push(chunk.subarray(at, at + 1))
@@ -35,7 +35,7 @@ describe('BoundedOutput', () => {
     expect(output.toString()).toBe('abc\n[1 bytes left out]\ne')
   })
 
-  it('never keeps more than the limit, and the same however it is cut', () => {
+  it('keeps at most the limit, and the same bytes for all cuts of the output', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 64 }),

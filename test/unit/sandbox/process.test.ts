@@ -3,9 +3,9 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { LogMatch, SandboxProcess } from '../../../src/index.js'
 import { LogWatch } from '../../../src/sandbox/process/log-watch.js'
-import { callWith, flow, leased } from '../fakes/fake-agent.js'
+import { callWith, flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse } from '../fakes/fake-time.js'
+import { advanceTime } from '../fakes/fake-time.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
@@ -13,69 +13,73 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-const PINGER = 1
+const PING_TIMERS = 1
 
-/** A process that runs. */
-async function running(options: object = {}) {
-  const world = await leased()
-  const starting = world.sandbox.startProcess('server', options)
-  world.agent.started(1, { pid: 7 })
-  return { ...world, process: await starting }
+/** Starts a process. */
+async function startProcess(options: object = {}) {
+  const fixture = await leaseSandbox()
+  const starting = fixture.sandbox.startProcess('server', options)
+  fixture.agent.started(1, { pid: 7 })
+  return { ...fixture, process: await starting }
 }
 
-describe('a process', () => {
-  it('has an id, a pid, a command and a status', async () => {
-    const { agent, process } = await running()
+describe('a background process', () => {
+  it('has an id, a pid, a command, a status, logs and a result', async () => {
+    const { agent, process } = await startProcess()
     expect(process).toMatchObject({ id: 'process-1', pid: 7, command: 'server', status: 'running' })
     agent.data(1, Stream.stdout, 'out')
     agent.data(1, Stream.stderr, 'err')
-    await flow()
+    await flushStreams()
     expect(process.logs()).toEqual({ stdout: 'out', stderr: 'err' })
     agent.done(1, { exitCode: 3 })
     expect(await process.exited).toMatchObject({ exitCode: 3, stdout: 'out', stderr: 'err' })
     expect(process.status).toBe('exited')
   })
 
-  it('runs for as long as the lease: it has no time limit and leaves no timer', async () => {
-    const { agent } = await running()
-    expect(vi.getTimerCount()).toBe(PINGER)
+  it('runs without a time limit and without a timer', async () => {
+    const { agent } = await startProcess()
+    expect(vi.getTimerCount()).toBe(PING_TIMERS)
     for (let minute = 0; minute < 10; minute++) {
       vi.advanceTimersByTime(20_000)
-      agent.say(Kind.ping, 0)
-      await flow()
+      agent.send(Kind.ping, 0)
+      await flushStreams()
     }
     expect(agent.signals).toEqual([])
   })
 
   it.each([
-    ['its lease ends', 'abort', ({ sandbox }) => void sandbox.release()],
-    ['the lease takes too long', 'timeout', ({ sandbox }) => void sandbox.release('ttl')],
-    ['the container goes', 'crash', ({ agent }) => agent.exit()],
-    ['there is no memory', 'oom', ({ agent }) => agent.exit({ oom: true })],
-  ] satisfies [string, string, (world: Awaited<ReturnType<typeof leased>>) => void][])(
-    'where %s ends, and is no rejection',
+    ['its lease is released', 'abort', ({ sandbox }) => void sandbox.release()],
+    [
+      'the time to live of its lease is over',
+      'timeout',
+      ({ sandbox }) => void sandbox.release('ttl'),
+    ],
+    ['the container exits', 'crash', ({ agent }) => agent.exit()],
+    ['the container exits after an OOM', 'oom', ({ agent }) => agent.exit({ oom: true })],
+  ] satisfies [string, string, (fixture: Awaited<ReturnType<typeof leaseSandbox>>) => void][])(
+    'resolves `exited` if %s',
     async (_, killedBy, end) => {
-      const { process, ...world } = await running()
-      world.agent.data(1, Stream.stdout, 'so far')
-      await flow()
-      end(world)
+      const { process, ...fixture } = await startProcess()
+      fixture.agent.data(1, Stream.stdout, 'so far')
+      await flushStreams()
+      end(fixture)
       expect(await process.exited).toMatchObject({ exitCode: null, killedBy, stdout: 'so far' })
     },
   )
 
-  it('is ended by the signal of its start', async () => {
+  it('is killed if the signal of its start aborts', async () => {
     const abort = new AbortController()
-    const { agent, process } = await running({ signal: abort.signal })
+    const { agent, process } = await startProcess({ signal: abort.signal })
     abort.abort()
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
     expect(await process.exited).toMatchObject({ killedBy: 'abort' })
     expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0)
   })
 
-  it('is killed by name; SIGKILL is sure', async () => {
-    const { agent, process } = await running()
+  it('gets a signal by its name, and its container is killed if SIGKILL is not confirmed', async () => {
+    const { agent, process } = await startProcess()
     process.kill('SIGTERM')
     vi.advanceTimersByTime(2000)
     expect(agent.kills).toBe(0)
@@ -88,24 +92,24 @@ describe('a process', () => {
     process.kill()
   })
 
-  it('has a stdin that stays open until it is closed', async () => {
-    const { agent, process } = await running()
+  it('has a stdin that stays open until close()', async () => {
+    const { agent, process } = await startProcess()
     vi.advanceTimersByTime(1000)
     const writer = process.stdin.getWriter()
     await writer.write('hello')
-    await flow()
+    await flushStreams()
     expect(agent.input).toBe('hello')
-    expect(agent.heardOf(Kind.eof)).toEqual([])
+    expect(agent.receivedOf(Kind.eof)).toEqual([])
     await writer.close()
-    await flow()
-    expect(agent.heardOf(Kind.eof)).toHaveLength(1)
+    await flushStreams()
+    expect(agent.receivedOf(Kind.eof)).toHaveLength(1)
   })
 
-  it('keeps beginning and end of what it writes, and is never held back', async () => {
-    const { agent, process } = await running({ maxLogBytes: 8 })
+  it('keeps the beginning and the end of its output, and never waits for credit', async () => {
+    const { agent, process } = await startProcess({ maxLogBytes: 8 })
     for (let sent = 0; sent < 48; sent++) {
       agent.data(1, Stream.stdout, Buffer.alloc(65_536, 'x'))
-      await flow()
+      await flushStreams()
     }
     expect(agent.signals).toEqual([])
     expect(process.logs().stdout).toBe(`xxxxxx\n[${48 * 65_536 - 8} bytes left out]\nxx`)
@@ -113,25 +117,25 @@ describe('a process', () => {
 })
 
 describe('waitForLog()', () => {
-  it('finds a line that comes, on either stream', async () => {
-    const { agent, process } = await running()
+  it('finds a new line on either stream', async () => {
+    const { agent, process } = await startProcess()
     const waits = [process.waitForLog('ready'), process.waitForLog(/port (\d+)/)]
     agent.data(1, Stream.stderr, 'on port ')
     agent.data(1, Stream.stdout, 'ready\n')
-    await flow()
+    await flushStreams()
     agent.data(1, Stream.stderr, '80\n')
     const [text, pattern] = await Promise.all(waits)
     expect(text).toEqual({ line: 'ready' })
     expect(pattern).toMatchObject({ line: 'on port 80', match: { 1: '80' } })
-    expect(vi.getTimerCount()).toBe(PINGER)
+    expect(vi.getTimerCount()).toBe(PING_TIMERS)
   })
 
-  it('finds what was written before, and the rest of a line of it', async () => {
-    const { agent, process } = await running()
+  it('finds a line that was written before, also if its end comes later', async () => {
+    const { agent, process } = await startProcess()
     agent.data(1, Stream.stdout, 'early\nhalf')
-    await flow()
+    await flushStreams()
     agent.data(1, Stream.stderr, 'warning\n')
-    await flow()
+    await flushStreams()
     expect(await process.waitForLog('early')).toEqual({ line: 'early' })
     expect(await process.waitForLog('warning')).toEqual({ line: 'warning' })
     const half = process.waitForLog(/half done/)
@@ -139,8 +143,8 @@ describe('waitForLog()', () => {
     expect(await half).toMatchObject({ line: 'half done' })
   })
 
-  it('finds what was written before it ended, even when it is asked later', async () => {
-    const { agent, process } = await running()
+  it('finds a line that was written before the process exited', async () => {
+    const { agent, process } = await startProcess()
     const waiting = process.waitForLog('last')
     agent.data(1, Stream.stdout, 'last words')
     agent.done(1)
@@ -149,11 +153,11 @@ describe('waitForLog()', () => {
   })
 
   it.each<[string, object, string]>([
-    ['with its last output', { exitCode: 3 }, 'exited with code 3 before a line of output matched'],
-    ['by a signal', { signal: 'SIGTERM' }, 'was killed by SIGTERM before'],
-    ['for a reason', { exitCode: 1, cause: 'oom' }, 'exited with code 1 (oom) before'],
-  ])('rejects when the process dies, %s', async (_, done, part) => {
-    const { agent, process } = await running()
+    ['it has an exit code', { exitCode: 3 }, 'exited with code 3 before a line of output matched'],
+    ['it was killed by a signal', { signal: 'SIGTERM' }, 'was killed by SIGTERM before'],
+    ['it has a cause', { exitCode: 1, cause: 'oom' }, 'exited with code 1 (oom) before'],
+  ])('rejects with the last output when the process ends, if %s', async (_, done, part) => {
+    const { agent, process } = await startProcess()
     const waiting = process.waitForLog('ready')
     agent.data(1, Stream.stdout, 'starting')
     agent.data(1, Stream.stderr, `${'x'.repeat(2000)}no such module\n`)
@@ -170,13 +174,13 @@ describe('waitForLog()', () => {
     await expect(process.waitForLog('ready')).rejects.toMatchObject({
       code: 'SANDBOX_PROCESS_EXITED',
     })
-    expect(vi.getTimerCount()).toBe(PINGER)
+    expect(vi.getTimerCount()).toBe(PING_TIMERS)
   })
 
-  it('rejects when it takes too long: thirty seconds, or as told', async () => {
-    const { process } = await running()
+  it('rejects after its timeoutMs, or after thirty seconds by default', async () => {
+    const { process } = await startProcess()
     const waits = [process.waitForLog('ready'), process.waitForLog('ready', { timeoutMs: 5 })]
-    elapse(5)
+    advanceTime(5)
     await expect(waits[1]).rejects.toMatchObject({
       code: 'SANDBOX_WAIT_TIMEOUT',
       message:
@@ -184,48 +188,48 @@ describe('waitForLog()', () => {
     })
     vi.advanceTimersByTime(29_993)
     expect(await outcomeOf(waits[0] ?? Promise.resolve())).toBe('pending')
-    elapse(1)
+    advanceTime(1)
     await expect(waits[0]).rejects.toMatchObject({ code: 'SANDBOX_WAIT_TIMEOUT' })
     expect(process.status).toBe('running')
   })
 
-  it.each(['before', 'later'])(
-    'rejects with the reason of an abort %s; the process goes on',
+  it.each(['before', 'after'])(
+    'rejects if its signal aborts %s the call, and does not end the process',
     async (when) => {
-      const { agent, process } = await running()
+      const { agent, process } = await startProcess()
       const abort = new AbortController()
       if (when === 'before') abort.abort('enough')
       const waiting = process.waitForLog('ready', { signal: abort.signal })
       abort.abort('enough')
       expect(await outcomeOf(waiting)).toBe('enough')
       expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0)
-      expect(vi.getTimerCount()).toBe(PINGER)
+      expect(vi.getTimerCount()).toBe(PING_TIMERS)
       expect(agent.signals).toEqual([])
     },
   )
 
-  it('rejects a bad option by its name', async () => {
-    const { process } = await running()
-    const refusals: [string, unknown][] = [
+  it('rejects an invalid option with the name of the option', async () => {
+    const { process } = await startProcess()
+    const calls: [string, unknown][] = [
       ['timeoutMs', process.waitForLog('x', { timeoutMs: -1 })],
       ['timeoutMs', process.waitForPort(80, { timeoutMs: -1 })],
       ['port', process.waitForPort(0)],
       ['port', process.waitForPort(65_536)],
       ['pattern', callWith(process, 'waitForLog', 5)],
     ]
-    for (const [name, refused] of refusals) {
-      await expect(refused).rejects.toMatchObject({
+    for (const [name, call] of calls) {
+      await expect(call).rejects.toMatchObject({
         code: 'SANDBOX_INVALID_OPTION',
         message: expect.stringContaining(name),
       })
     }
-    expect(vi.getTimerCount()).toBe(PINGER)
+    expect(vi.getTimerCount()).toBe(PING_TIMERS)
   })
 })
 
-describe('many waits', () => {
-  it('are each told, and none is kept', async () => {
-    const { agent, process } = await running()
+describe('many calls of waitForLog()', () => {
+  it('all resolve, and none reads output after its end', async () => {
+    const { agent, process } = await startProcess()
     const found: LogMatch[] = []
     const waitAll = async (each: SandboxProcess) => {
       for (let line = 0; line < 50; line++) found.push(await each.waitForLog(`line ${line};`))
@@ -233,14 +237,14 @@ describe('many waits', () => {
     const waiting = waitAll(process)
     for (let line = 0; line < 50; line++) {
       agent.data(1, Stream.stdout, `line ${line};\n`)
-      await flow()
+      await flushStreams()
     }
     await waiting
     expect(found.map(({ line }) => line)).toEqual(found.map((_, line) => `line ${line};`))
     const push = vi.spyOn(LogWatch.prototype, 'push')
     agent.data(1, Stream.stdout, 'more')
-    await flow()
+    await flushStreams()
     expect(push).not.toHaveBeenCalled()
-    expect(vi.getTimerCount()).toBe(PINGER)
+    expect(vi.getTimerCount()).toBe(PING_TIMERS)
   })
 })

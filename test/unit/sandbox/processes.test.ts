@@ -1,36 +1,36 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
 import { Stream } from '../../../src/agent/protocol.js'
-import { flow, leased } from '../fakes/fake-agent.js'
+import { flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
 const EXITED = { code: 'SANDBOX_PROCESS_EXITED' }
 const INVALID = { code: 'SANDBOX_INVALID_OPTION' }
 
-/** A lease in which processes are started one after the other. */
-async function started(...ids: (string | undefined)[]) {
-  const world = await leased()
+/** Leases a sandbox and starts processes one after the other. */
+async function sandboxWith(...ids: (string | undefined)[]) {
+  const fixture = await leaseSandbox()
   let last = 0
   const start = async (id?: string) => {
-    const starting = world.sandbox.startProcess('x', id === undefined ? {} : { id })
-    world.agent.started(++last, { pid: 100 + last })
+    const starting = fixture.sandbox.startProcess('x', id === undefined ? {} : { id })
+    fixture.agent.started(++last, { pid: 100 + last })
     return starting
   }
   for (const id of ids) await start(id)
-  const names = () => world.sandbox.listProcesses().map(({ id }) => id)
-  return { ...world, start, names }
+  const names = () => fixture.sandbox.listProcesses().map(({ id }) => id)
+  return { ...fixture, start, names }
 }
 
 describe('startProcess()', () => {
-  it('asks for the command, and resolves when it runs', async () => {
-    const { agent, sandbox } = await leased()
+  it('requests the command, and resolves when it runs', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const options = { cwd: '/tmp', env: { A: '1' } }
     const shell = sandbox.startProcess('a | b', options)
     const direct = sandbox.startProcess(['a', '| b'])
-    await flow()
+    await flushStreams()
     expect(agent.requests).toEqual([
       { op: 'exec', argv: ['/bin/sh', '-c', 'a | b'], ...options },
       { op: 'exec', argv: ['a', '| b'] },
@@ -43,45 +43,45 @@ describe('startProcess()', () => {
   })
 
   it.each<[string, object, string, string]>([
-    ['with what it says', { exitCode: 127 }, 'sh: x: not found\n', 'sh: x: not found'],
-    ['with its exit code', { exitCode: 126 }, '', 'exit code 126'],
-    ['with the reason', { error: { code: 'EAGAIN', message: 'no' } }, '', 'EAGAIN: no'],
-  ])('rejects where it cannot be started, %s', async (_, done, stderr, why) => {
-    const { agent, sandbox } = await leased()
+    ['its stderr', { exitCode: 127 }, 'sh: x: not found\n', 'sh: x: not found'],
+    ['its exit code', { exitCode: 126 }, '', 'exit code 126'],
+    ['the error of the agent', { error: { code: 'EAGAIN', message: 'no' } }, '', 'EAGAIN: no'],
+  ])('rejects with %s if the process cannot be started', async (_, done, stderr, reason) => {
+    const { agent, sandbox } = await leaseSandbox()
     const starting = sandbox.startProcess('x', { id: 'server' })
     if (stderr) agent.data(1, Stream.stderr, stderr)
     agent.done(1, done)
     await expect(starting).rejects.toMatchObject({
       ...EXITED,
-      message: `the process server could not be started: ${why}`,
+      message: `the process server could not be started: ${reason}`,
     })
     expect(sandbox.listProcesses()).toEqual([])
     expect(vi.getTimerCount()).toBe(1)
   })
 
-  it('gives up a start that takes too long, and kills it', async () => {
-    const { agent, sandbox } = await leased()
+  it('kills the process if it does not start in time', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const starting = sandbox.startProcess('x')
-    const short = sandbox.startProcess('x', { timeoutMs: 5 })
-    elapse(5)
-    await flow()
+    const withTimeout = sandbox.startProcess('x', { timeoutMs: 5 })
+    advanceTime(5)
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(2, { signal: 'SIGKILL' })
     const late = { code: 'SANDBOX_WAIT_TIMEOUT' }
-    await expect(short).rejects.toMatchObject(late)
-    elapse(29_995)
-    await flow()
+    await expect(withTimeout).rejects.toMatchObject(late)
+    advanceTime(29_995)
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL', 'SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
     await expect(starting).rejects.toMatchObject(late)
     expect(vi.getTimerCount()).toBe(1)
   })
 
-  it('rejects where its signal aborts before it runs', async () => {
-    const { agent, sandbox } = await leased()
+  it('rejects if its signal aborts before the process runs', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const abort = new AbortController()
     const starting = sandbox.startProcess('x', { signal: abort.signal })
-    await flow()
+    await flushStreams()
     abort.abort()
     agent.done(1, { signal: 'SIGKILL' })
     await expect(starting).rejects.toMatchObject({ name: 'AbortError' })
@@ -93,20 +93,20 @@ describe('startProcess()', () => {
     expect(agent.requests).toHaveLength(1)
   })
 
-  it('does not wait for ever for an agent that says it runs, without its number', async () => {
-    const { agent, sandbox } = await leased()
+  it('rejects if the agent reports the start without a pid', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const starting = sandbox.startProcess('x', { timeoutMs: 100 })
     agent.started(1, {})
-    await flow()
+    await flushStreams()
     vi.advanceTimersByTime(2000)
-    await flow()
+    await flushStreams()
     expect(await outcomeOf(starting)).toMatchObject(EXITED)
   })
 
-  it('rejects when the container goes, and after the lease', async () => {
-    const { agent, sandbox } = await leased()
+  it('rejects if the container exits, and after the end of the lease', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const starting = sandbox.startProcess('x')
-    await flow()
+    await flushStreams()
     agent.exit()
     await expect(starting).rejects.toMatchObject(EXITED)
     sandbox.release('crash')
@@ -114,105 +114,105 @@ describe('startProcess()', () => {
   })
 })
 
-describe('ids', () => {
-  it('are given in order, or are one’s own', async () => {
-    const { names, sandbox } = await started(undefined, 'server', undefined)
+describe('the ids of processes', () => {
+  it('are numbered in order, or chosen by the caller', async () => {
+    const { names, sandbox } = await sandboxWith(undefined, 'server', undefined)
     expect(names()).toEqual(['process-1', 'server', 'process-2'])
     expect(sandbox.listProcesses().map(({ pid }) => pid)).toEqual([101, 102, 103])
   })
 
-  it('are not given twice while one runs', async () => {
-    const { agent, sandbox, start, names } = await started('server')
+  it('are refused while another process with the id runs', async () => {
+    const { agent, sandbox, start, names } = await sandboxWith('server')
     await expect(sandbox.startProcess('x', { id: 'server' })).rejects.toMatchObject({
       ...INVALID,
       message: expect.stringContaining('"server" is running'),
     })
     agent.done(1)
-    await flow()
+    await flushStreams()
     const { pid } = await start('server')
     expect(names()).toEqual(['server'])
     expect(sandbox.listProcesses()[0]?.pid).toBe(pid)
   })
 
-  it('are not given twice at the same time', async () => {
-    const { agent, sandbox } = await leased()
+  it('are refused while another process with the id starts', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const first = sandbox.startProcess('x', { id: 'server' })
     const second = sandbox.startProcess('y', { id: 'server' })
     second.catch(() => {})
     agent.started(1, { pid: 7 })
     expect(await first).toMatchObject({ pid: 7 })
-    await flow()
+    await flushStreams()
     expect(await outcomeOf(second)).toMatchObject(INVALID)
   })
 
-  it('of our own give way to one’s own', async () => {
-    const { start, names } = await started('process-1')
+  it('skip a number that a caller has chosen', async () => {
+    const { start, names } = await sandboxWith('process-1')
     await start()
     expect(names()).toEqual(['process-1', 'process-2'])
   })
 
-  it('find what to kill', async () => {
-    const { agent, sandbox } = await started('one', 'two')
+  it('choose the process that killProcess() signals', async () => {
+    const { agent, sandbox } = await sandboxWith('one', 'two')
     sandbox.killProcess('two', 'SIGTERM')
     sandbox.killProcess('one')
-    await flow()
-    const killed = agent.heard.slice(-2).map(({ id, payload }) => `${id} ${payload.toString()}`)
+    await flushStreams()
+    const killed = agent.received.slice(-2).map(({ id, payload }) => `${id} ${payload.toString()}`)
     expect(killed).toEqual(['2 SIGTERM', '1 SIGKILL'])
   })
 
-  it('that are none are told with those that are', async () => {
-    const none = await leased()
+  it('are listed in the error of killProcess() for an unknown id', async () => {
+    const empty = await leaseSandbox()
     const unknown = { code: 'SANDBOX_UNKNOWN_PROCESS' }
-    expect(() => none.sandbox.killProcess('x')).toThrow(expect.objectContaining(unknown))
-    expect(() => none.sandbox.killProcess('x')).toThrow('there are no processes')
-    const { sandbox } = await started('one', 'two')
+    expect(() => empty.sandbox.killProcess('x')).toThrow(expect.objectContaining(unknown))
+    expect(() => empty.sandbox.killProcess('x')).toThrow('there are no processes')
+    const { sandbox } = await sandboxWith('one', 'two')
     expect(() => sandbox.killProcess('x')).toThrow('the processes are one, two')
   })
 })
 
-describe('processes that exited', () => {
-  it('are listed, the last twenty of them', async () => {
+describe('processes that have exited', () => {
+  it('are listed, at most the last twenty', async () => {
     const ids = Array.from({ length: 25 }, (_, index) => `p${index}`)
-    const { agent, names, sandbox } = await started(...ids)
+    const { agent, names, sandbox } = await sandboxWith(...ids)
     for (let id = 2; id <= 25; id++) agent.done(id)
-    await flow()
+    await flushStreams()
     expect(names()).toEqual(['p0', ...ids.slice(5)])
     expect(sandbox.listProcesses()[0]?.status).toBe('running')
     expect(() => sandbox.killProcess('p1')).toThrow('no process has this id')
   })
 
-  it('give their id to another, which is the last in the list', async () => {
-    const { agent, start, names } = await started('one', 'two')
+  it('are replaced in the list by a new process with their id', async () => {
+    const { agent, start, names } = await sandboxWith('one', 'two')
     agent.done(1)
-    await flow()
+    await flushStreams()
     await start('one')
     expect(names()).toEqual(['two', 'one'])
   })
 
-  it('are forgotten when others are started', async () => {
-    const { agent, start, names } = await started()
+  it('leave the list when other processes are started', async () => {
+    const { agent, start, names } = await sandboxWith()
     for (let id = 1; id <= 30; id++) {
       await start()
       agent.done(id)
-      await flow()
+      await flushStreams()
     }
     expect(names().length).toBeLessThanOrEqual(21)
     expect(names().at(-1)).toBe('process-30')
   })
 
-  it('may be killed, which does nothing', async () => {
-    const { agent, sandbox } = await started('one')
+  it('get no signal from killProcess()', async () => {
+    const { agent, sandbox } = await sandboxWith('one')
     agent.done(1)
-    await flow()
+    await flushStreams()
     sandbox.killProcess('one')
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual([])
   })
 })
 
-describe('the end of the lease', () => {
-  it('ends them all', async () => {
-    const { sandbox } = await started('one', 'two')
+describe('the end of a lease', () => {
+  it('ends all processes', async () => {
+    const { sandbox } = await sandboxWith('one', 'two')
     sandbox.release()
     const ends = await Promise.all(sandbox.listProcesses().map(async ({ exited }) => exited))
     expect(ends).toMatchObject([{ killedBy: 'abort' }, { killedBy: 'abort' }])

@@ -1,7 +1,13 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Kind, Stream, WINDOW_BYTES } from '../../../src/agent/protocol.js'
 import type { FakeAgent } from '../fakes/fake-agent.js'
-import { awaited, eventsOf, flow, leased, outputOf } from '../fakes/fake-agent.js'
+import {
+  awaited,
+  collectEvents,
+  flushStreams,
+  leaseSandbox,
+  outputOf,
+} from '../fakes/fake-agent.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
@@ -9,8 +15,8 @@ useFakeTime()
 const PIECE = Buffer.alloc(65_536, 'x')
 const MIB = 1024 * 1024
 
-/** Sends as much as there is credit for, as an agent does; says how much that was. */
-class Tap {
+/** Sends output up to the credit of a stream, as an agent does. */
+class OutputSource {
   sent = 0
   readonly #agent: FakeAgent
   readonly #stream: number
@@ -20,40 +26,41 @@ class Tap {
     this.#stream = stream
   }
 
-  async pour(mostBytes = Number.POSITIVE_INFINITY): Promise<number> {
+  /** Sends at most this many bytes, and returns how many it has sent. */
+  async send(maxBytes = Number.POSITIVE_INFINITY): Promise<number> {
     const before = this.sent
     for (;;) {
       const credit = WINDOW_BYTES + this.#agent.creditOf(this.#stream) - this.sent
-      const size = Math.min(credit, PIECE.length, mostBytes - (this.sent - before))
+      const size = Math.min(credit, PIECE.length, maxBytes - (this.sent - before))
       if (size === 0) return this.sent - before
       this.#agent.data(1, this.#stream, PIECE.subarray(0, size))
       this.sent += size
-      await flow()
+      await flushStreams()
     }
   }
 }
 
-describe('output that nobody asked for', () => {
-  it('is held at the end of the credit, and nothing is paid', async () => {
-    const { agent, sandbox } = await leased()
+describe('output of a handle that is not used', () => {
+  it('stops at the end of the credit, and gets no further credit', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     sandbox.exec('x')
-    const taps = [new Tap(agent), new Tap(agent, Stream.stderr)]
-    for (const tap of taps) expect(await tap.pour()).toBe(WINDOW_BYTES)
+    const sources = [new OutputSource(agent), new OutputSource(agent, Stream.stderr)]
+    for (const source of sources) expect(await source.send()).toBe(WINDOW_BYTES)
     vi.advanceTimersByTime(20_000)
-    await flow()
-    expect(agent.heardOf(Kind.credit)).toEqual([])
+    await flushStreams()
+    expect(agent.receivedOf(Kind.credit)).toEqual([])
     expect(agent.signals).toEqual([])
   })
 
-  it('is paid for when the handle is awaited', async () => {
-    const { agent, sandbox } = await leased()
+  it('gets credit when the handle is awaited', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
-    const tap = new Tap(agent)
-    await tap.pour()
+    const source = new OutputSource(agent)
+    await source.send()
     const result = awaited(handle)
-    await flow()
+    await flushStreams()
     expect(agent.creditOf(Stream.stdout)).toBe(WINDOW_BYTES)
-    await tap.pour(MIB - WINDOW_BYTES)
+    await source.send(MIB - WINDOW_BYTES)
     agent.done(1)
     const { stdout, truncated } = await result
     expect(stdout).toHaveLength(MIB)
@@ -61,115 +68,115 @@ describe('output that nobody asked for', () => {
   })
 })
 
-describe('output that is taken', () => {
-  it('is paid for as it is taken, in coins of half a window', async () => {
-    const { agent, sandbox } = await leased()
+describe('output that a loop reads', () => {
+  it('gets credit as it is read, half a window at a time', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const events = sandbox.exec('x')[Symbol.asyncIterator]()
-    const tap = new Tap(agent)
-    await tap.pour()
-    const paid: number[] = []
-    for (let taken = 0; taken < 4; taken++) {
+    const source = new OutputSource(agent)
+    await source.send()
+    const credits: number[] = []
+    for (let reads = 0; reads < 4; reads++) {
       await events.next()
-      await flow()
-      paid.push(agent.creditOf(Stream.stdout))
+      await flushStreams()
+      credits.push(agent.creditOf(Stream.stdout))
     }
-    expect(paid).toEqual([0, WINDOW_BYTES / 2, WINDOW_BYTES / 2, WINDOW_BYTES])
-    expect(agent.heardOf(Kind.credit)).toHaveLength(2)
-    expect(await tap.pour()).toBe(WINDOW_BYTES)
+    expect(credits).toEqual([0, WINDOW_BYTES / 2, WINDOW_BYTES / 2, WINDOW_BYTES])
+    expect(agent.receivedOf(Kind.credit)).toHaveLength(2)
+    expect(await source.send()).toBe(WINDOW_BYTES)
   })
 
-  it('of one stream is not paid to the other', async () => {
-    const { agent, sandbox } = await leased()
-    const { over } = eventsOf(sandbox.exec('x'))
-    await new Tap(agent, Stream.stderr).pour(MIB)
+  it('gets credit only for its own stream', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    const { loopEnd } = collectEvents(sandbox.exec('x'))
+    await new OutputSource(agent, Stream.stderr).send(MIB)
     expect(agent.creditOf(Stream.stderr)).toBe(MIB)
     expect(agent.creditOf(Stream.stdout)).toBe(0)
     agent.done(1)
-    await over
+    await loopEnd
   })
 
-  it('when the loop is left is paid for at once, with all that comes', async () => {
-    const { agent, sandbox } = await leased()
+  it('gets credit at once after the loop ends with a break', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
-    const tap = new Tap(agent)
-    await tap.pour()
+    const source = new OutputSource(agent)
+    await source.send()
     for await (const { type } of handle) if (type === 'stdout') break
-    await flow()
+    await flushStreams()
     expect(agent.creditOf(Stream.stdout)).toBe(WINDOW_BYTES)
-    expect(await tap.pour(3 * MIB)).toBe(3 * MIB)
+    expect(await source.send(3 * MIB)).toBe(3 * MIB)
   })
 })
 
 describe('a program that is killed', () => {
-  it.each(['held', 'taken'] as const)('ends although nobody takes its rest: %s', async (way) => {
-    const { agent, sandbox } = await leased()
+  it.each(['not begun', 'paused'] as const)('ends although the loop has %s', async (loop) => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     const events = handle[Symbol.asyncIterator]()
-    const taps = [new Tap(agent), new Tap(agent, Stream.stderr)]
-    if (way === 'taken') {
+    const sources = [new OutputSource(agent), new OutputSource(agent, Stream.stderr)]
+    if (loop === 'paused') {
       const first = events.next()
       agent.data(1, Stream.stderr, '')
-      await taps[0]?.pour(1)
+      await sources[0]?.send(1)
       await first
     }
-    for (const tap of taps) await tap.pour()
+    for (const source of sources) await source.send()
     handle.kill()
-    await flow()
-    for (const tap of taps) expect(await tap.pour(MIB)).toBe(MIB)
+    await flushStreams()
+    for (const source of sources) expect(await source.send(MIB)).toBe(MIB)
     expect(agent.kills).toBe(0)
     agent.done(1, { signal: 'SIGKILL' })
-    const seen = way === 'taken' ? ['x'] : []
+    const seen = loop === 'paused' ? ['x'] : []
     for await (const event of { [Symbol.asyncIterator]: () => events }) {
       if (event.type === 'exit') seen.push(`${event.killedBy} ${event.truncated}`)
       else if (event.type !== 'result') seen.push(event.data)
     }
     expect(seen.pop()).toBe('abort false')
-    expect(seen.join('')).toHaveLength(taps.reduce((sum, { sent }) => sum + sent, 0))
+    expect(seen.join('')).toHaveLength(sources.reduce((sum, { sent }) => sum + sent, 0))
   })
 
-  it('is paid for once, although what came before is taken after', async () => {
-    const { agent, sandbox } = await leased()
+  it('gets credit once, although a loop reads the earlier output later', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
-    const tap = new Tap(agent)
-    await tap.pour()
-    const { over } = eventsOf(handle)
+    const source = new OutputSource(agent)
+    await source.send()
+    const { loopEnd } = collectEvents(handle)
     handle.kill()
-    await flow()
+    await flushStreams()
     expect(agent.creditOf(Stream.stdout)).toBe(WINDOW_BYTES)
     agent.done(1, { signal: 'SIGKILL' })
-    await over
+    await loopEnd
   })
 
-  it('does not fill the memory of the host: the rest is cut, and the exit says so', async () => {
-    const { agent, sandbox } = await leased()
+  it('has its output truncated before it fills the memory of the host', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
-    const tap = new Tap(agent)
-    await tap.pour()
+    const source = new OutputSource(agent)
+    await source.send()
     handle.kill()
-    await flow()
-    await tap.pour(4 * MIB)
+    await flushStreams()
+    await source.send(4 * MIB)
     agent.done(1, { signal: 'SIGKILL' })
-    const { events, over } = eventsOf(handle)
-    await over
+    const { events, loopEnd } = collectEvents(handle)
+    await loopEnd
     expect(outputOf(events, 'stdout')).toHaveLength(3 * MIB + WINDOW_BYTES)
     expect(events.at(-1)).toMatchObject({ killedBy: 'abort', truncated: true })
   })
 })
 
 describe('maxOutputBytes', () => {
-  it('of a loop is exactly what it gets', async () => {
-    const { agent, sandbox } = await leased()
-    const { events, over } = eventsOf(sandbox.exec('x', { maxOutputBytes: 10 }))
+  it('is the exact limit of the output in a loop', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    const { events, loopEnd } = collectEvents(sandbox.exec('x', { maxOutputBytes: 10 }))
     agent.data(1, Stream.stdout, 'abcdef')
     agent.data(1, Stream.stderr, 'ghij')
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual([])
     agent.data(1, Stream.stdout, 'k')
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
-    await new Tap(agent, Stream.stderr).pour(MIB)
+    await new OutputSource(agent, Stream.stderr).send(MIB)
     agent.done(1, { signal: 'SIGKILL' })
-    await over
+    await loopEnd
     expect(events).toEqual([
       { type: 'stdout', data: 'abcdef' },
       { type: 'stderr', data: 'ghij' },
@@ -177,24 +184,24 @@ describe('maxOutputBytes', () => {
     ])
   })
 
-  it('cuts a piece where the limit is', async () => {
-    const { agent, sandbox } = await leased()
-    const { events, over } = eventsOf(sandbox.exec('x', { maxOutputBytes: 10 }))
+  it('cuts a piece at the limit', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    const { events, loopEnd } = collectEvents(sandbox.exec('x', { maxOutputBytes: 10 }))
     agent.data(1, Stream.stdout, 'abcdefghijklmnop')
     agent.done(1)
-    await over
+    await loopEnd
     expect(events).toMatchObject([
       { data: 'abcdefghij' },
       { exitCode: 0, killedBy: 'output', truncated: true },
     ])
   })
 
-  it('of callbacks is the same', async () => {
-    const { agent, sandbox } = await leased()
+  it('limits the output to callbacks', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const seen: string[] = []
     const onStdout = (text: string) => seen.push(text)
     const result = awaited(sandbox.exec('x', { maxOutputBytes: 4, onStdout }))
-    await flow()
+    await flushStreams()
     agent.data(1, Stream.stdout, 'abc')
     agent.data(1, Stream.stdout, 'def')
     agent.done(1, { signal: 'SIGKILL' })
@@ -202,26 +209,26 @@ describe('maxOutputBytes', () => {
     expect(seen.join('')).toBe('abcd')
   })
 
-  it('of a loop that begins late is what it gets in all', async () => {
-    const { agent, sandbox } = await leased()
+  it('limits all output to a loop that begins late', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x', { maxOutputBytes: 10 })
     void awaited(handle)
-    await flow()
+    await flushStreams()
     agent.data(1, Stream.stdout, 'abcdef')
-    await flow()
-    const { events, over } = eventsOf(handle)
+    await flushStreams()
+    const { events, loopEnd } = collectEvents(handle)
     agent.data(1, Stream.stdout, 'ghijklmnop')
     agent.done(1, { signal: 'SIGKILL' })
-    await over
+    await loopEnd
     expect(outputOf(events, 'stdout')).toBe('abcdefghij')
     expect(events.at(-1)).toMatchObject({ killedBy: 'output', truncated: true })
   })
 
-  it('holds for output that nobody asked for', async () => {
-    const { agent, sandbox } = await leased()
+  it('limits the output of a handle that is not used', async () => {
+    const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x', { maxOutputBytes: 10 })
     agent.data(1, Stream.stdout, 'abcdefghijk')
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
     expect(await handle).toMatchObject({ killedBy: 'output', truncated: true })

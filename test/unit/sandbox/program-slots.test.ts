@@ -2,13 +2,13 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Deferred } from '../../../src/util/deferred.js'
 import { deferred } from '../../../src/util/deferred.js'
 import { ProgramSlots } from '../../../src/sandbox/program/program-slots.js'
-import { settle } from '../fakes/fake-pool.js'
+import { flushMicrotasks } from '../fakes/fake-pool.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
-/** Programs that note when they start. */
-function programs(max: number) {
+/** Creates slots, and records the start of each program. */
+function slotsFor(max: number) {
   const slots = new ProgramSlots(max)
   const started: string[] = []
   const waited: string[] = []
@@ -27,14 +27,14 @@ function programs(max: number) {
   const end = async (name: string) => {
     isOver.add(name)
     ends.get(name)?.resolve()
-    await settle()
+    await flushMicrotasks()
   }
   return { slots, started, waited, run, end }
 }
 
-describe('programs of a lease', () => {
-  it('run side by side up to the limit, the others in their order', async () => {
-    const { started, run, end } = programs(2)
+describe('the programs of a lease', () => {
+  it('run side by side up to the limit, and the others start in order', async () => {
+    const { started, run, end } = slotsFor(2)
     for (const name of ['a', 'b', 'c', 'd']) run(name)
     expect(started).toEqual(['a', 'b'])
     await end('b')
@@ -44,11 +44,11 @@ describe('programs of a lease', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('that end while they wait take no place', async () => {
-    const { started, waited, run, end } = programs(1)
+  it('need no slot if they end while they wait', async () => {
+    const { started, waited, run, end } = slotsFor(1)
     for (const name of ['a', 'b', 'c']) run(name)
     await end('b')
-    expect(waited, 'its writers do not wait for ever').toEqual(['b'])
+    expect(waited, 'writes to its stdin do not wait for the slot').toEqual(['b'])
     await end('a')
     expect(started).toEqual(['a', 'c'])
     await end('c')
@@ -57,25 +57,25 @@ describe('programs of a lease', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('start all the same after 5 s or half of their time: the one that runs may wait for them', async () => {
-    const { started, run, end } = programs(1)
+  it('start without a slot after 5 s or half of their time limit, to prevent deadlocks', async () => {
+    const { started, run, end } = slotsFor(1)
     run('waits for the others')
-    run('patient')
+    run('long')
     run('short', 1000)
     await vi.advanceTimersByTimeAsync(500)
     expect(started).toEqual(['waits for the others', 'short'])
     await vi.advanceTimersByTimeAsync(4500)
-    expect(started).toEqual(['waits for the others', 'short', 'patient'])
+    expect(started).toEqual(['waits for the others', 'short', 'long'])
     run('next')
     await end('short')
-    await end('patient')
+    await end('long')
     expect(started).not.toContain('next')
     await end('waits for the others')
     expect(started).toContain('next')
   })
 
-  it('that cannot be started leave their place', () => {
-    const { slots, started, run } = programs(1)
+  it('free their slot if they cannot be started', () => {
+    const { slots, started, run } = slotsFor(1)
     const fail = () => {
       throw new Error('too long')
     }

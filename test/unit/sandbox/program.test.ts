@@ -5,31 +5,31 @@ import type { ProgramLimits } from '../../../src/sandbox/program/limits.js'
 import { Program } from '../../../src/sandbox/program/program.js'
 import type { KilledBy } from '../../../src/sandbox/program/result.js'
 import type { LeaseEnd } from '../../../src/pool/lease.js'
-import { flow, leased } from '../fakes/fake-agent.js'
+import { flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { elapse, useFakeTime } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
 const REQUEST = { op: 'exec', argv: ['true'], cwd: undefined, env: undefined } as const
 const MAX_BYTES = 1024 * 1024
 
-/** A program under way whose output counts by what is kept of it. */
+/** Starts a program whose output is dropped, except the beginning and the end that are kept. */
 async function run(limits: ProgramLimits = {}) {
-  const world = await leased()
-  world.lease.touch()
-  const program = new Program(world.lease, REQUEST, limits)
+  const fixture = await leaseSandbox()
+  fixture.lease.touch()
+  const program = new Program(fixture.lease, REQUEST, limits)
   program.output.drop(MAX_BYTES)
-  await flow()
+  await flushStreams()
   const kept = () => ({
     stdout: program.output.kept.stdout.toString(),
     stderr: program.output.kept.stderr.toString(),
   })
-  return { ...world, program, ended: program.ended, kept }
+  return { ...fixture, program, ended: program.ended, kept }
 }
 
 describe('a program that ends by itself', () => {
-  it('gives its exit code, its output and what it used', async () => {
+  it('has an exit code, output and usage', async () => {
     const { agent, ended, kept } = await run()
     agent.data(1, Stream.stdout, 'out')
     agent.data(1, Stream.stderr, 'err')
@@ -67,13 +67,13 @@ describe('a program that ends by itself', () => {
     [{ exitCode: 1, cause: 'pids' }, { killedBy: 'pids' }],
     [{ exitCode: 1, cause: 'disk' }, { killedBy: 'disk' }],
     [{ error: { code: 'EAGAIN', message: 'no' } }, { exitCode: null, killedBy: 'crash' }],
-  ])('with %j', async (done, expected) => {
+  ])('has the end that the agent reports with %j', async (done, expected) => {
     const { agent, ended } = await run()
     agent.done(1, done)
     expect(await ended).toMatchObject(expected)
   })
 
-  it('says when it runs, and nothing where it never did', async () => {
+  it('reports its start, and undefined if it never started', async () => {
     const running = await run()
     running.agent.started(1, { pid: 7 })
     expect(await running.program.started).toEqual({ pid: 7 })
@@ -84,7 +84,7 @@ describe('a program that ends by itself', () => {
     expect(await aborted.program.started).toBeUndefined()
   })
 
-  it('keeps what it is told to', async () => {
+  it('keeps at most keepBytes of its output', async () => {
     const { agent, ended, kept } = await run({ keepBytes: 4 })
     agent.data(1, Stream.stdout, 'abcdefgh')
     agent.done(1)
@@ -93,16 +93,16 @@ describe('a program that ends by itself', () => {
   })
 })
 
-describe('a timeout', () => {
-  it('kills the program and keeps what it wrote', async () => {
+describe('the time limit of a program', () => {
+  it('kills the program and keeps its output', async () => {
     const { agent, ended, kept } = await run({ timeoutMs: 100 })
     agent.data(1, Stream.stdout, 'so far')
-    await flow()
+    await flushStreams()
     vi.advanceTimersByTime(99)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual([])
-    elapse(1)
-    await flow()
+    advanceTime(1)
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
     expect(await ended).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL', exitCode: null })
@@ -111,62 +111,62 @@ describe('a timeout', () => {
     expect(agent.kills).toBe(0)
   })
 
-  it('removes the container where the kill is not confirmed in time', async () => {
+  it('kills the container if the agent does not confirm the kill in time', async () => {
     const { agent, ended } = await run({ timeoutMs: 100 })
     vi.advanceTimersByTime(500)
-    await flow()
+    await flushStreams()
     expect(agent.kills).toBe(0)
     expect(await outcomeOf(ended)).toBe('pending')
-    elapse(1)
+    advanceTime(1)
     expect(await ended).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL', usage: undefined })
     expect(agent.kills).toBe(1)
   })
 
-  it.each(['the engine hangs', 'the engine is gone'])('is answered though %s', async (how) => {
+  it.each(['hangs', 'fails'])('ends the call although the engine %s', async (engine) => {
     const { agent, ended, kept } = await run({ timeoutMs: 100 })
-    agent.isFrozen = how === 'the engine hangs'
+    agent.isFrozen = engine === 'hangs'
     agent.cannotKill = !agent.isFrozen
     agent.data(1, Stream.stdout, 'so far')
-    await flow()
-    elapse(1000)
+    await flushStreams()
+    advanceTime(1000)
     expect(await outcomeOf(ended)).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL' })
     expect(kept().stdout).toBe('so far')
   })
 
-  it('that comes after it ended by itself does not change why', async () => {
+  it('does not set killedBy if the program has ended in the same turn', async () => {
     const { agent, ended } = await run({ timeoutMs: 100 })
-    elapse(100)
+    advanceTime(100)
     agent.done(1, { exitCode: 0 })
     expect(await ended).not.toHaveProperty('killedBy')
   })
 })
 
-describe('an abort', () => {
-  it('before the start sends nothing to the agent', async () => {
+describe('the abort of a program', () => {
+  it('sends nothing to the agent if it comes before the start', async () => {
     const { agent, ended, program } = await run({ signal: AbortSignal.abort(), timeoutMs: 100 })
     expect(await ended).toMatchObject({ killedBy: 'abort', exitCode: null, signal: null })
     expect(program.isOver).toBe(true)
     program.signal('SIGTERM')
     program.end('timeout')
-    await flow()
-    expect(agent.heard).toEqual([])
-    expect(vi.getTimerCount()).toBe(1) // the pinger
+    await flushStreams()
+    expect(agent.received).toEqual([])
+    expect(vi.getTimerCount()).toBe(1) // The timer of the pings.
   })
 
-  it('kills the program; a later timeout does not change why', async () => {
+  it('kills the program, and a later timeout does not change killedBy', async () => {
     const abort = new AbortController()
     const { agent, ended } = await run({ signal: abort.signal, timeoutMs: 100 })
     abort.abort()
     vi.advanceTimersByTime(100)
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
     expect(await ended).toMatchObject({ killedBy: 'abort' })
   })
 })
 
-describe('the output limit', () => {
-  it('lets through what just fits', async () => {
+describe('the output limit of a program', () => {
+  it('allows output of exactly its size', async () => {
     const { agent, ended, kept } = await run({ maxOutputBytes: 8 })
     agent.data(1, Stream.stdout, '1234')
     agent.data(1, Stream.stderr, '5678')
@@ -177,12 +177,12 @@ describe('the output limit', () => {
     expect(agent.signals).toEqual([])
   })
 
-  it('kills past it, and keeps beginning and end', async () => {
+  it('kills the program above its size, and keeps the beginning and the end', async () => {
     const { agent, ended, kept } = await run({ maxOutputBytes: 8 })
     agent.data(1, Stream.stdout, 'abcdefgh')
     agent.data(1, Stream.stdout, 'ijkl')
     agent.data(1, Stream.stdout, 'm')
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1, { signal: 'SIGKILL' })
     expect(await ended).toMatchObject({ killedBy: 'output', truncated: true })
@@ -193,23 +193,35 @@ describe('the output limit', () => {
     const { agent, ended } = await run({ maxOutputBytes: 8 })
     agent.data(1, Stream.stdout, '12345')
     agent.data(1, Stream.stderr, '6789')
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGKILL'])
     agent.done(1)
     expect(await ended).toMatchObject({ killedBy: 'output', exitCode: 0 })
   })
 })
 
-describe('a signal', () => {
+describe('a signal to a program', () => {
   it.each([
-    ['that ended it is an abort', { signal: 'SIGINT' }, { killedBy: 'abort', signal: 'SIGINT' }],
-    ['that it survived is not', { exitCode: 0 }, { exitCode: 0, signal: null }],
-    ['is not where another ended it', { signal: 'SIGSEGV' }, { signal: 'SIGSEGV' }],
-    ['is not where the kernel did', { signal: 'SIGKILL', cause: 'oom' }, { killedBy: 'oom' }],
+    [
+      'counts as an abort if it ends the program',
+      { signal: 'SIGINT' },
+      { killedBy: 'abort', signal: 'SIGINT' },
+    ],
+    ['is no abort if the program exits by itself', { exitCode: 0 }, { exitCode: 0, signal: null }],
+    [
+      'is no abort if another signal ends the program',
+      { signal: 'SIGSEGV' },
+      { signal: 'SIGSEGV' },
+    ],
+    [
+      'is no abort if the kernel kills the program',
+      { signal: 'SIGKILL', cause: 'oom' },
+      { killedBy: 'oom' },
+    ],
   ])('%s', async (_, done, expected) => {
     const { agent, ended, program } = await run()
     program.signal('SIGINT')
-    await flow()
+    await flushStreams()
     expect(agent.signals).toEqual(['SIGINT'])
     agent.done(1, done)
     const end = await ended
@@ -220,7 +232,7 @@ describe('a signal', () => {
   })
 })
 
-describe('a container that goes', () => {
+describe('the end of the container', () => {
   it.each<[LeaseEnd, KilledBy]>([
     ['released', 'abort'],
     ['aborted', 'abort'],
@@ -228,48 +240,48 @@ describe('a container that goes', () => {
     ['ttl', 'timeout'],
     ['crash', 'crash'],
     ['closed', 'shutdown'],
-  ])('because its lease is %s says %s', async (end, killedBy) => {
+  ])('with the lease end "%s" sets killedBy to "%s"', async (end, killedBy) => {
     const { agent, lease, ended, kept } = await run()
     agent.data(1, Stream.stdout, 'so far')
-    await flow()
+    await flushStreams()
     lease.end(end)
     expect(await ended).toMatchObject({ killedBy, signal: 'SIGKILL' })
     expect(kept().stdout).toBe('so far')
   })
 
-  it('for want of memory says oom, where the lease was not over before', async () => {
+  it('sets killedBy to "oom" after an OOM, if the lease had not ended before', async () => {
     const { agent, lease, ended } = await run()
     agent.exit({ oom: true })
     lease.end('crash')
     expect(await ended).toMatchObject({ killedBy: 'oom' })
-    // A container that has seen an oom says so for ever.
-    const later = await run()
-    later.lease.end('released')
-    later.agent.exit({ oom: true })
-    expect(await later.ended).toMatchObject({ killedBy: 'abort' })
+    // A container reports an OOM until its end, also if its program has survived it.
+    const released = await run()
+    released.lease.end('released')
+    released.agent.exit({ oom: true })
+    expect(await released.ended).toMatchObject({ killedBy: 'abort' })
   })
 
-  it('by itself says crash', async () => {
+  it('sets killedBy to "crash" if the lease has not ended', async () => {
     const { agent, ended } = await run()
     agent.exit()
     expect(await ended).toMatchObject({ killedBy: 'crash', exitCode: null })
   })
 
-  it('before the call says the same, and throws nothing', async () => {
+  it('sets killedBy to "crash" for a program that starts after it', async () => {
     const { agent, lease } = await run()
     agent.exit()
-    await flow()
+    await flushStreams()
     expect(await new Program(lease, REQUEST, {}).ended).toMatchObject({ killedBy: 'crash' })
   })
 
-  it('and cannot be removed is no unhandled rejection', async () => {
+  it('causes no unhandled rejection if the kill of the container fails', async () => {
     const { agent, ended } = await run({ timeoutMs: 10 })
     agent.cannotKill = true
     vi.advanceTimersByTime(1010)
-    await flow()
+    await flushStreams()
     expect(agent.kills).toBe(1)
     agent.exit()
     expect(await ended).toMatchObject({ killedBy: 'timeout' })
-    expect(agent.heardOf(Kind.signal)).toHaveLength(1)
+    expect(agent.receivedOf(Kind.signal)).toHaveLength(1)
   })
 })

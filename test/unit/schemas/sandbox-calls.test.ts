@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { check } from '../../../src/schemas/check.js'
 import { Content, ExecCommand, Port, SignalName } from '../../../src/schemas/sandbox-calls.js'
 import { Path } from '../../../src/schemas/values.js'
-import { callWith, flow, leased } from '../fakes/fake-agent.js'
+import { callWith, flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 import { useFakeTime } from '../fakes/fake-time.js'
 
@@ -10,8 +10,8 @@ useFakeTime()
 
 const SECRET = 'hunter2'
 
-/** Values that an option of a kind refuses. */
-const WRONG = {
+/** Invalid values for each kind of option. */
+const INVALID_VALUES = {
   milliseconds: [-1, Number.NaN, 2 ** 31, SECRET, null],
   signal: [SECRET, {}, null],
   path: ['', `${SECRET}\0`, `${SECRET}\ud800`, 5, null],
@@ -29,13 +29,13 @@ const WRONG = {
   glob: ['', 5, [''], [5]],
 } as const
 
-type Kind = keyof typeof WRONG
+type Kind = keyof typeof INVALID_VALUES
 
-const WAITING = { timeoutMs: 'milliseconds', signal: 'signal' } as const
-const SURROUNDINGS = { cwd: 'path', env: 'env' } as const
+const TIME_LIMITS = { timeoutMs: 'milliseconds', signal: 'signal' } as const
+const ENVIRONMENT = { cwd: 'path', env: 'env' } as const
 const EXEC = {
-  ...WAITING,
-  ...SURROUNDINGS,
+  ...TIME_LIMITS,
+  ...ENVIRONMENT,
   stdin: 'content',
   maxOutputBytes: 'positive',
   onStdout: 'callback',
@@ -43,28 +43,28 @@ const EXEC = {
   format: 'format',
 } as const
 
-/** Every call, what comes before its options, and the kinds of these. */
+/** Each call, the arguments before its options, and the kinds of its options. */
 const CALLS: [string, unknown[], Record<string, Kind>][] = [
   ['exec', ['x'], EXEC],
   ['runCode', ['x'], { ...EXEC, args: 'strings' }],
-  ['startProcess', ['x'], { ...WAITING, ...SURROUNDINGS, id: 'name', maxLogBytes: 'positive' }],
+  ['startProcess', ['x'], { ...TIME_LIMITS, ...ENVIRONMENT, id: 'name', maxLogBytes: 'positive' }],
   [
     'readFile',
     ['p'],
-    { ...WAITING, format: 'format', maxBytes: 'count', offset: 'count', length: 'count' },
+    { ...TIME_LIMITS, format: 'format', maxBytes: 'count', offset: 'count', length: 'count' },
   ],
-  ['writeFile', ['p', 'x'], { ...WAITING, atomic: 'flag', mode: 'mode' }],
-  ['listFiles', ['p'], { ...WAITING, recursive: 'flag' }],
-  ['mkdir', ['p'], { ...WAITING, recursive: 'flag' }],
-  ['deleteFile', ['p'], { ...WAITING, recursive: 'flag' }],
-  ['stat', ['p'], WAITING],
-  ['exists', ['p'], WAITING],
-  ['moveFile', ['p', 'q'], WAITING],
+  ['writeFile', ['p', 'x'], { ...TIME_LIMITS, atomic: 'flag', mode: 'mode' }],
+  ['listFiles', ['p'], { ...TIME_LIMITS, recursive: 'flag' }],
+  ['mkdir', ['p'], { ...TIME_LIMITS, recursive: 'flag' }],
+  ['deleteFile', ['p'], { ...TIME_LIMITS, recursive: 'flag' }],
+  ['stat', ['p'], TIME_LIMITS],
+  ['exists', ['p'], TIME_LIMITS],
+  ['moveFile', ['p', 'q'], TIME_LIMITS],
   [
     'collect',
     [],
     {
-      ...WAITING,
+      ...TIME_LIMITS,
       glob: 'glob',
       folder: 'path',
       maxFiles: 'count',
@@ -78,22 +78,22 @@ const OPTIONS = CALLS.flatMap(([call, before, options]) =>
   Object.entries(options).map(([option, kind]) => ({ call, before, option, kind })),
 )
 
-/** How a call of a sandbox ends, and whether it was heard of in the container. */
-async function called(method: string, ...args: unknown[]) {
-  const { agent, lease, sandbox } = await leased()
+/** Returns the error of a call. Fails if the call sends a request or uses the lease. */
+async function errorOf(method: string, ...args: unknown[]) {
+  const { agent, lease, sandbox } = await leaseSandbox()
   const error = await outcomeOf(Promise.resolve(callWith(sandbox, method, ...args)))
-  await flow()
-  expect(agent.heard).toEqual([])
+  await flushStreams()
+  expect(agent.received).toEqual([])
   expect(lease.isUsed).toBe(false)
   return error
 }
 
-describe('options', () => {
+describe('the options of the sandbox calls', () => {
   it.each(OPTIONS)(
-    '$call: $option is refused by its name',
+    '$call refuses an invalid $option and names it',
     async ({ call, before, option, kind }) => {
-      for (const value of WRONG[kind]) {
-        const error = await called(call, ...before, { [option]: value })
+      for (const value of INVALID_VALUES[kind]) {
+        const error = await errorOf(call, ...before, { [option]: value })
         expect(error, JSON.stringify(value)).toMatchObject({
           code: 'SANDBOX_INVALID_OPTION',
           message: expect.stringMatching(`^${call}: ${option}.* is (not valid, expected |missing)`),
@@ -103,13 +103,13 @@ describe('options', () => {
     },
   )
 
-  it.each(CALLS)('%s: what is no option is refused by its name', async (call, before) => {
-    expect(await called(call, ...before, { nonsense: SECRET })).toMatchObject({
+  it.each(CALLS)('%s refuses an unknown option and names it', async (call, before) => {
+    expect(await errorOf(call, ...before, { nonsense: SECRET })).toMatchObject({
       code: 'SANDBOX_INVALID_OPTION',
       message: `${call}: nonsense is not an option`,
     })
     for (const options of [null, SECRET, 5]) {
-      expect(await called(call, ...before, options)).toMatchObject({
+      expect(await errorOf(call, ...before, options)).toMatchObject({
         code: 'SANDBOX_INVALID_OPTION',
         message: expect.not.stringContaining(SECRET),
       })
@@ -145,17 +145,17 @@ describe('options', () => {
     ['moveFile', ['p', '']],
     ['moveFile', ['', 'q']],
     ['deleteFile', [null]],
-  ])('%s: %j is refused before anything is sent', async (call, args) => {
-    expect(await called(call, ...args)).toMatchObject({
+  ])('%s refuses the arguments %j and sends no request', async (call, args) => {
+    expect(await errorOf(call, ...args)).toMatchObject({
       code: 'SANDBOX_INVALID_OPTION',
       message: expect.not.stringContaining(SECRET),
     })
   })
 })
 
-describe('check', () => {
+describe('check()', () => {
   it.each(['a', ' ', 'é', '𐍈', '\uFFFD', 'a\udc80', '\udcff', '\ud834\udd1e'])(
-    'takes the path %j',
+    'accepts the path %j',
     (path) => {
       expect(check(Path, path, 'here')).toBe(path)
     },
@@ -169,7 +169,7 @@ describe('check', () => {
     },
   )
 
-  it('takes the names of signals, ports, and content', () => {
+  it('accepts the names of signals, ports and content, and refuses other values', () => {
     for (const name of ['SIGKILL', 'SIGINT', 'SIGHUP', 'SIGUSR2']) check(SignalName, name, 'here')
     for (const port of [1, 65_535]) check(Port, port, 'here')
     const contents = ['', new Uint8Array(0), Buffer.alloc(1), new Blob([]), new ReadableStream()]

@@ -1,10 +1,13 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { deadlineIn, setDeadline, within } from '../../../src/util/deadline.js'
 
-/** A connection on which `answer` has arrived in time, though the event loop was blocked since. */
-async function afterStall(ms: number, watch: (answered: Promise<unknown>) => void): Promise<void> {
+/** Blocks the event loop while a connection has unread data. `watch` gets a promise of the data. */
+async function blockWithUnreadData(
+  ms: number,
+  watch: (received: Promise<unknown>) => void,
+): Promise<void> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -18,29 +21,31 @@ async function afterStall(ms: number, watch: (answered: Promise<unknown>) => voi
   server.close()
 }
 
-it('lets an answer count that arrived before the event loop was free', async () => {
-  const onLate = vi.fn<() => void>()
-  let found: Promise<unknown> = Promise.resolve()
-  let signal: AbortSignal | undefined
-  await afterStall(60, (answered) => {
-    const timer = setDeadline(20, onLate)
-    void answered.then(timer.clear)
-    found = within(20, answered)
-    const deadline = deadlineIn(20)
-    signal = deadline.signal
-    void answered.then(deadline.clear)
+describe('a deadline', () => {
+  it('does not fire if data arrived in time while the event loop was blocked', async () => {
+    const onLate = vi.fn<() => void>()
+    let result: Promise<unknown> = Promise.resolve()
+    let signal: AbortSignal | undefined
+    await blockWithUnreadData(60, (received) => {
+      const timer = setDeadline(20, onLate)
+      void received.then(timer.clear)
+      result = within(20, received)
+      const deadline = deadlineIn(20)
+      signal = deadline.signal
+      void received.then(deadline.clear)
+    })
+    expect(await result).toBeDefined()
+    expect(signal?.aborted).toBe(false)
+    expect(onLate).not.toHaveBeenCalled()
   })
-  expect(await found).toBeDefined()
-  expect(signal?.aborted).toBe(false)
-  expect(onLate).not.toHaveBeenCalled()
-})
 
-it('fires if nothing comes, and not after it is cleared', async () => {
-  const onLate = vi.fn<() => void>()
-  setDeadline(1, onLate).clear()
-  await new Promise<void>((resolve) => {
-    setDeadline(5, resolve)
+  it('fires if nothing arrives, and does not fire after it is cleared', async () => {
+    const onLate = vi.fn<() => void>()
+    setDeadline(1, onLate).clear()
+    await new Promise<void>((resolve) => {
+      setDeadline(5, resolve)
+    })
+    expect(onLate).not.toHaveBeenCalled()
+    expect(await within(1, new Promise(() => {}))).toBeUndefined()
   })
-  expect(onLate).not.toHaveBeenCalled()
-  expect(await within(1, new Promise(() => {}))).toBeUndefined()
 })

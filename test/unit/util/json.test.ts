@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseJson, whyNotJson } from '../../../src/util/json.js'
 
-describe('what is JSON', () => {
+describe('whyNotJson', () => {
   it.each([
     null,
     '',
@@ -12,7 +12,7 @@ describe('what is JSON', () => {
     {},
     { a: [{ b: null }], c: undefined },
     Object.create(null),
-  ])('is %j', (value) => expect(whyNotJson(value)).toBeUndefined())
+  ])('returns undefined for %j', (value) => expect(whyNotJson(value)).toBeUndefined())
 
   const cycle: Record<string, unknown> = {}
   cycle.me = cycle
@@ -25,11 +25,11 @@ describe('what is JSON', () => {
     [{ at: new Date(0) }, '.at is not a plain object'],
     [new Map(), 'it is not a plain object'],
     [cycle, `${'.me'.repeat(34).slice(0, 100)}... is nested too deeply, or contains itself`],
-  ])('is not %o', (value, why) => expect(whyNotJson(value)).toBe(why))
+  ])('returns a reason for %o', (value, reason) => expect(whyNotJson(value)).toBe(reason))
 })
 
 describe('parseJson', () => {
-  it('parses what is within the limits, whatever its strings contain', () => {
+  it('parses JSON within the limits, with any characters in its strings', () => {
     const value = { a: ['[[[{{{::,,,', 'x\\"[', { 'b:': [] }], c: '\\' }
     expect(parseJson(JSON.stringify(value), { maxDepth: 4, maxNames: 7, maxItems: 3 })).toEqual(
       value,
@@ -40,7 +40,7 @@ describe('parseJson', () => {
     ['deeper than 2 levels', '[[[]]]', { maxDepth: 2 }],
     ['more than 4 names', '{"a":1,"b":[{}]}', { maxNames: 4 }],
     ['more than 2 items', '[1,2,3,4]', { maxItems: 2 }],
-  ])('refuses what has %s', (message, text, limits) => {
+  ])('refuses JSON with an error that contains "%s"', (message, text, limits) => {
     expect(() => parseJson(text, limits)).toThrow(message)
     expect(() => parseJson(text, limits)).toThrow(RangeError)
   })
@@ -49,11 +49,11 @@ describe('parseJson', () => {
     ['100,000 strings', `[${'"",'.repeat(100_000)}0]`],
     ['60,000 fields', `{${'"a":0,'.repeat(60_000)}"a":0}`],
     ['200,000 objects', `[${'{},'.repeat(200_000)}0]`],
-  ])('refuses %s, whatever the limits are', (_, text) => {
+  ])('refuses %s, although the limits allow them', (_, text) => {
     expect(() => parseJson(text, { maxNames: 1e9, maxItems: 1e9 })).toThrow('too many strings')
   })
 
-  it('refuses what is not JSON', () => {
+  it('throws a SyntaxError for text that is not JSON', () => {
     expect(() => parseJson('{')).toThrow(SyntaxError)
   })
 })

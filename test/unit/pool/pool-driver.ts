@@ -4,12 +4,12 @@ import type { AcquireOptions } from '../../../src/pool/types.js'
 import type { SizeBounds } from '../../../src/pool/warm-size.js'
 import { boundsOf } from '../../../src/pool/warm-size.js'
 import type { FakeContainer, FakeLauncher, FakeLease, FakePool } from '../fakes/fake-pool.js'
-import { fakePool, settle } from '../fakes/fake-pool.js'
+import { fakePool, flushMicrotasks } from '../fakes/fake-pool.js'
 
 const OPS = [
   'acquire',
   'acquire',
-  'acquireImpatient',
+  'acquireWithTimeout',
   'acquireAbortable',
   'abort',
   'use',
@@ -39,15 +39,15 @@ const OPS = [
 
 interface Step {
   op: (typeof OPS)[number]
-  /** Picks which waiter, lease or container, or how long. */
+  /** Chooses a caller, a lease or a container, or a duration. */
   pick: number
-  /** How many microtasks run before the next step; 0 is none, above 8 is all. */
-  ticks: number
+  /** The number of microtasks that run before the next step. Above 8, all run. */
+  microtasks: number
 }
 
-/** What may happen to a pool, in any order. */
+/** The steps of a case, in any order. */
 export const Steps: fc.Arbitrary<Step[]> = fc.array(
-  fc.record({ op: fc.constantFrom(...OPS), pick: fc.nat(999), ticks: fc.nat(14) }),
+  fc.record({ op: fc.constantFrom(...OPS), pick: fc.nat(999), microtasks: fc.nat(14) }),
   { minLength: 5, maxLength: 60, size: 'max' },
 )
 
@@ -57,48 +57,49 @@ interface Caller {
   settled: number
 }
 
-/** Drives one pool, and checks what must hold as it goes. */
-export class World {
-  readonly fake: FakeLauncher
+/** Performs steps on one pool, and checks its invariants after them. */
+export class PoolDriver {
+  readonly launcher: FakeLauncher
   readonly pool: FakePool
   readonly callers: Caller[] = []
-  readonly held = new Map<FakeContainer, FakeLease>()
+  readonly leases = new Map<FakeContainer, FakeLease>()
   readonly used = new Set<FakeContainer>()
-  readonly #eventsOpen = new Map<string, number>()
-  readonly #broken: string[] = []
-  #grantedNow: number[] = []
+  readonly #openLeases = new Map<string, number>()
+  readonly #violations: string[] = []
+  #newlyGranted: number[] = []
   size: SizeBounds
   max: number
 
   constructor(size: number | SizeBounds, max: number) {
     this.size = boundsOf(size)
     this.max = max
-    const { fake, pool } = fakePool({
+    const { launcher, pool } = fakePool({
       size,
       max,
       maxWaiting: 4,
       leaseTtlMs: 3000,
       onEvent: ({ type, name }) => {
-        if (type === 'acquired') this.#open(name, 1)
-        if (type === 'ended') this.#open(name, -1)
+        if (type === 'acquired') this.#countLease(name, 1)
+        if (type === 'ended') this.#countLease(name, -1)
       },
     })
-    this.fake = fake
+    this.launcher = launcher
     this.pool = pool
-    fake.onLaunch = () => {
-      this.#must(fake.alive.size <= this.max, `${fake.alive.size} live, at most ${this.max} may`)
+    launcher.onLaunch = () => {
+      const alive = launcher.alive.size
+      this.#require(alive <= this.max, `${alive} containers exist, expected at most ${this.max}`)
     }
   }
 
-  #open(name: string, change: number): void {
-    const open = (this.#eventsOpen.get(name) ?? 0) + change
-    this.#must(open === 0 || open === 1, `${name} is told to be lent or ended twice`)
-    this.#eventsOpen.set(name, open)
+  #countLease(name: string, change: number): void {
+    const open = (this.#openLeases.get(name) ?? 0) + change
+    this.#require(open === 0 || open === 1, `${name} has two events of the same kind in a row`)
+    this.#openLeases.set(name, open)
   }
 
-  /** Noted here and looked at by `check`: the pool would take what is thrown at it for its own. */
-  #must(holds: boolean, rule: string): void {
-    if (!holds) this.#broken.push(rule)
+  /** Records a violation for `check()`. An error here would reach the pool, not the test. */
+  #require(holds: boolean, violation: string): void {
+    if (!holds) this.#violations.push(violation)
   }
 
   async acquire(options: AcquireOptions, abort?: AbortController): Promise<void> {
@@ -107,36 +108,36 @@ export class World {
     try {
       const lease = await this.pool.acquire(options)
       caller.state = 'granted'
-      this.#grantedNow.push(at)
-      if (!lease.ended) this.#hold(lease)
+      this.#newlyGranted.push(at)
+      if (!lease.ended) this.#addLease(lease)
     } catch {
       caller.state = 'rejected'
     }
     caller.settled++
   }
 
-  #hold(lease: FakeLease): void {
+  #addLease(lease: FakeLease): void {
     const { container } = lease
-    this.#must(!this.held.has(container), `${container.name} is lent to two`)
-    this.#must(!this.used.has(container), `${container.name} is lent after use`)
-    this.held.set(container, lease)
+    this.#require(!this.leases.has(container), `${container.name} has two leases`)
+    this.#require(!this.used.has(container), `${container.name} is leased again after use`)
+    this.leases.set(container, lease)
     lease.signal.addEventListener('abort', () => {
-      this.#must(this.held.get(container) === lease, `${container.name} ended twice`)
+      this.#require(this.leases.get(container) === lease, `${container.name} ended twice`)
       if (lease.isUsed) this.used.add(container)
-      this.held.delete(container)
+      this.leases.delete(container)
     })
   }
 
-  step({ op, pick, ticks }: Step): Promise<void> {
-    const { fake } = this
-    const lease = choose([...this.held.values()], pick)
-    const launch = choose(fake.launches, pick)
-    const removal = choose(fake.removals, pick)
+  step({ op, pick, microtasks }: Step): Promise<void> {
+    const { launcher } = this
+    const lease = choose([...this.leases.values()], pick)
+    const launch = choose(launcher.launches, pick)
+    const removal = choose(launcher.removals, pick)
     switch (op) {
       case 'acquire':
         void this.acquire({})
         break
-      case 'acquireImpatient':
+      case 'acquireWithTimeout':
         void this.acquire({ timeoutMs: pick })
         break
       case 'acquireAbortable': {
@@ -160,7 +161,7 @@ export class World {
         lease?.end(pick % 2 ? 'aborted' : 'failed')
         break
       case 'crash':
-        choose([...fake.alive.values()], pick)?.crash()
+        choose([...launcher.alive.values()], pick)?.crash()
         break
       case 'crashLeased':
         lease?.container.crash()
@@ -172,37 +173,37 @@ export class World {
         this.#setResponsive(pick, true)
         break
       case 'launchWorks':
-        fake.launchMode = 'works'
+        launcher.launchMode = 'works'
         break
       case 'launchFails':
-        fake.launchMode = 'fails'
+        launcher.launchMode = 'fails'
         break
       case 'launchSlow':
-        fake.launchMode = 'manual'
+        launcher.launchMode = 'manual'
         break
       case 'answerLaunch':
-        if (launch) fake.launches.splice(fake.launches.indexOf(launch), 1)
+        if (launch) launcher.launches.splice(launcher.launches.indexOf(launch), 1)
         launch?.answer.resolve()
         break
       case 'failLaunch':
-        if (launch) fake.launches.splice(fake.launches.indexOf(launch), 1)
-        launch?.answer.reject(new Error('died on the way'))
+        if (launch) launcher.launches.splice(launcher.launches.indexOf(launch), 1)
+        launch?.answer.reject(new Error('the launch failed'))
         break
       case 'removeWorks':
-        fake.removeMode = 'works'
+        launcher.removeMode = 'works'
         break
       case 'removeFails':
-        fake.removeMode = 'fails'
+        launcher.removeMode = 'fails'
         break
       case 'removeSlow':
-        fake.removeMode = 'manual'
+        launcher.removeMode = 'manual'
         break
       case 'answerRemove':
-        if (removal) fake.removals.splice(fake.removals.indexOf(removal), 1)
+        if (removal) launcher.removals.splice(launcher.removals.indexOf(removal), 1)
         removal?.resolve()
         break
       case 'failRemove':
-        if (removal) fake.removals.splice(fake.removals.indexOf(removal), 1)
+        if (removal) launcher.removals.splice(launcher.removals.indexOf(removal), 1)
         removal?.reject(new Error('cannot remove'))
         break
       case 'resize':
@@ -215,11 +216,11 @@ export class World {
         vi.advanceTimersByTime(pick * 4)
         break
     }
-    return ticks > 8 ? this.check() : settle(ticks)
+    return microtasks > 8 ? this.check() : flushMicrotasks(microtasks)
   }
 
   #setResponsive(pick: number, value: boolean): void {
-    const container = choose([...this.fake.alive.values()], pick)
+    const container = choose([...this.launcher.alive.values()], pick)
     if (container) container.isResponsive = value
   }
 
@@ -229,37 +230,37 @@ export class World {
     this.pool.resize(size, this.max)
   }
 
-  /** What holds whenever everything that happened has been noticed. */
+  /** Checks the invariants that hold after all queued microtasks have run. */
   async check(): Promise<void> {
-    await settle()
-    expect(this.#broken).toEqual([])
+    await flushMicrotasks()
+    expect(this.#violations).toEqual([])
     const { size, idle, leased, starting, recycling, waiting, ready } = this.pool.stats()
-    expect(size, 'less warm than the least').toBeGreaterThanOrEqual(this.size.min)
-    expect(size, 'more warm than the most').toBeLessThanOrEqual(this.size.max)
+    expect(size, 'the size is below its minimum').toBeGreaterThanOrEqual(this.size.min)
+    expect(size, 'the size is above its maximum').toBeLessThanOrEqual(this.size.max)
     const counts = [idle, leased, starting, recycling, waiting]
-    expect(Math.min(...counts), `negative: ${counts.join()}`).toBeGreaterThanOrEqual(0)
-    const alive = [...this.fake.alive.values()].filter((container) => container !== undefined)
-    const silent = alive.filter(({ isResponsive }) => !isResponsive)
-    const serving = ({ name }: FakeContainer) => this.pool.isRunning(name)
-    expect(ready, 'ready').toBe(idle + leased - silent.filter(serving).length)
-    expect(idle + leased + starting + recycling, 'counted').toBe(this.fake.alive.size)
-    expect(leased, 'leases').toBe(this.held.size)
-    expect(new Set(this.fake.names).size, 'names').toBe(this.fake.names.length)
-    expect(waiting === 0 || idle === 0, 'idle while one waits').toBe(true)
-    const patient = this.callers.findIndex(({ state }) => state === 'waiting')
+    expect(Math.min(...counts), `a count is negative: ${counts.join()}`).toBeGreaterThanOrEqual(0)
+    const alive = [...this.launcher.alive.values()].filter((container) => container !== undefined)
+    const unresponsive = alive.filter(({ isResponsive }) => !isResponsive)
+    const isInPool = ({ name }: FakeContainer) => this.pool.isRunning(name)
+    expect(ready, 'ready').toBe(idle + leased - unresponsive.filter(isInPool).length)
+    expect(idle + leased + starting + recycling, 'counted').toBe(this.launcher.alive.size)
+    expect(leased, 'leases').toBe(this.leases.size)
+    expect(new Set(this.launcher.names).size, 'names').toBe(this.launcher.names.length)
+    expect(waiting === 0 || idle === 0, 'a container is idle while a caller waits').toBe(true)
+    const firstWaiting = this.callers.findIndex(({ state }) => state === 'waiting')
     expect(this.callers.filter(({ state }) => state === 'waiting').length).toBe(waiting)
-    for (const at of this.#grantedNow) {
-      expect(patient === -1 || at < patient, 'not first come, first served').toBe(true)
+    for (const at of this.#newlyGranted) {
+      expect(firstWaiting === -1 || at < firstWaiting, 'first in, first out').toBe(true)
     }
-    this.#grantedNow = []
+    this.#newlyGranted = []
     for (const { settled } of this.callers) expect(settled).toBeLessThanOrEqual(1)
   }
 
-  /** Everything works again, every lease is given back, time passes. */
+  /** Makes all launches and removals work, releases all leases and lets time pass. */
   async recover(): Promise<void> {
-    this.fake.recover()
+    this.launcher.recover()
     for (let round = 0; round < 8; round++) {
-      for (const lease of this.held.values()) lease.end('released')
+      for (const lease of this.leases.values()) lease.end('released')
       vi.advanceTimersByTime(5000)
       await this.check()
     }
