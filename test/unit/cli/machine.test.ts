@@ -38,7 +38,7 @@ describe('refuseBesideAnother', () => {
 
   it('is for an engine that takes a connection and does not answer, and no other', () => {
     const late = because(new DOMException('no answer', 'TimeoutError'))
-    expect(() => refuseBesideAnother(late)).toThrow(/an engine is there and hangs.*Restart it/)
+    expect(() => refuseBesideAnother(late)).toThrow(/an engine accepts connections and does not answer.*Restart the engine/)
     refuseBesideAnother(because(new Error('connect ENOENT')))
   })
 })
