@@ -8,24 +8,25 @@ import {
   WINDOW_BYTES,
 } from '../../src/agent/protocol.js'
 
-// Not those of the library: a host may take more than the page says, this one does not.
+// Strict copies of the library's schemas: the library accepts unknown fields, the tests do not.
 const Started = v.strictObject(protocol.Started.entries)
 const Done = v.strictObject(protocol.Done.entries)
 type Started = v.InferOutput<typeof Started>
 type Done = v.InferOutput<typeof Done>
 
-/** What came of one request. */
+/** The answer to one request. */
 export interface Answer {
   started: Started | undefined
   stdout: Buffer
   stderr: string
-  /** What came on stream 3, in its order. */
+  /** The records of stream 3, in the order in which they arrived. */
   records: unknown[]
   done: Done
 }
 
-/** The ops with a first word, and the streams of all that send some. */
+/** The operations that send a `started` frame. */
 const STARTED_OPS = new Set<unknown>(['exec', 'open', 'read', 'write'])
+/** The streams that the agent may send, by operation. */
 const STREAMS = new Map<unknown, readonly number[]>([
   ['run', [Stream.stdout, Stream.stderr, Stream.records]],
   ['exec', [Stream.stdout, Stream.stderr]],
@@ -34,43 +35,43 @@ const STREAMS = new Map<unknown, readonly number[]>([
   ['stat', [Stream.stdout]],
 ])
 
-/** The connection to an agent, as its requests use it. */
+/** The part of an {@link Agent} that its requests use. */
 interface Connection {
   send(kind: number, id: number, ...parts: Uint8Array[]): void
-  wait(what: string, condition: () => boolean): Promise<void>
-  within<T>(what: string, answer: Promise<T>): Promise<T>
+  wait(description: string, condition: () => boolean): Promise<void>
+  within<T>(description: string, answer: Promise<T>): Promise<T>
 }
 
-/** One request: what was sent and what came, held against the page. */
-export class Call {
+/** One request to an agent. Checks each frame of the answer against the protocol. */
+export class AgentRequest {
   started: Started | undefined
-  /** Where its last frame is in all that the agent has said. */
+  /** The index of the `done` frame in all frames that the agent has sent. */
   doneAt = Infinity
   readonly id: number
   readonly #agent: Connection
   readonly #op: unknown
-  readonly #givesCredit: boolean
+  readonly #grantsCredit: boolean
   readonly #done: Promise<Done>
   #settle: (done: Done) => void = () => {}
   #reject: (error: Error) => void = () => {}
   readonly #chunks: Record<number, Buffer[]> = { 1: [], 2: [], 3: [] }
   readonly #received: Record<number, number> = { 1: 0, 2: 0, 3: 0 }
   readonly #granted: Record<number, number> = { 1: WINDOW_BYTES, 2: WINDOW_BYTES, 3: WINDOW_BYTES }
-  /** How many bytes may still be sent. */
-  budget = WINDOW_BYTES
-  /** How many more than the first window it has ever let us send. */
-  credit = 0
+  /** The number of stdin bytes that the test may still send. */
+  credit = WINDOW_BYTES
+  /** The credit that the agent has granted beyond the first window, in bytes. */
+  creditGranted = 0
 
-  constructor(agent: Connection, id: number, op: unknown, givesCredit: boolean) {
+  constructor(agent: Connection, id: number, op: unknown, grantsCredit: boolean) {
     this.#agent = agent
     this.id = id
     this.#op = op
-    this.#givesCredit = givesCredit
+    this.#grantsCredit = grantsCredit
     this.#done = new Promise((resolve, reject) => {
       this.#settle = resolve
       this.#reject = reject
     })
-    this.#done.catch(() => {}) // whoever waits for it hears
+    this.#done.catch(() => {}) // answer() reports the error
   }
 
   get isOver(): boolean {
@@ -90,8 +91,8 @@ export class Call {
   }
 
   async answer(): Promise<Answer> {
-    const what = `an answer to ${JSON.stringify(this.#op)}`
-    const done = await this.#agent.within(what, this.#done)
+    const description = `an answer to ${JSON.stringify(this.#op)}`
+    const done = await this.#agent.within(description, this.#done)
     return {
       started: this.started,
       stdout: this.bytes(),
@@ -101,52 +102,52 @@ export class Call {
     }
   }
 
-  /** The whole records so far; a cut one is left out, as a host does. */
+  /** Returns the complete records so far. Like the host, it ignores an incomplete record. */
   records(): unknown[] {
     const found: unknown[] = []
     let bytes = this.bytes(Stream.records)
     while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE(0)) {
       const end = 4 + bytes.readUInt32BE(0)
-      rule(end <= MAX_RECORD_BYTES + 4, 'a record is at most 4 MiB')
+      checkProtocol(end <= MAX_RECORD_BYTES + 4, 'a record is at most 4 MiB')
       found.push(parsed(bytes.subarray(4, end)))
       bytes = bytes.subarray(end)
     }
     return found
   }
 
-  /** Waits until it has said just this, or failed. */
-  async says(text: string, stream?: number): Promise<void> {
-    await this.wait(`it says ${JSON.stringify(text)}`, () => this.text(stream) === text)
+  /** Waits until the stream has exactly this text. Throws if the request fails before. */
+  async waitForText(text: string, stream?: number): Promise<void> {
+    await this.wait(`the output is ${JSON.stringify(text)}`, () => this.text(stream) === text)
   }
 
-  /** Waits until so many bytes have come. */
-  async sends(count: number, stream?: number): Promise<void> {
-    await this.wait(`${count} bytes have come`, () => this.received(stream) >= count)
+  /** Waits until at least `count` bytes of the stream have arrived. */
+  async waitForBytes(count: number, stream?: number): Promise<void> {
+    await this.wait(`${count} bytes have arrived`, () => this.received(stream) >= count)
   }
 
-  async wait(what: string, condition: () => boolean): Promise<void> {
-    await this.#agent.wait(what, condition)
+  async wait(description: string, condition: () => boolean): Promise<void> {
+    await this.#agent.wait(description, condition)
   }
 
-  /** Sends as the credit goes; resolves early when the request is over or the agent is gone. */
+  /** Sends within the credit. Resolves early if the request ends or the agent exits. */
   async writeStdin(bytes: string | Uint8Array): Promise<void> {
     let rest: Uint8Array = Buffer.from(bytes)
     try {
       while (rest.length > 0) {
-        if (this.budget === 0) await this.wait('credit', () => this.budget > 0 || this.isOver)
+        if (this.credit === 0) await this.wait('the agent grants credit', () => this.credit > 0 || this.isOver)
         if (this.isOver) return
         rest = this.push(rest)
       }
     } catch {
-      // whoever waits for the answer hears
+      // answer() reports the error
     }
   }
 
-  /** Sends what may be sent at once, in one frame; gives the rest. */
+  /** Sends one frame with the bytes that the credit allows. Returns the other bytes. */
   push(bytes: string | Uint8Array): Uint8Array {
     const all = Buffer.from(bytes)
-    const part = all.subarray(0, Math.min(CHUNK_BYTES, this.budget))
-    this.budget -= part.length
+    const part = all.subarray(0, Math.min(CHUNK_BYTES, this.credit))
+    this.credit -= part.length
     this.#agent.send(Kind.data, this.id, Buffer.of(Stream.stdin), part)
     return all.subarray(part.length)
   }
@@ -159,7 +160,7 @@ export class Call {
     this.#agent.send(Kind.signal, this.id, Buffer.from(name))
   }
 
-  /** Lets it send so much more. */
+  /** Grants the agent more credit for a stream. */
   grant(amount: number, stream: number = Stream.stdout): void {
     this.#granted[stream] = (this.#granted[stream] ?? 0) + amount
     const payload = Buffer.alloc(5, stream)
@@ -167,42 +168,51 @@ export class Call {
     this.#agent.send(Kind.credit, this.id, payload)
   }
 
-  takeStarted(payload: Buffer): void {
-    rule(STARTED_OPS.has(this.#op), 'only exec, open, read and write have one')
-    rule(this.started === undefined, 'started comes once')
-    rule(this.received(1) + this.received(2) === 0, 'started comes before the first data')
+  onStarted(payload: Buffer): void {
+    checkProtocol(STARTED_OPS.has(this.#op), 'only exec, open, read and write have a started')
+    checkProtocol(this.started === undefined, 'started is sent once')
+    checkProtocol(this.received(1) + this.received(2) === 0, 'started precedes the first data')
     this.started = v.parse(Started, parsed(payload))
     const keys = Object.keys(this.started).sort().join()
     const isProgram = this.#op === 'exec' || this.#op === 'open'
     const expected = isProgram ? 'pid' : this.#op === 'read' ? 'mode,mtimeMs,size' : ''
-    rule(keys === expected, `in started of ${String(this.#op)} is ${expected || 'nothing'}`)
+    checkProtocol(keys === expected, `started of ${String(this.#op)} has: ${expected || 'nothing'}`)
   }
 
-  takeData(payload: Buffer): void {
+  onData(payload: Buffer): void {
     const stream = payload.readUInt8(0)
     const bytes = payload.subarray(1)
-    rule(STREAMS.get(this.#op)?.includes(stream), `${String(this.#op)} has no stream ${stream}`)
-    // What cannot be started says so on stderr, without a started.
-    const isLate = STARTED_OPS.has(this.#op) && !(this.#op === 'exec' && stream === Stream.stderr)
-    rule(!isLate || this.started, 'started comes before the first data')
+    checkProtocol(
+      STREAMS.get(this.#op)?.includes(stream),
+      `${String(this.#op)} has no stream ${stream}`,
+    )
+    // If a command cannot be started, stderr has the reason, and no started precedes it.
+    const needsStarted = STARTED_OPS.has(this.#op) && !(this.#op === 'exec' && stream === Stream.stderr)
+    checkProtocol(!needsStarted || this.started, 'started precedes the first data')
     this.#received[stream] = this.received(stream) + bytes.length
     this.#chunks[stream]?.push(Buffer.from(bytes))
-    rule(this.received(stream) <= (this.#granted[stream] ?? 0), 'nobody sends past its credit')
-    if (this.#givesCredit) this.grant(bytes.length, stream)
+    checkProtocol(
+      this.received(stream) <= (this.#granted[stream] ?? 0),
+      'data stays within the credit',
+    )
+    if (this.#grantsCredit) this.grant(bytes.length, stream)
   }
 
-  takeCredit(payload: Buffer): void {
-    rule(payload.length === 5 && payload[0] === Stream.stdin, 'credit is for stdin, five bytes')
+  onCredit(payload: Buffer): void {
+    checkProtocol(
+      payload.length === 5 && payload[0] === Stream.stdin,
+      'credit is for stdin and has five bytes',
+    )
+    this.creditGranted += payload.readUInt32BE(1)
     this.credit += payload.readUInt32BE(1)
-    this.budget += payload.readUInt32BE(1)
-    rule(this.budget <= WINDOW_BYTES, 'no more credit than was used')
+    checkProtocol(this.credit <= WINDOW_BYTES, 'the credit never exceeds the window')
   }
 
-  takeDone(payload: Buffer, at: number): void {
+  onDone(payload: Buffer, at: number): void {
     const done = v.parse(Done, parsed(payload))
-    const isRefused = done.error || done.cause || done.exitCode !== 0
+    const hasFailed = done.error || done.cause || done.exitCode !== 0
     const wasStarted = this.started || !STARTED_OPS.has(this.#op)
-    rule(wasStarted || isRefused, 'an exec, read or write that did well has a started')
+    checkProtocol(wasStarted || hasFailed, 'a successful exec, read or write has a started')
     this.doneAt = at
     this.#settle(done)
   }
@@ -212,9 +222,9 @@ export class Call {
   }
 }
 
-/** Throws where the page says otherwise. */
-export function rule(holds: unknown, what: string): void {
-  if (!holds) throw new Error(`against the page: ${what}`)
+/** Throws if the agent has violated a rule of the protocol (`src/agent/protocol.md`). */
+export function checkProtocol(holds: unknown, rule: string): void {
+  if (!holds) throw new Error(`the agent violated the protocol: ${rule}`)
 }
 
 export function parsed(payload: Buffer): unknown {
