@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { leaseOfTest, places, usePool } from '../helpers/engine.js'
 import { until } from '../helpers/until.js'
 
-/** The same server in both languages: it listens a while after it has started. */
+/** The same server in both languages. It listens 0.2 s after its start. */
 const SERVERS = {
   python: `
 import http.server, time
@@ -24,11 +24,11 @@ const CLIENTS = {
   nodejs: 'console.log((await fetch("http://127.0.0.1:8123")).status)',
 }
 
-describe.each(places)('a process of $language under $runtime', ({ runtime, language }) => {
+describe.each(places)('a background process of $language under $runtime', ({ runtime, language }) => {
   const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
   const lease = () => leaseOfTest(pool(), language)
 
-  it('serves, and is told apart by its lines and its port', async () => {
+  it('the caller can wait for a log line and a port of a process', async () => {
     const sandbox = await lease()
     await sandbox.writeFile('server', SERVERS[language])
     const server = await sandbox.startProcess(COMMANDS[language], { id: 'web' })
@@ -45,7 +45,7 @@ describe.each(places)('a process of $language under $runtime', ({ runtime, langu
     expect(server.logs().stdout).toBe('starting\nlistening on port 8123\n')
   })
 
-  it('is its number inside, with the variables and the folder it was given', async () => {
+  it('a process has the reported pid, its variables and its working directory', async () => {
     const sandbox = await lease()
     await sandbox.mkdir('deep')
     const command = 'echo $$ $TOKEN $PWD; exec sleep 300'
@@ -58,7 +58,7 @@ describe.each(places)('a process of $language under $runtime', ({ runtime, langu
     expect((await process.exited).killedBy).toBeUndefined()
   })
 
-  it('that dies while it is waited for: its last output', async () => {
+  it('waitForLog() rejects with the last output if the process exits', async () => {
     const sandbox = await lease()
     const process = await sandbox.startProcess('echo one; echo the reason >&2; sleep 0.2; exit 3')
     const error = await process.waitForLog('two').catch((reason: unknown) => reason)
@@ -68,7 +68,7 @@ describe.each(places)('a process of $language under $runtime', ({ runtime, langu
     expect(await process.waitForLog('one')).toEqual({ line: 'one' })
   })
 
-  it('that does not come in time: its last output as well', async () => {
+  it('a wait that times out rejects with the last output', async () => {
     const sandbox = await lease()
     const process = await sandbox.startProcess('echo only this; sleep 300')
     await process.waitForLog('only')
@@ -86,7 +86,7 @@ describe.each(places)('a process of $language under $runtime', ({ runtime, langu
     expect(process.status).toBe('running')
   })
 
-  it('that cannot be started says why', async () => {
+  it('startProcess() rejects with the reason if the program is missing', async () => {
     const sandbox = await lease()
     await expect(sandbox.startProcess(['no-such-program'])).rejects.toMatchObject({
       code: 'SANDBOX_PROCESS_EXITED',
@@ -95,7 +95,7 @@ describe.each(places)('a process of $language under $runtime', ({ runtime, langu
     expect(sandbox.listProcesses()).toEqual([])
   })
 
-  it('reads what is written to it as it goes', async () => {
+  it('a process reads its stdin while it runs', async () => {
     const sandbox = await lease()
     const process = await sandbox.startProcess('while read line; do echo "got $line"; done')
     const stdin = process.stdin.getWriter()
@@ -107,7 +107,7 @@ describe.each(places)('a process of $language under $runtime', ({ runtime, langu
     expect(await process.exited).toMatchObject({ exitCode: 0, stdout: 'got one\ngot two\n' })
   })
 
-  it('ends with all that descends from it, and a daemon with the lease', async () => {
+  it('kill() ends all descendants, and the lease ends a daemon', async () => {
     const sandbox = await pool().acquire(language)
     const process = await sandbox.startProcess('sleep 301 & setsid sleep 302 & sleep 303')
     const daemon = await sandbox.exec('(setsid sleep 304 >/dev/null 2>&1 &) ; echo')
@@ -117,15 +117,15 @@ describe.each(places)('a process of $language under $runtime', ({ runtime, langu
       return [...new Set(stdout.match(/sleep 30[1-4]/g))].sort().join()
     }
     const all = 'sleep 301,sleep 302,sleep 303,sleep 304'
-    await until('all four run', async () => (await alive()) === all)
+    await until('all four processes run', async () => (await alive()) === all)
     process.kill()
     await process.exited
-    await until('three are gone', async () => (await alive()) === 'sleep 304')
+    await until('three processes have ended', async () => (await alive()) === 'sleep 304')
     sandbox.release()
-    await until('its container is gone', () => !pool().isRunning(sandbox.name))
+    await until('the container is removed', () => !pool().isRunning(sandbox.name))
   })
 
-  it('ends with the lease, and tells it', async () => {
+  it('the end of the lease kills the process and rejects its waits', async () => {
     const sandbox = await pool().acquire(language)
     const process = await sandbox.startProcess('echo up; sleep 300')
     await process.waitForLog('up')
