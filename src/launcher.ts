@@ -7,16 +7,16 @@ import type { Language } from './languages/built-in.js'
 import type { LanguagePlan, Settings } from './config/settings.js'
 import { howToGet } from './languages/setup-images.js'
 
-/** An agent that has not spoken by then never will. */
-const FIRST_WORD_MS = 30_000
+/** The time limit for the hello of a new agent. */
+const HELLO_MS = 30_000
 
-/** Makes warm containers: chooses runtime and image, starts the agent, waits for its first word. */
+/** Makes warm containers: chooses runtime and image, starts the agent, waits for its hello. */
 export class Launcher {
   readonly #engine: Engine
   readonly #settings: Settings
   readonly #owner: string
   readonly #images = new Map<Language, string>()
-  /** What was looked at once and had all it needs, by language and image. */
+  /** The pairs of language and image whose commands were found. */
   readonly #probed = new Set<string>()
   #runtime: string | undefined
 
@@ -26,19 +26,19 @@ export class Launcher {
     this.#owner = owner
   }
 
-  /** The runtime, once it is chosen. */
+  /** The runtime; `undefined` until it is chosen. */
   get runtime(): string | undefined {
     return this.#runtime
   }
 
-  /** The image in use, or the one that is looked for first. */
+  /** Returns the image in use, or the first candidate. */
   imageOf(language: Language): string {
     return this.#images.get(language) ?? this.#planOf(language).images[0] ?? ''
   }
 
   /**
-   * The runtime that the operator named, else the one that the engine prefers: with one warning if its
-   * programs share the kernel of the host.
+   * Returns the runtime that the operator named, or the one that the engine prefers. Warns once if the
+   * programs of the preferred runtime share the kernel of the host.
    *
    * @throws SandboxError `SANDBOX_RUNTIME_MISSING`
    */
@@ -73,19 +73,19 @@ export class Launcher {
     const spec = { ...limits, name, owner, language, image, runtime, command, reaper }
     try {
       const container = await this.#engine.launch(spec, signal)
-      const firstWord = deadlineIn(FIRST_WORD_MS, signal)
-      return await this.#open(container, { language, image, plan }, firstWord.signal).finally(
-        firstWord.clear,
+      const helloDeadline = deadlineIn(HELLO_MS, signal)
+      return await this.#open(container, { language, image, plan }, helloDeadline.signal).finally(
+        helloDeadline.clear,
       )
     } catch (error) {
       if (!isMissing(error)) throw error
-      // It was deleted, perhaps: the next launch looks again.
+      // The image may have been deleted, so the next launch searches again.
       this.#images.delete(language)
       throw this.#noImage(language, plan.images, error)
     }
   }
 
-  /** Sends the agent, and waits for its first word and, once a language and image, a look at what its code runs by. */
+  /** Sends the bundle and waits for hello. Probes the commands once for each language and image. */
   async #open(
     container: Container,
     { language, image, plan }: { language: Language; image: string; plan: LanguagePlan },
@@ -123,7 +123,7 @@ export class Launcher {
     return image
   }
 
-  /** Set-up's own advice names the commands of set-up, which serve Docker alone. */
+  /** Without advice of the engine, the suggestion names set-up, which supports only Docker. */
   #noImage(language: Language, images: readonly string[], cause?: unknown): SandboxError {
     return new SandboxError(
       'SANDBOX_IMAGE_MISSING',
@@ -139,7 +139,7 @@ export class Launcher {
   }
 }
 
-/** @throws SandboxError in production, where a warning would not be read. */
+/** @throws SandboxError in production, because a warning could be overlooked there. */
 function warnOfSharedKernel({ name }: Runtime, { advice }: Engine): void {
   const { strongerRuntime, howToGetRuntime } = advice
   const suggestion = `${howToGetRuntime}, or set SANDBOX_RUNTIME=${name} if its isolation is enough for you`

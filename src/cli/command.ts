@@ -4,25 +4,30 @@ import { access } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { SandboxError } from '../errors.js'
 
-/** How a child process is run. */
+/** The options of a child process. */
 export interface CommandOptions {
-  /** Ends the process and everything it has started. */
+  /** Ends the process and all its child processes. */
   signal: AbortSignal
   cwd?: string
-  /** Set beside this process's own environment. */
+  /** Variables that are added to the environment of this process. */
   env?: Readonly<Record<string, string>>
 }
 
 const KILL_AFTER_MS = 10_000
 
-/** Runs a program to its end, quietly; a failure carries the last 20 lines of what it wrote. */
+/**
+ * Runs a program to its end, without printing its output.
+ *
+ * @throws SandboxError `SANDBOX_SETUP_FAILED` with the last 20 lines of the output if the program fails;
+ * the reason of the signal if it aborts.
+ */
 export async function run(
   program: string,
   args: readonly string[],
   { signal, cwd, env }: CommandOptions,
 ): Promise<void> {
   signal.throwIfAborted()
-  // A process group of its own: apt and mmdebstrap start others, which have to end with them.
+  // A process group of its own, because the child processes of apt and mmdebstrap must end with them.
   const child = spawn(program, args, {
     cwd,
     env: { ...process.env, ...env },
@@ -50,10 +55,10 @@ export async function run(
     })
     signal.throwIfAborted()
     if (failure !== undefined) {
-      const what = `${program} ${args[0] ?? ''}`.trimEnd()
+      const command = `${program} ${args[0] ?? ''}`.trimEnd()
       throw new SandboxError(
         'SANDBOX_SETUP_FAILED',
-        `${what} failed: ${failure}\n${lastLines(output)}`.trimEnd(),
+        `${command} failed: ${failure}\n${lastLines(output)}`.trimEnd(),
       )
     }
   } finally {
@@ -62,12 +67,12 @@ export async function run(
   }
 }
 
-/** The last 20 lines of a text. */
+/** Returns the last 20 lines of a text. */
 export function lastLines(text: string): string {
   return text.trimEnd().split('\n').slice(-20).join('\n')
 }
 
-/** Where a program is; the sbin folders count even where root's PATH leaves them out. */
+/** Returns the path of a program. It also searches the sbin folders, which the PATH of root may lack. */
 export async function findProgram(name: string): Promise<string | undefined> {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
   for (const folder of [...folders, '/usr/sbin', '/sbin']) {
@@ -86,6 +91,6 @@ function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal)
   } catch {
-    // It has ended by itself meanwhile.
+    // The process has already ended.
   }
 }

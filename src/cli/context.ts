@@ -3,52 +3,52 @@ import type { ImageStore } from '../engine/image-store.js'
 import { SandboxError } from '../errors.js'
 import type { ExtraImage, SetupImage } from '../languages/setup-images.js'
 
-/** One thing that set-up does. */
+/** One step of set-up. */
 export interface Step {
-  /** What it does, for the plan: a line that begins with a verb. */
+  /** The line of the step in the plan, which begins with a verb. */
   what: string
   run: () => Promise<void>
 }
 
-/** What an engine must do before set-up goes on. */
+/** The condition on the engine before set-up continues. */
 export interface EngineWanted {
-  /** Whether the engine's API answers by now. */
+  /** Checks whether the engine's API answers. */
   answers: () => Promise<boolean>
-  /** Why it does not answer yet. */
+  /** The reason why the engine does not answer yet. */
   reason: SandboxError
 }
 
-/** What set-up does on the machine itself; a machine that may not be changed has none. */
+/** The changes that set-up can make to the machine. It exists only if set-up may change the machine. */
 export interface Machine {
-  /** What makes a container engine answer, in order. It looks, and changes nothing. */
+  /** Returns the steps that make a container engine answer, in order. It changes nothing. */
   engineSteps(wanted: EngineWanted): Promise<readonly Step[]>
-  /** The packages that {@link buildImage} installs before it builds. */
+  /** Returns the packages that {@link buildImage} installs before it builds. */
   missingForBuild(): Promise<readonly string[]>
-  /** Builds the image's root file system, imports it, and leaves no file behind. */
+  /** Builds the root file system of the image, imports it, and removes all temporary files. */
   buildImage(image: SetupImage): Promise<void>
 }
 
-/** What set-up needs of an engine. It launches nothing. */
+/** The part of an engine that set-up uses. It launches no container. */
 export type SetupEngine = Pick<Engine, 'address' | 'runtimes'> & ImageStore
 
-/** All that the steps of set-up share. */
+/** The context that all steps of set-up share. */
 export interface SetupContext {
   engine: SetupEngine
-  /** The process's environment, or a test's. */
+  /** The environment of the process, or that of a test. */
   env: Readonly<Record<string, string | undefined>>
-  /** Where images come from: `packages` asks no registry. */
+  /** The source of the images. `packages` uses no registry. */
   source: 'registry' | 'packages'
-  /** What is wanted beside the images of the languages. */
+  /** The images to get besides those of the languages. */
   extras?: readonly ExtraImage[]
-  /** `undefined` unless this is root on Debian or Ubuntu. */
+  /** `undefined` unless the process runs as root on Debian or Ubuntu. */
   machine: Machine | undefined
-  /** Ends child processes and waiting; its reason is the error that set-up fails with. */
+  /** Ends child processes and waits. Its reason is the error that set-up fails with. */
   signal: AbortSignal
   /** Prints one line of progress. */
   say: (line: string) => void
 }
 
-/** Whether an engine call failed because no engine answers. */
+/** Returns whether an engine call failed because no engine answers. */
 export function isUnavailable(error: unknown): error is SandboxError {
   return error instanceof SandboxError && error.code === 'SANDBOX_ENGINE_UNAVAILABLE'
 }

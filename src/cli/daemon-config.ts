@@ -6,21 +6,21 @@ import { rewrite } from './rewrite.js'
 /** The configuration file of Docker's engine. */
 export const DAEMON_CONFIG = '/etc/docker/daemon.json'
 
-// Debian's runsc of 2022: its kvm platform hangs, and it refuses to run with a network here.
+// Debian's runsc of 2022 hangs on its kvm platform, and does not start with a network.
 const RUNSC_ARGS = ['--platform=ptrace', '--network=none']
 
 /**
- * The text of a daemon.json with gVisor in it; `undefined` if gVisor is in it already. Everything else
- * stays as it is written, numbers and indentation included: the text is edited, not printed again.
+ * Adds gVisor to the text of a daemon.json. Returns `undefined` if gVisor is in it already. The text is
+ * edited and not printed again, so that all other parts keep their form, with numbers and indentation.
  *
  * @throws TypeError or SyntaxError if the text is not a JSON object.
  */
 export function withRunsc(text: string, runsc: string): string | undefined {
   const source = text.trim() === '' ? '{}\n' : text
   const config: unknown = JSON.parse(source)
-  if (!isRecord(config)) throw new TypeError('it is not a JSON object')
+  if (!isRecord(config)) throw new TypeError('the text is not a JSON object')
   const runtimes = config.runtimes ?? {}
-  if (!isRecord(runtimes)) throw new TypeError('its "runtimes" is not an object')
+  if (!isRecord(runtimes)) throw new TypeError('"runtimes" is not an object')
   if ('runsc' in runtimes) return undefined
   const runtime = { path: runsc, runtimeArgs: RUNSC_ARGS }
   const [path, value] =
@@ -30,12 +30,12 @@ export function withRunsc(text: string, runsc: string): string | undefined {
   return applyEdits(source, modify(source, path, value, { formattingOptions: styleOf(source) }))
 }
 
-/** Whether gVisor is in the engine's configuration file. */
+/** Returns whether the engine's configuration file has gVisor. */
 export async function hasRunsc(config = DAEMON_CONFIG): Promise<boolean> {
   return (await merge(config, 'runsc')) === undefined
 }
 
-/** Puts gVisor into the engine's configuration file; an engine that runs does not notice. */
+/** Adds gVisor to the engine's configuration file. A running engine does not read the change. */
 export async function registerRunsc(runsc: string, config = DAEMON_CONFIG): Promise<void> {
   const merged = await merge(config, runsc)
   if (merged !== undefined) await rewrite(config, merged)
@@ -49,8 +49,8 @@ async function merge(config: string, runsc: string): Promise<string | undefined>
     throw new SandboxError('SANDBOX_SETUP_FAILED', `${config} cannot be read: ${reason}`, {
       cause,
       suggestion:
-        'The engine reads plain JSON, without comments or trailing commas: repair the file, then ' +
-        'run this again. It was left as it is',
+        'Repair the file, then run this command again. The engine reads plain JSON, without ' +
+        'comments or trailing commas. The file was left as it is',
     })
   }
 }
@@ -64,7 +64,7 @@ async function readOrEmpty(path: string): Promise<string> {
   }
 }
 
-/** How a text is indented, from its first indented line. */
+/** Returns the indentation of a text, from its first indented line. */
 function styleOf(text: string) {
   const [, indent = '  '] = /^([ \t]+)\S/m.exec(text) ?? []
   return {

@@ -13,33 +13,36 @@ import type { SetupImage } from '../languages/setup-images.js'
 import { whileProgressing } from './progress.js'
 import { buildRootfs } from './rootfs.js'
 
-// A `docker` client on PATH says nothing about an engine: these are what is looked for.
+// The programs that set-up looks for. A `docker` client on the PATH does not prove that an engine exists.
 const PACKAGES = {
   dockerd: ['docker.io'],
   iptables: ['iptables'],
   runsc: ['runsc'],
-  // On Ubuntu the keys of the Debian archive come separately.
+  // On Ubuntu the keys of the Debian archive are a separate package.
   mmdebstrap: ['mmdebstrap', 'debian-archive-keyring'],
 }
 type Program = keyof typeof PACKAGES
 
-/** The engine reads an archive as fast as its disk writes, and unpacks it when all has arrived. */
+/**
+ * The longest time without progress of an import. The engine reads an archive as fast as its disk
+ * writes, and unpacks it after the last byte.
+ */
 const IMPORT_STALL_MS = 120_000
 
-/** Whether an os-release file is that of Debian, Ubuntu or a child of theirs. */
+/** Returns whether an os-release file belongs to Debian, Ubuntu or a derivative. */
 export function isDebianLike(osRelease: string): boolean {
   const lines = [...osRelease.matchAll(/^(?:ID|ID_LIKE)=(.*)$/gm)]
   const ids = new Set(lines.flatMap(([, value = '']) => value.replaceAll(/["']/g, '').split(' ')))
   return ids.has('debian') || ids.has('ubuntu')
 }
 
-/** Whether this process may install things here: root, on Debian or Ubuntu. */
+/** Returns whether this process may install packages: it must be root on Debian or Ubuntu. */
 export async function mayInstall(): Promise<boolean> {
   if (process.getuid?.() !== 0) return false
   return isDebianLike(await readFile('/etc/os-release', 'utf8').catch(() => ''))
 }
 
-/** A Debian or Ubuntu machine that we are root on. */
+/** Returns the changes that set-up can make as root on Debian or Ubuntu. */
 export function debianMachine({
   engine,
   say,
@@ -62,7 +65,7 @@ export function debianMachine({
       await install('runsc')
     } catch {
       signal.throwIfAborted()
-      say('packages warning: runsc (gVisor) could not be installed, going on without it')
+      say('packages warning: runsc (gVisor) could not be installed, continuing without it')
     }
   }
   const register = async () => {
@@ -81,10 +84,10 @@ export function debianMachine({
       if (await isDockerdAlive()) return [start]
       refuseBesideAnother(reason)
       const steps: Step[] = []
-      // gVisor first: where a package starts its own service, the engine knows it at once.
+      // gVisor first: if the package of the engine starts its service, the engine has gVisor at once.
       const gvisor = await packagesFor('runsc')
       if (gvisor.length > 0) {
-        const what = `install ${gvisor.join(', ')} (gVisor) with apt-get, or go on without it`
+        const what = `install ${gvisor.join(', ')} (gVisor) with apt-get, or continue without it`
         steps.push({ what, run: installGvisor })
       }
       if (!(await hasRunsc())) {
@@ -105,7 +108,7 @@ export function debianMachine({
       await install('mmdebstrap')
       const folder = await mkdtemp(join(tmpdir(), 'hono-sandbox-'))
       try {
-        // apt reads in it as a user of its own.
+        // apt reads the folder as a user of its own.
         await chmod(folder, 0o755)
         const tar = await buildRootfs(image, folder, signal)
         await importTar(tar, image)
@@ -118,7 +121,7 @@ export function debianMachine({
     },
   }
 
-  /** The engine makes an image when the whole archive has arrived: one that breaks off leaves none. */
+  /** Imports an archive. The engine makes the image after the last byte, so a failed import leaves none. */
   function importTar(tar: string, { local }: SetupImage): Promise<void> {
     return whileProgressing({ stallMs: IMPORT_STALL_MS, signal }, (signal, progress) => {
       async function* chunks() {
@@ -138,17 +141,21 @@ async function packagesFor(...programs: Program[]): Promise<readonly string[]> {
 }
 
 /**
- * Refuses to install an engine where another one takes connections and does not answer: both would
- * use the same address.
+ * Refuses to install an engine if another one accepts connections and does not answer, because both
+ * would use the same address.
  */
 export function refuseBesideAnother({ cause, message }: EngineWanted['reason']): void {
   if (!isLate(cause)) return
-  throw new SandboxError('SANDBOX_SETUP_FAILED', `an engine is there and hangs: ${message}`, {
-    suggestion: 'Restart it, or name another engine in DOCKER_HOST',
-  })
+  throw new SandboxError(
+    'SANDBOX_SETUP_FAILED',
+    `an engine accepts connections and does not answer: ${message}`,
+    {
+      suggestion: 'Restart the engine, or name another one in DOCKER_HOST',
+    },
+  )
 }
 
-/** The error of a build, with what to do about a full disk. */
+/** Returns the error of a build, with a suggestion if the disk is full. */
 export function withAdvice(error: unknown): unknown {
   if (!(error instanceof Error) || !/ENOSPC|No space left/.test(error.message)) return error
   return new SandboxError('SANDBOX_SETUP_FAILED', error.message, {

@@ -13,32 +13,32 @@ const START_MS = 60_000
 const LATE = `no answer within ${START_MS / 1000} seconds`
 const POLL_MS = 250
 
-/** What starting an engine needs. */
+/** The options of {@link startDockerd}. */
 export interface StartOptions {
-  /** Whether the engine's API answers by now. */
+  /** Checks whether the engine's API answers. */
   answers: () => Promise<boolean>
   say: (line: string) => void
   signal: AbortSignal
 }
 
-/** Whether a dockerd is running, answering or not. */
+/** Returns whether a dockerd is running, even if it does not answer. */
 export function isDockerdAlive(): Promise<boolean> {
   return isAlive(DOCKERD_PID, 'dockerd')
 }
 
-/** What {@link startDockerd} does, for the plan. */
+/** Returns the line of the plan for {@link startDockerd}. */
 export async function howDockerdStarts(): Promise<string> {
   if (await isDockerdAlive())
     return 'wait for the dockerd that is running; if it ends, start it again'
   if (hasSystemd()) return 'start docker.service, now and at each start of the machine'
-  return `start dockerd, which runs on when set-up has ended; its log is ${LOG}`
+  return `start dockerd, which keeps running after set-up; its log is ${LOG}`
 }
 
 /** Starts the installed engine, and waits until it answers. */
 export async function startDockerd({ answers, say, signal }: StartOptions): Promise<void> {
   signal.throwIfAborted()
-  const failed = (why: string) =>
-    new SandboxError('SANDBOX_SETUP_FAILED', `dockerd did not start: ${why}`)
+  const failed = (reason: string) =>
+    new SandboxError('SANDBOX_SETUP_FAILED', `dockerd did not start: ${reason}`)
   if (await isDockerdAlive()) {
     say('engine   waiting for the dockerd that is running...')
     const settled = async () => (await answers()) || !(await isDockerdAlive())
@@ -59,14 +59,14 @@ export async function startDockerd({ answers, say, signal }: StartOptions): Prom
   const child = await spawnDockerd()
   let failure: string | undefined
   child.once('error', (error) => (failure = error.message))
-  child.once('exit', (code, killedBy) => (failure = `it ended with ${killedBy ?? code}`))
+  child.once('exit', (code, killedBy) => (failure = `it exited with ${killedBy ?? code}`))
   try {
     const settled = async () => (await answers()) || failure !== undefined
     const isSettled = await within(START_MS, settled, signal)
     if (isSettled && failure === undefined) return
     throw failed(`${failure ?? LATE}\n${lastLines(await readFile(LOG, 'utf8').catch(() => ''))}`)
   } catch (error) {
-    // One that never answered would hold the pid file against the next try.
+    // A dockerd that never answered would block the next attempt with its pid file.
     child.kill()
     throw error
   }
@@ -76,7 +76,7 @@ function hasSystemd(): boolean {
   return existsSync('/run/systemd/system')
 }
 
-/** A session of its own: neither a closed terminal nor the end of set-up reaches it. */
+/** Spawns dockerd in a session of its own, so that it survives the terminal and the end of set-up. */
 async function spawnDockerd(): Promise<ChildProcess> {
   const program = (await findProgram('dockerd')) ?? 'dockerd'
   const log = await open(LOG, 'w', 0o640)
@@ -93,7 +93,7 @@ async function spawnDockerd(): Promise<ChildProcess> {
   }
 }
 
-/** Whether a condition comes true in time. */
+/** Polls a condition. Returns whether it became true in time. */
 async function within(
   ms: number,
   condition: () => Promise<boolean>,
@@ -109,8 +109,9 @@ async function within(
 }
 
 /**
- * After a kill, and after a container's restart above all, a pid file may name another program:
- * dockerd would refuse to start because of the first, and take the second for its containerd.
+ * Removes stale pid files. After a kill, and above all after the restart of a container, a pid file may
+ * name another program. dockerd would refuse to start because of its own file, and would take the
+ * process in the other file for its containerd.
  */
 async function clearStalePids(): Promise<void> {
   if (!(await isAlive(DOCKERD_PID, 'dockerd'))) await rm(DOCKERD_PID, { force: true })
@@ -120,7 +121,7 @@ async function clearStalePids(): Promise<void> {
 async function isAlive(pidFile: string, program: string): Promise<boolean> {
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''))
   if (!Number.isInteger(pid) || pid <= 0) return false
-  // `pid (name) state ...`: one that was killed and that nobody has waited for is Z, and dead.
+  // The form is `pid (name) state ...`. The state Z is a zombie: a dead process that was not reaped.
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   const [, name, state] = /^\d+ \((.*)\) (\S)/s.exec(stat) ?? []
   return name === program && state !== 'Z'

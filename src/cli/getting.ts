@@ -5,11 +5,11 @@ import { nodePackageOf } from './node-package.js'
 import type { SetupImage } from '../languages/setup-images.js'
 import { whileProgressing } from './progress.js'
 
-// dockerd itself waits minutes for a registry behind a silent firewall.
+// dockerd itself waits minutes for a registry behind a firewall that drops packets.
 const PULL_STALL_MS = 20_000
 const PROGRESS_EVERY_MS = 2000
 
-/** The image that the operator has named in its place. */
+/** Returns the image that the operator has named in place of this one. */
 function namedImage(
   { variable }: SetupImage,
   env: SetupContext['env'],
@@ -18,7 +18,7 @@ function namedImage(
   return variable !== undefined && name ? { variable, name } : undefined
 }
 
-/** The images that would do, best first. An image that the operator named is the only one. */
+/** Returns the accepted images, in order of preference. An image that the operator named is the only one. */
 export function acceptedImages(
   image: SetupImage,
   { env, source }: Pick<SetupContext, 'env' | 'source'>,
@@ -28,7 +28,7 @@ export function acceptedImages(
   return source === 'packages' ? [image.local] : [image.registry, image.local]
 }
 
-/** The name under which the engine has the image, if it has it. */
+/** Returns the name under which the engine has the image; `undefined` if it does not have it. */
 export async function findImage(
   image: SetupImage,
   context: SetupContext,
@@ -39,16 +39,16 @@ export async function findImage(
   return undefined
 }
 
-/** What {@link ensureImage} does where the engine does not have the image, for the plan. */
+/** Returns the line of the plan for {@link ensureImage}, if the engine does not have the image. */
 export function howToGetImage(image: SetupImage, context: SetupContext): string {
   const named = namedImage(image, context.env)
-  if (named) return `pull ${named.name}, as ${named.variable} says`
+  if (named) return `pull ${named.name}, which ${named.variable} names`
   const pulling = context.source === 'registry' ? [`pull ${image.registry}`] : []
   if (!context.machine) {
     if (pulling.length === 0) throw noImage(image, ['only root on Debian or Ubuntu can build it'])
     return pulling.join()
   }
-  // The registry may have an image for a machine that no package of Node's is known for.
+  // The registry may have an image for an architecture without a known Node package.
   if (pulling.length > 0 && image.nodePackages && !image.nodePackages[process.arch]) {
     return pulling.join()
   }
@@ -63,20 +63,20 @@ export async function ensureImage(image: SetupImage, context: SetupContext): Pro
   const { env, say } = context
   const label = image.name.padEnd(8)
   const found = await findImage(image, context)
-  if (found !== undefined) return say(`${label} ${found} is here`)
+  if (found !== undefined) return say(`${label} ${found} is available`)
   const named = namedImage(image, env)
   if (named) return pullNamed(named, label, context)
 
   const failures: string[] = []
-  const attempt = async (what: string, work: () => Promise<void>): Promise<boolean> => {
+  const attempt = async (action: string, work: () => Promise<void>): Promise<boolean> => {
     try {
       await work()
       return true
     } catch (error) {
       context.signal.throwIfAborted()
-      // Whatever is built now, no engine is there to take it.
+      // Without an engine, an image that is built now could not be imported.
       if (isUnavailable(error)) throw error
-      failures.push(`${what}: ${messageOf(error)}`)
+      failures.push(`${action}: ${messageOf(error)}`)
       return false
     }
   }
@@ -107,7 +107,7 @@ async function pullNamed(
   } catch (cause) {
     throw new SandboxError(
       'SANDBOX_SETUP_FAILED',
-      `${variable} names ${name}, which is not here and could not be pulled: ${messageOf(cause)}`,
+      `${variable} names ${name}, which the engine neither has nor can pull: ${messageOf(cause)}`,
       { cause },
     )
   }
@@ -115,7 +115,7 @@ async function pullNamed(
 
 async function build(image: SetupImage, label: string, context: SetupContext): Promise<void> {
   if (!context.machine) {
-    throw new SandboxError('SANDBOX_SETUP_FAILED', 'only root on Debian or Ubuntu can do it')
+    throw new SandboxError('SANDBOX_SETUP_FAILED', 'only root on Debian or Ubuntu can build it')
   }
   context.say(`${label} building ${image.local} from distribution packages...`)
   await context.machine.buildImage(image)

@@ -14,25 +14,25 @@ const USAGE = `Usage: hono-sandbox setup [--data] [--compiler] [--from-packages]
        hono-sandbox size --rate 20 --hold 300ms [--json] ...
 
 setup finds a container engine, or installs and starts one (root on Debian or Ubuntu),
-and gets the base images. It prints what it will do before it changes anything.
-Running it again is safe, and quick.
+and gets the base images. It prints its plan before it changes anything. It is safe to
+run it again.
 
   --data           also get an image with numpy, pandas and matplotlib, for Python
   --compiler       also get an image with Python and a C compiler
-  --from-packages  build the images from distribution packages, ask no registry
-  --dry-run        print what would be done, and change nothing
+  --from-packages  build the images from distribution packages, without a registry
+  --dry-run        print the plan and change nothing
 
 DOCKER_HOST names another engine, SANDBOX_BASE_PYTHON_IMAGE and
 SANDBOX_BASE_NODEJS_IMAGE name other images.
 
-size says how many containers a load needs. Times have a unit: 300ms, 1.5s, 1m.
+size computes how many containers a load needs. Times have a unit: 300ms, 1.5s, 1m.
 
   --rate N                 callers a second
-  --hold TIME              how long each holds its container
+  --hold TIME              how long a caller holds its container
   --replace TIME           how long a launch and a removal take (500ms)
   --wait TIME              how long a caller may wait (100ms)
-  --percentile N           how many of a hundred must not wait longer (99)
-  --launches-per-second N  how many the engine can launch (no limit)
+  --percentile N           how many of a hundred callers must not wait longer (99)
+  --launches-per-second N  how many containers the engine can launch (no limit)
   --json                   print JSON
 
   --help           show this
@@ -41,13 +41,13 @@ size says how many containers a load needs. Times have a unit: 300ms, 1.5s, 1m.
 
 const EXTRAS = ['data', 'compiler'] as const
 
-/** How long the process may take to end by itself. */
+/** The time limit for the process to end by itself. */
 const LEAVE_MS = 1000
 
 const say = (line: string) => console.log(line)
 
 process.exitCode = await main(process.argv.slice(2))
-// An engine that hangs may hold a connection open, and so this process.
+// A hanging engine may keep a connection open, which keeps the process alive.
 setTimeout(() => process.exit(), LEAVE_MS).unref()
 
 async function main(args: string[]): Promise<number> {
@@ -94,7 +94,7 @@ function parse(args: string[]) {
       },
     })
   } catch {
-    // An option that we do not know is answered like a command that we do not know.
+    // An unknown option is answered like an unknown command.
     return undefined
   }
 }
@@ -105,8 +105,8 @@ async function runSetup(
   extras: readonly ExtraImage[],
 ): Promise<number> {
   const interrupted = new AbortController()
-  // `on`, not `once`: npm passes on the signal that the terminal has sent us already, and the
-  // second one must not end us while the temporary folder is being removed.
+  // `on` and not `once`: npm forwards a signal that the terminal has already sent to this process. The
+  // second signal must not end the process while it removes the temporary folder.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () =>
       interrupted.abort(new SandboxError('SANDBOX_SETUP_FAILED', `stopped by ${name}`)),
@@ -129,13 +129,13 @@ async function runSetup(
   }
 }
 
-/** What the machine refuses: a full disk, a file that may not be read. Its message says it all. */
+/** Returns whether the operating system refused a call, for example because the disk is full. */
 function isSystemError(error: unknown): error is Error {
   return error instanceof Error && 'syscall' in error
 }
 
 function packageVersion(): string {
-  // By name: the compiled file lies one folder deeper than the source.
+  // By the package name, because the compiled file lies one folder deeper than the source.
   const path = fileURLToPath(import.meta.resolve('hono-sandbox/package.json'))
   const { version }: { version: string } = JSON.parse(readFileSync(path, 'utf8'))
   return version

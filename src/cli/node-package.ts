@@ -8,21 +8,21 @@ import type { NodePackage } from '../languages/manifest.js'
 import type { SetupImage } from '../languages/setup-images.js'
 import { run } from './command.js'
 
-/** The npm package with this machine's Node, if the image needs one. */
+/** Returns the npm package with Node for this machine, if the image needs one. */
 export function nodePackageOf({ name, nodePackages }: SetupImage): NodePackage | undefined {
   if (!nodePackages) return undefined
   const found = nodePackages[process.arch]
   if (found) return found
-  throw new SandboxError('SANDBOX_SETUP_FAILED', `no Node is known for ${process.arch}`, {
-    suggestion: `Pull an image for ${name} in its place`,
+  throw new SandboxError('SANDBOX_SETUP_FAILED', `set-up has no Node package for ${process.arch}`, {
+    suggestion: `Pull an image for ${name} instead`,
   })
 }
 
 /**
- * Lays the package's Node over a root file system in a tar archive.
+ * Adds the Node of the package to a root file system in a tar archive.
  *
- * @throws SandboxError `SANDBOX_SETUP_FAILED` if the package is not the one that the hash is of. The
- * archive is as it was.
+ * @throws SandboxError `SANDBOX_SETUP_FAILED` if the package does not have the expected hash. The
+ * archive is not changed then.
  */
 export async function addNode(
   { name, version, integrity }: NodePackage,
@@ -32,10 +32,11 @@ export async function addNode(
 ): Promise<void> {
   const target = join(folder, 'node/usr/local')
   await mkdir(target, { recursive: true })
-  // `--loglevel=error` and not `--silent`, which would keep the reason of a failure to itself.
+  // `--loglevel=error` and not `--silent`, which would hide the reason of a failure.
   await run('npm', ['pack', `${name}@${version}`, '--loglevel=error'], { signal, cwd: folder })
   const archive = join(folder, `${name}-${version}.tgz`)
-  // npm compares it with what the registry says today; this is what it said when it was chosen.
+  // npm compares the package with the current hash of the registry. This compares it with the hash that
+  // was recorded when the version was chosen.
   const hash = createHash('sha512')
   await pipeline(createReadStream(archive), hash, { signal })
   const found = `sha512-${hash.digest('base64')}`
@@ -44,7 +45,7 @@ export async function addNode(
       'SANDBOX_SETUP_FAILED',
       `the npm package ${name}@${version} is not the expected one: its hash is ${found}, ` +
         `expected ${integrity}`,
-      { suggestion: 'Look at the registry or mirror that npm uses' },
+      { suggestion: 'Check the registry or mirror that npm uses' },
     )
   }
   await run('tar', ['-xzf', archive, '-C', target, '--strip-components=1', 'package/bin/node'], {

@@ -1,16 +1,17 @@
 import { setDeadline } from '../util/deadline.js'
 import { SandboxError } from '../errors.js'
 
-/** How long work may take between two signs of progress. */
+/** The options of {@link whileProgressing}. */
 export interface ProgressOptions {
+  /** The longest time between two reports of progress, in milliseconds. */
   stallMs: number
-  /** Ends the work; its reason is the error. */
+  /** Ends the work. Its reason is the error. */
   signal: AbortSignal
 }
 
 /**
- * Runs work that reports its progress, and gives up if none comes for a while. It does not wait for
- * the work to notice its signal: an engine that hangs notices nothing.
+ * Runs work that reports its progress, and fails if it reports none for `stallMs`. It does not wait for
+ * the work to react to its signal, because a call to a hanging engine may never settle.
  *
  * @throws SandboxError `SANDBOX_SETUP_FAILED` if there was no progress; the signal's reason if it aborts.
  */

@@ -3,15 +3,15 @@ import { mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promi
 import { dirname } from 'node:path'
 import { SandboxError } from '../errors.js'
 
-/** The mode of a file that was not there before. */
+/** The mode of a new file. */
 const NEW_MODE = 0o644
 
 /**
- * Replaces the whole text of a file, or makes the file. The text is written aside and renamed: the
- * file is the old one or the new one at every moment. It keeps its mode and its owner. A symbolic
- * link stays a link, and the file that it names is replaced.
+ * Replaces the whole text of a file, or creates the file. The text is written to a second file, which is
+ * then renamed, so that the file always has either the old or the new text. It keeps its mode and its
+ * owner. A symbolic link stays a link, and its target is replaced.
  *
- * @throws SandboxError `SANDBOX_SETUP_FAILED`. The file is as it was.
+ * @throws SandboxError `SANDBOX_SETUP_FAILED`. The file is not changed then.
  */
 export async function rewrite(path: string, text: string): Promise<void> {
   try {
@@ -19,7 +19,7 @@ export async function rewrite(path: string, text: string): Promise<void> {
     await mkdir(dirname(target), { recursive: true })
     const old = await stat(target).catch(unlessMissing)
     const aside = `${target}.${randomBytes(4).toString('hex')}.new`
-    // Closed to others until it has its owner. The flag refuses a file or link that is there.
+    // Only this user can read it until it has its owner. The flag refuses an existing file or link.
     const file = await open(aside, 'wx', 0o600)
     try {
       try {
@@ -40,7 +40,7 @@ export async function rewrite(path: string, text: string): Promise<void> {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new SandboxError('SANDBOX_SETUP_FAILED', `${path} cannot be written: ${reason}`, {
       cause,
-      suggestion: 'It was left as it is',
+      suggestion: 'Remove the cause, then run this command again. The file was left as it is',
     })
   }
 }
@@ -49,8 +49,8 @@ async function targetOf(path: string): Promise<string> {
   const found = await realpath(path).catch(unlessMissing)
   if (found !== undefined) return found
   const link = await readlink(path).catch(() => undefined)
-  // The engine could not read it either: the operator must say what it is for.
-  if (link !== undefined) throw new Error(`it is a link to ${link}, which is not there`)
+  // The engine cannot read a dangling link either, so the operator must repair it.
+  if (link !== undefined) throw new Error(`it is a link to ${link}, which does not exist`)
   return path
 }
 

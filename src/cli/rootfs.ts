@@ -7,7 +7,7 @@ import { addNode, nodePackageOf } from './node-package.js'
 /** The Debian release that local images are built from. */
 const DEBIAN_SUITE = 'bookworm'
 
-/** Builds the root file system of a local image inside a folder; gives the tar archive's path. */
+/** Builds the root file system of a local image in a folder. Returns the path of the tar archive. */
 export async function buildRootfs(
   image: SetupImage,
   folder: string,
@@ -19,8 +19,8 @@ export async function buildRootfs(
     `--include=${image.packages.join(',')}`,
     ...hooksOf(image).map((hook) => `--customize-hook=${hook}`),
   ]
-  // mmdebstrap binds the host's /dev and /sys into what it builds, and leaves them there when it
-  // is killed. In a mount namespace they go with it: removing the folder cannot reach the host's.
+  // mmdebstrap binds /dev and /sys of the host into its root, and leaves them there if it is killed. In a
+  // mount namespace these mounts end with it, so that removing the folder cannot delete files of the host.
   await run('unshare', ['--mount', 'mmdebstrap', ...options, DEBIAN_SUITE, tar], {
     signal,
     env: { TMPDIR: folder },
@@ -30,7 +30,7 @@ export async function buildRootfs(
   return tar
 }
 
-/** What a shell does to the root when all is installed: `$1` is where it lies. */
+/** Returns the shell commands that run after the installation. `$1` is the path of the root. */
 export function hooksOf({ unwanted, finish }: SetupImage): string[] {
   const hooks: string[] = []
   if (unwanted) hooks.push(`rm -rf ${unwanted.map((pattern) => `"$1"${pattern}`).join(' ')}`)

@@ -9,21 +9,21 @@ const NO_GVISOR =
   'gvisor   not registered with this engine: install runsc, name it under "runtimes" in the ' +
   "engine's daemon.json, restart the engine"
 
-/** What set-up will do. */
+/** The plan of set-up. */
 export interface Plan {
-  /** The plan in words, a line each, to be printed before anything is done. */
+  /** The lines of the plan, which are printed before the first step. */
   lines: readonly string[]
-  /** What makes an engine answer: nothing where one does. */
+  /** The steps that make an engine answer; empty if one answers already. */
   engine: readonly Step[]
-  /** What gets the images. */
+  /** The steps that get the images. */
   images: readonly Step[]
 }
 
 /**
- * Looks at what is there, and plans what is missing: an engine that answers, an image a language. It
- * changes nothing.
+ * Checks which parts exist, and plans the missing ones: an engine that answers, and an image for each
+ * language. It changes nothing.
  *
- * @throws SandboxError `SANDBOX_SETUP_FAILED` if it knows already that set-up cannot succeed.
+ * @throws SandboxError `SANDBOX_SETUP_FAILED` if set-up cannot succeed.
  */
 export async function planSetup(context: SetupContext): Promise<Plan> {
   const wanted = [...BASE_IMAGES, ...(context.extras ?? []).map((name) => EXTRA_IMAGES[name])]
@@ -54,7 +54,7 @@ export async function planSetup(context: SetupContext): Promise<Plan> {
   return { lines, engine, images }
 }
 
-/** Brings a machine to where a pool can start. It prints the plan before it changes anything. */
+/** Prepares a machine so that a pool can start. It prints the plan before it changes anything. */
 export async function setup(context: SetupContext): Promise<void> {
   const { engine, say, signal } = context
   try {
@@ -68,7 +68,7 @@ export async function setup(context: SetupContext): Promise<void> {
     }
     await runAll(plan.images, signal)
   } catch (error) {
-    // What fails because we were told to stop says so, not that some child was killed.
+    // After an interrupt the error names the signal, and not a child process that was killed by it.
     signal.throwIfAborted()
     throw error
   }
@@ -109,12 +109,12 @@ function describeStart(
   getting: readonly string[],
 ): readonly string[] {
   return [
-    `engine   none answers at ${address}`,
+    `engine   no engine answers at ${address}`,
     'set-up   will do this on this machine:',
     ...starting,
     '         and then, for each image that the engine does not have:',
     ...getting,
-    '         To avoid it, stop this, and start Docker yourself or name an engine in DOCKER_HOST.',
+    '         To avoid this, stop set-up, and start Docker yourself or name an engine in DOCKER_HOST.',
   ]
 }
 
@@ -127,7 +127,7 @@ function engineIs(address: string, runtimes: readonly Runtime[]): string {
   return `${address} (${names.join(', ')})`
 }
 
-/** The first is the runtime that a pool takes by itself. */
+/** Returns a hint if the first runtime, which a pool uses by default, shares the kernel of the host. */
 function hintOf([preferred]: readonly Runtime[]): readonly string[] {
   return preferred?.hasOwnKernel ? [] : [NO_GVISOR]
 }

@@ -20,14 +20,14 @@ const OPTIONS = {
   json: { type: 'boolean' },
 } as const
 
-/** Where what is said goes: a line each. */
+/** The functions that print one line each. */
 interface Output {
   say: (line: string) => void
   complain: (line: string) => void
 }
 
-/** What is to be sized. */
-interface Question extends Target {
+/** The parsed command line. */
+interface SizeQuery extends Target {
   rate: number
   holdMs: number
   replaceMs: number
@@ -35,29 +35,29 @@ interface Question extends Target {
   isJson: boolean
 }
 
-/** What is wrong with the command line, in a sentence. */
-class Wrong extends Error {}
+/** An error of the command line. */
+class UsageError extends Error {}
 
-/** More than this no machine has, and counting them would take long. */
-const MOST_PLACES = 100_000
+/** The most containers of an answer. A larger load is a mistake in the units and takes long to compute. */
+const MAX_CONTAINERS = 100_000
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
 
-/** `hono-sandbox size`: gives the exit code. 1 where no size helps, 2 for a wrong command line. */
+/** Runs `hono-sandbox size`. Returns the exit code: 1 if no size is enough, 2 for an invalid command line. */
 export function size(args: string[], { say, complain }: Output): number {
   try {
     const question = read(args)
-    const hopeless = whyHopeless(question)
-    if (hopeless) complain(`error: ${hopeless}`)
+    const problem = problemOf(question)
+    if (problem) complain(`error: ${problem}`)
     else for (const line of answer(question)) say(line)
-    return hopeless ? 1 : 0
+    return problem ? 1 : 0
   } catch (error) {
-    if (!(error instanceof Wrong)) throw error
+    if (!(error instanceof UsageError)) throw error
     complain(`error: ${error.message}`)
     return 2
   }
 }
 
-function read(args: string[]): Question {
+function read(args: string[]): SizeQuery {
   const { values } = parse(args)
   const launches = values['launches-per-second']
   const question = {
@@ -73,10 +73,12 @@ function read(args: string[]): Question {
     isJson: values.json ?? false,
   }
   if (question.percentile > 99.999) {
-    throw new Wrong('--percentile is more than 99.999: write 99, or 99.9')
+    throw new UsageError('--percentile is more than 99.999: write 99, or 99.9')
   }
-  if (erlangs(modelOf(question, 0)) > MOST_PLACES) {
-    throw new Wrong(`--rate and --hold need more than ${MOST_PLACES} containers: check their units`)
+  if (erlangs(modelOf(question, 0)) > MAX_CONTAINERS) {
+    throw new UsageError(
+      `--rate and --hold need more than ${MAX_CONTAINERS} containers: check their units`,
+    )
   }
   return question
 }
@@ -85,41 +87,41 @@ function parse(args: string[]) {
   try {
     return parseArgs({ args, options: OPTIONS })
   } catch (error) {
-    // Node's own sentence is the first; what follows is about positionals.
+    // The first sentence is Node's own message. The others are about positional arguments.
     const [reason = ''] = error instanceof Error ? error.message.split('. ') : []
-    throw new Wrong(`${reason}: see hono-sandbox --help`)
+    throw new UsageError(`${reason}: see hono-sandbox --help`)
   }
 }
 
-function positive(name: string, text: string | undefined, what: string): number {
-  if (text === undefined) throw new Wrong(`--${name} is missing: write ${what}`)
+function positive(name: string, text: string | undefined, example: string): number {
+  if (text === undefined) throw new UsageError(`--${name} is missing: write ${example}`)
   if (/^\d+(\.\d+)?$/.test(text) && Number(text) > 0) return Number(text)
-  throw new Wrong(`--${name} is ${JSON.stringify(text)}: write ${what}`)
+  throw new UsageError(`--${name} is ${JSON.stringify(text)}: write ${example}`)
 }
 
 function duration(name: string, text: string | undefined): number {
   const example = `write a time with its unit, as in --${name} 300ms, 1.5s or 1m`
-  if (text === undefined) throw new Wrong(`--${name} is missing: ${example}`)
+  if (text === undefined) throw new UsageError(`--${name} is missing: ${example}`)
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text) ?? []
   const ms = Number(number) * (UNITS[unit] ?? Number.NaN)
   if (ms > 0 && Number.isFinite(ms)) return ms
-  throw new Wrong(`--${name} is ${JSON.stringify(text)}: ${example}`)
+  throw new UsageError(`--${name} is ${JSON.stringify(text)}: ${example}`)
 }
 
-/** Why no number of containers is enough, if so. */
-function whyHopeless({ rate, launchesPerSecond = Infinity }: Question): string | undefined {
+/** Returns the reason if no number of containers is enough. */
+function problemOf({ rate, launchesPerSecond = Infinity }: SizeQuery): string | undefined {
   if (rate < launchesPerSecond) return undefined
   return (
-    `no size helps: each caller uses up a container, ${rate} a second come and the engine ` +
-    `launches ${launchesPerSecond} a second. A launch costs CPU: use more or faster machines`
+    `no size is enough: each caller uses one container, ${rate} callers a second arrive, and the ` +
+    `engine launches ${launchesPerSecond} containers a second. A launch costs CPU: use more or faster machines`
   )
 }
 
-function modelOf({ rate, holdMs, replaceMs }: Question, places: number): QueueModel {
+function modelOf({ rate, holdMs, replaceMs }: SizeQuery, places: number): QueueModel {
   return { places, rate, boundMs: holdMs + replaceMs }
 }
 
-function answer(question: Question): string[] {
+function answer(question: SizeQuery): string[] {
   const { rate, holdMs, replaceMs, waitMs, percentile, launchesPerSecond, isJson } = question
   const max = placesFor(modelOf(question, 0), question)
   const size = warmFor({ rate, launchMs: replaceMs }, { most: max, percentile })
@@ -137,7 +139,7 @@ function answer(question: Question): string[] {
         ]
   return [
     `load         ${rate} a second, each held for ${holdMs} ms and replaced in ${replaceMs} ms`,
-    `size         ${size}: those who come during one launch, ${percentile} % of the time`,
+    `size         ${size}: the callers during one launch, ${percentile} % of the time`,
     `max          ${max}: ${erlangs(model).toFixed(1)} of them busy on average`,
     `utilisation  ${share(utilisation)}`,
     ...launches,

@@ -8,7 +8,7 @@ export interface Runtime {
   readonly hasOwnKernel: boolean
 }
 
-/** What a container may use. Every value has been validated. */
+/** The limits of a container. Every value has been validated. */
 export interface ContainerLimits {
   /**
    * The network that the container joins, by its name in the engine. `none` has no interface but
@@ -18,8 +18,8 @@ export interface ContainerLimits {
   memoryBytes: number
   cpus: number
   /**
-   * Processes and threads that the container's programs may have. The engine turns it into limits of
-   * its own: what a runtime needs for itself must not count, or a full container would end.
+   * Processes and threads that the container's programs may have. The engine sets its own limits from
+   * it. They must not count the processes of the runtime itself, or a full container would end.
    */
   pids: number
   /** Open files of a process. */
@@ -37,35 +37,35 @@ export interface ContainerLimits {
   seccompProfile?: string
 }
 
-/** What one container is made of. Every field has been validated. */
+/** The specification of one container. Every field has been validated. */
 export interface LaunchSpec extends ContainerLimits {
   /**
    * Unique for the life of the engine: letters, digits, `_`, `.` and `-`. An engine with other rules
-   * for names translates it, and gives this one in {@link Container.name} and to `isLaunching`.
+   * for names translates it, and uses this one in {@link Container.name} and for `isLaunching`.
    */
   name: string
   /** The pool that the container belongs to, for sweeps and for a name that is taken. */
   owner: string
-  /** The language of the container, for people that look at the engine. */
+  /** The language of the container, for people who inspect the engine. */
   language: string
-  /** An image that {@link Engine.findImage} gave. */
+  /** An image that {@link Engine.findImage} has returned. */
   image: string
   /** The agent's command line: interpreter, flags, source. */
   command: readonly string[]
   /** The name of a runtime that {@link Engine.runtimes} lists. */
   runtime: string
   /**
-   * The process that reaps orphans: the agent as PID 1, or an init process of the engine as PID 1. It
-   * is asked for because Node cannot wait for children that it did not start.
+   * The process that reaps orphans: the agent as PID 1, or an init process of the engine as PID 1. An
+   * agent in Node needs the init process, because Node cannot wait for children that it did not start.
    */
   reaper: 'agent' | 'engine'
 }
 
-/** How a container ended, as far as the engine could tell. */
+/** The end of a container, as far as the engine reports it. */
 export interface ContainerExit {
-  /** `undefined` if the engine did not say. */
+  /** `undefined` if the engine did not report it. */
   exitCode: number | undefined
-  /** Whether the kernel killed something in the container because its memory was used up. */
+  /** Whether the kernel killed a process in the container because its memory was exhausted. */
   oom: boolean
   /** The last lines that PID 1 wrote on its standard error: the reason if an agent failed. */
   stderr: string
@@ -75,20 +75,20 @@ export interface ContainerExit {
 export interface Container {
   readonly name: string
   readonly stdin: Writable
-  /** The engine takes no more from the container than is read here. */
+  /** The engine reads no more from the container than the consumer reads from this stream. */
   readonly stdout: Readable
-  /** Settles once, when the streams have ended; never rejects. It is the news of the container's death. */
+  /** Resolves when the streams have ended, and never rejects. It reports the death of the container. */
   readonly exited: Promise<ContainerExit>
   /**
-   * Ends stdin, so that the agent exits, and resolves when the engine has forgotten the container. A
-   * container that does not exit in time is killed. Safe to call twice.
+   * Ends stdin, so that the agent exits, and resolves when the engine has removed the container. A
+   * container that does not exit in time is killed. A second call is safe.
    */
   remove(): Promise<void>
-  /** Kills the container through the engine, for an agent that does not answer. Safe to call twice. */
+  /** Kills the container through the engine, for an agent that does not answer. A second call is safe. */
   kill(): Promise<void>
 }
 
-/** What a sweep must know of the pool that asks for it. */
+/** The facts about a pool that a sweep needs. */
 export interface SweepOptions {
   /** The pool's own owner: its containers that were never started are strays at any age. */
   owner: string
@@ -96,13 +96,13 @@ export interface SweepOptions {
   isLaunching: (name: string) => boolean
 }
 
-/** What the messages of a pool tell the operator to do about an engine. */
+/** The advice about an engine for the messages of a pool. */
 export interface EngineAdvice {
-  /** The runtime with a kernel of its own that the engine can be given: `gVisor (runsc)`. */
+  /** The runtime with a kernel of its own that the operator can add: `gVisor (runsc)`. */
   readonly strongerRuntime: string
-  /** How the operator gets that runtime: `Install gVisor`. */
+  /** The instruction to get that runtime: `Install gVisor`. */
   readonly howToGetRuntime: string
-  /** How the operator gets an image to the engine; without it, what set-up does for Docker. */
+  /** The instruction to get an image. If it is missing, messages name the set-up for Docker. */
   readonly howToGetImage?: string
 }
 
@@ -113,7 +113,7 @@ export interface EngineAdvice {
  * `SANDBOX_AGENT_FAILED` if the image lacks the program of a launch.
  */
 export interface Engine {
-  /** Where the engine is, for messages: `unix:///var/run/docker.sock`. */
+  /** The address of the engine, for messages: `unix:///var/run/docker.sock`. */
   readonly address: string
   readonly advice: EngineAdvice
   /**
@@ -122,17 +122,17 @@ export interface Engine {
    */
   runtimes(): Promise<readonly Runtime[]>
   /**
-   * The first of the images that the engine can launch, as far as it can tell before a launch;
-   * `undefined` if it can launch none. An engine that pulls by itself gives the first.
+   * Returns the first of the images that the engine can launch, as far as is known before a launch;
+   * `undefined` if it can launch none. An engine that pulls images itself returns the first one.
    */
   findImage(candidates: readonly string[]): Promise<string | undefined>
-  /** Creates, attaches, starts. A leftover of the same owner and name is removed first. */
+  /** Creates, attaches and starts a container. First removes a leftover of the same owner and name. */
   launch(spec: LaunchSpec, signal?: AbortSignal): Promise<Container>
   /**
-   * Removes containers of this library that will never be started; gives their number. The containers
-   * of other owners must be a minute old by the engine's clock. A container that runs is never touched.
+   * Removes containers of this library that will never be started, and returns their number. Containers
+   * of other owners must be a minute old by the engine's clock. A running container is never removed.
    */
   sweep(options: SweepOptions): Promise<number>
-  /** Ends the connections to the engine. No container is touched. */
+  /** Closes the connections to the engine. Containers keep running. */
   close(): void
 }

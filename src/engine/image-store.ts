@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-/** How the progress of a pull is reported, and how the pull is ended. */
+/** The options of a pull. */
 export interface PullOptions {
   /** Called with a short line, at most a few times a second. */
   onProgress?: (line: string) => void
@@ -8,13 +8,13 @@ export interface PullOptions {
 }
 
 /**
- * The images that an engine keeps by itself. It is no part of the port, because set-up alone needs it,
- * and because the nodes of a cluster keep images that nobody can list.
+ * The images that an engine stores itself. It is not part of the port, because only set-up needs it, and
+ * because the images on the nodes of a cluster cannot be listed.
  */
 export interface ImageStore {
   hasImage(image: string): Promise<boolean>
-  /** Gets an image from its registry. */
+  /** Pulls an image from its registry. */
   pull(image: string, options?: PullOptions): Promise<void>
-  /** Makes an image of a root file system in a tar archive. */
+  /** Makes an image from a root file system in a tar archive. */
   importImage(image: string, tar: Readable): Promise<void>
 }

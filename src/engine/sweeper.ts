@@ -1,19 +1,19 @@
 import { within } from '../util/deadline.js'
 
 const EVERY_MS = 60_000
-/** The time after a failure: the engine may still be working on the call. */
+/** The delay after a failure, because the engine may still execute the failed call. */
 const SOON_MS = 5000
 
 /**
- * Removes what failures leave in the engine: a call that had no answer may still have created a
- * container, also later. Sweeps at the start, every minute, and soon after a failure.
+ * Removes the containers that failures leave in the engine. A call without an answer may create a
+ * container, even later. It sweeps at the start, every minute, and 5 s after a failure.
  */
 export class Sweeper {
   readonly #sweep: () => Promise<unknown>
   #timer: NodeJS.Timeout | undefined
   #dueAt = 0
   #running: Promise<void> | undefined
-  /** Whether something has failed since the last successful sweep began. */
+  /** Whether a launch or a removal has failed since the last successful sweep began. */
   #hasFailures = false
   #isStopped = false
 
@@ -25,13 +25,13 @@ export class Sweeper {
     void this.#run()
   }
 
-  /** A launch or a removal has failed. */
+  /** Notes that a launch or a removal has failed. */
   failed(): void {
     this.#hasFailures = true
     this.#runIn(SOON_MS)
   }
 
-  /** Sweeps once more, for `timeoutMs` at most, if something has failed since the last sweep. */
+  /** Sweeps once more, for at most `timeoutMs`, if a call has failed since the last sweep. */
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#timer)
@@ -39,7 +39,7 @@ export class Sweeper {
   }
 
   async #sweepLast(): Promise<void> {
-    if (this.#running) await this.#running // it may have begun before the last failure
+    if (this.#running) await this.#running // that sweep may have begun before the last failure
     if (this.#hasFailures) await this.#run()
   }
 
@@ -68,7 +68,7 @@ export class Sweeper {
     try {
       await this.#sweep()
     } catch {
-      // The launches tell that there is no engine. The next sweep finds the same strays.
+      // Launches report a missing engine. The next sweep finds the same strays.
       this.#hasFailures ||= hadFailures
     }
   }

@@ -10,13 +10,13 @@ import { Samples, timed } from './rows.js'
 
 const HOUR_MS = 3_600_000
 
-/** What a scenario measures: one program, in one language, under one runtime. */
+/** The subject of a scenario: one program, in one language, under one runtime. */
 export interface Bench {
   runtime: string
   language: AgentName
   image: string
   program: string
-  /** What the program prints when nothing is wrong. */
+  /** The output of the program if it succeeds. */
   expected: string
   numbers: Numbers
 }
@@ -24,16 +24,16 @@ export interface Bench {
 /** One way to run a program. */
 export interface Contender {
   readonly what: string
-  /** Whether it runs in a container of the bench's runtime. */
+  /** Whether the contender runs in a container of the bench's runtime. */
   readonly where: 'container' | 'host'
-  /** Runs the program once; gives what it printed. */
+  /** Runs the program once, and returns its output. */
   run(): Promise<string>
-  /** Waits until the next contender has the machine for itself. */
+  /** Waits until this contender no longer uses the machine. */
   settle(): Promise<void>
   close(): Promise<void>
 }
 
-/** Adds what all rows of a scenario have. */
+/** Makes a row with the fields that all rows of a scenario share. */
 export function rowOf(
   bench: Bench,
   where: Contender['where'],
@@ -43,7 +43,7 @@ export function rowOf(
   return { runtime: where === 'host' ? 'host' : runtime, beside: runtime, language, ...rest }
 }
 
-/** Each contender once a round, in turn: what the machine does meanwhile, it does to all of them. */
+/** Runs each contender once in each round, so that other load on the machine affects all of them. */
 export async function interleave(
   bench: Bench,
   scenario: string,
@@ -51,7 +51,7 @@ export async function interleave(
   rounds: number,
 ): Promise<Row[]> {
   const samples = new Map(contenders.map((contender) => [contender, new Samples()]))
-  // A server that has just started runs code that no compiler has seen yet.
+  // The code of a new server is not compiled by V8 yet.
   const warmUps = Math.min(20, Math.ceil(rounds / 2))
   try {
     for (let round = -warmUps; round < rounds; round++) {
@@ -59,7 +59,7 @@ export async function interleave(
         const ms = await timed(() => checked(bench, contender))
         if (round >= 0) times.add(ms)
         await contender.settle()
-        await machineIsIdle() // a lease makes its next process ready, which is not the next one's
+        await machineIsIdle() // a lease prepares its next spare, which must not slow the next contender
       }
     }
   } finally {
@@ -70,7 +70,7 @@ export async function interleave(
   )
 }
 
-/** A run that printed something else was not the run that was to be measured. */
+/** Runs a contender. Throws if the output is not the expected one, because then the figure is wrong. */
 export async function checked(bench: Bench, contender: Pick<Contender, 'what' | 'run'>) {
   const stdout = await contender.run()
   if (stdout !== bench.expected) {
@@ -78,13 +78,13 @@ export async function checked(bench: Bench, contender: Pick<Contender, 'what' | 
   }
 }
 
-/** What a run printed, where it ended well. */
+/** Returns the output of a successful run. Throws if the run failed. */
 export function printed({ exitCode, killedBy, stdout, stderr }: CodeResult): string {
   if (exitCode === 0) return stdout
   throw new Error(`a run ended with ${killedBy ?? exitCode}: ${stderr.trim().split('\n').at(-1)}`)
 }
 
-/** Runs a second, of so many callers that each start again when they are done. */
+/** Returns the runs per second of `callers` concurrent callers, each of which repeats its work. */
 export async function rateOf(
   work: (caller: number) => Promise<unknown>,
   callers: number,
@@ -103,19 +103,19 @@ export async function rateOf(
 }
 
 /**
- * Runs a second over so many runs, shared by the callers. The clock starts when the first ones are
- * over: a stock of warm containers is no rate.
+ * Returns the runs per second over a number of runs, which the callers share. The clock starts after
+ * the first runs, because the containers that are already warm would distort the rate.
  */
 export async function sustainedRate(
   work: () => Promise<unknown>,
   callers: number,
   { first, runs }: { first: number; runs: number },
 ): Promise<number> {
-  let left = first + runs
+  let remaining = first + runs
   let done = 0
   let start = performance.now()
   const caller = async () => {
-    while (left-- > 0) {
+    while (remaining-- > 0) {
       await work()
       if (++done === first) start = performance.now()
     }
@@ -124,7 +124,7 @@ export async function sustainedRate(
   return (runs / (performance.now() - start)) * 1000
 }
 
-/** A pool of the bench's language that has come up whole. */
+/** Starts a pool of the bench's language and waits until it is full. */
 export async function startPool(
   { runtime, language, image }: Pick<Bench, 'runtime' | 'language' | 'image'>,
   about: { size: number; max?: number; preload?: readonly string[] },
@@ -139,7 +139,7 @@ export async function startPool(
   throw error
 }
 
-/** Waits until a pool has nothing to do. */
+/** Waits until a pool is at its size and neither launches nor removes containers. */
 export async function settled(pool: SandboxPool, language: AgentName): Promise<void> {
   const isSettled = () => {
     const stats = pool.stats()[language]
@@ -148,7 +148,7 @@ export async function settled(pool: SandboxPool, language: AgentName): Promise<v
   await until('the pool has settled', isSettled, 60_000)
 }
 
-/** The image that a pool would take, of those that set-up gets. */
+/** Returns the first of the images that the engine has, as a pool would choose it. */
 export async function imageOf(names: readonly string[]): Promise<string | undefined> {
   const engine = createDockerEngine()
   try {
@@ -159,7 +159,7 @@ export async function imageOf(names: readonly string[]): Promise<string | undefi
   }
 }
 
-/** As a pool would choose it. */
+/** Returns the image that a pool uses by default. */
 export async function defaultImage(language: AgentName): Promise<string> {
   const { images } = LANGUAGES[language]
   const image = await imageOf(images)

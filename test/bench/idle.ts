@@ -1,23 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const LOOK_MS = 2
-/** In a row: a lease lets 10 ms pass before it makes its next process ready. */
-const LOOKS = 8
-/** A machine that has other things to do is measured as it is. */
+const INTERVAL_MS = 2
+/** The number of idle samples in a row: a lease waits 10 ms before it prepares its next spare. */
+const SAMPLES = 8
+/** The time limit of the wait. A busy machine is then measured with its load. */
 const DEADLINE_MS = 3000
 
-/** Waits until nothing runs but us: what one contender left undone is over by then. */
+/** Waits until only this process runs, so that no work of an earlier contender remains. */
 export async function machineIsIdle(): Promise<void> {
   const giveUp = performance.now() + DEADLINE_MS
-  for (let idle = 0; idle < LOOKS && performance.now() < giveUp;) {
-    await sleep(LOOK_MS)
+  for (let idle = 0; idle < SAMPLES && performance.now() < giveUp;) {
+    await sleep(INTERVAL_MS)
     idle = running() > 1 ? 0 : idle + 1
   }
 }
 
-/** How many are running or could, ourselves among them: the fourth field, as in `2/345`. */
+/** Returns the number of runnable tasks, with this one: the first part of the fourth field, as in `2/345`. */
 function running(): number {
-  if (process.platform !== 'linux') return 1 // nobody says
+  if (process.platform !== 'linux') return 1 // only Linux reports it
   return Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[3]?.split('/')[0])
 }

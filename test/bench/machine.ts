@@ -3,7 +3,7 @@ import { availableParallelism, cpus, release, totalmem } from 'node:os'
 import Docker from 'dockerode'
 import { outputOf } from './contenders/bare.js'
 
-/** Where the figures were taken. */
+/** The machine on which the figures were measured. */
 export interface Machine {
   cpu: string
   cores: number

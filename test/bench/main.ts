@@ -1,4 +1,4 @@
-// `npm run bench`: measures the library beside what there is without it, and draws the results.
+// `npm run bench`: measures the library and its alternatives, and draws the results.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -22,13 +22,13 @@ import { targetsOf } from './targets.js'
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --smoke             a few seconds: does it work?
-  --only a,b          these scenarios alone
-  --runtime r,s       under these runtimes; else runc and runsc, where the engine has them
-  --language l,m      python, nodejs; else both
-  --python FILE       the program to run, for python; it must print the same each time
-  --nodejs FILE       the same for nodejs
-  --out FOLDER        where the results go; else bench/results
+  --smoke             run for a few seconds, only to check that the scenarios work
+  --only a,b          run only these scenarios
+  --runtime r,s       run under these runtimes (default: runc and runsc, if the engine has them)
+  --language l,m      run these languages: python, nodejs (default: both)
+  --python FILE       the Python program to run; each run must print the same
+  --nodejs FILE       the Node program to run; each run must print the same
+  --out FOLDER        the folder of the results (default: bench/results)
 `
 
 const SCENARIOS = {
@@ -85,7 +85,7 @@ function readOptions() {
 const isScenario = (name: string): name is Scenario => Object.hasOwn(SCENARIOS, name)
 const isLanguage = (name: string): name is AgentName => Object.hasOwn(PROGRAMS, name)
 
-/** The names of a list, or all that there are. */
+/** Returns the names of a list, or all known names. Throws if a name is unknown. */
 function known<Name extends string>(
   option: string,
   list: string | undefined,
@@ -108,7 +108,7 @@ async function runtimesHere(): Promise<string[]> {
   }
 }
 
-/** Half an hour of figures is not lost for one scenario that fails. */
+/** Measures all scenarios. A scenario that fails does not lose the figures of the others. */
 async function measure(options: ReturnType<typeof readOptions>) {
   const { numbers, scenarios, languages, programs } = options
   const rows: Row[] = []
@@ -134,7 +134,7 @@ async function measure(options: ReturnType<typeof readOptions>) {
   return { rows, failures }
 }
 
-function keep(results: Results, folder: string): void {
+function save(results: Results, folder: string): void {
   mkdirSync(folder, { recursive: true })
   const write = (name: string, content: string) => {
     writeFileSync(path.join(folder, name), content)
@@ -154,7 +154,7 @@ async function main(): Promise<void> {
   const targets = targetsOf(rows)
   const results: Results = { takenAt, machine, programs, rows, targets, failures }
   console.log(markdownOf(results))
-  keep(results, out)
+  save(results, out)
   if (failures.length > 0) process.exitCode = 1
 }
 

@@ -1,16 +1,16 @@
-/** How often, how long, how many. */
+/** The counts and durations of all scenarios. */
 export interface Numbers {
-  /** Rounds of what takes milliseconds, and of what takes a container. */
+  /** Rounds of contenders that take milliseconds, and of contenders that take a container each. */
   quickRounds: number
   slowRounds: number
-  /** Of a rate: each side is measured so often, each time for so long. */
+  /** Rounds of a rate, and the duration of one round in milliseconds. */
   rateRounds: number
   rateMs: number
   concurrencies: readonly number[]
-  /** Containers made for one figure of the fresh rate. */
+  /** Containers that are launched for one figure of the fresh rate. */
   freshRuns: number
   burst: { callers: number; size: number }
-  /** Callers that come by chance. */
+  /** Callers of the scenario with random arrivals. */
   arrivals: number
   poolSizes: readonly number[]
   transferBytes: number
@@ -20,7 +20,7 @@ export interface Numbers {
 
 const MIB = 1024 * 1024
 
-/** What `npm run bench` does. */
+/** The numbers of `npm run bench`. */
 export const FULL: Numbers = {
   quickRounds: 200,
   slowRounds: 30,
@@ -36,7 +36,7 @@ export const FULL: Numbers = {
   idleMs: 5000,
 }
 
-/** A few seconds: that it works, not how fast. */
+/** The numbers of `--smoke`, which takes a few seconds and only checks that the scenarios work. */
 export const SMOKE: Numbers = {
   quickRounds: 3,
   slowRounds: 1,

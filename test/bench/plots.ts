@@ -9,7 +9,7 @@ const STYLE = {
   grid: { left: 70, right: 30, bottom: 60 },
 }
 
-/** Pictures of the results by their file names, SVG. What was not measured has none. */
+/** Returns SVG plots of the results by file name. A scenario without figures has no plot. */
 export function plotsOf(rows: readonly Row[]): Map<string, string> {
   const plots = new Map<string, string>()
   for (const language of new Set(rows.map((row) => row.language))) {
@@ -25,7 +25,11 @@ export function plotsOf(rows: readonly Row[]): Map<string, string> {
       `A new container for each run: ${rate}`,
       lines(own, 'fresh rate', 'callers at once'),
     )
-    draw('fill', 'A pool that starts: milliseconds until all are warm', lines(own, 'fill', 'size'))
+    draw(
+      'fill',
+      'The start of a pool: milliseconds until all containers are warm',
+      lines(own, 'fill', 'size'),
+    )
     draw('soak', 'Thousands of leases: milliseconds of a lease, p99', soak(own))
   }
   return plots
@@ -42,7 +46,7 @@ function svgOf(title: string, option: EChartsOption): string {
   }
 }
 
-/** A logarithmic axis: the slowest takes hundreds of times as long as the quickest. */
+/** The axis is logarithmic, because the slowest run takes hundreds of times as long as the fastest. */
 function bars(rows: readonly Row[]): EChartsOption | undefined {
   const runs = rows.filter(({ scenario }) =>
     ['warm run', 'whole request', 'other ways'].includes(scenario),
@@ -78,7 +82,7 @@ function soak(rows: readonly Row[]): EChartsOption | undefined {
   return overSteps(found, 'leases so far', ({ p99 }) => p99)
 }
 
-/** A line for each thing measured and each runtime, a place for each step. */
+/** Draws one line for each measurement and runtime, with one point for each step. */
 function overSteps(rows: readonly Row[], x: string, valueOf: (row: Row) => number): EChartsOption {
   const steps = [...new Set(rows.map(({ at = 0 }) => at))].sort((a, b) => a - b)
   const names = [...new Set(rows.map(nameOf))]

@@ -3,18 +3,18 @@ import type { Row } from './rows.js'
 import type { Target } from './targets.js'
 import { isMet } from './targets.js'
 
-/** Everything of one run, as it is kept. */
+/** The results of one run of the benchmark, as they are saved. */
 export interface Results {
   takenAt: string
   machine: Machine
   programs: Readonly<Record<string, string>>
   rows: readonly Row[]
   targets: readonly Target[]
-  /** Scenarios that gave nothing, and why. */
+  /** Scenarios that failed, with the reason. */
   failures: readonly string[]
 }
 
-/** The results in Markdown, for a terminal as well as for a page. */
+/** Returns the results in Markdown, for a terminal and for a page. */
 export function markdownOf(results: Results): string {
   const { machine, programs, rows, targets, failures, takenAt } = results
   const about = [
@@ -22,7 +22,7 @@ export function markdownOf(results: Results): string {
     `${machine.engine}, Node ${machine.node}, ${machine.python}. Taken ${takenAt.slice(0, 10)}.`,
   ]
   const programLines = Object.entries(programs).map(([language, code]) =>
-    code.includes('\n') ? `${language}: a program of one's own` : `${language}: \`${code}\``,
+    code.includes('\n') ? `${language}: a program from a file` : `${language}: \`${code}\``,
   )
   const scenarios = [...new Set(rows.map(({ scenario }) => scenario))]
   return [
@@ -30,7 +30,7 @@ export function markdownOf(results: Results): string {
     programLines.join(', '),
     '',
     ...table(
-      ['promised', 'bound', 'measured', ''],
+      ['target', 'bound', 'measured', ''],
       targets.map((target) => [
         target.what,
         'atMost' in target.bound ? `<= ${target.bound.atMost}` : `>= ${target.bound.atLeast}`,
@@ -56,7 +56,7 @@ function cellsOf({ what, language, runtime, at, n, p50, p95, p99, unit }: Row): 
   return [what, where, at === undefined ? '' : String(at), String(n)].concat(spread, unit)
 }
 
-/** Three digits that count, whatever the size. */
+/** Formats a value with three significant digits. */
 function figure(value: number): string {
   if (value >= 100) return value.toFixed(0)
   return String(Number(value.toPrecision(3)))

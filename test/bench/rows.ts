@@ -1,16 +1,16 @@
 import { createHistogram } from 'node:perf_hooks'
 
-/** One figure: what was measured, where, and how it was spread. */
+/** One figure: the measurement, its place and its distribution. */
 export interface Row {
   scenario: string
-  /** The runtime of the containers; `host` for what runs in none. */
+  /** The runtime of the container; `host` if the measurement uses none. */
   runtime: string
-  /** The runtime in whose turns it was measured: what is of the host is compared within those. */
+  /** The runtime of the rounds. Figures of the host are compared only with figures of the same rounds. */
   beside: string
   language: string
   what: string
   unit: 'ms' | 'per second' | 'MB/s' | 'KB' | 'MB' | 'files' | 'calls' | 'share'
-  /** What it is measured against: a concurrency, a size, so many leases. */
+  /** The varied parameter: a concurrency, a pool size or a number of leases. */
   at?: number
   n: number
   p50: number
@@ -18,10 +18,10 @@ export interface Row {
   p99: number
 }
 
-/** A histogram counts whole numbers: thousandths of the unit. */
+/** A histogram counts integers, so values are recorded in thousandths of the unit. */
 const STEPS = 1000
 
-/** Figures of one kind. */
+/** The values of one measurement. */
 export class Samples {
   readonly #histogram = createHistogram({ figures: 3 })
 
@@ -35,12 +35,12 @@ export class Samples {
   }
 }
 
-/** What there is only one of. */
+/** Returns the distribution of a single value. */
 export function single(value: number): Pick<Row, 'n' | 'p50' | 'p95' | 'p99'> {
   return { n: 1, p50: value, p95: value, p99: value }
 }
 
-/** How long something takes, in milliseconds. */
+/** Returns the duration of some work, in milliseconds. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now()
   await work()

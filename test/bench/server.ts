@@ -1,4 +1,4 @@
-// The app of the HTTP scenarios, in a process of its own: its settings come as one JSON argument.
+// The app of the HTTP scenarios, in a process of its own. The pool options are a JSON argument.
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { SandboxPoolOptions } from 'hono-sandbox'

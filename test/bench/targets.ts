@@ -1,6 +1,6 @@
 import type { Row } from './rows.js'
 
-/** A number that the library promises: a ratio within one run, or a figure. */
+/** A target of the library: a ratio of two figures of one run, or one figure. */
 export interface Target {
   what: string
   value: number
@@ -9,7 +9,7 @@ export interface Target {
 
 type Wanted = Partial<Pick<Row, 'scenario' | 'runtime' | 'beside' | 'language' | 'what' | 'at'>>
 
-/** Everything of the rows that is promised, as far as it was measured. */
+/** Returns the targets whose figures were measured. */
 export function targetsOf(rows: readonly Row[]): Target[] {
   const find = (wanted: Wanted) => rows.filter((row) => matches(row, wanted))
   const best = (wanted: Wanted) => Math.max(...find(wanted).map(({ p50 }) => p50))

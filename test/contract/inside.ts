@@ -8,12 +8,12 @@ const AGENT_CAPABILITIES = (1 << 5) | (1 << 6) | (1 << 7)
 
 process.env[CANARY] = 'of the server'
 
-/** Registers the tests of what a container's programs see: its limits, its user, its file system. */
+/** Registers the tests inside a container: its user, its file system, its limits and its network. */
 export function describeInside(workbench: Workbench, { runtime }: EngineSubject): void {
   const { hasOwnKernel } = runtime
 
-  describe('inside, the agent', () => {
-    it('is root with the capabilities to start programs as nobody and to end them', async () => {
+  describe('the agent in a container', () => {
+    it('the agent is root with the capabilities to start programs as nobody and to kill them', async () => {
       const { stdout } = await workbench.run('cat /proc/self/status')
       const status = fieldsOf(stdout)
       expect(status.get('Uid')).toMatch(/^0(\s+0){3}$/)
@@ -22,26 +22,26 @@ export function describeInside(workbench: Workbench, { runtime }: EngineSubject)
           expect(Number(`0x${status.get(set)}`), set).toBe(AGENT_CAPABILITIES)
         }
       }
-      // A kernel of its own need not tell them.
+      // A runtime with its own kernel need not report these fields.
       if (hasOwnKernel) return
       expect(status.get('NoNewPrivs')).toBe('1')
       expect(status.get('Seccomp')).toBe('2')
     })
 
-    it('has no other capability', async () => {
+    it('the agent has no other capability', async () => {
       const tries = [
         'chown 1:1 /workspace',
         'mount -t tmpfs none /mnt',
         'chroot / true',
         'hostname other',
-        // A kernel of its own has devices of its own, which gVisor of 2022 lets root make.
+        // gVisor of 2022 lets root make devices of its own kernel.
         ...(hasOwnKernel ? [] : ['mknod /tmp/null c 1 3']),
       ]
       const script = tries.map((command) => `${command} 2>&- && echo '${command}'`).join('; ')
       expect((await workbench.run(`${script}; echo over`)).stdout).toBe('over\n')
     })
 
-    it('is out of reach of its programs, which have no capability', async () => {
+    it('programs have no capability and cannot signal the agent', async () => {
       const reach = 'kill -0 1 2>&- && echo reached; cat /proc/self/status'
       const { stdout } = await workbench.run(`${asNobody(reach)}; echo over`)
       const status = fieldsOf(stdout)
@@ -52,7 +52,7 @@ export function describeInside(workbench: Workbench, { runtime }: EngineSubject)
       }
     })
 
-    it('knows no variable of the server', async () => {
+    it('the container has no environment variable of the server', async () => {
       const script = 'cat /proc/1/environ /proc/1/cmdline | tr "\\0" "\\n"; env'
       const { stdout } = await workbench.run(script)
       expect(stdout).toContain('PATH=')
@@ -61,14 +61,14 @@ export function describeInside(workbench: Workbench, { runtime }: EngineSubject)
     })
   })
 
-  describe('inside, the file system', () => {
-    it('has a root that even root cannot write', async () => {
+  describe('the file system of a container', () => {
+    it('the root file system is read-only, also for root', async () => {
       const folders = ['', '/etc', '/usr', '/usr/local', '/var', '/root', '/opt', '/run', '/sys/fs']
       const tries = folders.map((folder) => `(: > ${folder}/x) 2>&- && echo ${folder}/x`)
       expect((await workbench.run(`${tries.join('; ')}; echo over`)).stdout).toBe('over\n')
     })
 
-    it('has a workspace and a /tmp that nobody can write', async () => {
+    it('the user nobody can write to /workspace, /tmp and /dev/shm', async () => {
       const script = ': > /workspace/x && : > /tmp/x && : > /dev/shm/x && echo written'
       const { stdout } = await workbench.runAsNobody(script)
       expect(stdout).toBe('written\n')
@@ -78,7 +78,7 @@ export function describeInside(workbench: Workbench, { runtime }: EngineSubject)
       ['/workspace', LIMITS.workspaceBytes],
       ['/tmp', LIMITS.tmpBytes],
       ['/dev/shm', LIMITS.shmBytes],
-    ])('has a bounded %s', async (folder, bytes) => {
+    ])('the size of %s is limited', async (folder, bytes) => {
       const fill = `head -c ${4 * bytes} /dev/zero > ${folder}/full 2>&- || echo refused`
       const { stdout } = await workbench.runAsNobody(`${fill}; wc -c < ${folder}/full`)
       const [refused, written] = stdout.split('\n')
@@ -87,7 +87,7 @@ export function describeInside(workbench: Workbench, { runtime }: EngineSubject)
       expect(Number(written)).toBeGreaterThan(bytes / 2)
     })
 
-    it('executes programs of /workspace, and none of /tmp', async () => {
+    it('programs in /workspace are executable, and programs in /tmp are not', async () => {
       const place = (folder: string) => `cp /bin/true ${folder}/yes && ${folder}/yes`
       const [workspace, tmp] = [
         await workbench.runAsNobody(place('/workspace')),
@@ -99,31 +99,31 @@ export function describeInside(workbench: Workbench, { runtime }: EngineSubject)
     })
   })
 
-  describe('inside, the limits', () => {
-    it('are those of open files and of core dumps', async () => {
+  describe('the limits of a container', () => {
+    it('the container has the limits of open files and core dumps', async () => {
       const { stdout } = await workbench.run('ulimit -n; ulimit -Hn; ulimit -c')
       expect(stdout).toBe(`${LIMITS.openFiles}\n${LIMITS.openFiles}\n0\n`)
     })
 
-    it('bound the processes of programs, and leave the agent alive', async () => {
+    it('the process limit stops programs and does not kill the agent', async () => {
       const forks = 'i=0; while :; do sleep 60 > /dev/null 2>&1 & i=$((i+1)); echo $i; done'
-      const script = `${asNobody(forks)} 2>&- | tail -n 1; echo well`
+      const script = `${asNobody(forks)} 2>&- | tail -n 1; echo alive`
       const { stdout } = await workbench.run(script)
-      const [started, well] = stdout.split('\n')
+      const [started, alive] = stdout.split('\n')
       expect(Number(started)).toBeGreaterThan(LIMITS.pids / 2)
       expect(Number(started)).toBeLessThanOrEqual(LIMITS.pids)
-      expect(well).toBe('well')
+      expect(alive).toBe('alive')
     })
 
-    it('bound the memory: half of it can be used', async () => {
+    it('a program can use half of the memory limit', async () => {
       const bytes = LIMITS.memoryBytes / 2
       const hoard = `python3 -c 'print(len(bytearray(b"x") * ${bytes}))'`
       expect((await workbench.run(hoard)).stdout).toBe(`${bytes}\n`)
     })
   })
 
-  describe('inside, the network', () => {
-    it('is loopback alone', async () => {
+  describe('the network of a container', () => {
+    it('the container has only the loopback interface', async () => {
       const { stdout } = await workbench.run('cat /proc/net/dev; echo -- ; cat /proc/net/route')
       const [devices = '', routes = ''] = stdout.split('--\n')
       const names = [...devices.matchAll(/^\s*([^\s:|]+):/gm)].map(([, name]) => name)
@@ -134,7 +134,7 @@ export function describeInside(workbench: Workbench, { runtime }: EngineSubject)
   })
 }
 
-/** A command for a shell that runs a script as the user of programs, and stays PID 1 itself. */
+/** Returns a shell command that runs a script as nobody, while the shell stays PID 1. */
 function asNobody(script: string): string {
   return `${AS_NOBODY.join(' ')} sh -c '${script}'`
 }

@@ -6,13 +6,13 @@ import { expectEcho } from './subject.js'
 
 const NONE_IS_LAUNCHING = () => false
 
-/** Registers the tests of launches, of what is refused, and of sweeps. */
+/** Registers the tests of launches, of refused launches and of sweeps. */
 export function describeLaunches(workbench: Workbench, subject: EngineSubject): void {
   const { engine, owner } = workbench
   const { runtime, image, stateOf, leaveUnstarted } = subject
 
-  describe('what an engine says of itself', () => {
-    it('has the runtime, with its data, and an address and advice for messages', async () => {
+  describe('the description of an engine', () => {
+    it('an engine lists the runtime, and has an address and advice for messages', async () => {
       expect(await engine.runtimes()).toContainEqual(runtime)
       const { address, advice } = engine
       for (const text of [address, advice.strongerRuntime, advice.howToGetRuntime]) {
@@ -20,7 +20,7 @@ export function describeLaunches(workbench: Workbench, subject: EngineSubject): 
       }
     })
 
-    it('finds the image that it can launch', async () => {
+    it('findImage() returns an image that the engine can launch', async () => {
       expect(await engine.findImage([image])).toBe(image)
     })
   })
@@ -30,72 +30,76 @@ export function describeLaunches(workbench: Workbench, subject: EngineSubject): 
       ['an image that is missing', { image: 'hono-sandbox-test/missing:1' }, 'IMAGE_MISSING'],
       ['a runtime that is missing', { runtime: 'no-such-runtime' }, 'ENGINE_FAILED'],
       ['a program that the image lacks', { command: ['no-such-program'] }, 'AGENT_FAILED'],
-    ])('with %s is refused, and leaves nothing', async (_, changes, code) => {
+    ])('a launch with %s is refused and leaves no container', async (_, changes, code) => {
       const spec = workbench.spec(changes)
-      const refused = await within('it is refused', rejectionOf(engine.launch(spec)))
+      const refused = await within('the launch is refused', rejectionOf(engine.launch(spec)))
       expect(refused).toBeInstanceOf(SandboxError)
       expect(refused).toMatchObject({ code: `SANDBOX_${code}` })
       expect(await stateOf(spec.name)).toBe('gone')
     })
 
-    it('that is aborted before it begins leaves nothing', async () => {
+    it('a launch that is aborted before it begins leaves no container', async () => {
       const spec = workbench.spec()
       const reason = new Error('aborted by the test')
       const launching = engine.launch(spec, AbortSignal.abort(reason))
-      expect(await within('it is over', rejectionOf(launching))).toBe(reason)
+      expect(await within('the launch settles', rejectionOf(launching))).toBe(reason)
       expect(await stateOf(spec.name)).toBe('gone')
     })
 
-    it('that is aborted under way leaves nothing', async () => {
+    it('a launch that is aborted while it runs leaves no container', async () => {
       const spec = workbench.spec()
       const reason = new Error('aborted by the test')
       const abort = new AbortController()
       const launching = engine.launch(spec, abort.signal)
       abort.abort(reason)
-      expect(await within('it is over', rejectionOf(launching))).toBe(reason)
+      expect(await within('the launch settles', rejectionOf(launching))).toBe(reason)
       expect(await stateOf(spec.name)).toBe('gone')
     })
 
-    it('that is aborted when its container is there leaves nothing, or gives it', async () => {
+    it('a launch that is aborted late leaves no container or returns it', async () => {
       const spec = workbench.spec()
       const reason = new Error('aborted by the test')
       const abort = new AbortController()
       const launching = engine.launch(spec, abort.signal)
       const settled = Promise.allSettled([launching])
-      await until('it is there', async () => (await stateOf(spec.name)) !== 'gone')
+      await until('the container exists', async () => (await stateOf(spec.name)) !== 'gone')
       abort.abort(reason)
-      const [outcome] = await within('it is over', settled)
+      const [outcome] = await within('the launch settles', settled)
       if (outcome.status === 'fulfilled') await outcome.value.kill()
       else expect(outcome.reason).toBe(reason)
       expect(await stateOf(spec.name)).toBe('gone')
     })
   })
 
-  describe('a name that is taken', () => {
-    it('by a leftover of the same owner: the leftover is removed', async () => {
+  describe('a launch with a used name', () => {
+    it('a launch replaces an unstarted container of the same name and owner', async () => {
       const spec = workbench.spec()
       await leaveUnstarted(spec)
-      const container = await within('it is launched', engine.launch(spec))
+      const container = await within('the container is launched', engine.launch(spec))
       await expectEcho(container)
-      await within('it is removed', container.remove())
+      await within('the container is removed', container.remove())
       expect(await stateOf(spec.name)).toBe('gone')
     })
 
-    it('by a container of another owner: it is left alone, and an error names it', async () => {
-      const theirs = await workbench.launch({ owner: 'another' })
-      const spec = workbench.spec({ name: theirs.name })
-      expect(await within('it is refused', rejectionOf(engine.launch(spec)))).toMatchObject({
+    it('a launch fails if another owner has the name, and does not touch that container', async () => {
+      const other = await workbench.launch({ owner: 'another' })
+      const spec = workbench.spec({ name: other.name })
+      expect(await within('the launch is refused', rejectionOf(engine.launch(spec)))).toMatchObject(
+        {
+          code: 'SANDBOX_ENGINE_FAILED',
+          message: expect.stringContaining(other.name),
+        },
+      )
+      await expectEcho(other)
+      const unstarted = workbench.spec({ owner: 'another' })
+      await leaveUnstarted(unstarted)
+      const sameName = workbench.spec({ name: unstarted.name })
+      expect(
+        await within('the launch is refused', rejectionOf(engine.launch(sameName))),
+      ).toMatchObject({
         code: 'SANDBOX_ENGINE_FAILED',
-        message: expect.stringContaining(theirs.name),
       })
-      await expectEcho(theirs)
-      const left = workbench.spec({ owner: 'another' })
-      await leaveUnstarted(left)
-      const ours = workbench.spec({ name: left.name })
-      expect(await within('it is refused', rejectionOf(engine.launch(ours)))).toMatchObject({
-        code: 'SANDBOX_ENGINE_FAILED',
-      })
-      expect(await stateOf(left.name)).toBe('unstarted')
+      expect(await stateOf(unstarted.name)).toBe('unstarted')
     })
   })
 
@@ -104,7 +108,7 @@ export function describeLaunches(workbench: Workbench, subject: EngineSubject): 
       vi.useRealTimers()
     })
 
-    it('removes strays of the owner, but no launch under way and nothing that runs', async () => {
+    it('a sweep removes strays of the owner, and neither running containers nor current launches', async () => {
       const stray = workbench.spec()
       const launching = workbench.spec()
       await Promise.all([leaveUnstarted(stray), leaveUnstarted(launching)])
@@ -116,7 +120,7 @@ export function describeLaunches(workbench: Workbench, subject: EngineSubject): 
       await expectEcho(running)
     })
 
-    it('leaves the young of other owners alone, also if the clock here is ahead', async () => {
+    it('a sweep does not remove new containers of other owners, also if the local clock is ahead', async () => {
       const young = workbench.spec({ owner: 'another' })
       await leaveUnstarted(young)
       const running = await workbench.launch({ owner: 'another' })
@@ -129,11 +133,11 @@ export function describeLaunches(workbench: Workbench, subject: EngineSubject): 
   })
 }
 
-/** What a promise rejects with; an error if it does not. */
+/** Returns the reason that a promise rejects with. Throws if it resolves. */
 function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => {
-      throw new Error('it was not refused')
+      throw new Error('the launch was not refused')
     },
     (reason: unknown) => reason,
   )

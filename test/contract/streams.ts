@@ -6,8 +6,8 @@ import { bytesOf, expectEcho, outcomeOf } from './subject.js'
 
 const MIB = 1024 * 1024
 
-/** Arguments that a shell, a template or a transport changes if it sees them. */
-const ODD = [
+/** Arguments that a shell, a template or a transport could change. */
+const SPECIAL_ARGUMENTS = [
   '',
   ' two  spaces ',
   '"',
@@ -34,22 +34,22 @@ const ODD = [
 /** Registers the tests of PID 1's streams, its command line and its end. */
 export function describeStreams(workbench: Workbench): void {
   describe('the streams of PID 1', () => {
-    it('carry bytes both ways', async () => {
+    it('the streams pass bytes in both directions', async () => {
       const container = await workbench.launch()
       await expectEcho(container, 'one\n')
       await expectEcho(container, 'two\n')
     })
 
-    it('carry much, unchanged, in both directions at once', async () => {
+    it('the streams pass megabytes unchanged in both directions at the same time', async () => {
       const container = await workbench.launch()
       const sent = randomBytes(8 * MIB)
       const read = bytesOf(container)
       container.stdin.end(sent)
-      const got = await within('it echoes all', read)
-      expect([got.length, got.equals(sent)]).toEqual([sent.length, true])
+      const received = await within('all bytes are echoed', read)
+      expect([received.length, received.equals(sent)]).toEqual([sent.length, true])
     })
 
-    it('end one by one: stdout goes on when stdin has ended', async () => {
+    it('stdout stays open after stdin has ended', async () => {
       const script = 'cat; echo "stdin has ended"; head -c 1000000 /dev/zero; echo last'
       const container = await workbench.launch({ command: ['sh', '-c', script] })
       container.stdin.end('first\n')
@@ -58,38 +58,40 @@ export function describeStreams(workbench: Workbench): void {
       expect([stdout.length, exit.exitCode]).toEqual([1_000_027, 0])
     })
 
-    it('bring no more than is read', async () => {
+    it('the engine does not send much more than the reader takes', async () => {
       const size = 32 * MIB
       const flood = await workbench.launch({
         command: ['sh', '-c', `head -c ${size} /dev/zero`],
       })
-      // As much comes and goes beside it meanwhile.
+      // Another container moves half as many bytes at the same time.
       const other = await workbench.launch()
       const echoed = bytesOf(other)
       other.stdin.end(Buffer.alloc(size / 2))
-      expect((await within('the other echoes', echoed)).length).toBe(size / 2)
+      expect((await within('the other container echoes all bytes', echoed)).length).toBe(size / 2)
       expect(flood.stdout.readableLength).toBeLessThan(2 * MIB)
-      expect((await within('the rest comes when it is read', bytesOf(flood))).length).toBe(size)
+      expect((await within('the rest arrives when it is read', bytesOf(flood))).length).toBe(size)
     })
   })
 
   describe('the command line', () => {
-    it('arrives unchanged', async () => {
+    it('the command line arrives unchanged', async () => {
       const { stdout } = await outcomeOf(
-        await workbench.launch({ command: ['sh', '-c', 'printf "%s\\0" "$@"', 'sh', ...ODD] }),
+        await workbench.launch({
+          command: ['sh', '-c', 'printf "%s\\0" "$@"', 'sh', ...SPECIAL_ARGUMENTS],
+        }),
       )
-      expect(stdout.split('\0').slice(0, -1)).toEqual(ODD)
+      expect(stdout.split('\0').slice(0, -1)).toEqual(SPECIAL_ARGUMENTS)
     })
 
-    it('is PID 1, if the agent is to reap orphans', async () => {
+    it('the command is PID 1 if the agent reaps orphans', async () => {
       const { stdout } = await workbench.run('echo $$; pwd; uname -n', { reaper: 'agent' })
       expect(stdout).toBe('1\n/workspace\nsandbox\n')
     })
 
-    it('has an init process before it, if the engine is to reap orphans', async () => {
+    it('an init process is PID 1 if the engine reaps orphans', async () => {
       const orphan = '(sh -c "kill -KILL \\$\\$" &)'
       const isLeft = "grep -qs '^State:[[:space:]]*Z' /proc/[0-9]*/status"
-      // A hundred looks are enough: without an init process the orphan stays for ever.
+      // A hundred checks suffice, because the zombie never disappears without an init process.
       const script = `${orphan}; i=0; while [ $i -lt 100 ] && ${isLeft}; do sleep 0.05; i=$((i+1)); done`
       const { stdout } = await workbench.run(
         `${script}; ${isLeft} && echo left; [ $$ != 1 ] && echo "not PID 1"`,
@@ -99,17 +101,17 @@ export function describeStreams(workbench: Workbench): void {
     })
   })
 
-  describe('the end of a container', () => {
-    it('is told with its exit code and the last lines of stderr', async () => {
-      const script = 'echo out; echo first >&2; seq 200000 >&2; echo "last words" >&2; exit 7'
+  describe('the exit of a container', () => {
+    it('the exit has the exit code and the last lines of stderr', async () => {
+      const script = 'echo out; echo first >&2; seq 200000 >&2; echo "last line" >&2; exit 7'
       const { stdout, exit } = await workbench.run(script)
       expect(stdout).toBe('out\n')
       expect(exit).toEqual({ exitCode: 7, oom: false, stderr: expect.any(String) })
-      expect(exit.stderr).toMatch(/\n200000\nlast words\n$/)
+      expect(exit.stderr).toMatch(/\n200000\nlast line\n$/)
       expect(exit.stderr.length).toBeLessThan(65_536)
     })
 
-    it('is the same news to all that ask, before and after', async () => {
+    it('exited resolves with the same exit before and after the end', async () => {
       const container = await workbench.launch({ command: ['sh', '-c', 'exit 3'] })
       const { exited } = container
       const { exit } = await outcomeOf(container)
@@ -117,7 +119,7 @@ export function describeStreams(workbench: Workbench): void {
       expect(exit.exitCode).toBe(3)
     })
 
-    it('with the memory used up is told as that', async () => {
+    it('the exit reports oom if the memory is exhausted', async () => {
       const hoard = 'python3 -c \'hoard = []\nwhile True: hoard.append(bytearray(b"x") * 1000000)\''
       const { exit } = await workbench.run(`exec ${hoard}`)
       expect(exit.oom).toBe(true)

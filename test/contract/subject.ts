@@ -10,24 +10,24 @@ import type {
 import { specOf } from '../helpers/launch-spec.js'
 import { within } from '../helpers/until.js'
 
-/** An engine that must keep the contract, and what the tests must do past its port. */
+/** An engine that must pass the contract, and the operations of the tests outside its port. */
 export interface EngineSubject {
-  /** Makes an engine. Each has connections of its own. */
+  /** Makes an engine with connections of its own. */
   createEngine: () => Engine
-  /** The runtime to test under. Its data says what is expected, never its name. */
+  /** The runtime to test under. The expectations depend on its data, never on its name. */
   runtime: Runtime
-  /** An image that the engine can launch, of Debian or a child of it: the tests use its shell. */
+  /** An image that the engine can launch, based on Debian. The tests use its shell. */
   image: string
-  /** Makes a container that is never started: what is left of a launch that broke off. */
+  /** Makes a container that is never started, as an interrupted launch leaves it. */
   leaveUnstarted: (spec: LaunchSpec) => Promise<void>
-  /** What the engine knows of a container. */
+  /** Returns the state of a container in the engine. */
   stateOf: (name: string) => Promise<'gone' | 'unstarted' | 'running'>
-  /** Removes a container in any state, past the port. Does nothing if it is gone. */
+  /** Removes a container in any state, outside the port. Does nothing if it does not exist. */
   removeFromOutside: (name: string) => Promise<void>
 }
 
 const MIB = 1024 * 1024
-/** The limits of the contract's containers: small, and none of them a default of the library. */
+/** The limits of the containers of the contract. They are small and differ from all defaults. */
 export const LIMITS = {
   memoryBytes: 96 * MIB,
   pids: 32,
@@ -37,16 +37,16 @@ export const LIMITS = {
   shmBytes: MIB,
 }
 
-/** What starts a program as the user that an agent gives to programs. */
+/** The command that starts a program as nobody, the user of programs. */
 export const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--']
 
-/** What a container wrote until its end, and how it ended. */
+/** The stdout of a container and its exit. */
 export interface Outcome {
   stdout: string
   exit: ContainerExit
 }
 
-/** Launches the containers of the contract's tests. No test leaves one behind. */
+/** Launches the containers of the contract's tests, and removes them after each test. */
 export class Workbench {
   readonly owner = `contract-${randomBytes(4).toString('hex')}`
   readonly engine: Engine
@@ -59,7 +59,7 @@ export class Workbench {
     afterAll(() => this.engine.close())
   }
 
-  /** The spec of a container with a name that no other has. It echoes what it reads. */
+  /** Returns the spec of a container with a unique name. The container echoes its stdin. */
   spec(changes: Partial<LaunchSpec> = {}): LaunchSpec {
     const { image, runtime, removeFromOutside } = this.#subject
     const name = `sandbox_contract_1.${++this.#made}_${this.owner}`
@@ -73,41 +73,41 @@ export class Workbench {
     return within('the container is launched', this.engine.launch(this.spec(changes)))
   }
 
-  /** Executes a script as PID 1, as the user that programs have, to its end. */
+  /** Runs a script as PID 1 and as nobody, and waits for its end. */
   runAsNobody(script: string): Promise<Outcome> {
     return this.run(script, { command: [...AS_NOBODY, 'sh', '-c', script] })
   }
 
-  /** Executes a script as PID 1, to its end. */
+  /** Runs a script as PID 1 and waits for its end. */
   async run(script: string, changes: Partial<LaunchSpec> = {}): Promise<Outcome> {
     const container = await this.launch({ command: ['sh', '-c', script], ...changes })
     return outcomeOf(container)
   }
 }
 
-/** Reads all that a container writes until its end. */
+/** Reads the whole stdout of a container, and waits for its exit. */
 export async function outcomeOf(container: Container): Promise<Outcome> {
   const stdout = (await within('stdout ends', bytesOf(container))).toString()
-  return { stdout, exit: await within('its end is told', container.exited) }
+  return { stdout, exit: await within('the exit is reported', container.exited) }
 }
 
-/** All that a container writes until its end. */
+/** Reads the whole stdout of a container. */
 export async function bytesOf({ stdout }: Container): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of stdout) if (Buffer.isBuffer(chunk)) chunks.push(chunk)
   return Buffer.concat(chunks)
 }
 
-/** Says something to a container that echoes, and waits for the answer. */
+/** Sends a text to a container that echoes, and waits for the echo. */
 export async function expectEcho(container: Container, text = 'are you there?\n'): Promise<void> {
-  let heard = ''
+  let received = ''
   const answered = new Promise<void>((resolve, reject) => {
     container.stdout.on('data', (chunk: Buffer) => {
-      heard += chunk.toString()
-      if (heard.includes(text)) resolve()
+      received += chunk.toString()
+      if (received.includes(text)) resolve()
     })
-    container.stdout.once('end', () => reject(new Error('its stdout has ended')))
+    container.stdout.once('end', () => reject(new Error('the stdout of the container has ended')))
   })
   container.stdin.write(text)
-  await within('it echoes', answered)
+  await within('the container echoes', answered)
 }

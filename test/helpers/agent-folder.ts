@@ -1,15 +1,15 @@
 import * as v from 'valibot'
 import type { FileRequest } from '../../src/agent/protocol.js'
 import type { Agent } from './agent.js'
-import type { Answer, Call } from './agent-call.js'
+import type { AgentRequest, Answer } from './agent-request.js'
 
-/** What a program is asked for with. */
-interface Surroundings {
+/** The working directory and the variables of a program. */
+interface ProgramOptions {
   cwd?: string
   env?: Record<string, string>
 }
 
-export function run(code: string, more: Surroundings & { args?: string[] } = {}) {
+export function run(code: string, more: ProgramOptions & { args?: string[] } = {}) {
   return { op: 'run', code, ...more } as const
 }
 
@@ -17,11 +17,11 @@ export function exec(...argv: string[]) {
   return { op: 'exec', argv } as const
 }
 
-export function sh(script: string, more: Surroundings = {}) {
+export function sh(script: string, more: ProgramOptions = {}) {
   return { ...exec('/bin/sh', '-c', script), ...more }
 }
 
-/** A line of a listing. */
+/** An entry of a listing or a stat. */
 export const Entry = v.strictObject({
   path: v.string(),
   type: v.picklist(['file', 'directory', 'symlink', 'other']),
@@ -31,7 +31,7 @@ export const Entry = v.strictObject({
 })
 export type Entry = v.InferOutput<typeof Entry>
 
-/** A folder of one test in an agent's workspace. Paths of requests are relative to it. */
+/** A folder of one test in the agent's workspace. The paths of requests are relative to it. */
 export class Folder {
   readonly agent: Agent
   readonly path: string
@@ -43,76 +43,77 @@ export class Folder {
 
   static async make(agent: Agent, path: string): Promise<Folder> {
     const { done } = await agent.ask({ op: 'mkdir', path })
-    if (done.error) throw new Error(`no folder for the test: ${done.error.message}`)
+    if (done.error) throw new Error(`cannot make the folder of the test: ${done.error.message}`)
     return new Folder(agent, path)
   }
 
-  /** The path under the workspace of a name in the folder. */
-  at(name: string): string {
+  /** Returns the path, relative to the workspace, of a name in the folder. */
+  pathOf(name: string): string {
     return name.startsWith('/') ? name : `${this.path}/${name}`
   }
 
-  /** A program in the folder, left running. */
-  start(script: string, options?: { givesCredit: boolean }): Call {
+  /** Starts a program in the folder and does not wait for its end. */
+  start(script: string, options?: { grantsCredit: boolean }): AgentRequest {
     return this.agent.open(sh(script, { cwd: `${this.agent.workspace}/${this.path}` }), options)
   }
 
-  /** What a script prints. It must do well. */
+  /** Runs a script and returns its stdout. Throws if it fails. */
   async sh(script: string): Promise<string> {
-    const call = this.start(script)
-    call.end()
-    const { stdout, stderr, done } = await call.answer()
+    const request = this.start(script)
+    request.end()
+    const { stdout, stderr, done } = await request.answer()
     if (done.exitCode !== 0) throw new Error(`${script}: ${JSON.stringify(done)} ${stderr}`)
     return stdout.toString()
   }
 
-  open(request: FileRequest, options?: { givesCredit: boolean }): Call {
-    const to = 'to' in request ? { to: this.at(request.to) } : {}
-    return this.agent.open({ ...request, path: this.at(request.path), ...to }, options)
+  open(request: FileRequest, options?: { grantsCredit: boolean }): AgentRequest {
+    const to = 'to' in request ? { to: this.pathOf(request.to) } : {}
+    return this.agent.open({ ...request, path: this.pathOf(request.path), ...to }, options)
   }
 
   async ask(request: FileRequest, stdin: string | Uint8Array = ''): Promise<Answer> {
-    const call = this.open(request)
-    if (request.op === 'write') void call.writeStdin(stdin).then(() => call.end())
-    return call.answer()
+    const opened = this.open(request)
+    if (request.op === 'write') void opened.writeStdin(stdin).then(() => opened.end())
+    return opened.answer()
   }
 
-  /** The errno's name a request is refused with, `undefined` where it is not. */
-  async refusal(request: FileRequest): Promise<string | undefined> {
+  /** Returns the name of the errno that a request fails with; `undefined` if it succeeds. */
+  async errnoOf(request: FileRequest): Promise<string | undefined> {
     return (await this.ask(request, 'new')).done.error?.code
   }
 
-  /** A file's text. */
+  /** Returns the text of a file. */
   async read(path: string): Promise<string> {
-    return (await this.well({ op: 'read', path })).toString()
+    return (await this.expectSuccess({ op: 'read', path })).toString()
   }
 
   async write(path: string, text: string | Uint8Array): Promise<void> {
-    await this.well({ op: 'write', path }, text)
+    await this.expectSuccess({ op: 'write', path }, text)
   }
 
   async stat(path: string): Promise<Entry | undefined> {
-    return entriesOf(await this.well({ op: 'stat', path })).at(0)
+    return entriesOf(await this.expectSuccess({ op: 'stat', path })).at(0)
   }
 
-  /** The entries, by their paths. */
+  /** Returns the entries, sorted by path. */
   async list(path = '.', recursive?: boolean): Promise<Entry[]> {
-    const entries = entriesOf(await this.well({ op: 'list', path, recursive }))
+    const entries = entriesOf(await this.expectSuccess({ op: 'list', path, recursive }))
     return entries.sort((one, other) => (one.path < other.path ? -1 : 1))
   }
 
-  /** The paths of all that is in the folder. */
+  /** Returns the paths of all entries below the folder. */
   async tree(path = '.'): Promise<string[]> {
     return (await this.list(path, true)).map((entry) => entry.path)
   }
 
-  /** Of these processes, those that are alive. */
+  /** Returns the processes of `pids` that are alive. */
   async alive(...pids: readonly (number | undefined)[]): Promise<number[]> {
     const look = `for p in ${pids.join(' ')}; do grep -q ') [^ZX]' /proc/$p/stat && echo $p; done`
     return (await this.sh(`(${look}) 2>/dev/null; :`)).split('\n').filter(Boolean).map(Number)
   }
 
-  async well(request: FileRequest, stdin?: string | Uint8Array): Promise<Buffer> {
+  /** Sends a request that must succeed, and returns its stdout. */
+  async expectSuccess(request: FileRequest, stdin?: string | Uint8Array): Promise<Buffer> {
     const { stdout, done } = await this.ask(request, stdin)
     if (Object.keys(done).length > 0) {
       throw new Error(`${JSON.stringify(request)}: ${JSON.stringify(done)}`)
@@ -121,7 +122,7 @@ export class Folder {
   }
 }
 
-/** A JSON line an entry. */
+/** Parses a listing: one line of JSON for each entry. */
 export function entriesOf(bytes: Buffer): Entry[] {
   const lines = bytes.toString().split('\n')
   return lines.filter(Boolean).map((line) => v.parse(Entry, JSON.parse(line)))

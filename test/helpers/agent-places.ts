@@ -9,14 +9,14 @@ import type { AgentName } from '../../src/languages/built-in.js'
 import { LANGUAGES } from '../../src/languages/built-in.js'
 import { Agent } from './agent.js'
 import { Folder } from './agent-folder.js'
-import { imageThere, languages, runtimes } from './engine.js'
+import { availableImage, languages, runtimes } from './engine.js'
 import { specOf } from './launch-spec.js'
 import { childrenOfPid, LocalContainer } from './local-container.js'
 
-/** Where an agent runs: as a plain process of this machine, or in a container of its own. */
+/** The place where an agent runs: a process of this machine, or a container of its own. */
 export interface Place {
   language: AgentName
-  /** A runtime of the engine's, or `process`. */
+  /** A runtime of the engine, or `process`. */
   where: string
 }
 
@@ -27,19 +27,19 @@ export const places: readonly Place[] = languages.flatMap((language) =>
   ['process', ...runtimes].map((where) => ({ language, where })),
 )
 /**
- * Whether a program takes long to start there, ten times as long as under runc. What does not depend
- * on the place is left out then, unless it is asked for.
+ * Whether a program takes ten times as long to start as under runc. Tests that do not depend on the
+ * place are skipped there, unless `HONO_SANDBOX_CONTRACT=all` is set.
  */
 export const isSlow = ({ where }: Place) =>
   where === 'runsc' && process.env.HONO_SANDBOX_CONTRACT !== 'all'
 const isRoot = process.getuid?.() === 0
-/** Whether the agent is root there, and its programs are somebody else. */
-export const isNobody = ({ where }: Place) => where !== 'process' || isRoot
+/** Whether the agent is root, and its programs run as the user nobody. */
+export const runsAsNobody = ({ where }: Place) => where !== 'process' || isRoot
 
 const owner = `contract-${randomBytes(4).toString('hex')}`
 let launched = 0
 
-/** An agent for one test alone: the test may end it. */
+/** Launches an agent for one test, which may end the agent. */
 export async function agentOfTest(
   place: Place,
   config: AgentConfig = {},
@@ -50,14 +50,14 @@ export async function agentOfTest(
   return agent
 }
 
-/** A folder of an agent for one test alone. */
+/** Launches an agent for one test, and makes a folder in its workspace. */
 export async function ownFolderOfTest(place: Place): Promise<Folder> {
   return Folder.make(await agentOfTest(place), 'own')
 }
 
 /**
- * Gives each test a folder of its own on one agent, which serves a block of tests: it must be as
- * well after one as it was before. Where it has gone that test fails, and a new one is launched.
+ * Gives each test a folder of its own on one agent, which serves a block of tests. If the agent has
+ * violated the protocol or exited during a test, that test fails, and the next one gets a new agent.
  */
 export function useFolders(place: Place): () => Promise<Folder> {
   const agent = useAgent(place)
@@ -65,8 +65,8 @@ export function useFolders(place: Place): () => Promise<Folder> {
   return async () => Folder.make(await agent(), `test-${++count}`)
 }
 
-/** Gives the tests of a block one folder, with what a script has put in it: they change nothing. */
-export function useFolder(place: Place, script: string): () => Promise<Folder> {
+/** Gives the tests of a block one folder, which a script has filled. The tests must not change it. */
+export function usePreparedFolder(place: Place, script: string): () => Promise<Folder> {
   const agent = useAgent(place)
   let folder: Folder | undefined
   return async () => {
@@ -81,9 +81,9 @@ export function useFolder(place: Place, script: string): () => Promise<Folder> {
 function useAgent(place: Place): () => Promise<Agent> {
   let agent: Agent | undefined
   const drop = async () => {
-    const gone = agent
+    const last = agent
     agent = undefined
-    await gone?.container.remove()
+    await last?.container.remove()
   }
   afterEach(async () => {
     try {
@@ -106,7 +106,7 @@ async function launch(
   const container = local || (await launchContainer(place, config))
   container.stdin.write(bundle.frameFor(place.where))
   try {
-    return await Agent.warm(container, local ? local.workspace : '/workspace')
+    return await Agent.connect(container, local ? local.workspace : '/workspace')
   } catch (error) {
     await container.remove()
     throw error
@@ -115,7 +115,7 @@ async function launch(
 
 const PIDS = 128
 
-/** What a pool launches, without a pool. */
+/** Launches the container that a pool would launch. */
 async function launchContainer(
   { language, where: runtime }: Place,
   config: AgentConfig,
@@ -123,24 +123,24 @@ async function launchContainer(
   const { images, agent } = LANGUAGES[language]
   const { reaper } = agent
   const command = [...agent.command, JSON.stringify({ pids: PIDS, ...config })]
-  const image = await imageThere(images)
+  const image = await availableImage(images)
   const name = `sandbox_${language}_1.${++launched}_${owner}`
   return engine.launch(
     specOf({ pids: PIDS, name, owner, language, image, runtime, command, reaper }),
   )
 }
 
-/** How many descriptors an agent has open, or a process of its, where that can be seen. */
+/** Counts the open descriptors of an agent in place `process`, or of one of its processes. */
 export function descriptorsOf(agent: Agent, pid = pidOf(agent)): number {
   return readdirSync(`/proc/${pid}/fd`).length
 }
 
-/** The processes an agent has made itself, where they can be seen. */
+/** Returns the child processes of an agent in place `process`. */
 export function childrenOf(agent: Agent): number[] {
   return childrenOfPid(pidOf(agent))
 }
 
 function pidOf({ container }: Agent): number {
-  if (!(container instanceof LocalContainer)) throw new Error('it is in a container')
+  if (!(container instanceof LocalContainer)) throw new Error('the agent runs in a container')
   return container.pid
 }

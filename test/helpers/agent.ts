@@ -3,66 +3,67 @@ import type { Frame } from '../../src/agent/protocol.js'
 import * as protocol from '../../src/agent/protocol.js'
 import { encodeFrame, FrameReader, Kind } from '../../src/agent/protocol.js'
 import type { Container, ContainerExit } from '../../src/engine/engine.js'
-import type { Answer } from './agent-call.js'
-import { Call, parsed, rule } from './agent-call.js'
+import type { Answer } from './agent-request.js'
+import { AgentRequest, checkProtocol, parsed } from './agent-request.js'
 import { within } from './until.js'
 
-// Not those of the library: a host may take more than the page says, this one does not.
+// A strict copy of the library's schema: the library accepts unknown fields, the tests do not.
 const Hello = v.strictObject(protocol.Hello.entries)
 
 /**
- * The host's end of one agent, and the referee: whatever the agent says is held against the page,
- * and the first thing that is not on it fails every open request and every later one.
+ * The host's connection to one agent. It checks each frame of the agent against the protocol. The
+ * first violation fails all open requests and all later ones.
  */
 export class Agent {
-  /** Everything it has said, in order. */
+  /** All frames that the agent has sent, in order. */
   readonly frames: Frame[] = []
   readonly container: Container
   readonly workspace: string
   hello: v.InferOutput<typeof Hello> | undefined
-  isOver = false
+  hasExited = false
   readonly #codeCache: Buffer[] = []
-  #fault: Error | undefined
+  #failure: Error | undefined
   readonly #reader = new FrameReader()
-  readonly #calls = new Map<number, Call>()
-  readonly #looks = new Set<() => void>()
+  readonly #requests = new Map<number, AgentRequest>()
+  /** One check for each pending {@link wait}. */
+  readonly #checks = new Set<() => void>()
   #lastId = 0
 
   constructor(container: Container, workspace: string) {
     this.container = container
     this.workspace = workspace
-    container.stdin.on('error', () => {}) // the end of stdout tells
+    container.stdin.on('error', () => {}) // container.exited reports the end
     container.stdout.on('data', (chunk: Buffer) => this.#receive(chunk))
     void container.exited.then((exit) => this.#end(exit))
   }
 
-  /** One that has said its first word. */
-  static async warm(container: Container, workspace: string): Promise<Agent> {
+  /** Connects to an agent and waits for its hello. */
+  static async connect(container: Container, workspace: string): Promise<Agent> {
     const agent = new Agent(container, workspace)
-    await agent.wait('the first word', () => agent.hello !== undefined)
+    await agent.wait('the agent says hello', () => agent.hello !== undefined)
     return agent
   }
 
-  /** What it has made of its program's source, where it was sent that. */
+  /** The code cache that the agent has sent back; empty if it has sent none. */
   get codeCache(): Buffer {
     return Buffer.concat(this.#codeCache)
   }
 
-  /** Throws where it has left the page. */
+  /** Throws if the agent has violated the protocol or has exited. */
   check(): void {
-    if (this.#fault) throw this.#fault
+    if (this.#failure) throw this.#failure
   }
 
-  /** Waits until something holds of what it has said. */
-  async wait(what: string, condition: () => boolean): Promise<void> {
+  /** Waits until a condition on the agent's frames holds. */
+  async wait(description: string, condition: () => boolean): Promise<void> {
     const holds = () => {
       this.check()
       return condition()
     }
     if (holds()) return
-    let look: () => void = () => {}
+    let check: () => void = () => {}
     const held = new Promise<void>((resolve, reject) => {
-      look = () => {
+      check = () => {
         try {
           if (holds()) resolve()
         } catch (error) {
@@ -70,27 +71,27 @@ export class Agent {
         }
       }
     })
-    this.#looks.add(look)
-    await this.within(what, held).finally(() => this.#looks.delete(look))
+    this.#checks.add(check)
+    await this.within(description, held).finally(() => this.#checks.delete(check))
   }
 
-  /** Its answer in time; one that does not come is the end of it for every test. */
-  async within<T>(what: string, answer: Promise<T>): Promise<T> {
+  /** Waits for an answer. If it does not arrive in time, all open and later requests fail too. */
+  async within<T>(description: string, answer: Promise<T>): Promise<T> {
     try {
-      return await within(what, answer)
+      return await within(description, answer)
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(what, { cause: error }))
+      this.#fail(error instanceof Error ? error : new Error(description, { cause: error }))
       throw error
     }
   }
 
-  /** A frame as it is, whether it makes sense or not. */
+  /** Sends a frame without any check. */
   send(kind: number, id: number, ...parts: Uint8Array[]): void {
     this.container.stdin.write(encodeFrame(kind, id, ...parts))
   }
 
-  /** Sends what is sent meanwhile in one piece, so that it comes together. */
-  together<T>(send: () => T): T {
+  /** Sends all frames of a function in one write, so that the agent reads them together. */
+  inOneWrite<T>(send: () => T): T {
     const { stdin } = this.container
     stdin.cork()
     try {
@@ -100,32 +101,36 @@ export class Agent {
     }
   }
 
-  /** A request, however strange; as a string it is sent as it is. Without `givesCredit` no credit is given. */
-  open(request: unknown, { givesCredit = true } = {}): Call {
+  /**
+   * Opens a request, which may be invalid. A string is sent unchanged. If `grantsCredit` is false, the
+   * test grants credit itself.
+   */
+  open(request: unknown, { grantsCredit = true } = {}): AgentRequest {
     const op = v.safeParse(v.object({ op: v.unknown() }), request)
-    const call = new Call(this, ++this.#lastId, op.success ? op.output.op : undefined, givesCredit)
-    this.#calls.set(call.id, call)
+    const name = op.success ? op.output.op : undefined
+    const opened = new AgentRequest(this, ++this.#lastId, name, grantsCredit)
+    this.#requests.set(opened.id, opened)
     const text = typeof request === 'string' ? request : JSON.stringify(request)
-    this.send(Kind.request, call.id, Buffer.from(text))
-    if (this.#fault) call.fail(this.#fault)
-    return call
+    this.send(Kind.request, opened.id, Buffer.from(text))
+    if (this.#failure) opened.fail(this.#failure)
+    return opened
   }
 
-  /** One request to its end, with all the credit it wants. */
+  /** Sends one request with its stdin, grants all credit, and waits for the answer. */
   async ask(request: unknown, stdin: string | Uint8Array = ''): Promise<Answer> {
-    const call = this.open(request)
-    void call.writeStdin(stdin).then(() => call.end())
-    return call.answer()
+    const opened = this.open(request)
+    void opened.writeStdin(stdin).then(() => opened.end())
+    return opened.answer()
   }
 
-  /** Resolves when a ping of this name has come back. What was said before it is here then. */
+  /** Resolves when a ping has come back. All frames that the agent sent before it have arrived then. */
   async ping(name = 'there?'): Promise<void> {
     const from = this.frames.length
     this.send(Kind.ping, ++this.#lastId, Buffer.from(name))
-    await this.wait(`the ping ${name} is back`, () => this.indexOf(Kind.ping, name, from) >= 0)
+    await this.wait(`the ping ${name} comes back`, () => this.indexOf(Kind.ping, name, from) >= 0)
   }
 
-  /** Where in all that was said a frame of this payload is; -1 where it is not. */
+  /** Returns the index of the first frame with this payload; -1 if there is none. */
   indexOf(kind: number, text: string, from = 0): number {
     this.check()
     return this.frames.findIndex(
@@ -134,56 +139,58 @@ export class Agent {
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#fault) return
+    if (this.#failure) return
     try {
       for (const frame of this.#reader.read(chunk)) {
         if (frame.kind === Kind.codeCache) {
-          rule(!this.hello, 'the code cache comes before hello')
+          checkProtocol(!this.hello, 'the code cache precedes hello')
           this.#codeCache.push(frame.payload)
           continue
         }
-        this.#take(frame)
+        this.#handle(frame)
         this.frames.push(frame)
       }
     } catch (error) {
-      this.#fail(new Error('the agent has left the page', { cause: error }))
+      this.#fail(new Error('the agent violated the protocol', { cause: error }))
     }
-    this.#look()
+    this.#checkAll()
   }
 
-  #look(): void {
-    for (const look of this.#looks) look()
+  #checkAll(): void {
+    for (const check of this.#checks) check()
   }
 
-  #take(frame: Frame): void {
+  #handle(frame: Frame): void {
     const { kind, id, payload } = frame
     if (kind === Kind.hello) {
-      rule(this.frames.length === 0, 'hello comes once, before all else')
+      checkProtocol(this.frames.length === 0, 'hello is the first frame and is sent once')
       this.hello = v.parse(Hello, parsed(payload))
       return
     }
-    rule(this.hello, 'hello comes before all else')
-    if (kind === Kind.ping) return rule(id <= this.#lastId, 'a ping is an answer')
-    const call = this.#calls.get(id)
-    if (!call) throw new RangeError(`a frame of kind ${kind} for request ${id}, which is not open`)
-    if (kind === Kind.started) call.takeStarted(payload)
-    else if (kind === Kind.data) call.takeData(payload)
-    else if (kind === Kind.credit) call.takeCredit(payload)
+    checkProtocol(this.hello, 'hello is the first frame')
+    if (kind === Kind.ping)
+      return checkProtocol(id <= this.#lastId, 'a ping answers a ping of the host')
+    const request = this.#requests.get(id)
+    if (!request)
+      throw new RangeError(`a frame of kind ${kind} for request ${id}, which is not open`)
+    if (kind === Kind.started) request.onStarted(payload)
+    else if (kind === Kind.data) request.onData(payload)
+    else if (kind === Kind.credit) request.onCredit(payload)
     else if (kind === Kind.done) {
-      call.takeDone(payload, this.frames.length)
-      this.#calls.delete(id)
+      request.onDone(payload, this.frames.length)
+      this.#requests.delete(id)
     } else throw new RangeError(`a frame of kind ${kind}`)
   }
 
   #end({ exitCode, stderr }: ContainerExit): void {
-    this.isOver = true
+    this.hasExited = true
     this.#fail(new Error(`the agent has exited with ${exitCode}: ${stderr}`))
   }
 
   #fail(error: Error): void {
-    this.#fault ??= error
-    for (const call of this.#calls.values()) call.fail(this.#fault)
-    this.#calls.clear()
-    this.#look()
+    this.#failure ??= error
+    for (const request of this.#requests.values()) request.fail(this.#failure)
+    this.#requests.clear()
+    this.#checkAll()
   }
 }

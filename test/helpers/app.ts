@@ -8,7 +8,7 @@ import type { LeaseEnd, Released, SandboxPool } from '../../src/index.js'
 import { urlOf } from './http.js'
 import { until } from './until.js'
 
-/** Serves an app for one test, and gives its address. */
+/** Serves an app for one test, and returns its address. */
 export async function listen(app: Pick<Parameters<typeof serve>[0], 'fetch'>): Promise<string> {
   const server: ServerType = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
   onTestFinished(() => {
@@ -19,7 +19,7 @@ export async function listen(app: Pick<Parameters<typeof serve>[0], 'fetch'>): P
   return urlOf(server)
 }
 
-/** Asks for a URL and reads nothing of the body yet. */
+/** Requests a URL, and returns the response before its body is read. */
 export async function open(
   url: string,
   headers: Record<string, string> = {},
@@ -32,27 +32,27 @@ export async function open(
   return response
 }
 
-/** Reads the head and one piece of the body, then hangs up. */
+/** Reads the head and one piece of the body, then closes the connection. */
 export async function hangUp(url: string, headers: Record<string, string> = {}): Promise<void> {
   const response = await open(url, headers)
   await once(response, 'data')
   response.destroy()
 }
 
-/** How a lease of one test has ended, when it has. */
+/** Waits for the end of the one lease of a test, and returns how it ended. */
 export function endOfLease(
   pool: SandboxPool,
 ): () => Promise<{ how: LeaseEnd; released: Released }> {
   const ends: { how: LeaseEnd; released: Released }[] = []
-  const note = ({ how, released }: { how: LeaseEnd; released: Released }) => {
+  const addEnd = ({ how, released }: { how: LeaseEnd; released: Released }) => {
     ends.push({ how, released })
   }
-  pool.on('ended', note)
-  onTestFinished(() => void pool.off('ended', note))
+  pool.on('ended', addEnd)
+  onTestFinished(() => void pool.off('ended', addEnd))
   return async () => {
     await until('the lease has ended', () => ends.length > 0)
     const [end] = ends
-    if (!end || ends.length > 1) throw new Error(`not one lease has ended, but ${ends.length}`)
+    if (!end || ends.length > 1) throw new Error(`${ends.length} leases have ended, expected one`)
     return end
   }
 }

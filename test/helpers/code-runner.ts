@@ -5,15 +5,15 @@ import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import type { StreamEvent } from '../../middleware/index.js'
 import { LANGUAGES } from '../../src/languages/built-in.js'
-import { containersOf, imageThere, ownerOf } from './engine.js'
+import { containersOf, availableImage, ownerOf } from './engine.js'
 import { ServerProcess } from './server.js'
 import { until, within } from './until.js'
 
 const MAIN = fileURLToPath(new URL('../../dist/examples/code-runner/main.js', import.meta.url))
 
-/** A container that has the data packages imported takes seconds of a processor under gVisor. */
-const PLAIN = { SANDBOX_BASE_PYTHON_IMAGE: await imageThere(LANGUAGES.python.images) }
-/** The server as `npm start` has it. */
+/** Without the data packages: to import them takes seconds of CPU time under gVisor. */
+const PLAIN = { SANDBOX_BASE_PYTHON_IMAGE: await availableImage(LANGUAGES.python.images) }
+/** The default image of `npm start`, with the data packages. */
 export const WITH_DATA = { SANDBOX_BASE_PYTHON_IMAGE: '' }
 
 const Answer = v.strictObject({
@@ -48,17 +48,17 @@ const Health = v.object({
   ),
 })
 
-/** What `POST /run` answers. */
+/** The answer of `POST /run`. */
 export type Answer = v.InferOutput<typeof Answer>
 
-/** A request's way and how it is sent. */
-interface Sending {
+/** The path of a request, its Accept header and its signal. */
+interface RequestOptions {
   path?: string
   accept?: string
   signal?: AbortSignal
 }
 
-/** The example, built, in a process of its own. */
+/** The built example in a process of its own. */
 export class CodeRunner {
   readonly process: ServerProcess
 
@@ -66,7 +66,7 @@ export class CodeRunner {
     this.process = new ServerProcess(process.execPath, [MAIN], { env: { ...PLAIN, ...env } })
   }
 
-  /** One for a test, killed after it. */
+  /** Starts a code runner for one test, and kills it after the test. */
   static async ofTest(env: NodeJS.ProcessEnv): Promise<CodeRunner> {
     const runner = new CodeRunner(env)
     onTestFinished(async () => void (await runner.process.end('SIGKILL')))
@@ -78,15 +78,18 @@ export class CodeRunner {
     return this.process.url
   }
 
-  /** Sends a text as it is, a form as one, anything else as JSON. */
-  post(body: unknown, { path = '/run', accept = '*/*', signal }: Sending = {}): Promise<Response> {
+  /** Posts a string unchanged, a form as a form, and any other value as JSON. */
+  post(
+    body: unknown,
+    { path = '/run', accept = '*/*', signal }: RequestOptions = {},
+  ): Promise<Response> {
     const isForm = body instanceof FormData
     const text = typeof body === 'string' || isForm ? body : JSON.stringify(body)
     const headers = { accept, ...(!isForm && { 'content-type': 'application/json' }) }
     return fetch(this.url + path, { method: 'POST', headers, body: text, signal })
   }
 
-  /** The answer to a request that can be run. */
+  /** Posts a run, expects the status 200, and returns the answer. */
   async run(body: unknown): Promise<Answer> {
     const answer = await this.post(body)
     const text = await answer.text()
@@ -94,8 +97,8 @@ export class CodeRunner {
     return v.parse(Answer, JSON.parse(text))
   }
 
-  stream(body: object, sending: Sending = {}): Promise<Response> {
-    return this.post(body, { path: '/run/stream', ...sending })
+  stream(body: object, options: RequestOptions = {}): Promise<Response> {
+    return this.post(body, { path: '/run/stream', ...options })
   }
 
   async languages() {
@@ -108,28 +111,28 @@ export class CodeRunner {
     return languages.reduce((sum, { leased }) => sum + leased, 0)
   }
 
-  /** Waits until nobody holds or wants a sandbox, and the engine has no more than what is kept warm. */
+  /** Waits until no sandbox is leased, no caller waits, and the engine has only the idle containers. */
   async settled(): Promise<void> {
     const { container } = await this.run({ language: 'python', code: '' })
     const owner = ownerOf(container.name)
-    await until('every pool is at its size, and nothing else is there', async () => {
+    await until('each pool is at its size, and the engine has no other container', async () => {
       const languages = Object.values(await this.languages())
-      const isWhole = languages.every(
+      const isIdle = languages.every(
         ({ idle, leased, waiting }) => idle === 2 && leased === 0 && waiting === 0,
       )
-      return isWhole && (await containersOf(owner)).length === 2 * languages.length
+      return isIdle && (await containersOf(owner)).length === 2 * languages.length
     })
   }
 
-  /** A conversation of a test, over when that is. */
-  talk(): Talk {
-    const talk = new Talk(this.url)
-    onTestFinished(() => talk.socket.terminate())
-    return talk
+  /** Connects a client to `/run/interactive` for one test. */
+  connect(): InteractiveClient {
+    const client = new InteractiveClient(this.url)
+    onTestFinished(() => client.socket.terminate())
+    return client
   }
 }
 
-/** One for a block of tests. What it has logged beside its start fails the block. */
+/** Starts a code runner for a block of tests. The block fails if it logs more than its start-up line. */
 export function useCodeRunner(env: NodeJS.ProcessEnv): () => CodeRunner {
   let runner: CodeRunner | undefined
   beforeAll(async () => {
@@ -142,21 +145,21 @@ export function useCodeRunner(env: NodeJS.ProcessEnv): () => CodeRunner {
     expect(runner?.process.lines).toHaveLength(1)
   })
   return () => {
-    if (!runner) throw new Error('the server is there in tests only')
+    if (!runner) throw new Error('the server runs only during tests')
     return runner
   }
 }
 
-/** How long each of twenty clients stays, in milliseconds: the same in every run. */
-export function patienceOfClients(seed: number): number[] {
+/** Returns the milliseconds after which each of twenty clients disconnects. A seed has fixed values. */
+export function disconnectDelays(seed: number): number[] {
   return sample(integer({ min: 0, max: 1500 }), { seed, numRuns: 20 })
 }
 
 /** A client of `/run/interactive`. */
-export class Talk {
+export class InteractiveClient {
   readonly events: StreamEvent[] = []
   readonly socket: WebSocket
-  /** The code that it is closed with. */
+  /** The code with which the connection is closed. */
   readonly closed: Promise<number>
   readonly #opened: Promise<void>
 
@@ -172,13 +175,13 @@ export class Talk {
     })
   }
 
-  onText(take: (text: string) => void): void {
+  onText(listener: (text: string) => void): void {
     this.socket.addEventListener('message', ({ data }) => {
-      if (typeof data === 'string') take(data)
+      if (typeof data === 'string') listener(data)
     })
   }
 
-  /** Sends bytes and text as they are, anything else as JSON. */
+  /** Sends bytes and strings unchanged, and any other value as JSON. */
   async send(...messages: (object | string)[]): Promise<void> {
     await within('the connection is open', this.#opened)
     for (const message of messages) {
@@ -188,14 +191,14 @@ export class Talk {
   }
 
   async until(part: string): Promise<void> {
-    await until(`the program says ${part}`, () => this.stdout.includes(part))
+    await until(`the program prints ${part}`, () => this.stdout.includes(part))
   }
 
   get stdout(): string {
     return this.events.map((event) => (event.type === 'stdout' ? event.data : '')).join('')
   }
 
-  /** Its last event, and the code that it was closed with. */
+  /** Waits until the server closes the connection. Returns the last event and the close code. */
   async end(): Promise<[StreamEvent | undefined, number]> {
     const code = await within('the server closes the connection', this.closed)
     return [this.events.at(-1), code]

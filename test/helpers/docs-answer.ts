@@ -1,9 +1,9 @@
 import type { Block } from './docs.js'
 
-/** How an answer is written: on a page, and by a server. */
+/** The format of an answer, on a page and from a server. */
 type Form = 'json' | 'jsonl' | 'sse' | 'text'
 
-/** How the answer of a block is written. */
+/** Returns the format of the answer in a block. */
 export function formOf({ language, text }: Block): Form {
   if (language === 'json' || language === 'jsonl') return language
   return text.startsWith('event: ') ? 'sse' : 'text'
@@ -16,7 +16,7 @@ export const CONTENT_TYPES: Readonly<Record<Form, RegExp>> = {
   text: /^text\/plain\b/,
 }
 
-/** What an answer says, without what differs from run to run. */
+/** Parses an answer, and replaces the values that differ from run to run. */
 export function readAnswer(form: Form, text: string): unknown {
   if (form === 'json') return stable(JSON.parse(text))
   if (form === 'jsonl') return joined(text.trim().split('\n'))
@@ -28,13 +28,13 @@ export function readAnswer(form: Form, text: string): unknown {
       .filter((event) => !event.startsWith(':'))
       .map((event) => {
         const [, type, data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(event) ?? []
-        if (type !== JSON.parse(data).type) throw new Error(`not an event: ${event}`)
+        if (type !== JSON.parse(data).type) throw new Error(`this is not an event: ${event}`)
         return data
       }),
   )
 }
 
-/** Events, what a program wrote at once in one of them, wherever it was cut. */
+/** Joins adjacent events of one type, because a program's output may be split anywhere. */
 function joined(lines: readonly string[]): unknown[] {
   const events: { type: string; data?: string }[] = []
   for (const line of lines) {
@@ -48,10 +48,10 @@ function joined(lines: readonly string[]): unknown[] {
 }
 
 const MEASURED = new Set(['durationMs', 'cpuMs', 'maxRssBytes', 'mtimeMs'])
-/** What is another on every machine, or in every run. */
+/** The fields that differ on each machine or in each run. */
 const PLACE = new Set(['name', 'runtime', 'image'])
 
-/** A value without what differs from run to run; that it is there, and its type, stays. */
+/** Replaces the values that differ from run to run by their types. */
 function stable(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const fields = Object.entries(value).map(([key, field]) => {

@@ -5,8 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { until } from './until.js'
 
-/** How a program ended, and what it had written. */
-export interface Ending {
+/** The exit code or signal of a program, and its output. */
+export interface ProgramExit {
   exitCode: number | null
   signal: NodeJS.Signals | null
   stdout: string
@@ -15,7 +15,7 @@ export interface Ending {
 
 /** A program of the docs in a process of its own. */
 export class DocsProgram {
-  readonly ended: Promise<Ending>
+  readonly ended: Promise<ProgramExit>
   readonly #child: ChildProcess
   #stderr = ''
 
@@ -37,38 +37,38 @@ export class DocsProgram {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
-  /** Waits until it serves. */
+  /** Waits until the program accepts connections on the port. */
   async serving(port: number): Promise<void> {
     await until(`port ${port} answers`, async () => {
-      if (this.isOver) throw new Error(`it ended before it served: ${this.#stderr}`)
+      if (this.isOver) throw new Error(`the program ended before it served: ${this.#stderr}`)
       return accepts(port)
     })
   }
 
-  end(signal: NodeJS.Signals): Promise<Ending> {
+  end(signal: NodeJS.Signals): Promise<ProgramExit> {
     this.#child.kill(signal)
     return this.ended
   }
 }
 
-/** The program with the port that it serves or asks changed, beside the first. */
+/** Writes a copy of the program with another port than 3000, and returns the path of the copy. */
 export function withPort(file: string, port: number): string {
   const text = readFileSync(file, 'utf8')
   const changed = text.replaceAll(/(port: |localhost:)3000\b/g, `$1${port}`)
-  if (changed === text) throw new Error(`${file} has another port than 3000`)
+  if (changed === text) throw new Error(`${file} does not use port 3000`)
   const copy = file.replace(/\.js$/, `-${port}.js`)
   writeFileSync(copy, changed)
   return copy
 }
 
-/** A port that nobody has at the moment. */
+/** Returns a port that is free at the moment. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0)
   await once(server, 'listening')
   const address = server.address()
   server.close()
   await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('not a TCP port')
+  if (address === null || typeof address === 'string') throw new Error('the server has no TCP port')
   return address.port
 }
 

@@ -20,9 +20,9 @@ const OPTIONS = {
 }
 
 /**
- * A project beside which the library is installed, as built from the sources: blocks are compiled
- * against its own `exports`, and run against its own files. It lies in `node_modules`, so that
- * everything else is found as well.
+ * A project with the library, built from the sources, in its `node_modules`. Blocks are compiled
+ * against the `exports` of the library and run with its files. The project lies in `node_modules` of
+ * the repository, so that Node finds the other packages too.
  */
 export class DocsProject {
   readonly folder: string
@@ -34,7 +34,7 @@ export class DocsProject {
     this.folder = mkdtempSync(path.join(cache, 'hono-sandbox-docs-'))
   }
 
-  /** Where the library is installed. */
+  /** The folder in which the library is installed. */
   get library(): string {
     return path.join(this.folder, 'node_modules/hono-sandbox')
   }
@@ -50,13 +50,13 @@ export class DocsProject {
     }
   }
 
-  /** Compiles the blocks, all at once. Gives what the compiler has to say: nothing, or errors. */
+  /** Compiles all blocks in one run. Returns the compiler's errors; an empty string if there are none. */
   async compile(blocks: readonly Block[]): Promise<string> {
     for (const block of blocks) {
       const [file = '', line = '1'] = block.where.split(':')
       const name = `${file.replaceAll(/[^\w]/g, '-')}-${line}`
       this.#names.set(block, name)
-      // As far down as in its page, so that an error's line is the page's.
+      // Empty lines before the block, so that the line number of an error is the one of the page.
       const text = '\n'.repeat(Number(line) - 1) + block.text
       writeFileSync(path.join(this.folder, `${name}.ts`), `${text}\nexport {}\n`)
     }
@@ -65,7 +65,7 @@ export class DocsProject {
     return compiler(['-p', this.folder])
   }
 
-  /** The program that a block was compiled to. */
+  /** Returns the path of the program that a block was compiled to. */
   programOf(block: Block): string {
     return path.join(this.folder, 'out', `${this.#names.get(block)}.js`)
   }

@@ -1,10 +1,10 @@
 import path from 'node:path'
 import { readText } from './docs.js'
 
-/** One command of a `sh` block: its words, quotes taken off, with `$(...)` left as it is. */
+/** One command of a `sh` block: its words without quotes. `$(...)` is not expanded. */
 export type Command = readonly string[]
 
-/** What a `curl` line asks for. */
+/** The request of a `curl` command. */
 export interface CurlRequest {
   url: URL
   method: string
@@ -12,7 +12,7 @@ export interface CurlRequest {
   body: string | FormData | undefined
 }
 
-/** The commands of a block: a line each, or joined by `&&`; a backslash continues a line. */
+/** Returns the commands of a block: one for each line or part of an `&&`. A backslash continues a line. */
 export function commandsIn(block: string): Command[] {
   const lines = block.replaceAll('\\\n', ' ').split('\n')
   const commands: string[][] = []
@@ -37,7 +37,7 @@ function wordsIn(line: string): string[] {
 /**
  * Reads a `curl` command.
  *
- * @throws Error where it has an option that this does not know.
+ * @throws Error if the command has an option that this function does not support.
  */
 export function readCurl([, ...words]: Command): CurlRequest {
   const urls: string[] = []
@@ -53,13 +53,13 @@ export function readCurl([, ...words]: Command): CurlRequest {
       addField((body = body instanceof FormData ? body : new FormData()), value())
     else if (word === '-X') method = value()
     else if (word === '-H') addHeader(headers, value())
-    else if (word.startsWith('-')) throw new Error(`curl with an option not known here: ${word}`)
+    else if (word.startsWith('-')) throw new Error(`unsupported option of curl: ${word}`)
     else urls.push(word)
   }
   const [url, ...more] = urls
   if (url === undefined || more.length > 0)
-    throw new Error(`curl with not one URL: ${words.join(' ')}`)
-  // Of a form, `fetch` says it itself.
+    throw new Error(`curl must have one URL: ${words.join(' ')}`)
+  // `fetch` sets the content type of a form itself.
   if (typeof body === 'string') headers['content-type'] ??= FORM
   return {
     url: new URL(url),
@@ -69,9 +69,9 @@ export function readCurl([, ...words]: Command): CurlRequest {
   }
 }
 
-/** About what curl shows, and when: an answer is the same with them and without. */
+/** The options that change only how curl prints the answer. */
 const SILENT: ReadonlySet<string> = new Set(['-s', '-N', '-sN'])
-/** What curl says of a body, where the command line does not. */
+/** The content type that curl sends if the command has none. */
 const FORM = 'application/x-www-form-urlencoded'
 
 function addHeader(headers: Record<string, string>, header: string): void {
@@ -79,7 +79,7 @@ function addHeader(headers: Record<string, string>, header: string): void {
   headers[name.toLowerCase()] = value
 }
 
-/** A field of a form: `name=text`, or `name=@file` with a file of this repository. */
+/** Adds a field to a form: `name=text`, or `name=@file` with a file of this repository. */
 function addField(form: FormData, field: string): void {
   const [, name = '', isFile, value = ''] = /^(\w+)=(@?)(.*)$/s.exec(field) ?? []
   if (isFile) form.append(name, new File([readText(value)], path.basename(value)))

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The repository's folder. */
+/** The root folder of the repository. */
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The pages that are tested: those in the root folder, and those in `docs`. */
+/** The tested pages: the Markdown files in the root folder and in `docs`. */
 export const PAGES = [
   ...readdirSync(root),
   ...readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })
@@ -13,10 +13,10 @@ export const PAGES = [
     .sort(),
 ].filter((name) => name.endsWith('.md'))
 
-/** What a program that uses a server of the docs has in it. */
+/** The address in each program that uses a server of the docs. */
 const ADDRESS = /\b(?:http|ws):\/\/localhost:3000\b/
 
-/** What a `ts` block is: a server, a client of the server before it, or a script of its own. */
+/** Returns the kind of a `ts` block: a server, a client of the server before it, or a script. */
 export function kindOf({ text }: Block): 'server' | 'client' | 'script' {
   if (text.includes('serve(')) return 'server'
   return ADDRESS.test(text) ? 'client' : 'script'
@@ -30,7 +30,7 @@ export interface Block {
   text: string
 }
 
-/** A table of a page: its header's cells, and its rows'. */
+/** A table of a page: the cells of its header and of its rows. */
 export interface Table {
   header: readonly string[]
   rows: readonly (readonly string[])[]
@@ -40,7 +40,7 @@ export function readText(name: string): string {
   return readFileSync(path.join(root, name), 'utf8')
 }
 
-/** Every fenced block of a text, in order. */
+/** Returns all fenced blocks of a text, in order. */
 function blocksIn(text: string, name: string): Block[] {
   const blocks: Block[] = []
   let open: { at: number; language: string } | undefined
@@ -56,25 +56,25 @@ function blocksIn(text: string, name: string): Block[] {
       open = { at, language: fence }
     }
   }
-  if (open) throw new Error(`${name}:${open.at + 1}: a fence that nothing closes`)
+  if (open) throw new Error(`${name}:${open.at + 1}: the fence is not closed`)
   return blocks
 }
 
-/** Every fenced block of a page, in order. */
+/** Returns all fenced blocks of a page, in order. */
 export function blocksOf(page: string): Block[] {
   return blocksIn(readText(page), page)
 }
 
-/** Every block in the doc comments of the sources. */
+/** Returns all blocks in the doc comments of the sources. */
 export function examplesInSources(): Block[] {
   return sources().flatMap(({ name, text }) => {
-    // Nothing in place of the code: the numbers of the lines stay those of the file.
+    // Code becomes empty lines, so that the line numbers stay those of the file.
     const comments = text.split('\n').map((line) => /^\s*\* ?(.*)$/.exec(line)?.[1] ?? '')
     return blocksIn(comments.join('\n'), name)
   })
 }
 
-/** What the doc comment of an exported value says. */
+/** Returns the text of the doc comment of an exported value. */
 export function commentOf(value: string): string {
   const comment = new RegExp(
     `/\\*\\*((?:(?!\\*/).)*)\\*/\nexport (?:async )?(?:function|class|const) ${value}\\b`,
@@ -83,25 +83,25 @@ export function commentOf(value: string): string {
   return find(comment, value)
 }
 
-/** The names of an interface's own fields. */
+/** Returns the names of the own fields of an interface. */
 export function fieldsOf(name: string): string[] {
   return [...defaultsOf(name).keys()]
 }
 
-/** An interface's own fields, with what their comments say of their defaults. */
+/** Returns the own fields of an interface, with the `@default` of their comments. */
 export function defaultsOf(name: string): Map<string, string> {
   const body = find(new RegExp(`interface ${name}\\b[^{]*\\{\n(.*?)\n\\}`, 's'), name)
   const defaults = new Map<string, string>()
   let end = 0
   for (const { 0: line, 1: field = '', index } of body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)) {
-    const [, said = ''] = /@default (.*)/.exec(body.slice(end, index)) ?? []
-    defaults.set(field, said)
+    const [, value = ''] = /@default (.*)/.exec(body.slice(end, index)) ?? []
+    defaults.set(field, value)
     end = index + line.length
   }
   return defaults
 }
 
-/** What stands in a union type: its literals, or those of one property of its members. */
+/** Returns the literals of a union type, or those of one property of its members. */
 export function membersOf(name: string, property?: string): string[] {
   const text = find(new RegExp(`type ${name} =\n((?: {2}.*\n)+)`), name)
   const body = text.replaceAll(/\/\*\*.*?\*\//gs, '')
@@ -120,15 +120,15 @@ function sources(): { name: string; text: string }[] {
   return names.map((name) => ({ name, text: readText(name) }))
 }
 
-function find(pattern: RegExp, what: string): string {
+function find(pattern: RegExp, name: string): string {
   for (const { text } of sources()) {
     const found = pattern.exec(text)?.[1]
     if (found !== undefined) return found
   }
-  throw new Error(`${what} is in none of the sources`)
+  throw new Error(`no source has ${name}`)
 }
 
-/** Every table of a text, in order. */
+/** Returns all tables of a text, in order. */
 function tablesIn(text: string): Table[] {
   const groups: string[][] = [[]]
   for (const line of text.split('\n')) {
@@ -143,7 +143,7 @@ function tablesIn(text: string): Table[] {
     })
 }
 
-/** The table that begins with this header. */
+/** Returns the table of a page whose first header is `header`. */
 export function tableOf(page: string, header: string): Table {
   const found = tablesIn(readText(page)).find((table) => table.header[0] === header)
   if (!found) throw new Error(`${page} has no table that begins with ${header}`)
@@ -155,14 +155,14 @@ function cellsOf(line: string): string[] {
   return cells.map((cell) => cell.trim())
 }
 
-/** A relative link of a page: its text, the file's path from the root folder, and the anchor in the file. */
+/** A relative link of a page: the link itself, the path of the file, and the anchor in the file. */
 export interface Link {
   link: string
   file: string
   anchor: string
 }
 
-/** The links of a page to files of this repository, and to its own headings. */
+/** Returns the links of a page to files of this repository and to its own headings. */
 export function linksOf(page: string): Link[] {
   const links = [...withoutBlocks(page).matchAll(/\]\(([^)\s]+)\)/g)]
   return links
@@ -174,7 +174,7 @@ export function linksOf(page: string): Link[] {
     })
 }
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** Returns the anchors of the headings of a page, as GitHub makes them. */
 export function anchorsOf(page: string): string[] {
   return [...withoutBlocks(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading
@@ -184,12 +184,12 @@ export function anchorsOf(page: string): string[] {
   )
 }
 
-/** The text of a page without its fenced blocks. */
+/** Returns the text of a page without its fenced blocks. */
 export function withoutBlocks(page: string): string {
   return readText(page).replaceAll(/^```.*?^```$/gms, '')
 }
 
-/** What is in a text between backquotes. */
+/** Returns the parts of a text between backquotes. */
 export function codesIn(text: string): string[] {
   return [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
 }

@@ -5,23 +5,23 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** The real engine behind a socket of the test's own, which can hang as a frozen engine does. */
+/** A proxy before the real engine, which can hang as a frozen engine does. */
 export interface EngineProxy {
   address: string
-  /** From now on nothing passes, in either direction, also on new connections. */
+  /** Stops all data in both directions, also on new connections. */
   freeze: () => void
-  /** All passes again, also what was held back. What was lost is lost. */
+  /** Passes all data again, also the data that was held back. Lost answers stay lost. */
   thaw: () => void
-  /** From now on answers do not come back; requests pass. */
+  /** Drops all answers. Requests still pass. */
   loseAnswers: () => void
 }
 
-/** Makes one for one test. It leads to the local socket of Docker. */
+/** Starts a proxy to the local socket of Docker for one test. */
 export async function engineProxy(): Promise<EngineProxy> {
   const address = path.join(tmpdir(), `hono-sandbox-test-${randomBytes(4).toString('hex')}.sock`)
   const sockets = new Set<Socket>()
   let isFrozen = false
-  let losesAnswers = false
+  let dropsAnswers = false
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const engine = connect({ path: '/var/run/docker.sock', allowHalfOpen: true })
     for (const [from, to] of [
@@ -30,7 +30,7 @@ export async function engineProxy(): Promise<EngineProxy> {
     ] as const) {
       sockets.add(from)
       from.on('data', (chunk) => {
-        if (from === client || !losesAnswers) to.write(chunk)
+        if (from === client || !dropsAnswers) to.write(chunk)
       })
       from.on('end', () => to.end())
       from.on('error', () => {})
@@ -56,11 +56,11 @@ export async function engineProxy(): Promise<EngineProxy> {
     },
     thaw: () => {
       isFrozen = false
-      losesAnswers = false
+      dropsAnswers = false
       for (const socket of sockets) socket.resume()
     },
     loseAnswers: () => {
-      losesAnswers = true
+      dropsAnswers = true
     },
   }
 }

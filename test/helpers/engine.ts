@@ -4,13 +4,13 @@ import type { Language, Sandbox, SandboxPoolOptions } from 'hono-sandbox'
 import { createDockerEngine, SandboxPool } from 'hono-sandbox'
 import type { AgentName } from '../../src/languages/built-in.js'
 
-/** The engine as the tests see it, past the library. Reads `DOCKER_HOST`. */
+/** A client of the engine that does not use the library. It reads `DOCKER_HOST`. */
 export const docker = new Docker()
 
-/** The runtimes to test under: those of the two that the engine lists. */
+/** The runtimes to test under: `runc` and `runsc`, if the engine has them. */
 export const runtimes = await listRuntimes()
 export const languages: readonly AgentName[] = ['python', 'nodejs']
-/** Every pair, for `describe.each`. */
+/** All pairs of runtime and language, for `describe.each`. */
 export const places = runtimes.flatMap((runtime) =>
   languages.map((language) => ({ runtime, language })),
 )
@@ -24,8 +24,8 @@ async function listRuntimes(): Promise<readonly string[]> {
   return ['runc', 'runsc'].filter((runtime) => listed.some(({ name }) => name === runtime))
 }
 
-/** The first of these images that the engine has, as set-up has left it. */
-export async function imageThere(names: readonly string[]): Promise<string> {
+/** Returns the first of these images that the engine has. */
+export async function availableImage(names: readonly string[]): Promise<string> {
   const engine = createDockerEngine()
   try {
     const found = await engine.findImage(names)
@@ -36,7 +36,7 @@ export async function imageThere(names: readonly string[]): Promise<string> {
   }
 }
 
-/** A pool for a block of tests: started before them, closed after them. */
+/** Starts a pool for a block of tests, and closes it after them. */
 export function usePool(options: SandboxPoolOptions): () => SandboxPool {
   let pool: SandboxPool | undefined
   beforeAll(async () => {
@@ -44,12 +44,12 @@ export function usePool(options: SandboxPoolOptions): () => SandboxPool {
   })
   afterAll(() => pool?.close({ deadlineMs: 0 }))
   return () => {
-    if (!pool) throw new Error('the pool is there in tests only')
+    if (!pool) throw new Error('the pool exists only during tests')
     return pool
   }
 }
 
-/** A pool that has come up whole; its owner closes it. */
+/** Starts a pool and waits until it is full. The caller closes it. Throws if a launch fails. */
 export async function startPool(options: SandboxPoolOptions): Promise<SandboxPool> {
   const pool = new SandboxPool(options)
   const report = await pool.start()
@@ -59,14 +59,14 @@ export async function startPool(options: SandboxPoolOptions): Promise<SandboxPoo
   throw new AggregateError(errors, errors.map(({ message }) => message).join('\n'))
 }
 
-/** A pool for one test, closed after it. */
+/** Starts a pool for one test, and closes it after the test. */
 export async function poolOfTest(options: SandboxPoolOptions): Promise<SandboxPool> {
   const pool = await startPool(options)
   onTestFinished(() => pool.close({ deadlineMs: 0 }))
   return pool
 }
 
-/** A lease for one test, ended after it. */
+/** Acquires a lease for one test, and ends it after the test. */
 export async function leaseOfTest(pool: SandboxPool, language: Language): Promise<Sandbox> {
   const sandbox = await pool.acquire(language, { timeoutMs: 60_000 })
   onTestFinished(() => void sandbox.release())
@@ -88,12 +88,12 @@ export function useLease(pool: () => SandboxPool, language: Language): () => Pro
   }
 }
 
-/** Names end with their pool's owner. */
+/** Returns the owner in a container's name: the part after the last underscore. */
 export function ownerOf(name: string): string {
   return name.split('_').at(-1) ?? ''
 }
 
-/** What the engine has of an owner, whatever its state. */
+/** Returns the names of all containers of an owner, in any state. */
 export async function containersOf(owner: string): Promise<string[]> {
   const found = await docker.listContainers({
     all: true,

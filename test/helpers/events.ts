@@ -1,6 +1,6 @@
 import type { StreamEvent } from '../../middleware/index.js'
 
-/** The events in a whole body; of SSE the comments are left out. */
+/** Parses the events of a complete body. It ignores the comments of SSE. */
 export function eventsIn(body: string): StreamEvent[] {
   const isSse = /^(event|:)/.test(body)
   if (!isSse) return body.split('\n').filter(Boolean).map(parse)
@@ -8,7 +8,7 @@ export function eventsIn(body: string): StreamEvent[] {
   return blocks.map((block) => {
     const [, name, data = ''] = /^event: (\w+)\ndata: (.*)$/s.exec(block) ?? []
     const event = parse(data)
-    if (event.type !== name) throw new Error(`an event called ${name} that says ${data}`)
+    if (event.type !== name) throw new Error(`the event ${name} has other data: ${data}`)
     return event
   })
 }
@@ -17,12 +17,12 @@ function parse(json: string): StreamEvent {
   return JSON.parse(json)
 }
 
-/** What came on a stream of the program. */
+/** Returns the text of one stream of the program. */
 export function textOf(events: readonly StreamEvent[], type: 'stdout' | 'stderr'): string {
   return events.map((event) => (event.type === type ? event.data : '')).join('')
 }
 
-/** Reads a body piece by piece, as far as a test wants to. */
+/** Reads a body piece by piece. */
 export class BodyReader {
   text = ''
   #reader: ReadableStreamDefaultReader<Uint8Array>
@@ -30,11 +30,11 @@ export class BodyReader {
 
   constructor(response: Response) {
     const { body } = response
-    if (!body) throw new Error('there is no body')
+    if (!body) throw new Error('the response has no body')
     this.#reader = body.getReader()
   }
 
-  /** Whether there was more. */
+  /** Reads one piece. Returns false at the end of the body. */
   async more(): Promise<boolean> {
     const { done, value } = await this.#reader.read()
     this.text += this.#decoder.decode(value, { stream: !done })
@@ -43,7 +43,7 @@ export class BodyReader {
 
   async until(part: string): Promise<void> {
     while (!this.text.includes(part)) {
-      if (!(await this.more())) throw new Error(`it ended without ${part}: ${this.text}`)
+      if (!(await this.more())) throw new Error(`the body ended without ${part}: ${this.text}`)
     }
   }
 

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** What the fake engine says to one call: a body, also with a status, or nothing at all. */
+/** The answer to one call: a body, a closed connection (`lost`), or no answer (`never`). */
 export type FakeAnswer = { status?: number; body: unknown } | 'lost' | 'never'
 
-/** An engine of HTTP answers alone, and the calls that it was asked for: `GET /info`. */
+/** Starts a fake of Docker's HTTP API for one test. `calls` has the calls, as `GET /info`. */
 export async function fakeDocker(
   answerTo: (call: string) => FakeAnswer,
 ): Promise<{ address: string; calls: string[] }> {

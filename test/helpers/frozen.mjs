@@ -1,4 +1,4 @@
-// A server whose process is frozen in the middle of runs: they end in their time, it cannot look.
+// A server whose process is frozen during runs. The runs end in time, while the server is frozen.
 import { SandboxPool } from '../../dist/src/index.js'
 
 const pool = new SandboxPool({ runtime: process.argv[2], languages: { python: { size: 1 } } })
@@ -12,7 +12,7 @@ const runs = [
   sandbox.runCode(code, { timeoutMs: 2500, context }),
 ].map((handle) => handle.then(({ exitCode, killedBy }) => ({ exitCode, killedBy })))
 const read = sandbox.stat('/workspace', { timeoutMs: 2500 }).then(({ type }) => type)
-await sandbox.exec('true') // what was asked for before is with the agent now
+await sandbox.exec('true') // the agent has received all earlier requests now
 console.log('running')
 console.log(JSON.stringify([...(await Promise.all(runs)), await read]))
 const { text } = await sandbox.runCode('6 * 7', { context })

@@ -2,7 +2,7 @@ import type { LaunchSpec } from '../../src/engine/engine.js'
 
 const MIB = 1024 * 1024
 
-/** A launch of a small container, with what the test changes of it. */
+/** Returns the spec of a small container, with the changes of the test. */
 export function specOf(changes: Partial<LaunchSpec> = {}): LaunchSpec {
   return {
     name: 'sandbox_python_1.1_ours',

@@ -8,13 +8,13 @@ import type { AgentName } from '../../src/languages/built-in.js'
 import { LANGUAGES } from '../../src/languages/built-in.js'
 import { within } from './until.js'
 
-// Not the shell's: a version manager keeps its programs in a home where nobody may not go.
+// Not the PATH of the shell, because the user nobody cannot read the home of a version manager.
 const PATH = [path.dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':')
 
-/** In memory where there is such a place: 20,000 files take seconds on a disk. */
+/** A folder in memory, if there is one: 20,000 files take seconds on a disk. */
 const memory = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
-/** A plain process in a container's place. What it started ends with it. */
+/** An agent as a plain process, in place of a container. Its child processes end with it. */
 export class LocalContainer implements Container {
   readonly name = 'local'
   readonly workspace = mkdtempSync(path.join(memory, 'hono-sandbox-test-'))
@@ -49,8 +49,8 @@ export class LocalContainer implements Container {
 
   async kill(): Promise<void> {
     this.#kill()
-    await within('the agent is gone', this.exited)
-    // Not rmSync: a tree of a test's may be deeper than a path can be long.
+    await within('the agent exits', this.exited)
+    // Not rmSync: a test may make a tree that is deeper than the longest path.
     execFileSync('rm', ['-rf', this.workspace])
   }
 }
@@ -59,7 +59,7 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // it has ended
+    // the process has already ended
   }
 }
 
@@ -67,7 +67,7 @@ function descendantsOf(root: number): number[] {
   return childrenOfPid(root).flatMap((pid) => [pid].concat(descendantsOf(pid)))
 }
 
-/** The processes that a process has made itself. */
+/** Returns the child processes of a process. */
 export function childrenOfPid(root: number): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.filter((pid) => parentOf(pid) === root).map(Number)

@@ -1,6 +1,6 @@
-// Loaded into a server before its program. On SIGUSR2 it prints how many milliseconds of processor time
-// its main thread has spent at most in one go, without a look at timers. Processor time: on a machine
-// that is busy with other things a clock would tell of those.
+// Loaded into a server before its program. On SIGUSR2 it prints the longest CPU time, in milliseconds,
+// that the main thread has used without running timers. It measures CPU time, because wall-clock time
+// would also count other processes of a busy machine.
 import { readFileSync } from 'node:fs'
 
 const spentMs = () => Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[0]) / 1e6

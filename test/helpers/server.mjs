@@ -1,4 +1,4 @@
-// A server in the middle of a request, for tests that end it the hard way.
+// A server with a running request, for tests that kill the server.
 import { SandboxPool } from '../../dist/src/index.js'
 
 const [, , runtime, when] = process.argv
@@ -7,9 +7,9 @@ await pool.start()
 const sandbox = await pool.acquire('python')
 const busy = sandbox.exec('setsid sleep 300 & exec sleep 300', { timeoutMs: 300_000 })
 await sandbox.exec('true')
-const isEarly = () =>
+const isLaunching = () =>
   when === 'settled' && Object.values(pool.stats()).some(({ starting }) => starting > 0)
-while (isEarly()) {
+while (isLaunching()) {
   await new Promise((resolve) => {
     setTimeout(resolve, 20)
   })

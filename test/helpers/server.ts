@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { within } from './until.js'
 
-/** A server in a process of its own, as a person starts it. */
+/** A server in a process of its own. */
 export class ServerProcess {
   readonly child: ChildProcess
   readonly lines: string[] = []
@@ -22,10 +22,10 @@ export class ServerProcess {
     })
   }
 
-  /** Resolves with the start-up line that names its address. */
+  /** Resolves with the start-up line, which has the address. */
   async started(): Promise<string> {
     const { stdout, stderr } = this.child
-    if (!stdout || !stderr) throw new Error('it has no output')
+    if (!stdout || !stderr) throw new Error('the server has no output')
     createInterface({ input: stderr }).on('line', (line) => this.lines.push(line))
     const line = new Promise<string>((resolve, reject) => {
       createInterface({ input: stdout }).on('line', (text) => {
@@ -36,17 +36,19 @@ export class ServerProcess {
           resolve(text)
         }
       })
-      this.child.once('exit', () => reject(new Error(`it exited: ${this.lines.join('\n')}`)))
+      this.child.once('exit', () =>
+        reject(new Error(`the server exited: ${this.lines.join('\n')}`)),
+      )
     })
     return within('the server listens', line, 60_000)
   }
 
-  /** Sends the signal and gives the exit code, or the signal that ended it. */
+  /** Sends the signal. Returns the exit code, or the signal that ended the process. */
   async end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | string | null> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return this.child.exitCode
     const exit = once(this.child, 'exit')
     this.child.kill(signal)
-    const [code, by] = await within('the server exits', exit, 60_000)
-    return code ?? by
+    const [code, killedBy] = await within('the server exits', exit, 60_000)
+    return code ?? killedBy
   }
 }

@@ -5,7 +5,7 @@ import { run } from '../helpers/agent-folder.js'
 import type { Place } from '../helpers/agent-places.js'
 import { agentOfTest, places } from '../helpers/agent-places.js'
 
-/** The code cache that an agent sends back, once it has shown that it works. */
+/** Launches an agent, runs a program, and returns the code cache that the agent has sent back. */
 async function codeCacheOf(place: Place, bundle: AgentBundle): Promise<Buffer> {
   const agent = await agentOfTest(place, {}, bundle)
   const code = place.language === 'python' ? 'print(6 * 7)' : 'console.log(6 * 7)'
@@ -13,10 +13,10 @@ async function codeCacheOf(place: Place, bundle: AgentBundle): Promise<Buffer> {
   return agent.codeCache
 }
 
-describe.each(places)('the bundle of a $language agent in $where', (place) => {
+describe.each(places)('the bundle of the $language agent, $where', (place) => {
   const { source } = LANGUAGES[place.language].agent.bundle
 
-  it('is compiled once', { timeout: 60_000 }, async () => {
+  it('the bundle is compiled once', { timeout: 60_000 }, async () => {
     const bundle = new AgentBundle(source)
     const codeCache = await codeCacheOf(place, bundle)
     expect(codeCache.length).toBeGreaterThan(1000)
@@ -27,13 +27,13 @@ describe.each(places)('the bundle of a $language agent in $where', (place) => {
   it.each([
     ['another interpreter', '3.99.0 (main)\nnot marshal'],
     ['an unknown interpreter', 'x'],
-  ])('is taken from its source if %s has made the code cache', async (_, codeCache) => {
+  ])('the agent compiles the source if %s has made the code cache', async (_, codeCache) => {
     const bundle = new AgentBundle(source)
     bundle.keep(place.where, Buffer.from(codeCache))
     expect((await codeCacheOf(place, bundle)).length).toBeGreaterThan(1000)
   })
 
-  it('is not waited for when the host is gone', async () => {
+  it('the agent exits if stdin ends before the bundle', async () => {
     const agent = agentOfTest(place, {}, new AgentBundle(''))
     await expect(agent).rejects.toThrow('the agent has exited')
   })

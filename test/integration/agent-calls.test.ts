@@ -3,12 +3,12 @@ import { run } from '../helpers/agent-folder.js'
 import { isSlow, places, useFolders } from '../helpers/agent-places.js'
 
 interface Case {
-  /** What the function gives, as an expression of the language; `undefined`: it has no such thing. */
+  /** The returned value, as an expression of the language; `undefined` if it has no such value. */
   python?: string
   nodejs?: string
 }
 
-/** What a value comes out as. */
+/** Values of a function, and the JSON value that the host receives. */
 const VALUES: [unknown, Case][] = [
   [null, { python: 'None', nodejs: 'null' }],
   [null, { nodejs: 'undefined' }],
@@ -44,8 +44,8 @@ const VALUES: [unknown, Case][] = [
   [5, { python: 'later()', nodejs: 'Promise.resolve(5)' }],
 ]
 
-/** What is refused, and where it says that it is. */
-const REFUSED: [RegExp, Case][] = [
+/** Values that the agent refuses, and the message with the path of the value. */
+const INVALID: [RegExp, Case][] = [
   [/^the value is NaN/, { python: 'float("nan")', nodejs: 'NaN' }],
   [/^the value is .*Infinity/, { python: '-float("inf")', nodejs: '-Infinity' }],
   [
@@ -70,7 +70,7 @@ const REFUSED: [RegExp, Case][] = [
   [
     /^the value is (?:no time|an invalid date)/,
     {
-      // As pandas' NaT is.
+      // Like NaT of pandas.
       python: 'type("T", (__import__("datetime").date,), {"__ne__": lambda *_: True})(2020, 1, 1)',
       nodejs: 'new Date(NaN)',
     },
@@ -82,7 +82,7 @@ const REFUSED: [RegExp, Case][] = [
   [/^the value is/, { python: '"x" * 2**23', nodejs: '"x".repeat(2 ** 23)' }],
 ]
 
-const BEFORE = {
+const PREAMBLE = {
   python: `
 import dataclasses, enum
 @dataclasses.dataclass
@@ -117,8 +117,8 @@ function deep(levels) { let found = 0; while (levels--) found = [found]; return 
 `,
 }
 const MAIN = {
-  python: (value: string) => `${BEFORE.python}def main():\n    return ${value}\n`,
-  nodejs: (value: string) => `${BEFORE.nodejs}function main() { return ${value} }\n`,
+  python: (value: string) => `${PREAMBLE.python}def main():\n    return ${value}\n`,
+  nodejs: (value: string) => `${PREAMBLE.nodejs}function main() { return ${value} }\n`,
 }
 const PROGRAMS = {
   python: {
@@ -148,7 +148,7 @@ const PROGRAMS = {
 }
 
 describe.each(places.filter((place) => !isSlow(place)))(
-  'a call of a $language agent, $where',
+  'a function call of the $language agent, $where',
   (place) => {
     const { language } = place
     const programs = PROGRAMS[language]
@@ -162,7 +162,7 @@ describe.each(places.filter((place) => !isSlow(place)))(
         value === undefined ? [] : [[value, expected]],
       )
 
-    it.each(casesOf(VALUES))('gives %s', async (value, expected) => {
+    it.each(casesOf(VALUES))('a function returns %s', async (value, expected) => {
       const { records, stderr, done } = await call(MAIN[language](value))
       expect([stderr, records]).toEqual(['', [{ type: 'value', value: expected }]])
       expect(done.exitCode).toBe(0)
@@ -174,16 +174,16 @@ describe.each(places.filter((place) => !isSlow(place)))(
         '{type("x" * 2**23, (), {})(): 1}',
         { type: 'refusal', reason: 'value', message: expect.stringContaining('a key of type xxx') },
       ],
-    ])('takes it as it is: %s', async (value, expected) => {
+    ])('the agent encodes the value or reports its type: %s', async (value, expected) => {
       expect((await call(MAIN.python(value))).records).toEqual([expected])
     })
 
-    it('gives 200 levels', async () => {
+    it('a function returns a value with 200 levels', async () => {
       const { records } = await call(MAIN[language]('deep(200)'))
       expect(JSON.stringify(records)).toContain('['.repeat(200))
     })
 
-    it.each(casesOf(REFUSED))('refuses %s', async (value, message) => {
+    it.each(casesOf(INVALID))('the agent refuses the value %s', async (value, message) => {
       const { records, stdout, stderr, done } = await call(MAIN[language](value))
       expect(records).toEqual([
         { type: 'refusal', reason: 'value', message: expect.stringMatching(message) },
@@ -192,17 +192,17 @@ describe.each(places.filter((place) => !isSlow(place)))(
       expect([stdout.toString(), stderr, done.exitCode]).toEqual(['', '', 1])
     })
 
-    it('hands over what it is given', async () => {
+    it('a function receives its arguments', async () => {
       const { records } = await call(programs.echo, [1, 'ž'], { b: [2] })
       expect(records).toEqual([{ type: 'value', value: [[1, 'ž'], { b: [2] }] }])
     })
 
-    it('waits, and lets it print', async () => {
+    it('an asynchronous function can print and is awaited', async () => {
       const { records, stdout } = await call(programs.awaited)
       expect([stdout.toString(), records]).toEqual(['in\n', [{ type: 'value', value: 1 }]])
     })
 
-    it('runs the code as a module that is not main', async () => {
+    it('the code of a function call runs as a module that is not main', async () => {
       expect((await call(programs.name)).records).toEqual([
         { type: 'value', value: programs.named },
       ])
@@ -211,7 +211,7 @@ describe.each(places.filter((place) => !isSlow(place)))(
     it.each([
       ['none', /^there is no 'main'$/],
       ['number', /^'main' is (a number|int), not a function$/],
-    ] as const)('refuses an entry that is no function: %s', async (name, message) => {
+    ] as const)('the agent refuses an entry that is not a function: %s', async (name, message) => {
       const { records, stderr, done } = await call(programs[name])
       expect(records).toEqual([
         { type: 'refusal', reason: 'entry', message: expect.stringMatching(message) },
@@ -219,19 +219,22 @@ describe.each(places.filter((place) => !isSlow(place)))(
       expect([stderr, done.exitCode]).toEqual(['', 1])
     })
 
-    it.each(['throwing', 'early'] as const)('reports what is thrown: %s', async (name) => {
-      const { records, stderr, done } = await call(programs[name])
-      expect(records).toEqual([expect.objectContaining({ type: 'error', message: 'no good' })])
-      expect(stderr).toContain('no good')
-      expect(done.exitCode).toBe(1)
-    })
+    it.each(['throwing', 'early'] as const)(
+      'a function call reports a thrown error: %s',
+      async (name) => {
+        const { records, stderr, done } = await call(programs[name])
+        expect(records).toEqual([expect.objectContaining({ type: 'error', message: 'no good' })])
+        expect(stderr).toContain('no good')
+        expect(done.exitCode).toBe(1)
+      },
+    )
 
-    it('is over where the program leaves', async () => {
+    it('a function call has no value if the program exits', async () => {
       const { records, done } = await call(programs.leaving)
       expect([records, done.exitCode]).toEqual([[], 3])
     })
 
-    it('ends as a script does', async () => {
+    it('a function call runs exit handlers as a script does', async () => {
       const { records, stdout, done } = await call(programs.atExit)
       expect(records).toEqual([{ type: 'value', value: 1 }])
       expect([stdout.toString(), done.exitCode]).toEqual(['bye\n', 0])
@@ -243,9 +246,9 @@ describe.each(places.filter((place) => !isSlow(place)))(
       [{ entry: 7, args: [], kwargs: {} }],
       [{ entry: 'main', args: {}, kwargs: {} }],
       [{ entry: 'main', args: [], kwargs: [] }],
-    ])('makes no sense: %j', async (odd) => {
+    ])('an invalid call is answered with EINVAL: %j', async (invalid) => {
       const { agent } = await folderOfTest()
-      const { done } = await agent.ask({ ...run(programs.echo), call: odd })
+      const { done } = await agent.ask({ ...run(programs.echo), call: invalid })
       expect(done.error?.code).toBe('EINVAL')
     })
   },

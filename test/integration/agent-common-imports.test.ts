@@ -5,7 +5,7 @@ import { until } from '../helpers/until.js'
 
 const here = places.filter(({ language }) => language === 'python')
 
-/** Reads its own lines in every way there is, before any other code has. */
+/** Reads its own source lines by traceback, inspect and linecache, before any other code does. */
 const OWN_LINES = `
 import inspect, linecache, traceback
 def fail():
@@ -26,23 +26,23 @@ while True:
     files.append(open('/dev/null'))
 `
 const HAS_JSON = "import sys; print('json' in sys.modules)"
-/** The same, but the agent cannot find the word import in it. */
-const HAS_JSON_UNSEEN = HAS_JSON.replace(
+/** The same check without the word import, so that the agent does not see that it imports. */
+const HAS_JSON_HIDDEN = HAS_JSON.replace(
   'import sys',
   "sys = __builtins__.__dict__['__imp' 'ort__']('sys')",
 )
 
-describe.each(here)('the common imports of programs in Python, $where', (place) => {
+describe.each(here)('the common imports of Python programs, $where', (place) => {
   const folderOfTest = useFolders(place)
 
-  it('is there for code that looks for its own lines', async () => {
+  it('a program can read its own source lines', async () => {
     const { agent } = await folderOfTest()
     const { stdout, done } = await agent.ask(run(OWN_LINES))
     expect(stdout.toString().split("raise ValueError('x')  # this line")).toHaveLength(4)
     expect(done.exitCode).toBe(0)
   })
 
-  it('is not missed by an error where nothing can be imported', async () => {
+  it('an error is reported even if the program cannot import a module', async () => {
     const agent = await agentOfTest(place)
     const { stderr, done, records } = await agent.ask(run(NO_FILES))
     expect(done.exitCode).toBe(1)
@@ -52,22 +52,22 @@ describe.each(here)('the common imports of programs in Python, $where', (place) 
 
   it.each([
     ['that import', HAS_JSON],
-    ['that fail', `${HAS_JSON_UNSEEN}; 1 / 0`],
-  ])('is there from the start where one lease has many runs %s', async (_, code) => {
+    ['that fail', `${HAS_JSON_HIDDEN}; 1 / 0`],
+  ])('json is imported from the start after many runs in one lease %s', async (_, code) => {
     const agent = await agentOfTest(place)
-    let row = 0
-    await until('twenty runs in a row find it imported', async () => {
-      row = (await agent.ask(run(code))).stdout.toString() === 'True\n' ? row + 1 : 0
-      return row === 20
+    let successes = 0
+    await until('json is imported in twenty consecutive runs', async () => {
+      successes = (await agent.ask(run(code))).stdout.toString() === 'True\n' ? successes + 1 : 0
+      return successes === 20
     })
   })
 
-  it('is not there where runs follow each other and none asks for it', async () => {
+  it('json is not imported if no earlier run has imported a module', async () => {
     const agent = await agentOfTest(place)
     let found = ''
     for (let count = 0; count < 100 && found !== 'False\n'; count++) {
       await agent.ask(run('print(42)'))
-      found = (await agent.ask(run(HAS_JSON_UNSEEN))).stdout.toString()
+      found = (await agent.ask(run(HAS_JSON_HIDDEN))).stdout.toString()
     }
     expect(found).toBe('False\n')
   })

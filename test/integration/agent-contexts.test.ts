@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { AgentName } from '../../src/languages/built-in.js'
 import { run } from '../helpers/agent-folder.js'
 import type { Agent } from '../helpers/agent.js'
-import type { Call } from '../helpers/agent-call.js'
+import type { AgentRequest } from '../helpers/agent-request.js'
 import { agentOfTest, isSlow, places, useFolders } from '../helpers/agent-places.js'
 import { until } from '../helpers/until.js'
 
@@ -57,24 +57,22 @@ const CELLS = {
   },
 } satisfies Record<AgentName, Record<string, string>>
 
-async function open(agent: Agent, context: string, more: object = {}): Promise<Call> {
-  const call = agent.open({ op: 'open', context, ...more })
-  await call.wait(`context ${context} is ready`, () => call.started !== undefined)
-  return call
+async function open(agent: Agent, context: string, more: object = {}): Promise<AgentRequest> {
+  const request = agent.open({ op: 'open', context, ...more })
+  await request.wait(`context ${context} is ready`, () => request.started !== undefined)
+  return request
 }
 
 const cell = (context: string, code: string) => ({ ...run(code), context })
 
-/** The texts of what came besides the output. */
+/** Returns the texts of the records. */
 function results(records: readonly unknown[]): unknown[] {
   return v
     .parse(v.array(v.object({ text: v.optional(v.string()) })), records)
     .map((each) => each.text)
 }
 
-const REFUSED = { ESRCH: 'ESRCH', EBUSY: 'EBUSY', EEXIST: 'EEXIST' }
-
-describe.each(places)('contexts of a $language agent, $where', (place) => {
+describe.each(places)('contexts of the $language agent, $where', (place) => {
   const cells = CELLS[place.language]
   const folderOfTest = useFolders(place)
   let count = 0
@@ -82,18 +80,18 @@ describe.each(places)('contexts of a $language agent, $where', (place) => {
     const { agent } = await folderOfTest()
     const name = `context-${++count}`
     const opened = await open(agent, name, more)
-    // Twenty of them left behind would be more processes than a container may have.
+    // Without this, twenty contexts would exceed the process limit of a container.
     onTestFinished(async () => {
       opened.signal('SIGKILL')
       await opened.answer()
     })
-    const start = (code: string, options?: { givesCredit: boolean }) =>
+    const start = (code: string, options?: { grantsCredit: boolean }) =>
       agent.open(cell(name, code), options)
     const ask = (code: string) => agent.ask(cell(name, code))
     return { agent, name, opened, start, ask }
   }
 
-  it('keep what a run has made', async () => {
+  it('a context keeps the variables and changes of its runs', async () => {
     const { ask } = await newContext()
     const { records, done } = await ask(cells.set)
     expect(records).toEqual([])
@@ -106,12 +104,12 @@ describe.each(places)('contexts of a $language agent, $where', (place) => {
     expect(results((await ask(cells.patched)).records)).toEqual(["'patched'"])
   })
 
-  it('have a folder and variables of their own, for all their runs', async () => {
+  it('a context has one working directory and environment for all its runs', async () => {
     const { ask } = await newContext({ cwd: '/tmp', env: { A: 'ž' } })
     for (const _ of [1, 2]) expect((await ask(cells.where)).stdout.toString()).toBe('/tmp ž\n')
   })
 
-  it('whose folder is not there are over at once', async () => {
+  it('a context ends at once if its working directory does not exist', async () => {
     const { agent } = await folderOfTest()
     const context = `context-${++count}`
     const { started, done } = await agent.ask({ op: 'open', context, cwd: '/no/folder' })
@@ -119,7 +117,7 @@ describe.each(places)('contexts of a $language agent, $where', (place) => {
     expect((await agent.ask(cell(context, ''))).done.error?.code).toBe('ESRCH')
   })
 
-  it('know nothing of each other, nor of plain runs', async () => {
+  it('contexts do not share variables with each other or with plain runs', async () => {
     const one = await newContext()
     const other = await newContext()
     await one.ask(cells.set)
@@ -128,7 +126,7 @@ describe.each(places)('contexts of a $language agent, $where', (place) => {
     expect(results(plain.records)).toMatchObject([/false/i])
   })
 
-  it('go on after an error, with what was made before it', async () => {
+  it('a context survives an error and keeps the variables from before it', async () => {
     const { ask } = await newContext()
     const { stderr, records, done } = await ask(cells.broken)
     expect(done.exitCode).toBe(1)
@@ -144,7 +142,7 @@ describe.each(places)('contexts of a $language agent, $where', (place) => {
     expect(results((await ask(cells.after)).records)).toEqual(['1'])
   })
 
-  it('end a run that exits, and nothing else', async () => {
+  it('an exit ends the run and not the context', async () => {
     const { ask } = await newContext()
     await ask(cells.set)
     const { stderr, records, done } = await ask(cells.end)
@@ -153,88 +151,91 @@ describe.each(places)('contexts of a $language agent, $where', (place) => {
   })
 
   it.each(['sleeping', 'computing', 'awaiting', 'looping'] as const)(
-    'that are %s are interrupted, and keep what they have',
-    async (what) => {
+    'an interrupt ends a run that is %s, and the context keeps its variables',
+    async (name) => {
       const { start, ask } = await newContext()
       await ask(cells.set)
-      const call = start(cells[what])
-      await call.says('ready\n')
-      call.signal('SIGINT')
-      const { records, done } = await call.answer()
+      const request = start(cells[name])
+      await request.waitForText('ready\n')
+      request.signal('SIGINT')
+      const { records, done } = await request.answer()
       expect([done.exitCode, done.signal ?? null]).toEqual([130, null])
-      const name = place.language === 'python' ? 'KeyboardInterrupt' : 'Interrupted'
-      expect(records.at(-1)).toMatchObject({ type: 'error', name })
+      const error = place.language === 'python' ? 'KeyboardInterrupt' : 'Interrupted'
+      expect(records.at(-1)).toMatchObject({ type: 'error', name: error })
       expect(results((await ask(cells.use)).records)).toEqual(['42'])
     },
   )
 
-  it('take no harm from an interrupt between runs', async () => {
+  it('an interrupt between two runs does not end the context', async () => {
     const { opened, ask } = await newContext()
     await ask(cells.set)
     opened.signal('SIGINT')
     expect(results((await ask(cells.use)).records)).toEqual(['42'])
   })
 
-  it.each(['die', 'killed'])('that %s answer the open first, then the run', async (how) => {
+  it.each(['die', 'killed'])('a lost context answers its open before its run: %s', async (how) => {
     const { agent, name, opened, start } = await newContext()
-    const call = start(how === 'die' ? cells.die : cells.computing)
+    const request = start(how === 'die' ? cells.die : cells.computing)
     if (how === 'killed') {
-      await call.says('ready\n')
+      await request.waitForText('ready\n')
       opened.signal('SIGKILL')
     }
-    const { done } = await call.answer()
+    const { done } = await request.answer()
     expect(done).toMatchObject({ signal: 'SIGKILL' })
     expect((await opened.answer()).done).toEqual(done)
-    expect(opened.doneAt).toBeLessThan(call.doneAt)
-    expect(call.text()).toBe(how === 'die' ? 'bye\n' : 'ready\n')
-    expect((await agent.ask(cell(name, ''))).done.error?.code).toBe(REFUSED.ESRCH)
+    expect(opened.doneAt).toBeLessThan(request.doneAt)
+    expect(request.text()).toBe(how === 'die' ? 'bye\n' : 'ready\n')
+    expect((await agent.ask(cell(name, ''))).done.error?.code).toBe('ESRCH')
     await open(agent, name).then((again) => again.signal('SIGKILL'))
   })
 
-  it('are refused where they make no sense', async () => {
+  it('an invalid request for a context is refused', async () => {
     const { agent, name, start } = await newContext()
     const codeOf = async (request: object) => (await agent.ask(request)).done.error?.code
-    expect(await codeOf(cell('nobody', ''))).toBe(REFUSED.ESRCH)
-    expect(await codeOf({ op: 'open', context: name })).toBe(REFUSED.EEXIST)
+    expect(await codeOf(cell('unknown', ''))).toBe('ESRCH')
+    expect(await codeOf({ op: 'open', context: name })).toBe('EEXIST')
     for (const context of ['', 7, null]) {
       expect(await codeOf({ op: 'open', context })).toBe('EINVAL')
       expect(await codeOf({ ...run(''), context })).toBe('EINVAL')
     }
     expect(await codeOf({ op: 'open' })).toBe('EINVAL')
-    const call = start(cells.awaiting)
-    await call.says('ready\n')
-    expect(await codeOf(cell(name, ''))).toBe(REFUSED.EBUSY)
-    call.signal('SIGKILL')
-    await call.answer()
+    const request = start(cells.awaiting)
+    await request.waitForText('ready\n')
+    expect(await codeOf(cell(name, ''))).toBe('EBUSY')
+    request.signal('SIGKILL')
+    await request.answer()
   })
 
-  it('give the output between runs to the next', async () => {
+  it('output between two runs belongs to the next run', async () => {
     const { ask } = await newContext()
-    // On a busy machine the run itself may still have it; lost it is in neither case.
-    let said = (await ask(cells.background)).stdout.toString()
-    await until('it has come', async () => (said += (await ask('0')).stdout.toString()) !== '')
-    expect(said).toBe('late\n')
+    // On a busy machine the first run may still receive it. It is never lost.
+    let output = (await ask(cells.background)).stdout.toString()
+    await until(
+      'the output arrives',
+      async () => (output += (await ask('0')).stdout.toString()) !== '',
+    )
+    expect(output).toBe('late\n')
   })
 
-  it('have a stdin at its end', async () => {
+  it('the stdin of a run in a context is empty', async () => {
     const { start } = await newContext()
-    const call = start(cells.stdin)
-    void call.writeStdin('not for it')
-    call.end()
-    const { records, done } = await call.answer()
+    const request = start(cells.stdin)
+    void request.writeStdin('not for it')
+    request.end()
+    const { records, done } = await request.answer()
     expect([results(records), done.exitCode]).toEqual([["''"], 0])
   })
 
-  it('keep output and results in their order', async () => {
+  it('output and results of a context keep their order', async () => {
     const { agent, start } = await newContext()
-    const call = start(cells.ordered)
-    const { stdout, records } = await call.answer()
+    const request = start(cells.ordered)
+    const { stdout, records } = await request.answer()
     const numbers = Array.from({ length: 50 }, (_, index) => `${index}`)
     expect(stdout.toString()).toBe(numbers.map((each) => `${each}\n`).join(''))
     expect(results(records)).toEqual(numbers)
     let printed = ''
     for (const { id, payload } of agent.frames.filter((frame) => frame.kind === 3)) {
-      if (id !== call.id) continue
+      if (id !== request.id) continue
       const text = payload.subarray(1).toString()
       if (payload[0] === 1) printed += text
       const [, shown] = /"text":\s*"(\d+)"/.exec(payload[0] === 3 ? text : '') ?? []
@@ -242,41 +243,46 @@ describe.each(places)('contexts of a $language agent, $where', (place) => {
     }
   })
 
-  it.skipIf(isSlow(place))('are many, side by side', async () => {
+  it.skipIf(isSlow(place))('several contexts run at the same time', async () => {
     const contexts = await Promise.all(Array.from({ length: 6 }, () => newContext()))
-    const use = (_: unknown, index: number) => `x + ${index}`
     await Promise.all(contexts.map(({ ask }) => ask(cells.set)))
-    const answers = await Promise.all(contexts.map(({ ask }, index) => ask(use(0, index))))
+    const answers = await Promise.all(contexts.map(({ ask }, index) => ask(`x + ${index}`)))
     expect(answers.flatMap(({ records }) => results(records))).toEqual(
       contexts.map((_, index) => `${41 + index}`),
     )
   })
 
-  it.skipIf(isSlow(place))('that are idle for longest go where all hold too much', async () => {
-    const agent = await agentOfTest(place, { contextBytes: 96 * 1024 * 1024 })
-    const first = await open(agent, 'first')
-    const second = await open(agent, 'second')
-    await open(agent, 'third')
-    await agent.ask(cell('first', cells.large))
-    await agent.ask(cell('second', cells.set))
-    await agent.ask(cell('second', cells.large))
-    await agent.ping()
-    expect(first.isOver).toBe(false) // the last one used may hold what it likes
-    expect((await agent.ask(cell('third', cells.set))).done.exitCode).toBe(0)
-    const late = agent.open(cell('first', cells.text))
-    const isRight = (await late.answer()).done.exitCode === 0
-    const { done } = await first.answer()
-    expect(isRight || first.doneAt < late.doneAt).toBe(true)
-    expect(done).toMatchObject({ signal: 'SIGKILL', cause: 'oom' })
-    expect((await agent.ask(cell('first', ''))).done.error?.code).toBe(REFUSED.ESRCH)
-    expect(results((await agent.ask(cell('second', cells.use))).records)).toEqual(['42'])
-    second.signal('SIGKILL')
-    await second.answer()
-  })
+  it.skipIf(isSlow(place))(
+    'the least recently used context is evicted if all contexts exceed their memory',
+    async () => {
+      const agent = await agentOfTest(place, { contextBytes: 96 * 1024 * 1024 })
+      const first = await open(agent, 'first')
+      const second = await open(agent, 'second')
+      await open(agent, 'third')
+      await agent.ask(cell('first', cells.large))
+      await agent.ask(cell('second', cells.set))
+      await agent.ask(cell('second', cells.large))
+      await agent.ping()
+      expect(first.isOver).toBe(false) // the most recently used context is never evicted
+      expect((await agent.ask(cell('third', cells.set))).done.exitCode).toBe(0)
+      const late = agent.open(cell('first', cells.text))
+      const hasRun = (await late.answer()).done.exitCode === 0
+      const { done } = await first.answer()
+      expect(hasRun || first.doneAt < late.doneAt).toBe(true)
+      expect(done).toMatchObject({ signal: 'SIGKILL', cause: 'oom' })
+      expect((await agent.ask(cell('first', ''))).done.error?.code).toBe('ESRCH')
+      expect(results((await agent.ask(cell('second', cells.use))).records)).toEqual(['42'])
+      second.signal('SIGKILL')
+      await second.answer()
+    },
+  )
 
-  it.runIf(place.language === 'python')('await in a new loop where theirs is closed', async () => {
-    const { ask } = await newContext()
-    await ask('import asyncio\nawait asyncio.sleep(0)\nasyncio.get_event_loop().close()')
-    expect(results((await ask('await asyncio.sleep(0, 6)')).records)).toEqual(['6'])
-  })
+  it.runIf(place.language === 'python')(
+    'an await opens a new event loop if the old one is closed',
+    async () => {
+      const { ask } = await newContext()
+      await ask('import asyncio\nawait asyncio.sleep(0)\nasyncio.get_event_loop().close()')
+      expect(results((await ask('await asyncio.sleep(0, 6)')).records)).toEqual(['6'])
+    },
+  )
 })

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { FileRequest } from '../../src/agent/protocol.js'
 import { WINDOW_BYTES } from '../../src/agent/protocol.js'
-import { isNobody, isSlow, places, useFolder, useFolders } from '../helpers/agent-places.js'
+import {
+  runsAsNobody,
+  isSlow,
+  places,
+  usePreparedFolder,
+  useFolders,
+} from '../helpers/agent-places.js'
 
 const read = (path: string, offset?: number, length?: number) =>
   ({ op: 'read', path, offset, length }) as const
@@ -11,11 +17,11 @@ const GIB = 1024 ** 3
 const SETUP =
   'mkdir folder; mkfifo fifo; printf old > file; ln -s loop loop; ln -s file link; ln -s gone dangling'
 
-describe.each(places)('files of a $language agent, $where', (place) => {
+describe.each(places)('files of the $language agent, $where', (place) => {
   const folderOfTest = useFolders(place)
 
-  describe('are read', () => {
-    it('with their size, time and mode before the bytes', async () => {
+  describe('a read', () => {
+    it('a read sends the size, time and mode before the bytes', async () => {
       const folder = await folderOfTest()
       await folder.sh('printf 12345 > f; chmod 640 f; touch -d @1577836800.123456 f')
       const { started, stdout, stderr, done } = await folder.ask(read('f'))
@@ -27,7 +33,7 @@ describe.each(places)('files of a $language agent, $where', (place) => {
       expect([stdout.toString(), stderr, done]).toEqual(['12345', '', {}])
     })
 
-    it('in any size, byte by byte, also by a path from the root', async () => {
+    it('a read returns all bytes of a large file, by a relative and by an absolute path', async () => {
       const folder = await folderOfTest()
       const bytes = randomBytes(700_000)
       await folder.write('a ž.bin', bytes)
@@ -38,18 +44,18 @@ describe.each(places)('files of a $language agent, $where', (place) => {
     })
 
     it.skipIf(isSlow(place)).each([
-      ['the whole of it', read('f'), '0123456789'],
-      ['from an offset', read('f', 4), '456789'],
-      ['from the start, a length', read('f', undefined, 3), '012'],
+      ['the whole file', read('f'), '0123456789'],
+      ['the bytes from an offset', read('f', 4), '456789'],
+      ['a length from the start', read('f', undefined, 3), '012'],
       ['a part', read('f', 2, 5), '23456'],
-      ['nothing, of no length', read('f', 2, 0), ''],
-      ['what there is, of a length past the end', read('f', 8, 100), '89'],
+      ['nothing for the length 0', read('f', 2, 0), ''],
+      ['the bytes up to the end if the length exceeds it', read('f', 8, 100), '89'],
       ['nothing at the end', read('f', 10), ''],
       ['nothing past the end', read('f', 11, 5), ''],
       ['nothing far past the end', read('f', 2 ** 40), ''],
-      ['nothing of an empty one', read('empty', 0, 10), ''],
-      ['what a link leads to', read('link', 9, 9), '9'],
-    ])('%s', async (_, request, expected) => {
+      ['nothing of an empty file', read('empty', 0, 10), ''],
+      ['the target of a link', read('link', 9, 9), '9'],
+    ])('a read returns %s', async (_, request, expected) => {
       const folder = await folderOfTest()
       await folder.sh('printf 0123456789 > f; : > empty; ln -s f link')
       const { started, stdout, done } = await folder.ask(request)
@@ -57,7 +63,7 @@ describe.each(places)('files of a $language agent, $where', (place) => {
       expect(started?.size).toBe(request.path === 'empty' ? 0 : 10)
     })
 
-    it('in parts that are as long as the window and longer', async () => {
+    it('a read returns parts that are as long as the window and longer', async () => {
       const folder = await folderOfTest()
       const bytes = randomBytes(WINDOW_BYTES * 3)
       await folder.write('f', bytes)
@@ -67,7 +73,7 @@ describe.each(places)('files of a $language agent, $where', (place) => {
       }
     })
 
-    it('where they have holes, past four gibibytes too', async () => {
+    it('a read works in a sparse file beyond 4 GiB', async () => {
       const folder = await folderOfTest()
       await folder.sh(`truncate -s ${5 * GIB} f; printf end >> f`)
       const { started, stdout } = await folder.ask(read('f', 5 * GIB - 2, 100))
@@ -77,7 +83,7 @@ describe.each(places)('files of a $language agent, $where', (place) => {
       )
     })
 
-    it('to their end though they say they are empty: /proc/self/status', async () => {
+    it('a read returns a file of /proc whose size is 0', async () => {
       const folder = await folderOfTest()
       const { started, stdout } = await folder.ask(read('/proc/self/status'))
       expect(started?.size).toBe(0)
@@ -86,46 +92,46 @@ describe.each(places)('files of a $language agent, $where', (place) => {
       expect(part.stdout.toString()).toBe('me:\t')
     })
 
-    it('as far as the credit goes, to the byte, until a signal stops it: ECANCELED', async () => {
+    it('a read stays within the credit, and a signal stops it with ECANCELED', async () => {
       const folder = await folderOfTest()
       await folder.sh('truncate -s 1M f')
-      const call = folder.open(read('f'), { givesCredit: false })
-      await call.sends(WINDOW_BYTES)
+      const request = folder.open(read('f'), { grantsCredit: false })
+      await request.waitForBytes(WINDOW_BYTES)
       await folder.sh('true')
-      expect([call.received(), call.started?.size]).toEqual([WINDOW_BYTES, 1024 * 1024])
-      call.grant(10)
-      await call.sends(WINDOW_BYTES + 10)
+      expect([request.received(), request.started?.size]).toEqual([WINDOW_BYTES, 1024 * 1024])
+      request.grant(10)
+      await request.waitForBytes(WINDOW_BYTES + 10)
       await folder.sh('true')
-      expect(call.received()).toBe(WINDOW_BYTES + 10)
-      call.signal('SIGTERM')
-      expect((await call.answer()).done.error?.code).toBe('ECANCELED')
+      expect(request.received()).toBe(WINDOW_BYTES + 10)
+      request.signal('SIGTERM')
+      expect((await request.answer()).done.error?.code).toBe('ECANCELED')
     })
   })
 
-  describe('are written', () => {
-    it('with the bytes of stdin, to its eof', async () => {
+  describe('a write', () => {
+    it('a write stores the bytes of stdin until eof', async () => {
       const folder = await folderOfTest()
       const bytes = randomBytes(700_000)
       const answer = await folder.ask(write('a ž.bin'), bytes)
       const nothing = { stdout: Buffer.alloc(0), stderr: '', records: [] }
       expect(answer).toEqual({ started: {}, ...nothing, done: {} })
-      expect((await folder.well(read('a ž.bin'))).equals(bytes)).toBe(true)
+      expect((await folder.expectSuccess(read('a ž.bin'))).equals(bytes)).toBe(true)
       expect(await folder.ask(write('empty'))).toMatchObject({ started: {}, done: {} })
       expect(await folder.stat('empty')).toMatchObject({ type: 'file', size: 0 })
     })
 
-    it('and say that they have begun before a byte has come', async () => {
+    it('a write sends started before the first byte arrives', async () => {
       const folder = await folderOfTest()
-      const call = folder.open(write('f'))
-      await call.wait('it has begun', () => call.started !== undefined)
+      const request = folder.open(write('f'))
+      await request.wait('the write has started', () => request.started !== undefined)
       expect(await folder.stat('f')).toMatchObject({ size: 0 })
-      await call.writeStdin('later')
-      call.end()
-      expect((await call.answer()).done).toEqual({})
+      await request.writeStdin('later')
+      request.end()
+      expect((await request.answer()).done).toEqual({})
       expect(await folder.read('f')).toBe('later')
     })
 
-    it('over what was there, all of it, and keep its mode', async () => {
+    it('a write replaces the whole content and keeps the mode', async () => {
       const folder = await folderOfTest()
       await folder.sh('printf "a long text" > f; chmod 711 f; ln -s f link')
       await folder.write('f', 'short')
@@ -135,7 +141,7 @@ describe.each(places)('files of a $language agent, $where', (place) => {
       expect(await folder.read('f')).toBe('through')
     })
 
-    it('through a link that leads nowhere yet', async () => {
+    it('a write through a dangling link creates the target', async () => {
       const folder = await folderOfTest()
       await folder.sh('ln -s gone dangling')
       await folder.write('dangling', 'here')
@@ -143,56 +149,56 @@ describe.each(places)('files of a $language agent, $where', (place) => {
     })
 
     it.skipIf(isSlow(place)).each([
-      ['0644 where nothing is said', undefined, 0o644],
+      ['0644 by default', undefined, 0o644],
       ['0600', 0o600, 0o600],
-      ['0777, whatever the umask', 0o777, 0o777],
+      ['0777 with any umask', 0o777, 0o777],
       ['0', 0, 0],
-    ])('with the mode %s', async (_, mode, expected) => {
+    ])('a write creates a file with the mode %s', async (_, mode, expected) => {
       const folder = await folderOfTest()
-      await folder.well(write('f', mode), 'x')
+      await folder.expectSuccess(write('f', mode), 'x')
       expect(await folder.stat('f')).toMatchObject({ mode: expected, size: 1 })
     })
 
-    it('with the mode that is asked for over another one', async () => {
+    it('a write changes the mode of an existing file to that of the request', async () => {
       const folder = await folderOfTest()
       await folder.sh('printf old > f; chmod 600 f')
-      await folder.well(write('f', 0o751), 'new')
+      await folder.expectSuccess(write('f', 0o751), 'new')
       expect(await folder.stat('f')).toMatchObject({ mode: 0o751 })
     })
 
-    it.runIf(isNobody(place))('as nobody', async () => {
+    it.runIf(runsAsNobody(place))('a write creates a file that nobody owns', async () => {
       const folder = await folderOfTest()
       await folder.write('plain', 'x')
-      await folder.well({ op: 'write', path: 'atomic', atomic: true }, 'x')
+      await folder.expectSuccess({ op: 'write', path: 'atomic', atomic: true }, 'x')
       await folder.sh('for f in plain atomic; do [ -O $f ] && [ -G $f ] || exit 1; done')
     })
 
-    it('until a signal stops it: ECANCELED', async () => {
+    it('a signal stops a write with ECANCELED', async () => {
       const folder = await folderOfTest()
-      const call = folder.open(write('f'))
-      await call.writeStdin('a part')
-      call.signal('SIGKILL')
-      expect((await call.answer()).done.error?.code).toBe('ECANCELED')
+      const request = folder.open(write('f'))
+      await request.writeStdin('a part')
+      request.signal('SIGKILL')
+      expect((await request.answer()).done.error?.code).toBe('ECANCELED')
       await folder.write('f', 'again')
       expect(await folder.read('f')).toBe('again')
     })
 
-    it('within the credit: what comes is paid for as it is written', async () => {
+    it('a write grants credit for the bytes that it has written', async () => {
       const folder = await folderOfTest()
-      const call = folder.open(write('f'))
+      const request = folder.open(write('f'))
       for (let part = 0; part < 8; part++)
-        await call.writeStdin(Buffer.alloc(WINDOW_BYTES, `${part}`))
-      await call.wait('all is paid for', () => call.budget === WINDOW_BYTES)
-      call.end()
-      await call.answer()
+        await request.writeStdin(Buffer.alloc(WINDOW_BYTES, `${part}`))
+      await request.wait('the agent grants all credit', () => request.credit === WINDOW_BYTES)
+      request.end()
+      await request.answer()
       expect(await folder.stat('f')).toMatchObject({ size: WINDOW_BYTES * 8 })
       expect(await folder.sh('tr -s 0-7 < f')).toBe('01234567')
     })
   })
 
-  describe.skipIf(isSlow(place))('are refused', () => {
-    const prepared = useFolder(place, SETUP)
-    const refusals: readonly (readonly [RegExp, FileRequest])[] = [
+  describe.skipIf(isSlow(place))('an invalid request', () => {
+    const prepared = usePreparedFolder(place, SETUP)
+    const failures: readonly (readonly [RegExp, FileRequest])[] = [
       [/^ENOENT$/, read('missing')],
       [/^ENOENT$/, read('dangling')],
       [/^EISDIR$/, read('folder')],
@@ -213,7 +219,7 @@ describe.each(places)('files of a $language agent, $where', (place) => {
       [/^ENAMETOOLONG$/, write('n'.repeat(256))],
     ]
 
-    it.each(refusals)('%s to %j', async (code, request) => {
+    it.each(failures)('a file request fails with %s: %j', async (code, request) => {
       const folder = await prepared()
       const { started, stdout, done } = await folder.ask(request, 'new')
       expect({ started, stdout: stdout.toString(), done }).toEqual({
@@ -224,13 +230,13 @@ describe.each(places)('files of a $language agent, $where', (place) => {
       expect(await folder.read('link')).toBe('old')
     })
 
-    it('EINVAL where somebody holds the other end of a fifo, who gets nothing', async () => {
+    it('a fifo is refused with EINVAL even if a program has its other end open', async () => {
       const folder = await folderOfTest()
       const holder = folder.start('mkfifo fifo; exec 3<>fifo; echo ready; read line')
-      await holder.says('ready\n')
-      expect(await folder.refusal(write('fifo'))).toBe('EINVAL')
-      expect(await folder.refusal({ op: 'write', path: 'fifo', atomic: true })).toBe('EINVAL')
-      expect(await folder.refusal(read('fifo'))).toBe('EINVAL')
+      await holder.waitForText('ready\n')
+      expect(await folder.errnoOf(write('fifo'))).toBe('EINVAL')
+      expect(await folder.errnoOf({ op: 'write', path: 'fifo', atomic: true })).toBe('EINVAL')
+      expect(await folder.errnoOf(read('fifo'))).toBe('EINVAL')
       expect(await folder.list()).toMatchObject([{ path: 'fifo', type: 'other' }])
       holder.signal('SIGKILL')
       await holder.answer()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { FileRequest } from '../../src/agent/protocol.js'
 import { WINDOW_BYTES } from '../../src/agent/protocol.js'
-import { isSlow, places, useFolder, useFolders } from '../helpers/agent-places.js'
+import { isSlow, places, usePreparedFolder, useFolders } from '../helpers/agent-places.js'
 
 const list = (path: string, recursive?: boolean) => ({ op: 'list', path, recursive }) as const
 const stat = (path: string) => ({ op: 'stat', path }) as const
@@ -9,18 +9,18 @@ const mkdir = (path: string, recursive?: boolean) => ({ op: 'mkdir', path, recur
 const move = (path: string, to: string) => ({ op: 'move', path, to }) as const
 const remove = (path: string, recursive?: boolean) => ({ op: 'delete', path, recursive }) as const
 
-/** Some of all there is. */
+/** Makes files, folders, links and a fifo. */
 const SETUP = `
   mkdir -p full/sub empty closed unread; printf 123 > file; printf x > full/sub/x
   printf y > closed/y; printf z > unread/z; chmod 600 file; chmod 500 closed; chmod 300 unread
   mkfifo fifo; ln -s full link; ln -s gone dangling; ln -s loop loop; ln -s file to-file`
 
-describe.each(places)('folders of a $language agent, $where', (place) => {
+describe.each(places)('folders of the $language agent, $where', (place) => {
   const folderOfTest = useFolders(place)
-  const prepared = useFolder(place, SETUP)
+  const prepared = usePreparedFolder(place, SETUP)
 
   describe('list', () => {
-    it('gives what is in a folder, links as links', async () => {
+    it('list returns the entries of a folder and does not follow links', async () => {
       const folder = await folderOfTest()
       await folder.sh('mkdir b.d; printf 1234 > .c; mkfifo d; ln -s /nowhere a; chmod 750 b.d')
       await folder.sh('chmod 604 .c; touch -d @1577836800.123456 .c; touch -h -d @1.5 a')
@@ -32,7 +32,7 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
       expect(d).toMatchObject({ path: 'd', type: 'other' })
     })
 
-    it('gives nothing of an empty one, and nothing of what is below', async () => {
+    it('list returns no entry of an empty folder and none of subfolders', async () => {
       const folder = await folderOfTest()
       await folder.sh('mkdir -p empty a/b/c')
       expect(await folder.ask(list('empty'))).toMatchObject({ stdout: Buffer.alloc(0), done: {} })
@@ -41,7 +41,7 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
       expect(await folder.list('a')).toMatchObject([{ path: 'b' }])
     })
 
-    it('recursive gives all below, by the path from there', async () => {
+    it('a recursive list returns all entries below the folder, by their relative paths', async () => {
       const folder = await folderOfTest()
       await folder.sh('mkdir -p a/b/c a/.d; printf x > a/b/c/file; : > a/.d/e; : > top')
       const below = ['.d', '.d/e', 'b', 'b/c', 'b/c/file']
@@ -51,13 +51,13 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
       expect((await folder.list('a', true)).at(-1)).toMatchObject({ type: 'file', size: 1 })
     })
 
-    it('gives of the root, too, the path from there', async () => {
+    it('list of the root folder returns relative paths', async () => {
       const folder = await folderOfTest()
       const paths = (await folder.list('/')).map(({ path }) => path)
       expect(paths).toEqual(expect.arrayContaining(['dev', 'etc', 'proc']))
     })
 
-    it('follows the path it is given, and no link below', async () => {
+    it('list follows a link in its own path and no link below it', async () => {
       const folder = await folderOfTest()
       await folder.sh(
         'mkdir -p real/sub; ln -s ../real real/sub/up; ln -s /etc real/etc; : > real/f',
@@ -73,12 +73,12 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
       ])
     })
 
-    it('gives a folder it may not read without what is in it', async () => {
+    it('a recursive list returns an unreadable folder without its entries', async () => {
       const folder = await folderOfTest()
       await folder.sh('mkdir -p closed/in a; : > closed/x; : > a/b; chmod 0 closed')
       expect(await folder.tree()).toEqual(['a', 'a/b', 'closed'])
-      expect(await folder.refusal(list('closed'))).toBe('EACCES')
-      await folder.sh('chmod 400 closed') // its names, and nothing else
+      expect(await folder.errnoOf(list('closed'))).toBe('EACCES')
+      await folder.sh('chmod 400 closed') // only the names are readable
       expect((await folder.tree()).filter((path) => !path.startsWith('closed/'))).toEqual([
         'a',
         'a/b',
@@ -86,17 +86,17 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
       ])
     })
 
-    it('as far as the credit goes, to the byte, until a signal stops it: ECANCELED', async () => {
+    it('list stays within the credit, and a signal stops it with ECANCELED', async () => {
       const folder = await folderOfTest()
       await folder.sh(`mkdir d; cd d; seq -f ${'n'.repeat(200)}%g 2000 | xargs touch`)
-      const call = folder.open(list('d', true), { givesCredit: false })
-      await call.sends(WINDOW_BYTES)
-      call.grant(10)
-      await call.sends(WINDOW_BYTES + 10)
+      const request = folder.open(list('d', true), { grantsCredit: false })
+      await request.waitForBytes(WINDOW_BYTES)
+      request.grant(10)
+      await request.waitForBytes(WINDOW_BYTES + 10)
       await folder.agent.ping()
-      call.signal('SIGTERM')
-      expect((await call.answer()).done.error?.code).toBe('ECANCELED')
-      expect(call.received()).toBe(WINDOW_BYTES + 10)
+      request.signal('SIGTERM')
+      expect((await request.answer()).done.error?.code).toBe('ECANCELED')
+      expect(request.received()).toBe(WINDOW_BYTES + 10)
     })
   })
 
@@ -112,17 +112,21 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
       ['/', { type: 'directory' }],
       ['/dev/null', { type: 'other', mode: 0o666 }],
       ['/etc/shadow', { type: 'file' }],
-    ])('of %s gives what it is, or what the link leads to', async (path, expected) => {
+    ])('stat of %s describes the file or the target of the link', async (path, expected) => {
       const folder = await prepared()
-      expect(await folder.stat(path)).toMatchObject({ ...expected, path: folder.at(path) })
+      expect(await folder.stat(path)).toMatchObject({ ...expected, path: folder.pathOf(path) })
     })
 
-    it('gives the path as it was asked for, and the time with a fraction', async () => {
+    it('stat returns the path of the request, and a time with a fraction', async () => {
       const folder = await folderOfTest()
       await folder.sh('mkdir a; : > a/b; touch -d @1577836800.123456 a/b')
       const mtimeMs = expect.closeTo(1577836800123.456, 2)
       for (const path of ['a/b', './/a/../a/b']) {
-        expect(await folder.stat(path)).toMatchObject({ path: folder.at(path), size: 0, mtimeMs })
+        expect(await folder.stat(path)).toMatchObject({
+          path: folder.pathOf(path),
+          size: 0,
+          mtimeMs,
+        })
       }
     })
   })
@@ -160,18 +164,18 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
     ]
 
     it.skipIf(isSlow(place)).each(changes)(
-      '%j does just that',
+      'a change affects only its own paths: %j',
       async (request, { gone = [], here = [] }) => {
         const folder = await folderOfTest()
         await folder.sh(SETUP)
         const before = await folder.tree()
-        await folder.well(request)
+        await folder.expectSuccess(request)
         const left = before.filter((path) => !gone.includes(path))
         expect(await folder.tree()).toEqual([...left, ...here].sort())
       },
     )
 
-    const refusals: readonly (readonly [string, FileRequest])[] = [
+    const failures: readonly (readonly [string, FileRequest])[] = [
       ['ENOENT', list('missing')],
       ['ENOTDIR', list('file')],
       ['ENOTDIR', list('file', true)],
@@ -220,17 +224,17 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
     ]
 
     it.skipIf(place.where === 'process')(
-      'EXDEV to a move from one file system to another',
+      'a move to another file system fails with EXDEV',
       async () => {
         const folder = await folderOfTest()
         await folder.write('f', 'x')
-        expect(await folder.refusal(move('f', '/tmp/f'))).toBe('EXDEV')
+        expect(await folder.errnoOf(move('f', '/tmp/f'))).toBe('EXDEV')
         expect(await folder.read('f')).toBe('x')
       },
     )
 
-    it.skipIf(isSlow(place)).each(refusals)(
-      '%s to %j, and all is as it was',
+    it.skipIf(isSlow(place)).each(failures)(
+      'a folder request fails with %s and changes nothing: %j',
       async (code, request) => {
         const folder = await prepared()
         const before = await folder.list('.', true)
@@ -243,31 +247,31 @@ describe.each(places)('folders of a $language agent, $where', (place) => {
       },
     )
 
-    // A shell of gVisor's cannot be that deep: its getcwd gives up.
-    describe.skipIf(place.where === 'runsc')('deeper than a path can be long', () => {
-      // And than a language will call itself.
+    // Under gVisor a shell cannot go that deep, because getcwd fails.
+    describe.skipIf(place.where === 'runsc')('a tree that is deeper than the longest path', () => {
+      // The tree is also deeper than the recursion limit of each language.
       const deep = `p=${'long/'.repeat(200)}; for i in 1 2 3 4 5 6 7; do mkdir -p $p; cd -P $p; done`
       const setup = `mkdir keep tree; : > keep/x; cd tree; ${deep}; ln -s /etc etc; : > end`
 
-      it('delete takes all, and goes past no link', async () => {
+      it('delete removes the whole tree and follows no link', async () => {
         const folder = await folderOfTest()
         await folder.sh(setup)
-        await folder.well(remove('tree', true))
+        await folder.expectSuccess(remove('tree', true))
         expect(await folder.tree()).toEqual(['keep', 'keep/x'])
       })
 
-      it('list gives the folders that a path reaches, and their like beside them', async () => {
+      it('list returns all folders whose paths are short enough', async () => {
         const folder = await folderOfTest()
         await folder.sh(setup)
         const paths = await folder.tree()
         expect(paths).toEqual(expect.arrayContaining(['keep', 'keep/x', 'tree', 'tree/long']))
         expect(paths.length).toBeGreaterThan(700)
         expect(paths.length).toBeLessThan(1400)
-        await folder.well(remove('tree', true))
+        await folder.expectSuccess(remove('tree', true))
       })
     })
 
-    it.skipIf(isSlow(place))('list goes deep', async () => {
+    it.skipIf(isSlow(place))('list returns the entries of 1500 nested folders', async () => {
       const folder = await folderOfTest()
       await folder.sh(`mkdir -p ${'d/'.repeat(1500)}; : > ${'d/'.repeat(1500)}end`)
       const paths = await folder.tree()

@@ -14,31 +14,31 @@ import {
 import { until } from '../helpers/until.js'
 
 const MIB = 1024 * 1024
-/** More than is ever used. */
+/** More credit than any request uses. */
 const CREDIT = 256 * MIB
 const inProcess = places.filter(({ where }) => where === 'process')
 const inContainers = places.filter(({ where }) => where !== 'process')
-/** gVisor's cgroups are outside of the container: its agent sees less of what was refused. */
+/** The cgroups of gVisor are outside the container, so the agent sees fewer refusals of the kernel. */
 const underGvisor = places.filter(({ where }) => where === 'runsc')
 const underRunc = places.filter(({ where }) => where === 'runc')
 
-/** Opens a request that takes long, and others right behind it: says where these were answered. */
-async function amid(folder: Folder, request: FileRequest) {
+/** Opens a long request and others right after it. Returns the frame indexes of the answers. */
+async function startLongRequest(folder: Folder, fileRequest: FileRequest) {
   const { agent } = folder
   await folder.write('small', 'small')
   const cat = folder.start('exec cat')
   void cat.writeStdin('one ')
-  await cat.says('one ')
+  await cat.waitForText('one ')
   const from = agent.frames.length
   const name = 'behind it'
-  const { long, reading } = agent.together(() => {
-    const long = folder.open(request, { givesCredit: false })
+  const { long, reading } = agent.inOneWrite(() => {
+    const long = folder.open(fileRequest, { grantsCredit: false })
     long.grant(CREDIT)
     agent.send(Kind.ping, 0, Buffer.from(name))
     void cat.writeStdin('two')
     return { long, reading: folder.open({ op: 'read', path: 'small' }) }
   })
-  await cat.says('one two')
+  await cat.waitForText('one two')
   const catAt = agent.frames.findLastIndex(({ id }) => id === cat.id)
   await reading.answer()
   const pingAt = agent.indexOf(Kind.ping, name, from)
@@ -47,7 +47,7 @@ async function amid(folder: Folder, request: FileRequest) {
   return { long, pingAt, readingAt: reading.doneAt, catAt }
 }
 
-describe.each(places)('what takes a $language agent long, $where', (place) => {
+describe.each(places)('a long request of the $language agent, $where', (place) => {
   const folderOfTest = useFolders(place)
   const COUNT = isSlow(place) ? 4000 : 20_000
   const crowd = async () => {
@@ -58,38 +58,38 @@ describe.each(places)('what takes a $language agent long, $where', (place) => {
   const list = { op: 'list', path: 'many', recursive: true } as const
   const remove = { op: 'delete', path: 'many', recursive: true } as const
 
-  const longOnes = [
+  const longRequests = [
     ['a long delete', remove, 0],
     ['a long listing', list, COUNT + 1],
     ['the listing of a full folder', { op: 'list', path: 'many/sub' } as const, COUNT],
   ] as const
 
-  it.each(isSlow(place) ? longOnes.slice(0, 1) : longOnes)(
-    'lets others go on: %s',
+  it.each(isSlow(place) ? longRequests.slice(0, 1) : longRequests)(
+    'other requests are answered during %s',
     async (_, request, count) => {
-      // On a busy machine a program may need longer than all this takes, but not each time.
+      // On a busy machine a program may answer after the long request, but not in each attempt.
       for (let isBetween = false, attempt = 1; !isBetween; attempt++) {
         const folder = await crowd()
-        const { long, pingAt, readingAt, catAt } = await amid(folder, request)
+        const { long, pingAt, readingAt, catAt } = await startLongRequest(folder, request)
         const { stdout, done } = await long.answer()
         expect(done).toEqual({})
-        expect(pingAt, 'the ping came back before it was over').toBeLessThan(long.doneAt)
-        expect(readingAt, 'the file was read before it was over').toBeLessThan(long.doneAt)
+        expect(pingAt, 'the ping is answered before the long request').toBeLessThan(long.doneAt)
+        expect(readingAt, 'the read is answered before the long request').toBeLessThan(long.doneAt)
         const paths = entriesOf(stdout).map(({ path }) => path)
         expect([paths.length, new Set(paths).size]).toEqual([count, count])
         if (request === remove) expect(await folder.tree()).toEqual(['small'])
-        else await folder.well(remove)
+        else await folder.expectSuccess(remove)
         isBetween = catAt < long.doneAt
-        expect(attempt, 'a program answered before it was over').toBeLessThan(5)
+        expect(attempt, 'a program answers before the long request').toBeLessThan(5)
       }
     },
   )
 
-  it('lets others go on: a read without an end', async () => {
+  it('other requests are answered during an endless read', async () => {
     const folder = await folderOfTest()
     await folder.sh('truncate -s 100G big')
-    const { long } = await amid(folder, { op: 'read', path: 'big' })
-    // All have answered, and not because this one stands still.
+    const { long } = await startLongRequest(folder, { op: 'read', path: 'big' })
+    // The other requests were answered although the read still had credit.
     expect(long.received()).toBeLessThan(CREDIT)
     long.signal('SIGTERM')
     expect((await long.answer()).done.error?.code).toBe('ECANCELED')
@@ -98,63 +98,66 @@ describe.each(places)('what takes a $language agent long, $where', (place) => {
   it.skipIf(isSlow(place)).each([
     ['a long listing', list],
     ['a long delete', remove],
-  ])('is stopped by a signal: %s', async (_, request) => {
+  ])('a signal stops %s', async (_, fileRequest) => {
     const folder = await crowd()
-    const call = folder.agent.together(() => {
-      const call = folder.open(request, { givesCredit: false })
-      call.grant(CREDIT)
-      call.signal('SIGTERM')
-      return call
+    const request = folder.agent.inOneWrite(() => {
+      const request = folder.open(fileRequest, { grantsCredit: false })
+      request.grant(CREDIT)
+      request.signal('SIGTERM')
+      return request
     })
-    expect((await call.answer()).done.error?.code).toBe('ECANCELED')
+    expect((await request.answer()).done.error?.code).toBe('ECANCELED')
     const left = await folder.tree()
-    expect(left.length).toBeGreaterThan(request === list ? COUNT : 1)
-    await folder.well(remove)
+    expect(left.length).toBeGreaterThan(fileRequest === list ? COUNT : 1)
+    await folder.expectSuccess(remove)
   })
 
-  it.skipIf(isSlow(place))('is a listing of what comes and goes', async () => {
-    const folder = await folderOfTest()
-    await folder.sh('mkdir d d/a d/z; : > d/z/f')
-    const names = 'seq -f n%g 300'
-    const script = `while :; do ${names} | xargs touch; mkdir -p x/y; ${names} | xargs rm; rm -r x; done`
-    const busy = folder.start(`echo ready; cd d; ${script}`)
-    await busy.says('ready\n')
-    for (let round = 0; round < 8; round++) {
-      // Many at once: each waits for its turn between a name and a look at what has it.
-      const trees = await Promise.all(Array.from({ length: 20 }, () => folder.tree('d')))
-      for (const tree of trees) expect(tree).toEqual(expect.arrayContaining(['a', 'z', 'z/f']))
-    }
-    busy.signal('SIGKILL')
-    await busy.answer()
-  })
+  it.skipIf(isSlow(place))(
+    'a recursive list works while files are created and removed',
+    async () => {
+      const folder = await folderOfTest()
+      await folder.sh('mkdir d d/a d/z; : > d/z/f')
+      const names = 'seq -f n%g 300'
+      const script = `while :; do ${names} | xargs touch; mkdir -p x/y; ${names} | xargs rm; rm -r x; done`
+      const busy = folder.start(`echo ready; cd d; ${script}`)
+      await busy.waitForText('ready\n')
+      for (let round = 0; round < 8; round++) {
+        // Many lists at once, so that files disappear between the name and its stat.
+        const trees = await Promise.all(Array.from({ length: 20 }, () => folder.tree('d')))
+        for (const tree of trees) expect(tree).toEqual(expect.arrayContaining(['a', 'z', 'z/f']))
+      }
+      busy.signal('SIGKILL')
+      await busy.answer()
+    },
+  )
 })
 
-describe.each(inContainers)('a full disk of a $language agent, $where', (place) => {
-  it('is ENOSPC to a write, and leaves an atomic one as it was', async () => {
+describe.each(inContainers)('a full disk of the $language agent, $where', (place) => {
+  it('a write to a full disk fails with ENOSPC, and an atomic write keeps the old file', async () => {
     const folder = await ownFolderOfTest(place)
     await folder.sh('printf old > old; head -c 63M /dev/zero > /workspace/filling')
-    const much = Buffer.alloc(2 * MIB, 'x')
+    const content = Buffer.alloc(2 * MIB, 'x')
     for (const request of [
       { op: 'write', path: 'old', atomic: true },
       { op: 'write', path: 'new' },
     ] as const) {
-      const { done } = await folder.ask(request, much)
+      const { done } = await folder.ask(request, content)
       expect(done.error?.code).toBe('ENOSPC')
       if (request.path === 'old') expect(await folder.tree()).toEqual(['old'])
     }
     expect(await folder.read('old')).toBe('old')
-    await folder.well({ op: 'delete', path: '/workspace/filling' })
+    await folder.expectSuccess({ op: 'delete', path: '/workspace/filling' })
     await folder.write('new', 'new')
     expect(await folder.read('new')).toBe('new')
   })
 })
 
-describe.each(underRunc)('what the kernel refuses programs of a $language agent', (place) => {
+describe.each(underRunc)('resource limits of the $language agent under runc', (place) => {
   it.each([
     ['disk', 'head -c 100M /dev/zero > big'],
     ['pids', 'i=0; while [ $i -lt 200 ]; do sleep 300 & i=$((i+1)); done'],
     ['oom', 'tail /dev/zero'],
-  ])('is told as the cause: %s', async (cause, script) => {
+  ])('the agent reports %s as the cause of a failure', async (cause, script) => {
     const folder = await ownFolderOfTest(place)
     const { done } = await folder.agent.ask(sh(`echo ${cause}; exit 1`))
     expect(done).toMatchObject({ exitCode: 1 })
@@ -164,7 +167,7 @@ describe.each(underRunc)('what the kernel refuses programs of a $language agent'
     expect(refused.done.cause).toBe(cause)
   })
 
-  it('is no cause of one that does well all the same', async () => {
+  it('the agent reports no cause if the program exits with 0', async () => {
     const folder = await ownFolderOfTest(place)
     const { done } = await folder.agent.ask(sh('head -c 100M /dev/zero > big; exit 0'))
     expect(done.exitCode).toBe(0)
@@ -172,12 +175,12 @@ describe.each(underRunc)('what the kernel refuses programs of a $language agent'
   })
 })
 
-describe.each(underGvisor)('what gVisor refuses programs of a $language agent', (place) => {
-  it('is told as the cause if they say it: pids', async () => {
+describe.each(underGvisor)('resource limits of the $language agent under gVisor', (place) => {
+  it('the agent reports pids as the cause if stderr names it and the limit is reached', async () => {
     const { agent } = await ownFolderOfTest(place)
-    // It is no cause while there is room: the text is of any errno that is EAGAIN.
-    const said = await agent.ask(sh('echo Resource temporarily unavailable >&2; exit 1'))
-    expect(said.done.cause ?? null).toBeNull()
+    // Below the limit it is no cause, because the text belongs to each EAGAIN.
+    const printed = await agent.ask(sh('echo Resource temporarily unavailable >&2; exit 1'))
+    expect(printed.done.cause ?? null).toBeNull()
     const refused = await agent.ask(
       sh('i=0; while [ $i -lt 200 ]; do sleep 300 & i=$((i+1)); done'),
     )
@@ -186,8 +189,8 @@ describe.each(underGvisor)('what gVisor refuses programs of a $language agent', 
   })
 })
 
-describe.each(inProcess)('descriptors of a $language agent', (place) => {
-  /** Each kind of request, ended in each way. */
+describe.each(inProcess)('descriptors of the $language agent', (place) => {
+  /** Sends each kind of request, and ends it in each way. */
   async function round(folder: Folder): Promise<void> {
     const { agent } = folder
     const requests: FileRequest[] = [
@@ -213,24 +216,24 @@ describe.each(inProcess)('descriptors of a $language agent', (place) => {
       { op: 'write', path: 'f', atomic: true },
       { op: 'list', path: '/usr', recursive: true },
     ]
-    for (const request of stopped) {
-      const call = folder.open(request, { givesCredit: false })
-      call.signal('SIGTERM')
-      expect((await call.answer()).done.error?.code).toBe('ECANCELED')
+    for (const fileRequest of stopped) {
+      const request = folder.open(fileRequest, { grantsCredit: false })
+      request.signal('SIGTERM')
+      expect((await request.answer()).done.error?.code).toBe('ECANCELED')
     }
     await agent.ask(run('1'))
     await agent.ask(exec('no-such-program'))
     await agent.ask(sh('true', { cwd: '/no/folder' }))
     const orphan = Number((await agent.ask(sh('sleep 300 & echo $!'))).stdout)
     await agent.ask(exec('kill', `${orphan}`))
-    const flood = agent.open(exec('yes'), { givesCredit: false })
-    await flood.sends(WINDOW_BYTES)
+    const flood = agent.open(exec('yes'), { grantsCredit: false })
+    await flood.waitForBytes(WINDOW_BYTES)
     flood.signal('SIGKILL')
     flood.grant(4 * MIB)
     await flood.answer()
   }
 
-  /** What is made ready for the next programs counts too, and is used up before there is more. */
+  /** Returns the least count of several runs, because the descriptors of the next spares count too. */
   async function leastOf(agent: Agent): Promise<number> {
     let least = Infinity
     for (let runs = 0; runs < 5; runs++) {
@@ -240,12 +243,15 @@ describe.each(inProcess)('descriptors of a $language agent', (place) => {
     return least
   }
 
-  it('come back, however a request has ended', async () => {
+  it('the agent closes the descriptors of a request that ended in any way', async () => {
     const folder = await ownFolderOfTest(place)
     await folder.sh('mkfifo fifo; truncate -s 1M big')
     await round(folder)
     const before = await leastOf(folder.agent)
     for (let times = 0; times < 10; times++) await round(folder)
-    await until('they come back', async () => (await leastOf(folder.agent)) < before + 10)
+    await until(
+      'the descriptors are closed',
+      async () => (await leastOf(folder.agent)) < before + 10,
+    )
   })
 })

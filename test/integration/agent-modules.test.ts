@@ -12,7 +12,7 @@ const result = (text: string) => ({ type: 'result', isMain: true, text })
 const HIDING_GLOBALS =
   'class Object {}\nconst Array = 1, ArrayBuffer = 2, Buffer = 3, JSON = 4, Map = 5, Number = 6, Promise = 7, SyntaxError = 8, process = 9'
 
-/** What is said, and the last value, of each way to write a program. */
+/** Ways to write a program: name, code, expected output, expected records. */
 const PROGRAMS: readonly (readonly [string, string, string, readonly unknown[]])[] = [
   ['a value', 'const x = 20\nx * 2 + 2', '', [result('42')]],
   ['no value', 'let x = 1; console.log(x)', '1\n', []],
@@ -37,7 +37,7 @@ const PROGRAMS: readonly (readonly [string, string, string, readonly unknown[]])
     '',
     [result("'/'")],
   ],
-  ['import of all but names', 'import "node:fs"\nconsole.log(1)', '1\n', []],
+  ['an import without names', 'import "node:fs"\nconsole.log(1)', '1\n', []],
   [
     'two imports',
     'import { EOL } from "os"\nimport { sep } from "path"\n;[EOL, sep].length',
@@ -84,22 +84,22 @@ const PROGRAMS: readonly (readonly [string, string, string, readonly unknown[]])
     [result("'/'")],
   ],
   [
-    'import that comes late',
+    'an import after other statements',
     'show()\nimport { sep } from "path"\nfunction show() { display(sep) }',
     '',
     [{ ...result("'/'"), isMain: false }],
   ],
   ['import of an escaped name', 'import { sep } from "\\x70ath"; sep', '', [result("'/'")]],
-  ['import and no more', 'import "node:fs"', '', []],
+  ['only an import', 'import "node:fs"', '', []],
   [
-    'names that are ours too',
+    'names that the agent uses',
     `${HIDING_GLOBALS}\ndisplay(3)`,
     '',
     [{ ...result('3'), isMain: false }],
   ],
 ]
 
-/** What a program throws, and where the user is told it was. */
+/** Programs that throw: name, code, name of the error, line in the traceback. */
 const FAILURES: readonly (readonly [string, string, string, string])[] = [
   ['a script', 'const x = 1\nthrow new TypeError("bad")', 'TypeError', 'main.js:2:7'],
   ['await', 'await 1\n\nthrow new TypeError("bad")', 'TypeError', 'main.js:3:7'],
@@ -112,18 +112,18 @@ const FAILURES: readonly (readonly [string, string, string, string])[] = [
   ['export', 'export default 1\nthrow new TypeError("bad")', 'TypeError', 'main.js:2:7'],
   ['a timer', 'setTimeout(() => {\n throw new TypeError("bad")\n}); 0', 'TypeError', 'main.js:2:8'],
   ['a promise', 'Promise.reject(\nnew TypeError("bad"))', 'TypeError', 'main.js:2:1'],
-  ['what is no program', 'let x = 1\nx = = 2', 'SyntaxError', 'main.js:2'],
+  ['invalid syntax', 'let x = 1\nx = = 2', 'SyntaxError', 'main.js:2'],
   ['a missing name', 'import { nope } from "fs"', 'SyntaxError', 'main.js:1'],
   [
-    'names that are ours too',
+    'names that the agent uses',
     `${HIDING_GLOBALS}\nthrow new TypeError("bad")`,
     'TypeError',
     'main.js:3:7',
   ],
 ]
 
-/** What throws once more where it is looked at. */
-const SHY = [
+/** Values that throw again when they are inspected. */
+const THROWING_VALUES = [
   'new Proxy({}, { get() { throw 1 }, getPrototypeOf() { throw 2 } })',
   'Object.defineProperty(new Error("x"), "name", { get() { throw 3 } })',
   'Object.defineProperty(new Error("x"), "stack", { get() { throw 4 } })',
@@ -132,11 +132,11 @@ const SHY = [
 
 const nodePlaces = places.filter(({ language }) => language === 'nodejs')
 
-/** Opens a context, which ends with the test; gives what runs code in it. */
+/** Opens a context, which ends with the test. Returns a function that runs code in it. */
 async function contextOf(agent: Agent) {
   const context = 'c'
   const opened = agent.open({ op: 'open', context })
-  await opened.wait('it is ready', () => opened.started !== undefined)
+  await opened.wait('the context is open', () => opened.started !== undefined)
   onTestFinished(async () => {
     opened.signal('SIGKILL')
     await opened.answer()
@@ -144,20 +144,23 @@ async function contextOf(agent: Agent) {
   return (code: string) => agent.ask({ ...run(code), context })
 }
 
-describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
+describe.each(nodePlaces)('modules of the $language agent, $where', (place) => {
   const folderOfTest = useFolders(place)
   const few = isSlow(place)
 
-  it.each(few ? PROGRAMS.slice(0, 6) : PROGRAMS)('may have %s', async (_, code, says, records) => {
-    const { agent } = await folderOfTest()
-    const answer = await agent.ask(run(code))
-    expect([answer.stderr, answer.stdout.toString()]).toEqual(['', says])
-    expect(answer.records).toEqual(records)
-    expect(answer.done.exitCode).toBe(0)
-  })
+  it.each(few ? PROGRAMS.slice(0, 6) : PROGRAMS)(
+    'a program may have %s',
+    async (_, code, stdout, records) => {
+      const { agent } = await folderOfTest()
+      const answer = await agent.ask(run(code))
+      expect([answer.stderr, answer.stdout.toString()]).toEqual(['', stdout])
+      expect(answer.records).toEqual(records)
+      expect(answer.done.exitCode).toBe(0)
+    },
+  )
 
   it.each(few ? FAILURES.slice(0, 3) : FAILURES)(
-    'say where they failed with %s',
+    'the traceback of a program with %s has the line of the user',
     async (_, code, name, where) => {
       const { agent } = await folderOfTest()
       const { stderr, records, done } = await agent.ask(run(code))
@@ -170,7 +173,7 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
     },
   )
 
-  it.skipIf(few)('find what was written beside them', async () => {
+  it.skipIf(few)('a program finds modules in its working directory', async () => {
     const folder = await folderOfTest()
     await folder.write('part.mjs', 'export const part = 7')
     await folder.write('common.cjs', 'exports.common = 8')
@@ -183,7 +186,7 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
     expect((await folder.agent.ask(run(dynamic, { cwd }))).records).toEqual([result('15')])
   })
 
-  it.skipIf(few).each(SHY)('may throw %s', async (thrown) => {
+  it.skipIf(few).each(THROWING_VALUES)('a program may throw %s', async (thrown) => {
     const { agent } = await folderOfTest()
     const shown = expect.stringMatching(/./)
     const error = { type: 'error', name: expect.any(String), message: shown, traceback: shown }
@@ -197,14 +200,14 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
     expect((await ask('await new Promise(setImmediate); 7')).records).toEqual([result('7')])
   })
 
-  it.skipIf(few)('show an error without frames that are not theirs', async () => {
+  it.skipIf(few)('a displayed error has only frames of the user', async () => {
     const { agent } = await folderOfTest()
     const ask = await contextOf(agent)
     const text = expect.stringMatching(/^Error: bad\n +at \S+cell-1.js:1:1$/)
     expect((await ask('new Error("bad")')).records).toMatchObject([{ text }])
   })
 
-  it.skipIf(few)('may hide globals and be called', async () => {
+  it.skipIf(few)('a function call works if the program hides globals', async () => {
     const { agent } = await folderOfTest()
     const code = `${HIDING_GLOBALS}\nfunction main() { return { a: [2n, new Uint8Array(2)] } }`
     const call = { entry: 'main', args: [], kwargs: {} }
@@ -212,7 +215,7 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
     expect(records).toEqual([{ type: 'value', value: { a: [2, 'AAA='] } }])
   })
 
-  it.skipIf(few)('may hide globals in a context', async () => {
+  it.skipIf(few)('a context works if the program hides globals', async () => {
     const { agent } = await folderOfTest()
     const ask = await contextOf(agent)
     expect((await ask(HIDING_GLOBALS)).stderr).toBe('')
@@ -221,7 +224,7 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
     expect([records, done.exitCode]).toMatchObject([[{ name: 'TypeError', message: 'bad' }], 1])
   })
 
-  it.skipIf(few)('are told in a context what they cannot declare again', async () => {
+  it.skipIf(few)('a context reports a second declaration of a name as a SyntaxError', async () => {
     const { agent } = await folderOfTest()
     const ask = await contextOf(agent)
     await ask('let a = 1')
@@ -234,26 +237,26 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
     expect((await ask('a')).records).toEqual([result('1')])
   })
 
-  it.skipIf(few)('print in a context after an interrupt while they printed', async () => {
+  it.skipIf(few)('a context can print after an interrupt during a print', async () => {
     const { agent } = await folderOfTest()
     const ask = await contextOf(agent)
     for (let round = 0; round < 10; round++) {
-      const call = agent.open({ ...run('for (;;) console.log("on")'), context: 'c' })
-      await call.wait('it prints', () => call.text().includes('on\n'))
-      call.signal('SIGINT')
-      expect((await call.answer()).done.exitCode).toBe(130)
+      const request = agent.open({ ...run('for (;;) console.log("on")'), context: 'c' })
+      await request.wait('the program prints', () => request.text().includes('on\n'))
+      request.signal('SIGINT')
+      expect((await request.answer()).done.exitCode).toBe(130)
       const { stdout, stderr } = await ask('console.log("out"); console.error("err")')
       expect([stdout.toString().endsWith('out\n'), stderr]).toEqual([true, 'err\n'])
     }
   })
 
-  it('exit with 13 where they wait for nothing', async () => {
+  it('a program that awaits an unsettled promise exits with 13', async () => {
     const { agent } = await folderOfTest()
     const { records, done } = await agent.ask(run('await new Promise(() => {})'))
     expect([records, done.exitCode]).toEqual([[], 13])
   })
 
-  it.skipIf(few)('report nothing that they catch themselves', async () => {
+  it.skipIf(few)('a program that catches its error reports none', async () => {
     const { agent } = await folderOfTest()
     const caught = 'process.on("uncaughtException", () => process.exit(4))\nthrow new Error("bad")'
     for (const code of [caught, `await 1\n${caught}`, 'process.exit(4)']) {
@@ -262,7 +265,7 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
     }
   })
 
-  it.skipIf(few)('load what they were told to before they say hello', async () => {
+  it.skipIf(few)('the agent loads the preload before it says hello', async () => {
     const folder = await folderOfTest()
     const preload = ['node:zlib', './no-such-module']
     const agent = await agentOfTest(place, { preload })
@@ -277,34 +280,37 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
     expect(folder.agent.hello?.failed).toBeUndefined()
   })
 
-  it.runIf(place.where === 'process')('load packages of the workspace, of both kinds', async () => {
-    const workspace = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-preload-'))
-    onTestFinished(() => rmSync(workspace, { recursive: true }))
-    chmodSync(workspace, 0o777)
-    const files = {
-      common: ['index.js', '{}', 'globalThis.loaded = ["common"]'],
-      modern: [
-        'index.mjs',
-        '{ "exports": { "import": "./index.mjs" } }',
-        'await 1; globalThis.loaded.push("modern"); export const seven = 7',
-      ],
-    }
-    for (const [name, [file = '', manifest = '', code = '']] of Object.entries(files)) {
-      const folder = path.join(workspace, 'node_modules', name)
-      mkdirSync(folder, { recursive: true })
-      writeFileSync(path.join(folder, 'package.json'), manifest)
-      writeFileSync(path.join(folder, file), code)
-    }
-    const agent = await agentOfTest(place, { workspace, preload: Object.keys(files) })
-    expect(agent.hello?.failed).toBeUndefined()
-    const code = 'import { seven } from "modern"\nloaded.concat(seven)'
-    expect((await agent.ask(run(code))).records).toEqual([result("[ 'common', 'modern', 7 ]")])
-  })
+  it.runIf(place.where === 'process')(
+    'a preload may name CommonJS and ES packages of the workspace',
+    async () => {
+      const workspace = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-preload-'))
+      onTestFinished(() => rmSync(workspace, { recursive: true }))
+      chmodSync(workspace, 0o777)
+      const files = {
+        common: ['index.js', '{}', 'globalThis.loaded = ["common"]'],
+        modern: [
+          'index.mjs',
+          '{ "exports": { "import": "./index.mjs" } }',
+          'await 1; globalThis.loaded.push("modern"); export const seven = 7',
+        ],
+      }
+      for (const [name, [file = '', manifest = '', code = '']] of Object.entries(files)) {
+        const folder = path.join(workspace, 'node_modules', name)
+        mkdirSync(folder, { recursive: true })
+        writeFileSync(path.join(folder, 'package.json'), manifest)
+        writeFileSync(path.join(folder, file), code)
+      }
+      const agent = await agentOfTest(place, { workspace, preload: Object.keys(files) })
+      expect(agent.hello?.failed).toBeUndefined()
+      const code = 'import { seven } from "modern"\nloaded.concat(seven)'
+      expect((await agent.ask(run(code))).records).toEqual([result("[ 'common', 'modern', 7 ]")])
+    },
+  )
 
-  describe.runIf(place.where === 'runc')('in TypeScript', () => {
+  describe.runIf(place.where === 'runc')('TypeScript', () => {
     const typescript = true
 
-    it('lose their types, and keep their lines', async () => {
+    it('a TypeScript program loses its types and keeps its lines', async () => {
       const agent = await agentOfTest(place, { typescript })
       const plain = 'interface A { a: number }\nconst a: A = { a: 1 }\na'
       expect((await agent.ask(run(plain))).records).toEqual([result('{ a: 1 }')])
@@ -326,8 +332,8 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
         'const x = 1\nenum A { B }',
         'TypeScript enum is not supported in strip-only mode',
       ],
-      ['no type', 'const x = 1\nlet a: = 2', 'Unexpected token'],
-    ])('are refused clearly with %s', async (_, code, message) => {
+      ['a missing type', 'const x = 1\nlet a: = 2', 'Unexpected token'],
+    ])('a TypeScript program with %s fails with a clear SyntaxError', async (_, code, message) => {
       const agent = await agentOfTest(place, { typescript })
       const { stderr, records, done } = await agent.ask(run(code))
       expect(done.exitCode).toBe(1)
@@ -337,7 +343,7 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
       expect(stderr).toMatch(/main\.ts:2[^]*SyntaxError/)
     })
 
-    it('have contexts too', async () => {
+    it('a context runs TypeScript', async () => {
       const agent = await agentOfTest(place, { typescript })
       const ask = await contextOf(agent)
       await ask('let a: number = 41')
@@ -346,7 +352,7 @@ describe.each(nodePlaces)('modules of a $language agent, $where', (place) => {
   })
 
   it.runIf(place.where === 'process' && process.version.startsWith('v20'))(
-    'in TypeScript need a newer Node',
+    'the agent reports that TypeScript needs a newer Node',
     async () => {
       const agent = await agentOfTest(place, { typescript: true })
       const message = `Node ${process.version} cannot strip types, 22.13 or newer can`

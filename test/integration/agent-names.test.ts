@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { isSlow, places, useFolders } from '../helpers/agent-places.js'
 
-/** Names of valid UTF-8, which are as they are. */
+/** Names of valid UTF-8, which are not changed. */
 const NAMES = [
   'a b',
   'a\nb',
@@ -25,14 +25,14 @@ const NAMES = [
   '\u0080\u07ff\u0800\ud7ff\ue000\u{10000}\u{10ffff}',
 ]
 
-/** Names that are not: their bytes, and the characters that stand for them. */
+/** Names of invalid UTF-8: their bytes, and the characters that represent them. */
 const BYTES: readonly (readonly [readonly number[], string])[] = [
   [[0xff], '\udcff'],
   [[0x61, 0x80, 0x62], 'a\udc80b'],
   [[0xc3, 0x28], '\udcc3('],
   [[0xc5, 0xbe, 0xc5], 'ž\udcc5'],
   [[0xf0, 0x9f, 0x90, 0x7a], '\udcf0\udc9f\udc90z'],
-  // An overlong slash, a surrogate by itself, and what is past the last character.
+  // An overlong slash, single surrogates, and a number beyond the last character.
   [[0xc0, 0xaf], '\udcc0\udcaf'],
   [[0xed, 0xb3, 0xbf], '\udced\udcb3\udcbf'],
   [[0xed, 0xa0, 0x80], '\udced\udca0\udc80'],
@@ -44,29 +44,32 @@ const all = [...NAMES.map((name) => [[...Buffer.from(name)], name] as const), ..
 
 const some = all.filter((_, at) => at % 8 === 7)
 
-describe.each(places)('names of a $language agent, $where', (place) => {
+describe.each(places)('file names of the $language agent, $where', (place) => {
   const folderOfTest = useFolders(place)
 
   it.each(isSlow(place) ? some : all)(
-    'of the bytes %j are %j in both directions',
+    'the agent maps the bytes %j to the name %j in both directions',
     async (bytes, name) => {
       const folder = await folderOfTest()
       const hex = bytes.map((byte) => byte.toString(16).padStart(2, '0'))
       await folder.write(name, 'x')
-      // As programs see it: in hexadecimal.
+      // The name as programs see it, in hexadecimal.
       const look = `for f in * .[!.]* ..?*; do [ -e "$f" ] && printf %s "$f"; done; :`
       expect((await folder.sh(`(${look}) | od -An -v -tx1`)).trim().split(/\s+/)).toEqual(hex)
       expect(await folder.list()).toMatchObject([{ path: name, type: 'file', size: 1 }])
-      expect(await folder.stat(name)).toMatchObject({ path: folder.at(name), size: 1 })
+      expect(await folder.stat(name)).toMatchObject({ path: folder.pathOf(name), size: 1 })
       expect(await folder.read(name)).toBe('x')
-      await folder.well({ op: 'move', path: name, to: 'elsewhere' })
-      await folder.well({ op: 'mkdir', path: `${name}/${name}`, recursive: true })
-      await folder.well({ op: 'move', path: 'elsewhere', to: `${name}/${name}/${name}` })
+      await folder.expectSuccess({ op: 'move', path: name, to: 'elsewhere' })
+      await folder.expectSuccess({ op: 'mkdir', path: `${name}/${name}`, recursive: true })
+      await folder.expectSuccess({ op: 'move', path: 'elsewhere', to: `${name}/${name}/${name}` })
       expect(await folder.tree()).toEqual([name, `${name}/${name}`, `${name}/${name}/${name}`])
-      await folder.well({ op: 'write', path: `${name}/${name}/${name}`, atomic: true }, 'atomic')
+      await folder.expectSuccess(
+        { op: 'write', path: `${name}/${name}/${name}`, atomic: true },
+        'atomic',
+      )
       expect(await folder.read(`${name}/${name}/${name}`)).toBe('atomic')
-      await folder.well({ op: 'delete', path: `${name}/${name}/${name}` })
-      await folder.well({ op: 'delete', path: name, recursive: true })
+      await folder.expectSuccess({ op: 'delete', path: `${name}/${name}/${name}` })
+      await folder.expectSuccess({ op: 'delete', path: name, recursive: true })
       expect(await folder.list()).toEqual([])
     },
   )

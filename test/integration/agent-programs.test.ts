@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Stream } from '../../src/agent/protocol.js'
 import type { AgentName } from '../../src/languages/built-in.js'
 import { exec, run, sh } from '../helpers/agent-folder.js'
-import { isNobody, isSlow, places, useFolders } from '../helpers/agent-places.js'
+import { runsAsNobody, isSlow, places, useFolders } from '../helpers/agent-places.js'
 import { until } from '../helpers/until.js'
 
 /** The same program in both languages. */
@@ -29,12 +29,12 @@ const PROGRAMS = {
   },
 } satisfies Record<AgentName, Record<string, string>>
 
-describe.each(places)('programs of a $language agent, $where', (place) => {
+describe.each(places)('programs of the $language agent, $where', (place) => {
   const programs = PROGRAMS[place.language]
   const folderOfTest = useFolders(place)
 
-  describe.skipIf(isSlow(place))('as code', () => {
-    it('give their output, their exit code and what they used', async () => {
+  describe.skipIf(isSlow(place))('code', () => {
+    it('code returns its output, its exit code and its CPU time', async () => {
       const { agent } = await folderOfTest()
       const { stdout, stderr, done } = await agent.ask(run(programs.failing))
       expect([stdout.toString(), stderr, done.exitCode]).toEqual(['out\n', 'oops', 3])
@@ -44,7 +44,7 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
       expect(text.stdout.toString()).toBe('žluťoučký 🐎 \0 end\n')
     })
 
-    it('say where they failed, in lines of the user', async () => {
+    it('a traceback has the lines of the user', async () => {
       const { agent } = await folderOfTest()
       const { stderr, done } = await agent.ask(run(programs.throwing))
       expect(done.exitCode).toBe(1)
@@ -53,7 +53,7 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
       expect(stderr).not.toMatch(/agent|runner|<string>|\[eval\]/)
     })
 
-    it('have the workspace as their folder, or the one they are given', async () => {
+    it('code runs in the workspace, or in the folder of the request', async () => {
       const { agent, path } = await folderOfTest()
       const home = await agent.ask(run(programs.where))
       expect(home.stdout.toString()).toBe(`${agent.workspace}\n`)
@@ -62,39 +62,39 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
       expect(there.stdout.toString()).toBe(`${cwd}\n`)
     })
 
-    it('are handed arguments, and variables for this call alone', async () => {
+    it('code receives its arguments, and variables for one request only', async () => {
       const { agent } = await folderOfTest()
       const args = ['a b', '', '--x', 'ž']
-      const given = await agent.ask(run(programs.args, { args }))
-      expect(JSON.parse(given.stdout.toString())).toEqual(args)
+      const printed = await agent.ask(run(programs.args, { args }))
+      expect(JSON.parse(printed.stdout.toString())).toEqual(args)
       const first = await agent.ask(run(programs.env, { env: { TOKEN: 's3cret' } }))
       expect(first.stdout.toString()).toBe(`s3cret ${agent.workspace}\n`)
       const second = await agent.ask(run(programs.env))
       expect(second.stdout.toString()).not.toContain('s3cret')
     })
 
-    it('answer a line before the next one is written', async () => {
+    it('code can answer a line before the next line arrives', async () => {
       const { agent } = await folderOfTest()
-      const call = agent.open(run(programs.loud))
-      let said = ''
+      const request = agent.open(run(programs.loud))
+      let output = ''
       for (const line of ['one\n', 'two\n', 'three\n']) {
-        void call.writeStdin(line)
-        await call.says((said += line.toUpperCase()))
+        void request.writeStdin(line)
+        await request.waitForText((output += line.toUpperCase()))
       }
-      expect(call.isOver).toBe(false)
-      call.end()
-      expect((await call.answer()).done.exitCode).toBe(0)
+      expect(request.isOver).toBe(false)
+      request.end()
+      expect((await request.answer()).done.exitCode).toBe(0)
     })
 
-    it('name the signal that ended them', async () => {
+    it('the answer has the signal that ended the code', async () => {
       const { agent } = await folderOfTest()
       const { done } = await agent.ask(run(programs.suicide))
       expect([done.exitCode ?? null, done.signal]).toEqual([null, 'SIGTERM'])
     })
   })
 
-  describe('as commands', () => {
-    it('say their pid before anything else', async () => {
+  describe('a command', () => {
+    it('a command sends its pid before its output', async () => {
       const { agent } = await folderOfTest()
       const { started, stdout, done } = await agent.ask(sh('echo $$'))
       expect(stdout.toString()).toBe(`${started?.pid}\n`)
@@ -102,70 +102,73 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
       expect(done.usage?.cpuMs).toBeGreaterThanOrEqual(0)
     })
 
-    it('say it though they are silent', async () => {
+    it('a silent command sends its pid', async () => {
       const folder = await folderOfTest()
-      const call = folder.agent.open(exec('sleep', '300'))
-      await call.wait('it has started', () => call.started !== undefined)
-      expect(await folder.alive(call.started?.pid)).toEqual([call.started?.pid])
-      call.signal('SIGKILL')
-      expect((await call.answer()).done.signal).toBe('SIGKILL')
+      const request = folder.agent.open(exec('sleep', '300'))
+      await request.wait('the command has started', () => request.started !== undefined)
+      expect(await folder.alive(request.started?.pid)).toEqual([request.started?.pid])
+      request.signal('SIGKILL')
+      expect((await request.answer()).done.signal).toBe('SIGKILL')
     })
 
-    it.skipIf(isSlow(place))('say it though they are over at once, many of them', async () => {
+    it.skipIf(isSlow(place))('many short commands send their pids', async () => {
       const { agent } = await folderOfTest()
-      const calls = Array.from({ length: 20 }, () => agent.open(exec('true')))
-      const answers = await Promise.all(calls.map((call) => call.answer()))
-      expect(answers.map(({ done }) => done.exitCode)).toEqual(calls.map(() => 0))
-      expect(new Set(calls.map(({ started }) => started?.pid)).size).toBe(20)
+      const requests = Array.from({ length: 20 }, () => agent.open(exec('true')))
+      const answers = await Promise.all(requests.map((request) => request.answer()))
+      expect(answers.map(({ done }) => done.exitCode)).toEqual(requests.map(() => 0))
+      expect(new Set(requests.map(({ started }) => started?.pid)).size).toBe(20)
     })
 
     it.each([
-      ['a program that is not there', exec('no-such-program'), 127, 'no-such-program'],
-      ['a path that is not there', exec('/no/such/program'), 127, '/no/such/program'],
-      ['a file that is no program', exec('/etc/passwd'), 126, '/etc/passwd'],
+      ['a missing program', exec('no-such-program'), 127, 'no-such-program'],
+      ['a missing path', exec('/no/such/program'), 127, '/no/such/program'],
+      ['a file that is not executable', exec('/etc/passwd'), 126, '/etc/passwd'],
       ['a folder', exec('/etc'), 126, '/etc'],
       ['an argument that is too long', exec('/bin/echo', 'x'.repeat(3_000_000)), 126, '/bin/echo'],
-      ['a folder to be in that is not there', sh('true', { cwd: '/no/folder' }), 127, '/no/folder'],
-      ['a file to be in', sh('true', { cwd: '/etc/passwd' }), 126, ''],
-    ])('that are %s have no started, and say why', async (_, request, exitCode, why) => {
-      const { agent } = await folderOfTest()
-      const answer = await agent.ask(request)
-      expect(answer).toMatchObject({ started: undefined, stdout: Buffer.alloc(0) })
-      expect(answer.stderr).not.toBe('')
-      expect(answer.stderr).toContain(why)
-      expect(answer.done).toMatchObject({ exitCode })
-      expect((await agent.ask(exec('true'))).done.exitCode).toBe(0)
-    })
+      ['a missing working directory', sh('true', { cwd: '/no/folder' }), 127, '/no/folder'],
+      ['a file as working directory', sh('true', { cwd: '/etc/passwd' }), 126, ''],
+    ])(
+      'a command with %s sends no started, and stderr has the reason',
+      async (_, request, exitCode, reason) => {
+        const { agent } = await folderOfTest()
+        const answer = await agent.ask(request)
+        expect(answer).toMatchObject({ started: undefined, stdout: Buffer.alloc(0) })
+        expect(answer.stderr).not.toBe('')
+        expect(answer.stderr).toContain(reason)
+        expect(answer.done).toMatchObject({ exitCode })
+        expect((await agent.ask(exec('true'))).done.exitCode).toBe(0)
+      },
+    )
 
-    it('exit with 127 of their own all the same', async () => {
+    it('a command may exit with 127 itself', async () => {
       const { agent } = await folderOfTest()
       const { started, done } = await agent.ask(sh('exit 127'))
       expect([started, done.exitCode]).toEqual([{ pid: expect.any(Number) }, 127])
     })
 
-    it('have the workspace as their folder, the agent’s variables, and those of the call', async () => {
+    it('a command runs in the workspace with the variables of the agent and the request', async () => {
       const folder = await folderOfTest()
       const { agent } = folder
       const script = 'pwd; echo "${PATH:+a path}" "$HOME" "$A"'
-      const mine = await agent.ask(sh(script, { env: { A: 'ž = $B' } }))
+      const inWorkspace = await agent.ask(sh(script, { env: { A: 'ž = $B' } }))
       const home = agent.workspace
-      expect(mine.stdout.toString()).toBe(`${home}\na path ${home} ž = $B\n`)
-      const other = await agent.ask(sh(script, { cwd: '/', env: { PATH: '', HOME: '/x' } }))
-      expect(other.stdout.toString()).toBe(`/\n /x \n`)
+      expect(inWorkspace.stdout.toString()).toBe(`${home}\na path ${home} ž = $B\n`)
+      const inRoot = await agent.ask(sh(script, { cwd: '/', env: { PATH: '', HOME: '/x' } }))
+      expect(inRoot.stdout.toString()).toBe(`/\n /x \n`)
     })
 
-    it('can open /dev/stdout and /dev/stderr', async () => {
+    it('a command can open /dev/stdout and /dev/stderr', async () => {
       const { agent } = await folderOfTest()
       const { stdout, stderr } = await agent.ask(sh('echo o > /dev/stdout; echo e > /dev/stderr'))
       expect([stdout.toString(), stderr]).toEqual(['o\n', 'e\n'])
     })
 
-    it.runIf(isNobody(place))('are nobody, in no group', async () => {
+    it.runIf(runsAsNobody(place))('a command runs as nobody without further groups', async () => {
       const folder = await folderOfTest()
       expect(await folder.sh('id -u; id -g; id -G')).toBe('65534\n65534\n65534\n')
     })
 
-    it('are over when they are, though a child in the background holds their stdout', async () => {
+    it('a command ends even if a child in the background holds its stdout', async () => {
       const folder = await folderOfTest()
       const child = Number(await folder.sh('sleep 300 & echo $!'))
       expect(await folder.alive(child)).toEqual([child])
@@ -173,104 +176,105 @@ describe.each(places)('programs of a $language agent, $where', (place) => {
     })
   })
 
-  describe('and signals', () => {
+  describe('a signal', () => {
     it.each(isSlow(place) ? ['SIGINT'] : ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGWINCH'])(
-      '%s comes to a handler',
+      '%s reaches a handler of the program',
       async (name) => {
         const folder = await folderOfTest()
         const trap = `trap 'echo got it; exit 5' ${name.slice(3)}`
-        // A shell that waits for input could miss what comes just before it waits.
-        const call = folder.start(`${trap}; echo ready; while :; do :; done`)
-        await call.says('ready\n')
-        call.signal(name)
-        const { stdout, done } = await call.answer()
+        // A shell that waits for input could miss a signal that arrives just before it waits.
+        const request = folder.start(`${trap}; echo ready; while :; do :; done`)
+        await request.waitForText('ready\n')
+        request.signal(name)
+        const { stdout, done } = await request.answer()
         expect(stdout.toString()).toMatch(/^ready\n(got it\n)+$/)
         expect(done.exitCode).toBe(5)
       },
     )
 
-    it.skipIf(isSlow(place))('come once each', async () => {
+    it.skipIf(isSlow(place))('each signal is delivered once', async () => {
       const folder = await folderOfTest()
       const count = 'n=0; trap "n=\\$((n+1)); echo \\$n" USR1; echo 0'
-      const call = folder.start(`${count}; while :; do :; done`)
-      const last = () => Number(call.text().trim().split('\n').at(-1) || -1)
-      await call.wait('it is ready', () => last() === 0)
+      const request = folder.start(`${count}; while :; do :; done`)
+      const last = () => Number(request.text().trim().split('\n').at(-1) || -1)
+      await request.wait('the program is ready', () => last() === 0)
       for (let sent = 1; sent <= 100; sent++) {
-        call.signal('SIGUSR1')
-        await call.wait('the signal has come', () => last() >= sent)
+        request.signal('SIGUSR1')
+        await request.wait('the signal arrives', () => last() >= sent)
       }
       await folder.sh('true')
       expect(last()).toBe(100)
-      call.signal('SIGKILL')
-      await call.answer()
+      request.signal('SIGKILL')
+      await request.answer()
     })
 
     it.skipIf(isSlow(place)).each(['SIGTERM', 'SIGKILL', 'SIGQUIT'])(
-      '%s ends a program, which says so',
+      '%s ends a program, and the answer names it',
       async (name) => {
         const { agent } = await folderOfTest()
-        const call = agent.open(exec('cat'))
-        void call.writeStdin('runs')
-        await call.says('runs')
-        call.signal(name)
-        const { done } = await call.answer()
+        const request = agent.open(exec('cat'))
+        void request.writeStdin('runs')
+        await request.waitForText('runs')
+        request.signal(name)
+        const { done } = await request.answer()
         expect([done.exitCode ?? null, done.signal]).toEqual([null, name])
       },
     )
 
-    it('SIGSTOP and SIGCONT hold a program and let it go on', async () => {
+    it('SIGSTOP stops a program and SIGCONT continues it', async () => {
       const folder = await folderOfTest()
-      const call = folder.agent.open(exec('cat'))
-      void call.writeStdin('one ')
-      await call.says('one ')
-      call.signal('SIGSTOP')
-      const state = () => folder.sh(`cut -d' ' -f3 /proc/${call.started?.pid}/stat`)
-      // gVisor has no such letter.
-      if (place.where !== 'runsc') await until('it is held', async () => (await state()) === 'T\n')
-      void call.writeStdin('two ')
+      const request = folder.agent.open(exec('cat'))
+      void request.writeStdin('one ')
+      await request.waitForText('one ')
+      request.signal('SIGSTOP')
+      const state = () => folder.sh(`cut -d' ' -f3 /proc/${request.started?.pid}/stat`)
+      // gVisor does not have the state T.
+      if (place.where !== 'runsc')
+        await until('the program is stopped', async () => (await state()) === 'T\n')
+      void request.writeStdin('two ')
       await folder.sh('true')
-      expect(call.text()).toBe('one ')
-      call.signal('SIGCONT')
-      await call.says('one two ')
-      call.end()
-      expect((await call.answer()).done.exitCode).toBe(0)
+      expect(request.text()).toBe('one ')
+      request.signal('SIGCONT')
+      await request.waitForText('one two ')
+      request.end()
+      expect((await request.answer()).done.exitCode).toBe(0)
     })
 
-    it('of no name there is are ignored', async () => {
+    it('a signal with an unknown name is ignored', async () => {
       const { agent } = await folderOfTest()
-      const call = agent.open(exec('cat'))
-      void call.writeStdin('one ')
-      await call.says('one ')
+      const request = agent.open(exec('cat'))
+      void request.writeStdin('one ')
+      await request.waitForText('one ')
       const names = ['SIGNOPE', 'SIG_BLOCK', 'SIG_DFL', '', '9', '\t', '\0', 'ž', 'constructor']
-      for (const name of [...names, '__proto__', 'S'.repeat(60_000)]) call.signal(name)
-      void call.writeStdin('two')
-      call.end()
-      const { stdout, done } = await call.answer()
+      for (const name of [...names, '__proto__', 'S'.repeat(60_000)]) request.signal(name)
+      void request.writeStdin('two')
+      request.end()
+      const { stdout, done } = await request.answer()
       expect([stdout.toString(), done.exitCode]).toEqual(['one two', 0])
     })
 
-    it('come to what descends from the program, in other sessions too', async () => {
+    it('SIGKILL reaches all descendants of the program, also in other sessions', async () => {
       const folder = await folderOfTest()
       const script = 'trap "" TERM; setsid sleep 300 & echo $!; sleep 300 & echo $!; wait'
-      const call = folder.start(script)
-      const pids = () => call.text().split('\n').filter(Boolean).map(Number)
-      await call.wait('both pids are there', () => pids().length === 2)
+      const request = folder.start(script)
+      const pids = () => request.text().split('\n').filter(Boolean).map(Number)
+      await request.wait('both pids are printed', () => pids().length === 2)
       expect(await folder.alive(...pids())).toHaveLength(2)
-      call.signal('SIGKILL')
-      expect((await call.answer()).done.signal).toBe('SIGKILL')
+      request.signal('SIGKILL')
+      expect((await request.answer()).done.signal).toBe('SIGKILL')
       await until(
-        'nothing of it is alive',
-        async () => (await folder.alive(call.started?.pid, ...pids())).length === 0,
+        'all processes have ended',
+        async () => (await folder.alive(request.started?.pid, ...pids())).length === 0,
       )
     })
 
-    it('come to code as well', async () => {
+    it('SIGKILL ends code', async () => {
       const { agent } = await folderOfTest()
-      const call = agent.open(run(programs.loud))
-      void call.writeStdin('runs\n')
-      await call.says('RUNS\n', Stream.stdout)
-      call.signal('SIGKILL')
-      expect((await call.answer()).done).toMatchObject({ signal: 'SIGKILL' })
+      const request = agent.open(run(programs.loud))
+      void request.writeStdin('runs\n')
+      await request.waitForText('RUNS\n', Stream.stdout)
+      request.signal('SIGKILL')
+      expect((await request.answer()).done).toMatchObject({ signal: 'SIGKILL' })
     })
   })
 })

@@ -17,7 +17,7 @@ const PROGRAMS = {
     leaving: 'import sys\nsys.exit(3)',
     wrong: 'x = (',
     awaiting: 'import asyncio\nx = await asyncio.sleep(0, 5)\nx + 1',
-    // A window and most of a pipe: it is not the program that waits here.
+    // A window and most of a pipe, so that the program itself does not wait.
     noisy: 'print("x" * 322143)\ndisplay(1)\nprint("end")',
     closed: 'import os\nos.close(3)\ndisplay(1)\nprint("on")\n7',
     hostile: 'import os\nos.write(3, b"?" * 100)\nprint("on")',
@@ -56,7 +56,7 @@ const PROGRAMS = {
 }
 const text = (value: string, isMain = true) => ({ type: 'result', isMain, text: value })
 
-describe.each(places)('what a $language agent shows, $where', (place) => {
+describe.each(places)('results of the $language agent, $where', (place) => {
   const programs = PROGRAMS[place.language]
   const folderOfTest = useFolders(place)
   const records = async (code: string) => {
@@ -64,53 +64,53 @@ describe.each(places)('what a $language agent shows, $where', (place) => {
     return (await agent.ask(run(code))).records
   }
 
-  it('is the value of the last expression, where there is one', async () => {
+  it('the result is the value of the last expression, if there is one', async () => {
     expect(await records(programs.value)).toEqual([text('42')])
     expect(await records(programs.silent)).toEqual([])
     expect(await records(programs.none)).toEqual([])
   })
 
-  it('comes in its place in the output', async () => {
+  it('a result keeps its order relative to the output', async () => {
     const { agent } = await folderOfTest()
-    const call = agent.open(run(programs.shown))
-    const { stdout, records: found, done } = await call.answer()
+    const request = agent.open(run(programs.shown))
+    const { stdout, records: found, done } = await request.answer()
     expect([stdout.toString(), done.exitCode]).toEqual(['a\nb\n', 0])
     expect(found).toEqual([
       expect.objectContaining({ isMain: false }),
       expect.objectContaining({ isMain: true }),
     ])
-    const frames = agent.frames.filter(({ kind, id }) => kind === Kind.data && id === call.id)
+    const frames = agent.frames.filter(({ kind, id }) => kind === Kind.data && id === request.id)
     expect(streamsOf(frames)).toBe('1313')
   })
 
-  it('waits for a reader that is slow with the output before it', async () => {
+  it('a result waits until the output before it is read', async () => {
     const folder = await folderOfTest()
     const { agent } = folder
-    const call = agent.open(run(programs.noisy), { givesCredit: false })
-    await call.sends(262_144)
-    await folder.sh('sleep 0.1') // long enough for it to show its value too early
-    expect(call.received(Stream.records)).toBe(0)
-    call.grant(100_000)
-    const answer = await call.answer()
+    const request = agent.open(run(programs.noisy), { grantsCredit: false })
+    await request.waitForBytes(262_144)
+    await folder.sh('sleep 0.1') // long enough for a premature result
+    expect(request.received(Stream.records)).toBe(0)
+    request.grant(100_000)
+    const answer = await request.answer()
     expect(answer.stdout).toHaveLength(322_148)
     expect(answer.records).toEqual([text('1', false)])
-    const frames = agent.frames.filter(({ kind, id }) => kind === Kind.data && id === call.id)
+    const frames = agent.frames.filter(({ kind, id }) => kind === Kind.data && id === request.id)
     expect(streamsOf(frames)).toBe('131')
   })
 
-  it.skipIf(isSlow(place))('is a bundle of MIME types, where it is one', async () => {
+  it.skipIf(isSlow(place))('a result can have several MIME types', async () => {
     expect(await records(programs.raw)).toEqual([
       expect.objectContaining({ html: '<b>', png: Buffer.from('png').toString('base64') }),
     ])
   })
 
-  it.skipIf(isSlow(place))('is cut or left out where it is long', async () => {
+  it.skipIf(isSlow(place))('a long text is truncated, and other long data is omitted', async () => {
     const end = '\n[34514 characters left out]'
     expect(await records(programs.long)).toEqual([text('x'.repeat(65_486) + end, false)])
     expect(await records(programs.huge)).toEqual([{ ...text('t', false), omitted: ['html'] }])
   })
 
-  it('is an error that nobody caught, from the user’s first frame on', async () => {
+  it('an uncaught error is a record whose traceback begins with the user’s first frame', async () => {
     const { agent } = await folderOfTest()
     const { records: found, stderr, done } = await agent.ask(run(programs.throwing))
     expect(done.exitCode).toBe(1)
@@ -126,19 +126,19 @@ describe.each(places)('what a $language agent shows, $where', (place) => {
     expect(stderr).toContain('no good')
   })
 
-  it.skipIf(isSlow(place))('is no exit, but a syntax error', async () => {
+  it.skipIf(isSlow(place))('an exit is not an error, and a syntax error is one', async () => {
     expect(await records(programs.leaving)).toEqual([])
     expect(await records(programs.wrong)).toEqual([
       expect.objectContaining({ type: 'error', name: 'SyntaxError' }),
     ])
   })
 
-  it.skipIf(isSlow(place))('may have been awaited', async () => {
+  it.skipIf(isSlow(place))('a program may use await at its top level', async () => {
     expect(await records(programs.awaiting)).toEqual([text('6')])
   })
 
   it.skipIf(isSlow(place)).each(['closed', 'hostile', 'claiming', 'ending', 'cut'] as const)(
-    'is nothing where the program spoils the line: %s',
+    'the agent ignores invalid bytes on the stream of the records: %s',
     async (name) => {
       const { agent } = await folderOfTest()
       const { stdout, stderr, records: found, done } = await agent.ask(run(programs[name]))
@@ -147,8 +147,8 @@ describe.each(places)('what a $language agent shows, $where', (place) => {
     },
   )
 
-  describe('in a context', () => {
-    it('builds on what was there', async () => {
+  describe('a context', () => {
+    it('a run in a context uses the variables of an earlier run', async () => {
       const { agent } = await folderOfTest()
       const opened = await openContext(agent, 'builds')
       expect((await agent.ask({ ...run(programs.state), context: 'builds' })).records).toEqual([])
@@ -160,35 +160,35 @@ describe.each(places)('what a $language agent shows, $where', (place) => {
       expect(done).toMatchObject({ exitCode: 0, usage: { cpuMs: expect.any(Number) } })
       opened.signal('SIGKILL')
       expect((await opened.answer()).done.signal).toBe('SIGKILL')
-      const gone = await agent.ask({ ...run(programs.later), context: 'builds' })
-      expect(gone.done.error?.code).toBe('ESRCH')
+      const afterKill = await agent.ask({ ...run(programs.later), context: 'builds' })
+      expect(afterKill.done.error?.code).toBe('ESRCH')
     })
 
-    it('is one at a time, and a name is taken once', async () => {
+    it('a context has one run at a time, and its name is unique', async () => {
       const { agent } = await folderOfTest()
       const opened = await openContext(agent, 'once')
       const again = await agent.ask({ op: 'open', context: 'once' })
       expect(again.done.error?.code).toBe('EEXIST')
-      const call = agent.open({ ...run(programs.busy), context: 'once' })
-      await call.says('busy\n')
+      const request = agent.open({ ...run(programs.busy), context: 'once' })
+      await request.waitForText('busy\n')
       const other = await agent.ask({ ...run(programs.value), context: 'once' })
       expect(other.done.error?.code).toBe('EBUSY')
       opened.signal('SIGKILL')
-      const [first, second] = [await opened.answer(), await call.answer()]
+      const [first, second] = [await opened.answer(), await request.answer()]
       expect(second.done).toEqual(first.done)
-      expect(opened.doneAt).toBeLessThan(call.doneAt)
+      expect(opened.doneAt).toBeLessThan(request.doneAt)
     })
 
     it.skipIf(isSlow(place)).each(['busy', 'talking'] as const)(
-      'is interrupted, and goes on: %s',
+      'a context survives an interrupt: %s',
       async (name) => {
         const { agent } = await folderOfTest()
         const opened = await openContext(agent, name)
         await agent.ask({ ...run(programs.state), context: name })
-        const call = agent.open({ ...run(programs[name]), context: name })
-        await call.says('busy\n')
-        call.signal('SIGINT')
-        const { records: found, done } = await call.answer()
+        const request = agent.open({ ...run(programs[name]), context: name })
+        await request.waitForText('busy\n')
+        request.signal('SIGINT')
+        const { records: found, done } = await request.answer()
         expect(done.exitCode).toBe(130)
         expect(found.at(-1)).toMatchObject({
           type: 'error',
@@ -202,7 +202,7 @@ describe.each(places)('what a $language agent shows, $where', (place) => {
     )
 
     it.each([[{ op: 'open', context: '' }], [{ op: 'open', context: 7 }], [{ op: 'open' }]])(
-      'needs a name: %j',
+      'a context needs a name: %j',
       async (request) => {
         const { agent } = await folderOfTest()
         expect((await agent.ask(request)).done.error?.code).toBe('EINVAL')
@@ -210,7 +210,7 @@ describe.each(places)('what a $language agent shows, $where', (place) => {
     )
   })
 
-  it.skipIf(isSlow(place))('is nothing where a module to preload is missing', async () => {
+  it.skipIf(isSlow(place))('hello names a preload that cannot be loaded', async () => {
     const agent = await agentOfTest(place, { preload: ['no_such_module'] })
     expect(agent.hello?.failed).toMatchObject({
       preload: 'no_such_module',
@@ -224,12 +224,12 @@ async function openContext(
   agent: Awaited<ReturnType<ReturnType<typeof useFolders>>>['agent'],
   name: string,
 ) {
-  const call = agent.open({ op: 'open', context: name })
-  await call.wait('it is open', () => call.started !== undefined)
-  return call
+  const request = agent.open({ op: 'open', context: name })
+  await request.wait('the context is open', () => request.started !== undefined)
+  return request
 }
 
-/** In which order the streams were heard, each once in a row. */
+/** Returns the numbers of the streams in the order of their frames, without repetitions. */
 function streamsOf(frames: readonly { payload: Buffer }[]): string {
   return frames
     .map(({ payload }) => payload[0])

@@ -4,8 +4,8 @@ import { exec, run, sh } from '../helpers/agent-folder.js'
 import { agentOfTest, isSlow, places, useFolders } from '../helpers/agent-places.js'
 import { within } from '../helpers/until.js'
 
-/** What is not a request, or lacks what it must have, or has it of another type. */
-const GARBAGE = [
+/** Invalid requests: no request, a missing field, or a field of another type. */
+const INVALID = [
   '{nonsense',
   '',
   'null',
@@ -28,10 +28,10 @@ const GARBAGE = [
   { op: 'read', path: '/etc/passwd', length: -1 },
   { op: 'read', path: '/etc/passwd', offset: 1.5 },
   { op: 'write' },
-  { op: 'write', path: 'garbage', mode: 'rw' },
-  { op: 'write', path: 'garbage', mode: -1 },
-  { op: 'write', path: 'garbage', mode: 0.5 },
-  { op: 'write', path: 'garbage', mode: 1e12 },
+  { op: 'write', path: 'invalid', mode: 'rw' },
+  { op: 'write', path: 'invalid', mode: -1 },
+  { op: 'write', path: 'invalid', mode: 0.5 },
+  { op: 'write', path: 'invalid', mode: 1e12 },
   { op: 'write', path: 'a\0b', atomic: true },
   { op: 'list', path: {} },
   { op: 'list', path: '.', recursive: 'yes' },
@@ -40,7 +40,7 @@ const GARBAGE = [
   { op: 'mkdir', path: false },
   { op: 'move', path: '/etc/passwd' },
   { op: 'move', path: '/etc/passwd', to: 7 },
-  { op: 'move', to: 'garbage' },
+  { op: 'move', to: 'invalid' },
   { op: 'delete' },
   { op: 'exec' },
   { op: 'exec', argv: [] },
@@ -56,7 +56,7 @@ const GARBAGE = [
   { op: 'run', code: '', env: { A: 7 } },
 ] as const
 
-/** What no host of this library asks. Any answer will do, if there is one. */
+/** Requests that the library never sends. The agent may answer them in any way. */
 const ODD = [
   { op: 'read', path: '' },
   { op: 'read', path: '/etc/passwd', offset: 1e300 },
@@ -87,44 +87,44 @@ const ODD = [
   { op: 'run', code: '', cwd: '/no/folder' },
 ] as const
 
-describe.each(places)('a $language agent as host sees it, $where', (place) => {
+describe.each(places)('the protocol of the $language agent, $where', (place) => {
   const folderOfTest = useFolders(place)
 
-  describe('its first word', () => {
-    it('is hello, once, with the version and the language', async () => {
+  describe('hello', () => {
+    it('the first frame is hello, with the versions of the protocol and the language', async () => {
       const agent = await agentOfTest(place)
       await agent.ask(exec('true'))
       expect(agent.frames[0]?.kind).toBe(Kind.hello)
       expect(agent.hello).toEqual({ version: 4, language: expect.stringMatching(/^v?\d+\.\d/) })
     })
 
-    it('is heard though the host has asked before it', async () => {
+    it('requests that arrive before hello are answered', async () => {
       const agent = await agentOfTest(place)
       const early = Array.from({ length: 5 }, () => agent.open(sh('cat')))
-      for (const [at, call] of early.entries()) {
-        void call.writeStdin(`number ${at}`)
-        call.end()
+      for (const [at, request] of early.entries()) {
+        void request.writeStdin(`number ${at}`)
+        request.end()
       }
-      const answers = await Promise.all(early.map((call) => call.answer()))
+      const answers = await Promise.all(early.map((request) => request.answer()))
       expect(answers.map(({ stdout }) => stdout.toString())).toEqual(
         early.map((_, at) => `number ${at}`),
       )
     })
   })
 
-  describe('frames', () => {
-    it('answers a ping with the same id and bytes, whatever they are', async () => {
+  describe('a frame', () => {
+    it('the agent answers a ping with the same id and bytes', async () => {
       const { agent } = await folderOfTest()
       const payload = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-      const call = agent.open(exec('true'))
-      agent.send(Kind.ping, call.id, payload)
-      agent.send(Kind.ping, call.id)
+      const request = agent.open(exec('true'))
+      agent.send(Kind.ping, request.id, payload)
+      agent.send(Kind.ping, request.id)
       await agent.ping()
-      const pongs = agent.frames.filter(({ kind, id }) => kind === Kind.ping && id === call.id)
+      const pongs = agent.frames.filter(({ kind, id }) => kind === Kind.ping && id === request.id)
       expect(pongs.map((pong) => pong.payload)).toEqual([payload, Buffer.alloc(0)])
     })
 
-    it('are read though they come in pieces, and many in one', async () => {
+    it('the agent reads a frame in pieces and many frames at once', async () => {
       const { agent } = await folderOfTest()
       const { stdin } = agent.container
       for (const byte of encodeFrame(Kind.ping, 0, Buffer.from('in pieces'))) {
@@ -140,7 +140,7 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
       )
     })
 
-    it.skipIf(isSlow(place))('may be as long as a request is allowed to be', async () => {
+    it.skipIf(isSlow(place))('a request may have the greatest length of a frame', async () => {
       const { agent } = await folderOfTest()
       const request = run('')
       const room = 16_777_216 - JSON.stringify(request).length
@@ -149,11 +149,11 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
       expect(await agent.ask(longest)).toMatchObject({ stderr: '', done: { exitCode: 0 } })
     })
 
-    it('for a request that is over, or never was, are ignored', async () => {
+    it('the agent ignores a frame for an ended or unknown request', async () => {
       const { agent } = await folderOfTest()
-      const call = agent.open(exec('true'))
-      await call.answer()
-      const [over, never] = [call.id, 4_000_000_000]
+      const request = agent.open(exec('true'))
+      await request.answer()
+      const [over, never] = [request.id, 4_000_000_000]
       for (const id of [over, never]) {
         agent.send(Kind.data, id, Buffer.of(Stream.stdin), Buffer.from('late'))
         agent.send(Kind.eof, id)
@@ -163,24 +163,24 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
       expect(await agent.ask(sh('echo well'))).toMatchObject({ stdout: Buffer.from('well\n') })
     })
 
-    it('with credit for a stream there is not, or with more than there can be, do no harm', async () => {
+    it('the agent accepts credit for an unknown stream and excessive credit', async () => {
       const { agent } = await folderOfTest()
-      const call = agent.open(sh('cat; echo on stderr >&2'))
+      const request = agent.open(sh('cat; echo on stderr >&2'))
       for (const stream of [Stream.stdin, 3, 9, 255]) {
-        agent.send(Kind.credit, call.id, Buffer.of(stream, 0, 0, 0, 9))
+        agent.send(Kind.credit, request.id, Buffer.of(stream, 0, 0, 0, 9))
       }
       for (const stream of [Stream.stdout, Stream.stderr, Stream.stdout, Stream.stderr]) {
-        agent.send(Kind.credit, call.id, Buffer.of(stream, 255, 255, 255, 255))
+        agent.send(Kind.credit, request.id, Buffer.of(stream, 255, 255, 255, 255))
       }
-      void call.writeStdin('well').then(() => call.end())
-      expect(await call.answer()).toMatchObject({
+      void request.writeStdin('well').then(() => request.end())
+      expect(await request.answer()).toMatchObject({
         stdout: Buffer.from('well'),
         stderr: 'on stderr\n',
         done: { exitCode: 0 },
       })
     })
 
-    it('that a request has no use for do no harm', async () => {
+    it('the agent ignores frames that a request does not use', async () => {
       const folder = await folderOfTest()
       const text = 'x'.repeat(WINDOW_BYTES + 1000)
       await folder.write('f', text)
@@ -191,11 +191,11 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
       writing.end()
       expect((await writing.answer()).done).toEqual({})
       expect(await folder.read('g')).toBe('')
-      const reading = folder.open({ op: 'read', path: 'f' }, { givesCredit: false })
+      const reading = folder.open({ op: 'read', path: 'f' }, { grantsCredit: false })
       reading.end()
-      reading.push('for whom?')
+      reading.push('unused')
       reading.end()
-      await reading.sends(WINDOW_BYTES)
+      await reading.waitForBytes(WINDOW_BYTES)
       reading.grant(1000)
       expect((await reading.answer()).stdout.toString()).toBe(text)
       const program = folder.start('cat; exit 3')
@@ -206,9 +206,9 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
     })
   })
 
-  describe.skipIf(isSlow(place))('a request that makes no sense', () => {
-    it.each(GARBAGE.map((request) => [JSON.stringify(request), request] as const))(
-      'is answered with an error: %s',
+  describe.skipIf(isSlow(place))('an invalid request', () => {
+    it.each(INVALID.map((request) => [JSON.stringify(request), request] as const))(
+      'an invalid request is answered with EINVAL: %s',
       async (_, request) => {
         const { agent } = await folderOfTest()
         const running = agent.open(exec('cat'))
@@ -216,7 +216,7 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
         expect(done).toEqual({
           error: { code: 'EINVAL', message: expect.any(String) },
         })
-        // And what else goes on, goes on.
+        // Other requests continue.
         await running.writeStdin('well')
         running.end()
         expect((await running.answer()).stdout.toString()).toBe('well')
@@ -224,7 +224,7 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
     )
 
     it.each(ODD.map((request) => [JSON.stringify(request), request] as const))(
-      'is answered: %s',
+      'an unusual request is answered: %s',
       async (_, request) => {
         const { agent } = await folderOfTest()
         await agent.ask(request)
@@ -233,19 +233,19 @@ describe.each(places)('a $language agent as host sees it, $where', (place) => {
     )
   })
 
-  describe('its end', () => {
-    it('comes when its stdin ends, though a program runs', async () => {
+  describe('the end of the agent', () => {
+    it('the agent exits when its stdin ends, even if a program runs', async () => {
       const agent = await agentOfTest(place)
-      const call = agent.open(sh('echo runs; exec sleep 300'))
-      await call.says('runs\n')
+      const request = agent.open(sh('echo runs; exec sleep 300'))
+      await request.waitForText('runs\n')
       agent.container.stdin.end()
-      expect(await within('it exits', agent.container.exited)).toMatchObject({ exitCode: 0 })
+      expect(await within('the agent exits', agent.container.exited)).toMatchObject({ exitCode: 0 })
     })
 
-    it('comes at a frame that is longer than any, and stderr says why', async () => {
+    it('the agent exits at a frame that is too long, and stderr has the reason', async () => {
       const agent = await agentOfTest(place)
       agent.container.stdin.write(Buffer.from([2, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]))
-      const { exitCode, stderr } = await within('it exits', agent.container.exited)
+      const { exitCode, stderr } = await within('the agent exits', agent.container.exited)
       expect([exitCode, stderr]).toEqual([1, expect.stringContaining('4294967295')])
     })
   })

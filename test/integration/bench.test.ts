@@ -32,42 +32,49 @@ beforeAll(() => {
     execFileSync('npm', ['run', '-s', script], { cwd: ROOT })
 }, DEADLINE_MS)
 
-it('the benchmark measures all that it says, and draws it', { timeout: DEADLINE_MS }, async () => {
-  const out = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-test-'))
-  onTestFinished(() => rmSync(out, { recursive: true }))
-  const { stdout } = await bench('--smoke', '--runtime', 'runc', '--out', out)
-  const files = readdirSync(out)
-  const json = files.find((name) => name.endsWith('.json')) ?? ''
-  const { rows, targets } = v.parse(Results, JSON.parse(readFileSync(path.join(out, json), 'utf8')))
-  expect([...new Set(rows.map(({ scenario }) => scenario))].sort()).toEqual([
-    'acquire',
-    'arrivals',
-    'burst',
-    'fill',
-    'fresh rate',
-    'import pandas',
-    'other ways',
-    'server',
-    'soak',
-    'transfer',
-    'warm rate',
-    'warm run',
-    'whole request',
-  ])
-  const lost = rows.filter(({ what }) => what === 'callers that got nothing')
-  expect(lost.map(({ p50 }) => p50)).toEqual([0, 0])
-  expect(targets.length).toBeGreaterThan(8)
-  expect(stdout).toContain('a new container for each run')
-  const drawn = files.filter((name) => name.endsWith('.svg'))
-  expect(drawn).toHaveLength(10)
-  for (const name of drawn) expect(readFileSync(path.join(out, name), 'utf8')).toMatch(/^<svg /)
-})
+it(
+  'the benchmark measures all scenarios and draws the plots',
+  { timeout: DEADLINE_MS },
+  async () => {
+    const out = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-test-'))
+    onTestFinished(() => rmSync(out, { recursive: true }))
+    const { stdout } = await bench('--smoke', '--runtime', 'runc', '--out', out)
+    const files = readdirSync(out)
+    const json = files.find((name) => name.endsWith('.json')) ?? ''
+    const { rows, targets } = v.parse(
+      Results,
+      JSON.parse(readFileSync(path.join(out, json), 'utf8')),
+    )
+    expect([...new Set(rows.map(({ scenario }) => scenario))].sort()).toEqual([
+      'acquire',
+      'arrivals',
+      'burst',
+      'fill',
+      'fresh rate',
+      'import pandas',
+      'other ways',
+      'server',
+      'soak',
+      'transfer',
+      'warm rate',
+      'warm run',
+      'whole request',
+    ])
+    const lost = rows.filter(({ what }) => what === 'callers that were not served')
+    expect(lost.map(({ p50 }) => p50)).toEqual([0, 0])
+    expect(targets.length).toBeGreaterThan(8)
+    expect(stdout).toContain('a new container for each run')
+    const drawn = files.filter((name) => name.endsWith('.svg'))
+    expect(drawn).toHaveLength(10)
+    for (const name of drawn) expect(readFileSync(path.join(out, name), 'utf8')).toMatch(/^<svg /)
+  },
+)
 
-it('a benchmark keeps what it has measured where a scenario fails, and fails', async () => {
+it('the benchmark reports the other scenarios if one fails, and exits with 1', async () => {
   const out = mkdtempSync(path.join(tmpdir(), 'hono-sandbox-test-'))
   onTestFinished(() => rmSync(out, { recursive: true }))
   const program = path.join(out, 'program.py')
-  // It works on the host, and not in a container.
+  // The program works on the host and fails in a container.
   writeFileSync(program, "import os; print(1 / 0 if os.getcwd() == '/workspace' else 42)")
   const args = ['--smoke', '--only', 'fresh,fill', '--runtime', 'runc', '--language', 'python']
   const failed = await bench(...args, '--python', program, '--out', out).catch((error) => error)
@@ -82,6 +89,6 @@ it('a benchmark keeps what it has measured where a scenario fails, and fails', a
 it.each([
   [['--only', 'nonsense'], /--only takes warm, .*, not "nonsense"/],
   [['--fast'], /Unknown option '--fast'/],
-])('a benchmark that is asked for %j says what there is', async (args, message) => {
+])('the benchmark rejects invalid options: %j', async (args, message) => {
   await expect(bench(...args)).rejects.toMatchObject({ stderr: expect.stringMatching(message) })
 })

@@ -11,7 +11,7 @@ const JSON_TYPE = 'application/json'
 const FORM_TYPE = 'multipart/form-data; boundary=b'
 const RUN = '{"language":"python","code":"'
 
-/** As long as a body may be, out of a unit that is repeated. */
+/** Returns a body of the greatest length, made of a repeated unit. */
 function filled(head: string, unit: string, tail: string): string {
   const room = MAX_BYTES - Buffer.byteLength(head + tail)
   return head + unit.repeat(Math.floor(room / Buffer.byteLength(unit))) + tail
@@ -21,12 +21,12 @@ const part = (name: string) => `--b\r\ncontent-disposition: form-data; name="${n
 const names = (count: number, length: number) =>
   Array.from({ length: count }, (_, at) => `"${at}${'k'.repeat(length)}":""`).join()
 
-/** Bodies that are made to take long, with the status of the answer. */
+/** Bodies that are slow to parse, with the status of the answer. */
 const BODIES: [name: string, type: string, body: string, status: number][] = [
   ['empty parts', FORM_TYPE, filled('', '--b\r\n\r\n\r\n', ''), 400],
   ['many fields', FORM_TYPE, filled('', `${part('a')}x\r\n`, ''), 400],
   ['a part of headers', FORM_TYPE, filled('--b\r\n', 'a: b\r\n', ''), 400],
-  ['a form with nothing before its end', FORM_TYPE, filled('', '\r\n-', ''), 400],
+  ['a form with no end of its first part', FORM_TYPE, filled('', '\r\n-', ''), 400],
   ['a boundary of kilobytes', `${FORM_TYPE}${'b'.repeat(8000)}`, filled('', '\r\n--b', ''), 400],
   ['a field of JSON', FORM_TYPE, filled(`${part('args')}[`, '1,', '1]\r\n--b--'), 400],
   ['a field of accents', FORM_TYPE, filled(part('stdin'), 'é', '\r\n--b--'), 400],
@@ -38,13 +38,13 @@ const BODIES: [name: string, type: string, body: string, status: number][] = [
   ['one number', JSON_TYPE, filled('{"timeoutMs":', '1', '}'), 400],
   ['a name', JSON_TYPE, filled('{"', 'k', '":1}'), 400],
   ['spaces', JSON_TYPE, filled('', ' ', '{}'), 400],
-  ['text and no JSON', JSON_TYPE, filled(RUN, 'a', '",x}'), 400],
+  ['text that is not JSON', JSON_TYPE, filled(RUN, 'a', '",x}'), 400],
   ['escapes', JSON_TYPE, filled(RUN, '\\u0001', '","x":1}'), 400],
   ['base64', JSON_TYPE, filled(`${RUN}","files":[{"path":"a","content":"`, 'QUJD', '!"}]}'), 400],
   ['code', JSON_TYPE, filled(`${RUN}#`, 'é', '"}'), 200],
 ]
 
-describe('a body', () => {
+describe('a request body', () => {
   let runner: CodeRunner
   beforeAll(async () => {
     runner = new CodeRunner({
@@ -56,16 +56,16 @@ describe('a body', () => {
     return async () => void (await runner.process.end('SIGKILL'))
   })
 
-  /** How long the server's event loop was held at most since the last question. */
+  /** Returns the longest time for which the server's event loop was blocked since the last call. */
   async function heldMs(): Promise<number> {
     const { lines, child } = runner.process
     const before = lines.length
     child.kill('SIGUSR2')
-    await until('the server tells', () => lines.length > before)
+    await until('the server prints the time', () => lines.length > before)
     return Number(/held the loop for ([\d.]+) ms/.exec(lines.at(-1) ?? '')?.[1])
   }
 
-  it.each(BODIES)('made of %s does not hold up the others', async (_, type, body, status) => {
+  it.each(BODIES)('a body with %s does not block other requests', async (_, type, body, status) => {
     await heldMs()
     const headers = { 'content-type': type }
     const answer = await fetch(`${runner.url}/run`, { method: 'POST', headers, body })
@@ -73,7 +73,7 @@ describe('a body', () => {
     expect(await heldMs()).toBeLessThan(MAX_HOLD_MS)
   })
 
-  /** Sends raw bytes and gives all that is answered until the server closes. */
+  /** Sends raw bytes, and returns the answer when the server has closed the connection. */
   async function raw(path: string, type: string, bytes: string): Promise<string> {
     const { hostname, port } = new URL(runner.url)
     const socket = connect(Number(port), hostname).on('error', () => {})
@@ -81,9 +81,9 @@ describe('a body', () => {
     socket.on('data', (piece: Buffer) => (text += piece.toString()))
     const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\n`
     socket.write(head + bytes)
-    // Not once(): that rejects if the server closes before it has read all.
+    // Not once(), which rejects if the server closes before it has read everything.
     const closed = new Promise((resolve) => socket.once('close', resolve))
-    await within('the server closes', closed)
+    await within('the server closes the connection', closed)
     return text
   }
 
@@ -91,22 +91,28 @@ describe('a body', () => {
     ['/run', JSON_TYPE, /^HTTP\/1.1 400 .*too small/s],
     ['/run', FORM_TYPE, /^HTTP\/1.1 400 .*too small/s],
     ['/nowhere', JSON_TYPE, /^HTTP\/1.1 404 /],
-  ])('to %s of %s in chunks of a byte does not hold up the others', async (path, type, answer) => {
-    await heldMs()
-    const chunks = `Transfer-Encoding: chunked\r\n\r\n${'1\r\n-\r\n'.repeat(1_000_000)}`
-    expect(await raw(path, type, chunks)).toMatch(answer)
-    expect(await heldMs()).toBeLessThan(MAX_HOLD_MS)
-  })
+  ])(
+    'a body to %s of type %s in chunks of one byte does not block other requests',
+    async (path, type, answer) => {
+      await heldMs()
+      const chunks = `Transfer-Encoding: chunked\r\n\r\n${'1\r\n-\r\n'.repeat(1_000_000)}`
+      expect(await raw(path, type, chunks)).toMatch(answer)
+      expect(await heldMs()).toBeLessThan(MAX_HOLD_MS)
+    },
+  )
 
-  it('of none, in thousands of requests at once, does not hold up the others', async () => {
+  it('thousands of pipelined requests without a body do not block other requests', async () => {
     await heldMs()
     const requests = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(200_000)
     await raw('/nowhere', JSON_TYPE, `\r\n${requests}`)
     expect(await heldMs()).toBeLessThan(MAX_HOLD_MS)
   })
 
-  it.each([JSON_TYPE, FORM_TYPE])('of %s that does not go on is 408, in time', async (type) => {
-    const answer = await raw('/run', type, 'Content-Length: 100\r\n\r\n{')
-    expect(answer).toMatch(/^HTTP\/1.1 408 .*connection: close.*"BODY_TIMEOUT"/is)
-  })
+  it.each([JSON_TYPE, FORM_TYPE])(
+    'an incomplete body of type %s is answered with 408',
+    async (type) => {
+      const answer = await raw('/run', type, 'Content-Length: 100\r\n\r\n{')
+      expect(answer).toMatch(/^HTTP\/1.1 408 .*connection: close.*"BODY_TIMEOUT"/is)
+    },
+  )
 })

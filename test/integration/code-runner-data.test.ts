@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { runtimes } from '../helpers/engine.js'
 import { useCodeRunner, WITH_DATA } from '../helpers/code-runner.js'
 
-describe.each(runtimes)('the code runner as it is set up, under %s', (runtime) => {
+describe.each(runtimes)('the default code runner under %s', (runtime) => {
   const runner = useCodeRunner({ SANDBOX_RUNTIME: runtime, ...WITH_DATA })
   const run = async (body: object): Promise<unknown> => (await runner().post(body)).json()
 
-  it('has the data packages, imported already', async () => {
+  it('the default Python has imported the data packages', async () => {
     const code = `
 import sys
 print(all(name in sys.modules for name in ('numpy', 'pandas', 'matplotlib.pyplot')))
@@ -24,7 +24,7 @@ plt.savefig('plot.png')`
     })
   })
 
-  it('runs TypeScript', async () => {
+  it('the code runner runs TypeScript', async () => {
     const code = 'const answer: number = 6 * 7\nconsole.log(answer)'
     const answer = await run({ language: 'typescript', code })
     expect(answer).toMatchObject({ stdout: '42\n', stderr: '', exitCode: 0 })

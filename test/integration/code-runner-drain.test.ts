@@ -9,43 +9,43 @@ const LONG = 'import time\nprint("a", flush=True)\ntime.sleep(600)'
 const SHORT = 'import time\nprint("a", flush=True)\ntime.sleep(1)\nprint("b")'
 const python = (code: string) => ({ language: 'python', code, timeoutMs: 60_000 })
 
-/** A program in each of the three ways, all of them running. */
-async function runThree(runner: CodeRunner, code: string, spoken = code) {
+/** Starts a program by each of the three paths, and waits until all run. */
+async function runThree(runner: CodeRunner, code: string, interactiveCode = code) {
   const plain = runner.run(python(code))
   const streamed = runner
     .stream(python(code), NDJSON)
     .then((answer) => answer.text())
     .then(eventsIn)
-  const talk = runner.talk()
-  await talk.send(python(spoken))
-  await talk.until('a')
-  await until('all run', async () => (await runner.leased()) === 3)
-  return { plain, streamed, talk }
+  const client = runner.connect()
+  await client.send(python(interactiveCode))
+  await client.until('a')
+  await until('all three programs run', async () => (await runner.leased()) === 3)
+  return { plain, streamed, client }
 }
 
-/** A server with three containers to lend, whose owner is known. */
+/** Starts a server. `left` returns the containers that it still has. */
 async function start(runtime: string) {
   const runner = await CodeRunner.ofTest({ SANDBOX_RUNTIME: runtime })
   const { container } = await runner.run(python(''))
   return { runner, left: () => containersOf(ownerOf(container.name)) }
 }
 
-describe('the code runner, told to end,', () => {
+describe('a code runner that shuts down', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    'by %s: what is short comes to its end, nothing new begins, nothing is left',
+    'after %s, short programs finish, new ones are refused and no container is left',
     async (signal) => {
       const { runner, left } = await start('runc')
-      const idle = runner.talk()
+      const idle = runner.connect()
       const three = await runThree(runner, SHORT, 'print("a")\ninput()\nprint("b")')
       await idle.send()
       const ended = runner.process.end(signal)
-      await until('it drains', () => runner.process.lines.includes(`${signal}: draining`))
+      await until('the server drains', () => runner.process.lines.includes(`${signal}: draining`))
       await expect(runner.post(python('print(1)'))).rejects.toThrow()
       await idle.send(python('print(1)'))
       const closed = { type: 'error', error: { code: 'SANDBOX_CLOSED' } }
       expect(await idle.end()).toMatchObject([closed, 1011])
-      await three.talk.send({ type: 'stdin', data: '\n' })
-      expect(await three.talk.end()).toMatchObject([{ type: 'exit', exitCode: 0 }, 1000])
+      await three.client.send({ type: 'stdin', data: '\n' })
+      expect(await three.client.end()).toMatchObject([{ type: 'exit', exitCode: 0 }, 1000])
       expect(await three.plain).toMatchObject({ stdout: 'a\nb\n', exitCode: 0, filesOmitted: 0 })
       expect((await three.streamed).at(-1)).toMatchObject({ type: 'exit', exitCode: 0 })
       expect(await ended).toBe(0)
@@ -53,41 +53,41 @@ describe('the code runner, told to end,', () => {
     },
   )
 
-  // Side by side: each takes as long as the server waits for its clients.
-  it('kills what is long and tells its clients; one that says nothing is closed before', async () => {
-    await within('each has drained', Promise.all(runtimes.map(drainLong)))
+  // Both at once, because each takes as long as the drain.
+  it('the drain kills long programs, tells their clients, and closes silent connections', async () => {
+    await within('all servers have drained', Promise.all(runtimes.map(drainLong)))
   })
 
   async function drainLong(runtime: string): Promise<void> {
     const { runner, left } = await start(runtime)
-    const silent = runner.talk()
+    const silent = runner.connect()
     await silent.send()
-    const { plain, streamed, talk } = await runThree(runner, LONG)
+    const { plain, streamed, client } = await runThree(runner, LONG)
     const ended = runner.process.end('SIGTERM')
-    // It has ten seconds as well, and they began before.
+    // The limit for a first message is ten seconds too, and began earlier.
     const error = { code: 'BAD_REQUEST', message: 'the first message did not arrive in time' }
     expect(await silent.end()).toEqual([{ type: 'error', error }, 1008])
-    expect(talk.events).not.toContainEqual(expect.objectContaining({ type: 'exit' }))
+    expect(client.events).not.toContainEqual(expect.objectContaining({ type: 'exit' }))
     const killed = { exitCode: null, signal: 'SIGKILL', killedBy: 'shutdown' }
     expect(await plain).toMatchObject({ ...killed, stdout: 'a\n', files: [], filesOmitted: null })
     expect((await streamed).at(-1)).toMatchObject({ type: 'exit', ...killed })
-    expect(await talk.end()).toMatchObject([{ type: 'exit', ...killed }, 1000])
+    expect(await client.end()).toMatchObject([{ type: 'exit', ...killed }, 1000])
     expect(await ended).toBe(0)
     expect(await left()).toEqual([])
   }
 
-  it('a second time ends at once', async () => {
+  it('a second signal ends the server at once', async () => {
     const { runner, left } = await start('runc')
-    const talk = runner.talk()
-    await talk.send(python(LONG))
-    await talk.until('a')
+    const client = runner.connect()
+    await client.send(python(LONG))
+    await client.until('a')
     const { child } = runner.process
-    await until('it has ended', () => {
+    await until('the server has exited', () => {
       child.kill('SIGTERM')
       return child.exitCode !== null
     })
     expect(child.exitCode).toBe(1)
-    expect((await talk.end())[1]).toBe(1006)
-    await until('its containers have gone', async () => (await left()).length === 0)
+    expect((await client.end())[1]).toBe(1006)
+    await until('its containers are removed', async () => (await left()).length === 0)
   })
 })

@@ -8,7 +8,7 @@ const BYTES = Buffer.from(Array.from({ length: 256 }, (_, at) => at))
 
 const base64 = (content: string | Buffer) => Buffer.from(content).toString('base64')
 const file = (path: string, content: string | Buffer = 'x') => ({ path, content: base64(content) })
-/** What came out, as text by path. */
+/** Returns the texts of the files of an answer, by path. */
 const textsOf = ({ files }: Answer) =>
   Object.fromEntries(files.map(({ path, content }) => [path, atob(content)]))
 
@@ -18,7 +18,7 @@ const PROGRAMS = {
     nothing: '',
     /** Prints the files that its arguments name, in hex. */
     print: 'import sys\nfor name in sys.argv[1:]: print(open(name, "rb").read().hex())',
-    /** Makes files as its standard input says, by path. */
+    /** Makes the files that the JSON on its standard input has, by path. */
     make: `import json, os, sys
 for path, text in json.load(sys.stdin).items():
     os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
@@ -46,7 +46,7 @@ for (const big = fs.openSync('big', 'w'); ; ) fs.writeSync(big, Buffer.alloc(655
   },
 }
 
-describe.each(runtimes)('files of a run under %s', (runtime) => {
+describe.each(runtimes)('the files of a run under %s', (runtime) => {
   const runner = useCodeRunner({ SANDBOX_RUNTIME: runtime })
 
   describe.each(languages)('in %s', (language) => {
@@ -54,7 +54,7 @@ describe.each(runtimes)('files of a run under %s', (runtime) => {
     const run = (name: keyof typeof programs, more: object = {}) =>
       runner().run({ language, code: programs[name], ...more })
 
-    it('are where their paths say, byte for byte', async () => {
+    it('input files have the paths and bytes of the request', async () => {
       const contents = {
         'data.bin': BYTES,
         'a/b/c/deep.txt': Buffer.from('deep'),
@@ -75,7 +75,7 @@ describe.each(runtimes)('files of a run under %s', (runtime) => {
       expect(answer.stdout.split('\n')).toEqual([...hex, ''])
     })
 
-    it('come back where they were made or changed, with type and content', async () => {
+    it('new and changed files are returned with type and content', async () => {
       const files = [file('same.txt'), file('grown.txt'), file('other.txt', 'x'), file('in/same')]
       const made: Record<string, string> = {
         'grown.txt': 'xx',
@@ -113,14 +113,14 @@ describe.each(runtimes)('files of a run under %s', (runtime) => {
       expect([found, filesOmitted]).toEqual([wanted, 0])
     })
 
-    it('are no links, no pipes and no folders', async () => {
+    it('links, pipes and folders are not returned', async () => {
       const command = `ln -s /etc/passwd link; ln -s / root; ln -s loop loop; ln -s none broken
         mkfifo pipe; mkdir -p folder/empty; echo x > folder/file; ln -s folder folder2`
       const answer = await run('command', { args: [command] })
       expect([textsOf(answer), answer.filesOmitted]).toEqual([{ 'folder/file': 'x\n' }, 0])
     })
 
-    it('are counted where they are too many or too large', async () => {
+    it('files beyond the limits are only counted', async () => {
       const many = Object.fromEntries(Array.from({ length: 23 }, (_, at) => [`f${at + 10}`, 'x']))
       const some = await run('make', { stdin: JSON.stringify(many) })
       expect([Object.keys(textsOf(some)), some.filesOmitted]).toEqual([
@@ -137,23 +137,23 @@ describe.each(runtimes)('files of a run under %s', (runtime) => {
       expect(large.filesOmitted).toBe(2)
     })
 
-    it('that fill the disk do not keep the answer', async () => {
+    it('a full disk does not prevent the answer', async () => {
       const answer = await run('fill')
       expect(answer).toMatchObject({ stdout: 'before\n', killedBy: 'disk', files: [] })
       expect(answer.filesOmitted).toBe(1)
     })
 
-    it('that nobody may look for do not keep the answer', async () => {
+    it('an unreadable workspace does not prevent the answer', async () => {
       const answer = await run('close')
       expect(answer).toMatchObject({ stdout: 'closed\n', files: [], filesOmitted: null })
     })
 
     it.each([
-      ['in a folder that is not ours', [file('/etc/s3cr3t')]],
+      ['in a folder of root', [file('/etc/s3cr3t')]],
       ['of a folder', [file('s3cr3t/b'), file('s3cr3t')]],
       ['beneath a file', [file('s3cr3t'), file('s3cr3t/b')]],
       ['that is too long', [file(`s3cr3t${'x'.repeat(255)}`)]],
-    ])('with a path %s are 400', async (_, files) => {
+    ])('an input file with a path %s is refused with 400', async (_, files) => {
       const answer = await runner().post({ language, code: programs.nothing, files })
       const text = await answer.text()
       expect(answer.status, text).toBe(400)
@@ -169,13 +169,13 @@ describe.each(runtimes)('files of a run under %s', (runtime) => {
     ['a NUL', [file('s3cr3t\0')]],
     ['half a character', [file('s3cr3t\udcff')]],
     ['no content', [{ path: 's3cr3t' }]],
-    ['content that is no base64', [{ path: 'a', content: 's3cr3t?!' }]],
-    ['content that is cut', [{ path: 'a', content: 'QQ' }]],
+    ['content that is not base64', [{ path: 'a', content: 's3cr3t?!' }]],
+    ['incomplete base64', [{ path: 'a', content: 'QQ' }]],
     ['content that is a number', [{ path: 'a', content: 5 }]],
-    ['a field too much', [{ ...file('a'), s3cr3t: true }]],
-    ['too many of them', Array.from({ length: 101 }, (_, at) => file(`s3cr3t${at}`))],
-    ['no list', { s3cr3t: base64('x') }],
-  ])('with %s are 400, and nothing of it comes back', async (_, files) => {
+    ['an unknown field', [{ ...file('a'), s3cr3t: true }]],
+    ['too many files', Array.from({ length: 101 }, (_, at) => file(`s3cr3t${at}`))],
+    ['an object in place of the list', { s3cr3t: base64('x') }],
+  ])('files with %s are refused with 400, and the message does not echo them', async (_, files) => {
     const answer = await runner().post({ language: 'python', code: '', files })
     const text = await answer.text()
     expect(answer.status, text).toBe(400)
@@ -183,7 +183,7 @@ describe.each(runtimes)('files of a run under %s', (runtime) => {
     expect(text).not.toContain('s3cr3t')
   })
 
-  it('may be as large as the body, and a hundred', async () => {
+  it('a request may have a hundred files that fill the body', async () => {
     const large = file('large', Buffer.alloc(6 * MIB - 4096, 7))
     const code = 'import os, sys\nprint(len(os.listdir(".")), os.path.getsize("large"))'
     const rest = Array.from({ length: 99 }, (_, at) => file(`f${at}`))
@@ -191,5 +191,5 @@ describe.each(runtimes)('files of a run under %s', (runtime) => {
     expect(answer).toMatchObject({ stdout: `100 ${6 * MIB - 4096}\n`, files: [], filesOmitted: 0 })
   })
 
-  it('that were refused have left no sandbox leased', () => runner().settled())
+  it('refused files leave no leased sandbox', () => runner().settled())
 })

@@ -18,10 +18,10 @@ function formOf(...parts: Part[]): FormData {
   return form
 }
 
-describe('a run that comes as a form', () => {
+describe('a run that is sent as a form', () => {
   const runner = useCodeRunner({ SANDBOX_RUNTIME: 'runc' })
 
-  it('has the fields of the JSON, and files by their own names', async () => {
+  it('a form has the fields of the JSON body, and files by their names', async () => {
     const code = `import json, os, sys
 print(sys.stdin.read(), sys.argv[1:], os.environ['A'])
 open('out.txt', 'w').write(open('in/ü 日本.txt').read() * 2)`
@@ -43,7 +43,7 @@ open('out.txt', 'w').write(open('in/ü 日本.txt').read() * 2)`
     expect(answer.filesOmitted).toBe(0)
   })
 
-  it('carries bytes as they are', async () => {
+  it('a form passes all bytes of a file unchanged', async () => {
     const answer = await runner().run(
       formOf(
         ['language', 'python'],
@@ -56,7 +56,7 @@ open('out.txt', 'w').write(open('in/ü 日本.txt').read() * 2)`
     expect(answer.stdout).toBe(`${BYTES.toString('hex')}\n\n`)
   })
 
-  it('may be streamed', async () => {
+  it('a form can start a streamed run', async () => {
     const form = formOf(['language', 'nodejs'], ['code', 'console.log(1)'])
     const answer = await runner().post(form, { path: '/run/stream' })
     expect(await answer.text()).toMatch(/^event: stdout\ndata: .*"1\\n"}\n\nevent: exit\n/)
@@ -68,27 +68,30 @@ open('out.txt', 'w').write(open('in/ü 日本.txt').read() * 2)`
   ]
   it.each<[string, ...Part[]]>([
     ['no language', ['code', 's3cr3t']],
-    ['arguments that are no JSON', ...run, ['args', 's3cr3t']],
-    ['a timeout that is no number', ...run, ['timeoutMs', '"s3cr3t"']],
-    ['a field that there is not', ...run, ['s3cr3t', '']],
-    ['files that are a text', ...run, ['files', 's3cr3t']],
+    ['arguments that are not JSON', ...run, ['args', 's3cr3t']],
+    ['a timeout that is not a number', ...run, ['timeoutMs', '"s3cr3t"']],
+    ['an unknown field', ...run, ['s3cr3t', '']],
+    ['text in the field files', ...run, ['files', 's3cr3t']],
     ['a file without a name', ...run, ['a', 's3cr3t', '']],
     ['a file as its language', ['language', 's3cr3t', 'a'], ['code', '']],
     ['a folder as a file', ...run, ['a', 's3cr3t', '/']],
     ['a field called __proto__', ...run, ['__proto__', '{"s3cr3t": 1}']],
-  ])('with %s is 400, and nothing of it comes back', async (_, ...parts) => {
-    const answer = await runner().post(formOf(...parts))
-    const text = await answer.text()
-    expect(answer.status, text).toBe(400)
-    expect(JSON.parse(text)).toMatchObject({ error: { code: 'BAD_REQUEST' } })
-    expect(text).not.toContain('s3cr3t')
-  })
+  ])(
+    'a form with %s is refused with 400, and the message does not echo it',
+    async (_, ...parts) => {
+      const answer = await runner().post(formOf(...parts))
+      const text = await answer.text()
+      expect(answer.status, text).toBe(400)
+      expect(JSON.parse(text)).toMatchObject({ error: { code: 'BAD_REQUEST' } })
+      expect(text).not.toContain('s3cr3t')
+    },
+  )
 
   it.each([
-    ['of no boundary', 'multipart/form-data', 's3cr3t'],
-    ['that has no end', 'multipart/form-data; boundary=b', '--b\r\ns3cr3t'],
-    ['that is empty', 'Multipart/Form-Data; boundary=b', ''],
-  ])('%s is 400', async (_, type, body) => {
+    ['without a boundary', 'multipart/form-data', 's3cr3t'],
+    ['without an end', 'multipart/form-data; boundary=b', '--b\r\ns3cr3t'],
+    ['without content', 'Multipart/Form-Data; boundary=b', ''],
+  ])('a form %s is refused with 400', async (_, type, body) => {
     const headers = { 'content-type': type }
     const answer = await fetch(`${runner().url}/run`, { method: 'POST', headers, body })
     expect(answer.status).toBe(400)
@@ -96,13 +99,13 @@ open('out.txt', 'w').write(open('in/ü 日本.txt').read() * 2)`
   })
 
   it.each(['application/json', 'multipart/form-data; boundary=b'])(
-    'or as %s, from a client that leaves in the middle, holds nothing and is no error',
+    'an incomplete body of type %s from a disconnected client holds no sandbox',
     async (type) => {
       const { hostname, port } = new URL(runner().url)
       const socket = connect(Number(port), hostname)
       const head = `POST /run HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: 999\r\n`
       socket.write(`${head}Expect: 100-continue\r\n\r\n{ "language"`)
-      await until('it is being read', () => socket.bytesRead > 0)
+      await until('the server reads the body', () => socket.bytesRead > 0)
       socket.destroy()
       await runner().settled()
     },

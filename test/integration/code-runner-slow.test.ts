@@ -5,54 +5,54 @@ import { useCodeRunner } from '../helpers/code-runner.js'
 import { until } from '../helpers/until.js'
 
 const MIB = 1024 * 1024
-/** Says as much as it may. */
+/** Writes endless output. */
 const ENDLESS = {
   language: 'python',
   code: 'import os\nblock = b"0123456789abcde\\n" * 4096\nwhile True: os.write(1, block)',
   timeoutMs: 60_000,
 }
 
-/** A client that takes so many bytes when it is asked to, and leaves. */
+/** A client that reads only a given number of bytes. */
 interface Reader {
-  take(bytes: number): Promise<void>
-  leave(): void
+  read(bytes: number): Promise<void>
+  disconnect(): void
 }
 
 async function byStream(runner: CodeRunner): Promise<Reader> {
   const answer = await runner.stream(ENDLESS, { accept: 'application/x-ndjson' })
   const reader = answer.body?.getReader()
   return {
-    take: async (bytes) => {
+    read: async (bytes) => {
       for (let size = 0; size < bytes;) {
         const piece = await reader?.read()
-        if (!piece?.value) throw new Error('there is no more')
+        if (!piece?.value) throw new Error('the body has ended')
         size += piece.value.length
       }
     },
-    leave: () => void reader?.cancel(),
+    disconnect: () => void reader?.cancel(),
   }
 }
 
 async function byConnection(runner: CodeRunner): Promise<Reader> {
-  const talk = runner.talk()
-  const { socket } = talk
+  const client = runner.connect()
+  const { socket } = client
   let [size, wanted] = [0, 0]
-  talk.onText((text) => {
+  client.onText((text) => {
     size += text.length
     if (size >= wanted) socket.pause()
   })
-  await talk.send(ENDLESS)
+  await client.send(ENDLESS)
   return {
-    take: async (bytes) => {
+    read: async (bytes) => {
       wanted = size + bytes
       socket.resume()
-      await until('it has come', () => size >= wanted)
+      await until('the bytes have arrived', () => size >= wanted)
     },
-    leave: () => socket.terminate(),
+    disconnect: () => socket.terminate(),
   }
 }
 
-/** The most that the server has ever had in memory. */
+/** Returns the greatest memory use of the server so far. */
 function peakBytes({ process: { child } }: CodeRunner): number {
   const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
@@ -64,25 +64,28 @@ describe('a client that reads slowly', () => {
   it.each([
     ['a stream', byStream],
     ['a connection', byConnection],
-  ])('what endless output sends by %s, fills no memory and holds nobody up', async (_, begin) => {
-    await runner().settled()
-    const before = peakBytes(runner())
-    const reader = await begin(runner())
-    onTestFinished(() => reader.leave())
-    await reader.take(1)
-    for (let count = 0; count < 5; count++) {
-      expect(await runner().run({ language: 'python', code: 'print(1)' })).toMatchObject({
-        stdout: '1\n',
-      })
-    }
-    // Time for a server that does not wait to show it.
-    for (let count = 0; count < 500; count++) await runner().leased()
-    for (let count = 0; count < 50; count++) {
-      await reader.take(MIB)
-      expect(await runner().leased()).toBeGreaterThan(0)
-    }
-    expect(peakBytes(runner()) - before).toBeLessThan(150 * MIB)
-    reader.leave()
-    await runner().settled()
-  })
+  ])(
+    'a slow reader of endless output by %s does not fill the memory or block others',
+    async (_, begin) => {
+      await runner().settled()
+      const before = peakBytes(runner())
+      const reader = await begin(runner())
+      onTestFinished(() => reader.disconnect())
+      await reader.read(1)
+      for (let count = 0; count < 5; count++) {
+        expect(await runner().run({ language: 'python', code: 'print(1)' })).toMatchObject({
+          stdout: '1\n',
+        })
+      }
+      // Enough time for a server without flow control to fill its memory.
+      for (let count = 0; count < 500; count++) await runner().leased()
+      for (let count = 0; count < 50; count++) {
+        await reader.read(MIB)
+        expect(await runner().leased()).toBeGreaterThan(0)
+      }
+      expect(peakBytes(runner()) - before).toBeLessThan(150 * MIB)
+      reader.disconnect()
+      await runner().settled()
+    },
+  )
 })

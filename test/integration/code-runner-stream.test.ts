@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { patienceOfClients, useCodeRunner } from '../helpers/code-runner.js'
+import { disconnectDelays, useCodeRunner } from '../helpers/code-runner.js'
 import { languages, runtimes } from '../helpers/engine.js'
 import { BodyReader, eventsIn, textOf } from '../helpers/events.js'
 import { until, within } from '../helpers/until.js'
@@ -7,12 +7,12 @@ import { until, within } from '../helpers/until.js'
 const NDJSON = 'application/x-ndjson'
 const FORMATS = ['text/event-stream', NDJSON]
 
-/** Says something, and then nothing more. */
+/** Prints one line and then waits. */
 const WAITS = {
   python: 'import time\nprint("first", flush=True)\ntime.sleep(600)',
   nodejs: 'console.log("first")\nsetTimeout(() => {}, 600_000)',
 }
-/** Says as much as it may. */
+/** Writes endless output. */
 const ENDLESS = {
   python: 'import os\nblock = b"0123456789abcde\\n" * 4096\nwhile True: os.write(1, block)',
   nodejs: `const block = Buffer.alloc(65536, '0123456789abcde\\n')
@@ -23,7 +23,7 @@ describe.each(runtimes)('a streamed run under %s', (runtime) => {
   const runner = useCodeRunner({ SANDBOX_RUNTIME: runtime })
 
   it.each(languages.flatMap((language) => FORMATS.map((accept) => ({ language, accept }))))(
-    'of $language comes as it happens, as $accept, until its client leaves',
+    'a streamed run of $language sends events at once as $accept, until the client disconnects',
     async ({ language, accept }) => {
       const code = WAITS[language]
       const answer = await runner().stream(
@@ -36,38 +36,41 @@ describe.each(runtimes)('a streamed run under %s', (runtime) => {
       expect(reader.text).not.toContain('exit')
       expect((await runner().languages())[language]?.leased).toBe(1)
       await reader.cancel()
-      await until('the lease is over', async () => (await runner().leased()) === 0)
+      await until('the lease has ended', async () => (await runner().leased()) === 0)
     },
   )
 
-  it.each(languages)('of %s has one exit, the last, and takes files', async (language) => {
-    const code = {
-      python: 'import sys\nprint(open("a/é.txt").read())\nprint("no", file=sys.stderr)\nexit(3)',
-      nodejs: `console.log(require('fs').readFileSync('a/é.txt', 'utf8'))
+  it.each(languages)(
+    'a streamed run of %s accepts files and ends with one exit event',
+    async (language) => {
+      const code = {
+        python: 'import sys\nprint(open("a/é.txt").read())\nprint("no", file=sys.stderr)\nexit(3)',
+        nodejs: `console.log(require('fs').readFileSync('a/é.txt', 'utf8'))
 console.error('no')\nprocess.exitCode = 3`,
-    }[language]
-    const files = [{ path: 'a/é.txt', content: Buffer.from('日本').toString('base64') }]
-    const events = await Promise.all(
-      FORMATS.map(async (accept) =>
-        eventsIn(await (await runner().stream({ language, code, files }, { accept })).text()),
-      ),
-    )
-    for (const each of events) {
-      expect([textOf(each, 'stdout'), textOf(each, 'stderr')]).toEqual(['日本\n', 'no\n'])
-      expect(each.filter(({ type }) => type === 'exit')).toHaveLength(1)
-      expect(each.at(-1)).toMatchObject({ type: 'exit', exitCode: 3, signal: null })
-      expect(each.at(-1)).not.toHaveProperty('killedBy')
-    }
-  })
+      }[language]
+      const files = [{ path: 'a/é.txt', content: Buffer.from('日本').toString('base64') }]
+      const events = await Promise.all(
+        FORMATS.map(async (accept) =>
+          eventsIn(await (await runner().stream({ language, code, files }, { accept })).text()),
+        ),
+      )
+      for (const each of events) {
+        expect([textOf(each, 'stdout'), textOf(each, 'stderr')]).toEqual(['日本\n', 'no\n'])
+        expect(each.filter(({ type }) => type === 'exit')).toHaveLength(1)
+        expect(each.at(-1)).toMatchObject({ type: 'exit', exitCode: 3, signal: null })
+        expect(each.at(-1)).not.toHaveProperty('killedBy')
+      }
+    },
+  )
 
-  it.each(languages)('of %s says that its time was over', async (language) => {
+  it.each(languages)('the exit event of a run of %s reports a timeout', async (language) => {
     const answer = await runner().stream({ language, code: WAITS[language], timeoutMs: 1000 })
     const events = eventsIn(await answer.text())
     expect(textOf(events, 'stdout')).toBe('first\n')
     expect(events.at(-1)).toMatchObject({ type: 'exit', exitCode: null, killedBy: 'timeout' })
   })
 
-  it('that cannot begin is an answer of its own', async () => {
+  it('an invalid streamed run is answered with 400 in place of a stream', async () => {
     const file = { path: '/etc/s3cr3t', content: '' }
     for (const more of [{ code: 5 }, { files: [file] }, { stdin: 5 }]) {
       const answer = await runner().stream({ language: 'python', code: '', ...more })
@@ -78,8 +81,8 @@ console.error('no')\nprocess.exitCode = 3`,
     }
   })
 
-  it('whose client leaves at any moment leaves nothing behind', async () => {
-    const asked = patienceOfClients(1).map(async (ms, at) => {
+  it('a disconnect of the client at any time leaves no lease and no container', async () => {
+    const answers = disconnectDelays(1).map(async (ms, at) => {
       const language = languages[at % 2] ?? 'python'
       const code = at % 3 === 0 ? WAITS[language] : ENDLESS[language]
       const signal = AbortSignal.timeout(ms)
@@ -89,7 +92,7 @@ console.error('no')\nprocess.exitCode = 3`,
       )
       return answer.text()
     })
-    const ends = await within('all clients have left', Promise.allSettled(asked))
+    const ends = await within('all clients have disconnected', Promise.allSettled(answers))
     expect(ends.map(({ status }) => status)).toEqual(Array(20).fill('rejected'))
     await runner().settled()
   })

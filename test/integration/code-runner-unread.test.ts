@@ -8,15 +8,15 @@ import { eventsIn } from '../helpers/events.js'
 import { until } from '../helpers/until.js'
 
 const MIB = 1024 * 1024
-/** Leaves files and output that no socket's buffers can hold. */
+/** Makes more files and output than the buffers of a socket hold. */
 const LARGE = `import os
 for at in range(4): open(f'file{at}', 'wb').write(os.urandom(${MIB} - 1))
 print('x' * 900_000)`
-/** Says as much as it may, until its time is over. */
+/** Writes output until its timeout. */
 const ENDLESS = 'import os\nblock = b"0123456789abcde\\n" * 4096\nwhile True: os.write(1, block)'
 const python = (code: string, timeoutMs: number) => ({ language: 'python', code, timeoutMs })
 
-/** Posts and reads nothing of the answer. */
+/** Posts a run, and does not read the answer. */
 async function postUnread(runner: CodeRunner, path: string, body: object): Promise<Socket> {
   const { hostname, port } = new URL(runner.url)
   const socket = connect(Number(port), hostname).on('error', () => {})
@@ -26,7 +26,7 @@ async function postUnread(runner: CodeRunner, path: string, body: object): Promi
   const about = `Accept: application/x-ndjson\r\nContent-Type: application/json\r\n`
   socket.pause()
   socket.write(`${head}${about}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)
-  await until('it runs', async () => (await runner.leased()) === 1)
+  await until('the program runs', async () => (await runner.leased()) === 1)
   return socket
 }
 
@@ -38,12 +38,12 @@ async function readToEnd(socket: Socket): Promise<string> {
   return Buffer.concat(pieces).toString()
 }
 
-describe('a client that reads nothing', () => {
+describe('a client that does not read', () => {
   const runner = useCodeRunner({ SANDBOX_RUNTIME: 'runc', SANDBOX_POOL_SIZE: '1' })
   const leaseIsOver = () =>
-    until('the lease is over', async () => (await runner().leased()) === 0, 10_000)
+    until('the lease has ended', async () => (await runner().leased()) === 0, 10_000)
 
-  it('of a run holds no sandbox when that is over, and gets it whole', async () => {
+  it('an unread answer holds no sandbox after the run and is complete', async () => {
     const socket = await postUnread(runner(), '/run', python(LARGE, 10_000))
     await leaseIsOver()
     const [, body = ''] = (await readToEnd(socket)).split('\r\n\r\n')
@@ -53,7 +53,7 @@ describe('a client that reads nothing', () => {
     expect(answer.stdout).toHaveLength(900_001)
   })
 
-  it('of a stream holds no sandbox when the program is over, and gets its end', async () => {
+  it('an unread stream holds no sandbox after the program and has its exit event', async () => {
     const socket = await postUnread(runner(), '/run/stream', python(ENDLESS, 1500))
     await leaseIsOver()
     const text = await readToEnd(socket)
@@ -62,7 +62,7 @@ describe('a client that reads nothing', () => {
     expect(last).toMatchObject({ type: 'exit', killedBy: 'timeout' })
   })
 
-  it('of a stream that is short gets the whole of it', async () => {
+  it('a short unread stream is complete', async () => {
     const code = 'print("x" * 300_000)\n[1, 2]'
     const socket = await postUnread(
       runner(),
@@ -76,13 +76,13 @@ describe('a client that reads nothing', () => {
     expect(text).toContain('"exitCode":0')
   })
 
-  it('of a connection holds no sandbox when the program is over, and gets its end', async () => {
-    const talk = runner().talk()
-    await talk.send(python(ENDLESS, 1500))
-    talk.socket.pause()
-    await until('it runs', async () => (await runner().leased()) === 1)
+  it('an unread connection holds no sandbox after the program and has its exit event', async () => {
+    const client = runner().connect()
+    await client.send(python(ENDLESS, 1500))
+    client.socket.pause()
+    await until('the program runs', async () => (await runner().leased()) === 1)
     await leaseIsOver()
-    talk.socket.resume()
-    expect(await talk.end()).toMatchObject([{ type: 'exit', killedBy: 'timeout' }, 1000])
+    client.socket.resume()
+    expect(await client.end()).toMatchObject([{ type: 'exit', killedBy: 'timeout' }, 1000])
   })
 })

@@ -11,7 +11,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
   const runner = useCodeRunner({ SANDBOX_RUNTIME: runtime })
   const python = async () => (await runner().languages()).python
 
-  it('runs Python with stdin, args and env', async () => {
+  it('the code runner runs Python with stdin, args and env', async () => {
     const code = 'import os, sys\nprint(sys.stdin.read(), sys.argv[1:], os.environ["A"], "é")'
     const answer = await runner().run({
       language: 'python',
@@ -35,7 +35,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     expect(answer.container.name).toMatch(/^sandbox_python_/)
   })
 
-  it('runs Node, with import and with require', async () => {
+  it('the code runner runs Node code with import and with require', async () => {
     const esm = 'import os from "node:os"\nconsole.log(await Promise.resolve(os.EOL.length))'
     expect(await runner().run({ language: 'nodejs', code: esm })).toMatchObject({
       stdout: '1\n',
@@ -51,7 +51,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     ['python', '1/0', 'ZeroDivisionError'],
     ['nodejs', 'let = ;', 'SyntaxError'],
     ['nodejs', 'null.x', 'TypeError'],
-  ])('an error of the code is a result: %s %s', async (language, code, name) => {
+  ])('an error of the code is returned as a result: %s %s', async (language, code, name) => {
     const answer = await runner().run({ language, code })
     expect(answer).toMatchObject({ exitCode: 1, killedBy: null, error: { name } })
     expect(answer.stderr).toContain(name)
@@ -60,20 +60,23 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
   it.each([
     ['a loop', 'python', 'while True: pass', 300, 'timeout'],
     ['too much output', 'nodejs', 'for (;;) console.log("x".repeat(1000))', 10_000, 'output'],
-  ])('%s is ended, and the answer says so', async (_, language, code, timeoutMs, killedBy) => {
-    const answer = await runner().run({ language, code, timeoutMs })
-    expect(answer).toMatchObject({ exitCode: null, signal: 'SIGKILL', killedBy })
-  })
+  ])(
+    '%s is killed, and the answer has the reason',
+    async (_, language, code, timeoutMs, killedBy) => {
+      const answer = await runner().run({ language, code, timeoutMs })
+      expect(answer).toMatchObject({ exitCode: null, signal: 'SIGKILL', killedBy })
+    },
+  )
 
-  it('of a program that takes its container with it the answer has what it wrote', async () => {
+  it('the answer has the output of a program that exceeds the memory limit', async () => {
     const code = 'print("a", flush=True)\n"x" * (1 << 30)'
     const answer = await runner().run({ language: 'python', code })
     expect(answer).toMatchObject({ stdout: 'a\n', exitCode: null, files: [] })
-    // Under gVisor the engine may be too busy to say in time what it was.
+    // Under gVisor the engine may be too busy to report the reason in time.
     expect(runtime === 'runc' ? ['oom'] : ['oom', 'crash']).toContain(answer.killedBy)
   })
 
-  it('every request has a container that nobody had before', async () => {
+  it('each request has a new container', async () => {
     const code = 'import os\nprint(os.listdir("."))\nopen("left", "w").write("x")'
     const answers = []
     for (let count = 0; count < 5; count++) {
@@ -83,7 +86,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     expect(new Set(answers.map(({ container }) => container.name)).size).toBe(5)
   })
 
-  it('more requests than containers: all are answered', async () => {
+  it('more requests than containers are all answered', async () => {
     const codes = Array.from({ length: 8 }, (_, at) => `print(${at})`)
     const answers = await Promise.all(
       codes.map((code) => runner().run({ language: 'python', code })),
@@ -91,7 +94,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     expect(answers.map(({ stdout }) => stdout)).toEqual(codes.map((_, at) => `${at}\n`))
   })
 
-  it('bad input is 400 and does not come back in the message', async () => {
+  it('invalid input is refused with 400, and the message does not echo it', async () => {
     const secret = 'print("s3cr3t")'
     const bodies = [
       `{ "language": "python", "code": ${secret}`,
@@ -123,7 +126,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
   })
 
   it.each([undefined, 'text/plain', 'application/x-www-form-urlencoded', 'application/jsonp'])(
-    'a body of the type %s is 415',
+    'a body of the type %s is refused with 415',
     async (type) => {
       const headers = type ? { 'content-type': type } : undefined
       const body = new Blob(['{ "language": "python", "code": "1" }'])
@@ -133,7 +136,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     },
   )
 
-  it('a body above 8 MiB is 413, whether it says so or not; one below is run', async () => {
+  it('a body above 8 MiB is refused with 413, and a body of 8 MiB is accepted', async () => {
     const program = (length: number) => {
       const [head, tail] = ['{ "language": "python", "code": "print(1) #', '" }']
       return head + '#'.repeat(length - head.length - tail.length) + tail
@@ -150,7 +153,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     expect(await runner().run(program(8 * MIB))).toMatchObject({ stdout: '1\n' })
   })
 
-  it('a program that grows on its way into the sandbox is 400, not a failure', async () => {
+  it('a program whose JSON exceeds the limit of a request is refused with 400', async () => {
     const form = new FormData()
     form.set('language', 'python')
     form.set('code', '\u0001'.repeat(3 * MIB))
@@ -161,7 +164,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     ])
   })
 
-  it.each(['/healthz', '/readyz'])('%s tells what there is', async (path) => {
+  it.each(['/healthz', '/readyz'])('%s returns the state of the pools', async (path) => {
     await runner().settled()
     const answer = await fetch(runner().url + path)
     expect(answer.status).toBe(200)
@@ -171,25 +174,25 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     })
   })
 
-  it('a client that leaves frees its place', async () => {
-    const gone = new AbortController()
+  it('a disconnect of the client ends the lease', async () => {
+    const disconnect = new AbortController()
     const body = { language: 'python', code: 'while True: pass', timeoutMs: 60_000 }
-    const request = runner().post(body, { signal: gone.signal })
-    await until('it runs', async () => (await python())?.leased === 1)
-    gone.abort()
+    const request = runner().post(body, { signal: disconnect.signal })
+    await until('the program runs', async () => (await python())?.leased === 1)
+    disconnect.abort()
     await expect(request).rejects.toThrow()
-    await until('its place is free', async () => (await python())?.leased === 0)
+    await until('the lease has ended', async () => (await python())?.leased === 0)
   })
 })
 
 describe('the code runner', () => {
-  it('that cannot start says why in a sentence', async () => {
+  it('a code runner that cannot start prints the reason', async () => {
     const runner = new CodeRunner({ SANDBOX_MAX_MEMORY: 'lots' })
     await expect(runner.process.started()).rejects.toThrow(/SANDBOX_MAX_MEMORY is "lots"/)
     expect(runner.process.child.exitCode).toBe(1)
   })
 
-  it('serves 503 where no engine answers, and an error on a connection', async () => {
+  it('the code runner answers 503 and an error event if no engine answers', async () => {
     const runner = await CodeRunner.ofTest({ DOCKER_HOST: 'unix:///nowhere/docker.sock' })
     const statusOf = async (path: string) => (await fetch(runner.url + path)).status
     expect([await statusOf('/healthz'), await statusOf('/readyz')]).toEqual([200, 503])
@@ -201,10 +204,10 @@ describe('the code runner', () => {
       expect(JSON.parse(text)).toMatchObject({ error: { code } })
       expect(text).not.toContain('/nowhere')
     }
-    const talk = runner.talk()
-    await talk.send(run)
-    expect(await talk.end()).toMatchObject([{ type: 'error', error: { code } }, 1011])
-    expect(JSON.stringify(talk.events)).not.toContain('/nowhere')
+    const client = runner.connect()
+    await client.send(run)
+    expect(await client.end()).toMatchObject([{ type: 'error', error: { code } }, 1011])
+    expect(JSON.stringify(client.events)).not.toContain('/nowhere')
     expect(await runner.process.end('SIGTERM')).toBe(0)
   })
 })

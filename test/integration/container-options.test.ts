@@ -16,7 +16,7 @@ import {
 } from '../helpers/engine.js'
 
 const MIB = 1024 * 1024
-const mine = () => `hono-sandbox-test/${randomBytes(4).toString('hex')}`
+const newRepository = () => `hono-sandbox-test/${randomBytes(4).toString('hex')}`
 
 afterEach(() => vi.unstubAllEnvs())
 
@@ -26,8 +26,8 @@ async function inspectOne(language: Language, options: SandboxPoolOptions) {
   return { sandbox, pool, inspected: await docker.getContainer(sandbox.name).inspect() }
 }
 
-describe.each(runtimes)('options under %s', (runtime) => {
-  it('replace the defaults', async () => {
+describe.each(runtimes)('the options of a pool under %s', (runtime) => {
+  it('options of the pool replace the defaults', async () => {
     const { inspected, sandbox } = await inspectOne('python', {
       runtime,
       memory: '192m',
@@ -50,7 +50,7 @@ describe.each(runtimes)('options under %s', (runtime) => {
     expect((await sandbox.exec('ulimit -n')).stdout).toBe('256\n')
   })
 
-  it('come from the environment where there are none', async () => {
+  it('environment variables replace missing options', async () => {
     const image = await tagOf('python')
     vi.stubEnv('SANDBOX_MAX_MEMORY', '128m')
     vi.stubEnv('SANDBOX_RUNTIME', runtime)
@@ -77,7 +77,7 @@ describe.each(runtimes)('options under %s', (runtime) => {
 })
 
 describe('a seccomp profile', () => {
-  it("of the operator takes the place of the engine's own", async () => {
+  it('a seccomp profile of the operator replaces the default profile of the engine', async () => {
     const folder = folderOfTest()
     const file = path.join(folder, 'profile.json')
     const rule = { names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', args: [] }
@@ -91,7 +91,7 @@ describe('a seccomp profile', () => {
   })
 })
 
-/** The image a pool takes by itself. */
+/** Returns the default image of a pool. */
 async function defaultImage(language: Language): Promise<string> {
   const pool = await startPool({ languages: { [language]: { size: 1 } } })
   const { image } = { image: '', ...pool.stats()[language] }
@@ -100,7 +100,7 @@ async function defaultImage(language: Language): Promise<string> {
 }
 
 async function tagOf(language: Language): Promise<string> {
-  const repo = mine()
+  const repo = newRepository()
   await docker.getImage(await defaultImage(language)).tag({ repo, tag: 'mine' })
   onTestFinished(() => docker.getImage(`${repo}:mine`).remove())
   return `${repo}:mine`
@@ -120,7 +120,7 @@ async function imageWithModules(language: Language): Promise<string> {
   const from = `FROM ${await defaultImage(language)}\nCOPY node_modules /app/node_modules\n`
   writeFileSync(path.join(folder, 'Dockerfile'), from)
   const tar = spawn('tar', ['-c', '-C', folder, '.']).stdout
-  const image = `${mine()}:modules`
+  const image = `${newRepository()}:modules`
   const report = await docker.buildImage(tar, { t: image, networkmode: 'none' })
   const lines: string[] = []
   for await (const line of createInterface({ input: report })) lines.push(line)

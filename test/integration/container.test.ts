@@ -9,11 +9,11 @@ const Added = v.object({ CapAdd: v.array(v.string()) })
 
 process.env[CANARY] = 'of the server'
 
-describe.each(places)('a $language container under $runtime', ({ runtime, language }) => {
+describe.each(places)('the $language container under $runtime', ({ runtime, language }) => {
   const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
   const lease = () => leaseOfTest(pool(), language)
 
-  it('is what was asked of the engine', async () => {
+  it('the container has the options of its launch', async () => {
     const { name } = await lease()
     const { Config, HostConfig, Mounts } = await docker.getContainer(name).inspect()
     expect(Config).toMatchObject({
@@ -42,7 +42,7 @@ describe.each(places)('a $language container under $runtime', ({ runtime, langua
       Memory: 256 * MIB,
       MemorySwap: 256 * MIB,
       NanoCpus: 1e9,
-      // gVisor's own threads count too.
+      // The limit also counts the threads of gVisor.
       PidsLimit: runtime === 'runsc' ? 2176 : 128,
       ShmSize: 16 * MIB,
       LogConfig: { Type: 'none' },
@@ -59,7 +59,7 @@ describe.each(places)('a $language container under $runtime', ({ runtime, langua
     expect(HostConfig.Tmpfs?.['/tmp']).toContain(`size=${32 * MIB}`)
   })
 
-  it('runs its programs as nobody, without a capability', async () => {
+  it('programs run as nobody without capabilities', async () => {
     const sandbox = await lease()
     const code = {
       python: 'print(open("/proc/self/status").read())',
@@ -81,7 +81,7 @@ describe.each(places)('a $language container under $runtime', ({ runtime, langua
     expect((await sandbox.exec('id -G')).stdout).toBe('65534\n')
   })
 
-  it('knows no variable of the server', async () => {
+  it('programs see no environment variable of the server', async () => {
     const sandbox = await lease()
     const code = {
       python: 'import os\nprint(dict(os.environ))',
@@ -96,9 +96,9 @@ describe.each(places)('a $language container under $runtime', ({ runtime, langua
     }
   })
 
-  it('keeps its agent out of reach of the programs', async () => {
+  it('programs cannot signal the agent or open its files', async () => {
     const sandbox = await lease()
-    // Whatever runs as root: PID 1, and the agent where the engine's init is before it.
+    // The processes of root: PID 1, and the agent if PID 1 is the engine's init process.
     const script = `
       for p in /proc/[0-9]*; do
         grep -q '^Uid:[[:space:]]*0' $p/status || continue
@@ -112,7 +112,7 @@ describe.each(places)('a $language container under $runtime', ({ runtime, langua
         done
         (ls $p/cwd/ $p/root/) >/dev/null 2>&1 && echo "walked $p"
       done`
-    // The programs' own pipes are in the agent's hands too, and there gVisor opens them.
+    // The agent also has the other ends of the program's pipes, and gVisor lets the program open them.
     const isOwn = (line: string) => runtime === 'runsc' && /fd\/([3-9]|\d\d+)$/.test(line)
     const { stdout } = await sandbox.exec(script)
     const lines = stdout.trim().split('\n')
@@ -121,7 +121,7 @@ describe.each(places)('a $language container under $runtime', ({ runtime, langua
     expect(await sandbox.exec('echo still here')).toMatchObject({ stdout: 'still here\n' })
   })
 
-  it.runIf(language === 'python')('lets nobody trace or limit its agent', async () => {
+  it.runIf(language === 'python')('programs cannot trace or limit the agent', async () => {
     const sandbox = await lease()
     const { stdout, stderr } = await sandbox.runCode(`
 import ctypes, os, resource

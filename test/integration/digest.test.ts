@@ -18,10 +18,10 @@ const registry = createServer((request, response) => {
 })
 
 const MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json'
-/** A tar archive with nothing in it. */
+/** An empty tar archive. */
 const LAYER = Buffer.alloc(1024)
 
-/** Puts a blob into the registry, and describes it. */
+/** Adds a blob to the registry, and returns its descriptor. */
 function blob(kind: string, body: Buffer) {
   const digest = digestOf(body)
   contents.set(digest, body)
@@ -33,8 +33,8 @@ function digestOf(body: Buffer): string {
   return `sha256:${createHash('sha256').update(body).digest('hex')}`
 }
 
-/** A registry with one image, under no tag: it can be had by its digest alone. */
-describe('an image that is named by its digest', () => {
+/** The registry has one image without a tag, which can be pulled only by its digest. */
+describe('an image digest', () => {
   let pinned = ''
   let manifest = Buffer.alloc(0)
   beforeAll(async () => {
@@ -64,13 +64,13 @@ describe('an image that is named by its digest', () => {
     await docker.getImage(pinned).remove()
   })
 
-  it('is refused where the registry gives another one', async () => {
+  it('a pull by digest fails if the registry sends another image', async () => {
     contents.set(digestOf(manifest), Buffer.concat([manifest, Buffer.from(' ')]))
     await expect(engine.pull(pinned)).rejects.toMatchObject({ code: 'SANDBOX_ENGINE_FAILED' })
     expect(await engine.hasImage(pinned)).toBe(false)
   })
 
-  it('is pulled, and found by that name', async () => {
+  it('an image is pulled and found by its digest', async () => {
     contents.set(digestOf(manifest), manifest)
     await engine.pull(pinned)
     expect(await engine.hasImage(pinned)).toBe(true)

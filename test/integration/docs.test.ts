@@ -8,21 +8,21 @@ import { DocsProject } from '../helpers/docs-project.js'
 import type { CurlRequest } from '../helpers/docs-shell.js'
 import { commandsIn, readCurl } from '../helpers/docs-shell.js'
 
-/** A server of a page: a block, or the code runner. With what the page asks of it, in its order. */
+/** A server of a page: a block, or the code runner. `uses` has the page's requests and scripts, in order. */
 interface Server {
   where: string
   block: Block | undefined
-  uses: (Question | Script)[]
+  uses: (CurlExample | Script)[]
 }
 
-/** What a page asks a server by `curl`, and is told. */
-interface Question {
+/** A request of a page by `curl`, and its answer. */
+interface CurlExample {
   where: string
   request: CurlRequest
   answer: Block
 }
 
-/** A block that runs to its end, of a server's client too. With what the page says that it prints. */
+/** A block that runs to its end: a script, or a client of a server. `prints` is the output on the page. */
 interface Script {
   where: string
   block: Block
@@ -48,14 +48,14 @@ function readPage(blocks: readonly Block[]): void {
       const program = { where, block, prints }
       if (kindOf(block) === 'script') scripts.push(program)
       else if (last) last.uses.push(program)
-      else throw new Error(`${where}: there is no server for it`)
+      else throw new Error(`${where}: the block needs a server before it`)
     } else if (/npm start|docker run/.test(text)) {
       begin({ where, block: undefined, uses: [] })
     } else if (text.startsWith('curl ')) {
       for (const command of commandsIn(text)) {
         if (!next || !ANSWERS.has(next.language))
-          throw new Error(`${where}: there is no answer to it`)
-        if (!last) throw new Error(`${where}: there is no server for it`)
+          throw new Error(`${where}: the block needs an answer after it`)
+        if (!last) throw new Error(`${where}: the block needs a server before it`)
         last.uses.push({ where, request: readCurl(command), answer: next })
       }
     }
@@ -73,8 +73,8 @@ beforeAll(async () => {
 })
 afterAll(() => project.remove())
 
-describe('the server', () => {
-  it.each(servers)('of $where answers what its page says', async ({ block, uses }) => {
+describe('a server of the docs', () => {
+  it.each(servers)('the server of $where answers as its page says', async ({ block, uses }) => {
     const port = await freePort()
     const runner = path.join(project.library, 'dist/examples/code-runner/main.js')
     const file = block ? withPort(project.programOf(block), port) : runner
@@ -86,11 +86,11 @@ describe('the server', () => {
       else await expectPrints(use, withPort(project.programOf(use.block), port))
     }
     const drains = !block || block.text.includes("'SIGTERM'")
-    const ending = await program.end('SIGTERM')
-    expect(ending).toMatchObject(drains ? { exitCode: 0 } : { signal: 'SIGTERM' })
+    const exit = await program.end('SIGTERM')
+    expect(exit).toMatchObject(drains ? { exitCode: 0 } : { signal: 'SIGTERM' })
   })
 
-  it('is asked something wherever a page has curl', () => {
+  it('each curl command and each JSON answer of a page is tested', () => {
     const uses = servers.flatMap((server) => server.uses)
     const answers = uses.flatMap((use) => ('request' in use ? use.answer : []))
     const blocks = PAGES.flatMap(blocksOf)
@@ -102,17 +102,17 @@ describe('the server', () => {
   })
 })
 
-describe('the script', () => {
-  it.each(scripts)('of $where prints what its page says', async (script) => {
+describe('a script of the docs', () => {
+  it.each(scripts)('the script of $where prints the output of its page', async (script) => {
     await expectPrints(script, project.programOf(script.block))
   })
 
-  it.each(examples)('of $where runs', async ({ where, block }) => {
+  it.each(examples)('the example of $where runs', async ({ where, block }) => {
     await expectPrints({ where, block, prints: undefined }, project.programOf(block))
   })
 })
 
-async function expectAnswer({ where, request, answer }: Question, port: number): Promise<void> {
+async function expectAnswer({ where, request, answer }: CurlExample, port: number): Promise<void> {
   const { method, headers, body } = request
   const url = new URL(request.url)
   url.port = String(port)
@@ -125,10 +125,10 @@ async function expectAnswer({ where, request, answer }: Question, port: number):
 }
 
 async function expectPrints({ where, prints }: Script, file: string): Promise<void> {
-  const ending = await new DocsProgram(file).ended
-  expect(ending.stderr.replaceAll(WARNING, ''), where).toBe('')
-  expect(ending, where).toMatchObject({ exitCode: 0, stdout: prints ?? expect.any(String) })
+  const exit = await new DocsProgram(file).ended
+  expect(exit.stderr.replaceAll(WARNING, ''), where).toBe('')
+  expect(exit, where).toMatchObject({ exitCode: 0, stdout: prints ?? expect.any(String) })
 }
 
-/** What a machine without gVisor is told. */
+/** The warning on a machine without gVisor. */
 const WARNING = /^\(node:.*\n(?:\(Use.*\n)?/gm

@@ -2,9 +2,9 @@ import { createDockerEngine } from 'hono-sandbox'
 import { createBody } from '../../src/engine/docker/container-spec.js'
 import { LANGUAGES } from '../../src/languages/built-in.js'
 import { describeEngine } from '../contract/engine.js'
-import { docker, imageThere, runtimes } from '../helpers/engine.js'
+import { docker, availableImage, runtimes } from '../helpers/engine.js'
 
-const image = await imageThere(LANGUAGES.python.images)
+const image = await availableImage(LANGUAGES.python.images)
 const engine = createDockerEngine()
 const listed = await engine.runtimes()
 engine.close()
@@ -17,7 +17,7 @@ for (const runtime of listed.filter(({ name }) => runtimes.includes(name))) {
     leaveUnstarted: async (spec) => void (await docker.createContainer(createBody(spec))),
     stateOf,
     removeFromOutside: async (name) => {
-      // It may be gone, or Docker may be removing it at the moment.
+      // The container may be removed already, or Docker may be removing it.
       await docker
         .getContainer(name)
         .remove({ force: true })

@@ -23,7 +23,7 @@ const pool = usePool({
 const MIB = 1024 * 1024
 const TEXT = 'Hello, file!\n'
 
-/** Makes files that a program of its own could make. */
+/** Makes files of all kinds, as a program could. */
 const MAKE = String.raw`
 import os, socket
 os.mkdir('folder')
@@ -50,7 +50,7 @@ function appOf(held: Sandbox, options: SendFileOptions = {}) {
   return app
 }
 
-describe('a file', () => {
+describe('sendFile()', () => {
   let held: Sandbox
   let app: Hono<SandboxEnv>
   beforeAll(async () => {
@@ -61,7 +61,7 @@ describe('a file', () => {
     return () => void held.release()
   })
 
-  it('comes whole, with what a browser needs to be safe with it', async () => {
+  it('sendFile() sends the whole file with headers that protect a browser', async () => {
     const answer = await fetch(`${await listen(app)}/files/hello.txt`)
     expect(answer.status).toBe(200)
     expect(Object.fromEntries(answer.headers)).toMatchObject({
@@ -78,7 +78,7 @@ describe('a file', () => {
     expect(await answer.text()).toBe(TEXT)
   })
 
-  it('is what the caller says', async () => {
+  it('the caller can set the content type, the disposition and the name', async () => {
     const options = { contentType: 'text/csv', disposition: 'inline', filename: 'a.csv' } as const
     const { headers } = await appOf(held, options).request('/files/hello.txt')
     expect(headers.get('content-type')).toBe('text/csv')
@@ -87,12 +87,12 @@ describe('a file', () => {
 
   it.each<[string, Record<string, string>, number, string | null, string]>([
     ['a part', { range: 'bytes=7-10' }, 206, 'bytes 7-10/13', 'file'],
-    ['its end', { range: 'bytes=-6' }, 206, 'bytes 7-12/13', 'file!\n'],
-    ['more than its end', { range: 'bytes=-60' }, 206, 'bytes 0-12/13', TEXT],
-    ['a part past its end', { range: 'bytes=13-' }, 416, 'bytes */13', ''],
+    ['the end', { range: 'bytes=-6' }, 206, 'bytes 7-12/13', 'file!\n'],
+    ['an end that exceeds the file', { range: 'bytes=-60' }, 206, 'bytes 0-12/13', TEXT],
+    ['a part beyond the end', { range: 'bytes=13-' }, 416, 'bytes */13', ''],
     ['several parts', { range: 'bytes=0-1,3-4' }, 200, null, TEXT],
     ['a part of another file', { range: 'bytes=0-1', 'if-range': '"x"' }, 200, null, TEXT],
-  ])('%s', async (_, headers, status, range, body) => {
+  ])('sendFile() answers a request for %s', async (_, headers, status, range, body) => {
     const url = `${await listen(app)}/files/hello.txt`
     for (const answer of [
       await fetch(url, { headers }),
@@ -104,24 +104,24 @@ describe('a file', () => {
     }
   })
 
-  it('that the client has is not sent again, until it changes', async () => {
+  it('sendFile() answers 304 until the file changes', async () => {
     await held.writeFile('changes', 'one')
     const url = `${await listen(app)}/files/changes`
     const { headers: first } = await fetch(url)
-    const known = { 'if-none-match': first.get('etag') ?? '' }
-    const since = { 'if-modified-since': first.get('last-modified') ?? '' }
-    for (const headers of [known, since]) {
+    const ifNoneMatch = { 'if-none-match': first.get('etag') ?? '' }
+    const ifModifiedSince = { 'if-modified-since': first.get('last-modified') ?? '' }
+    for (const headers of [ifNoneMatch, ifModifiedSince]) {
       const answer = await fetch(url, { headers })
       expect([answer.status, await answer.text()]).toEqual([304, ''])
       expect(answer.headers.get('etag')).toBe(first.get('etag'))
       expect(answer.headers.get('cache-control')).toBe('private, no-cache')
     }
     await held.writeFile('changes', 'other')
-    const answer = await fetch(url, { headers: known })
+    const answer = await fetch(url, { headers: ifNoneMatch })
     expect([answer.status, await answer.text()]).toEqual([200, 'other'])
   })
 
-  it('to a HEAD is its headers, and is not opened', async () => {
+  it('sendFile() answers HEAD with the headers and does not open the file', async () => {
     const url = `${await listen(app)}/files/`
     for (const [name, size] of [
       ['hello.txt', TEXT.length],
@@ -145,17 +145,17 @@ describe('a file', () => {
     ['pipe', 500, 'EINVAL'],
     ['socket', 500, 'EINVAL'],
     ['%2Fdev%2Fnull', 500, 'EINVAL'],
-  ])('%s: %i', async (name, status, said) => {
+  ])('sendFile() of %s answers %i', async (name, status, text) => {
     const answer = await app.request(`/files/${name}`)
     expect(answer.status).toBe(status)
-    expect(await answer.text()).toContain(said)
+    expect(await answer.text()).toContain(text)
   })
 
-  it('with a name out of hell has headers of its own alone', async () => {
+  it('a hostile file name cannot add headers', async () => {
     const names = (await held.listFiles()).map(({ name }) => name)
-    const hostile = names.filter((name) => /[^\x20-\x7e]/.test(name))
-    expect(hostile).toHaveLength(3)
-    for (const name of hostile) {
+    const hostileNames = names.filter((name) => /[^\x20-\x7e]/.test(name))
+    expect(hostileNames).toHaveLength(3)
+    for (const name of hostileNames) {
       const one = new Hono().get('/', (c) => sendFile(c, name, { sandbox: held }))
       const answer = await fetch(`${await listen(one)}/`)
       expect([answer.status, await answer.text()]).toEqual([200, 'name'])
@@ -163,7 +163,7 @@ describe('a file', () => {
     }
   })
 
-  it('goes through compress() and etag() whole, its parts as they are', async () => {
+  it('compress() and etag() pass a whole file and its parts', async () => {
     const outer = new Hono().use(compress(), etag()).route('/', app)
     const url = `${await listen(outer)}/files/page.html`
     const headers = { 'accept-encoding': 'gzip' }
@@ -178,7 +178,7 @@ describe('a file', () => {
 })
 
 describe('a large file', () => {
-  beforeEach(() => until('none is leased', () => pool().stats().python?.leased === 0))
+  beforeEach(() => until('no container is leased', () => pool().stats().python?.leased === 0))
   const fill = (mib: number) => `with open('big', 'wb') as file:
     for at in range(${mib}): file.write(bytes([at % 251]) * ${MIB})`
   const send = async (c: Context<SandboxEnv>, mib: number) => {
@@ -186,7 +186,7 @@ describe('a large file', () => {
     return sendFile(c, 'big')
   }
 
-  it('comes through whole, and the lease ends with its last byte', async () => {
+  it('a large file arrives complete, and the lease ends after its last byte', async () => {
     const end = endOfLease(pool())
     const app = new Hono<SandboxEnv>().use(sandbox({ pool: pool() }))
     app.get('/', (c) => send(c, 100))
@@ -199,7 +199,7 @@ describe('a large file', () => {
     expect(await end()).toEqual({ how: 'released', released: 'recreated' })
   })
 
-  it('whose client goes: the lease ends', async () => {
+  it('the lease ends if the client disconnects', async () => {
     const end = endOfLease(pool())
     const app = new Hono<SandboxEnv>().use(sandbox({ pool: pool() }))
     app.get('/', (c) => send(c, 100))
@@ -209,7 +209,7 @@ describe('a large file', () => {
     expect(await end()).toEqual({ how: 'aborted', released: 'recreated' })
   })
 
-  it('that nobody reads on is read no further, and all else goes on', async () => {
+  it('an unread response stops the read of the file and blocks no other call', async () => {
     const held = await leaseOfTest(pool(), 'python')
     await held.runCode(fill(100))
     const before = process.memoryUsage().arrayBuffers
@@ -226,7 +226,7 @@ describe('a large file', () => {
     expect(await held.exec('echo after')).toMatchObject({ stdout: 'after\n' })
   })
 
-  it('that becomes shorter meanwhile breaks off', async () => {
+  it('the response fails if the file becomes shorter', async () => {
     const held = await leaseOfTest(pool(), 'python')
     await held.runCode(fill(100))
     const app = appOf(held)
@@ -240,7 +240,7 @@ describe('a large file', () => {
     expect(await failed).toMatchObject([{ code: 'ECONNRESET' }])
   })
 
-  it('whose lease ends meanwhile breaks off', async () => {
+  it('the response fails if the lease ends', async () => {
     const held = await pool().acquire('python')
     await held.runCode(fill(100))
     const body = new BodyReader(await appOf(held).request('/files/big'))
@@ -250,7 +250,7 @@ describe('a large file', () => {
   })
 })
 
-it('without a sandbox is refused with a sentence', async () => {
+it('sendFile() without a sandbox fails with a clear message', async () => {
   const app = new Hono().get('/', (c) => sendFile(c, 'a'))
   app.onError((error, c) => c.text(error.message, 500))
   expect(await (await app.request('/')).text()).toContain('Mount sandbox()')

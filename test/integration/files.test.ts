@@ -7,11 +7,11 @@ import { leaseOfTest, places, usePool } from '../helpers/engine.js'
 const MiB = 1024 * 1024
 const BIG_BYTES = 200 * MiB
 
-describe.each(places)('files of $language under $runtime', ({ runtime, language }) => {
+describe.each(places)('the files of $language under $runtime', ({ runtime, language }) => {
   const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
   const lease = () => leaseOfTest(pool(), language)
 
-  it('are written and read as text, bytes, a Blob and a stream', async () => {
+  it('files are written and read as text, bytes, a Blob and a stream', async () => {
     const sandbox = await lease()
     const text = 'žluťoučký 🐎\n'
     await sandbox.writeFile('a.txt', text)
@@ -35,7 +35,7 @@ describe.each(places)('files of $language under $runtime', ({ runtime, language 
     expect(stdout).toContain(hash(Buffer.concat([bytes, bytes, bytes])))
   })
 
-  it('are made, moved, asked about and deleted', async () => {
+  it('files and folders are created, moved, described and deleted', async () => {
     const sandbox = await lease()
     await sandbox.mkdir('one/two/three', { recursive: true })
     await sandbox.mkdir('one/two', { recursive: true })
@@ -79,17 +79,17 @@ describe.each(places)('files of $language under $runtime', ({ runtime, language 
     ['ENAMETOOLONG', 'n'.repeat(256), (sandbox) => sandbox.writeFile('n'.repeat(256), '')],
     ['EFBIG', 'sparse', (sandbox) => sandbox.readFile('sparse', { maxBytes: 1000 })],
     ['ECANCELED', 'x', (sandbox) => sandbox.writeFile('x', '', { signal: AbortSignal.abort() })],
-  ])('refuse with %s, and name %j', async (errno, path, call) => {
+  ])('a file call fails with %s and names %j', async (errno, path, call) => {
     const sandbox = await lease()
-    const made = 'mkdir folder; echo x > file; mkfifo fifo; ln -s loop loop; truncate -s 1T sparse'
-    await sandbox.exec(made)
+    const setup = 'mkdir folder; echo x > file; mkfifo fifo; ln -s loop loop; truncate -s 1T sparse'
+    await sandbox.exec(setup)
     const error = await call(sandbox).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(SandboxFileError)
     expect(error).toMatchObject({ code: 'SANDBOX_FILE_FAILED', errno, path })
     expect(await sandbox.readFile('file', { format: 'text' })).toBe('x\n')
   })
 
-  it('that do not fit are ENOSPC, and there is room again', async () => {
+  it('a file that exceeds the disk fails with ENOSPC and leaves no part', async () => {
     const sandbox = await lease()
     const tooMuch = new Blob([Buffer.alloc(80 * MiB)])
     await sandbox.writeFile('kept', 'as it was')
@@ -98,13 +98,13 @@ describe.each(places)('files of $language under $runtime', ({ runtime, language 
       await expect(full).rejects.toMatchObject({ errno: 'ENOSPC', path: 'big' })
       await sandbox.deleteFile('big').catch(() => {})
     }
-    const over = sandbox.writeFile('kept', tooMuch, { atomic: true })
-    await expect(over).rejects.toMatchObject({ errno: 'ENOSPC' })
+    const overwrite = sandbox.writeFile('kept', tooMuch, { atomic: true })
+    await expect(overwrite).rejects.toMatchObject({ errno: 'ENOSPC' })
     expect(await sandbox.readFile('kept', { format: 'text' })).toBe('as it was')
     expect(await pathsOf(sandbox)).toEqual(['kept'])
   })
 
-  it('keep any name that the system takes', async () => {
+  it('files keep all names that the kernel accepts', async () => {
     const sandbox = await lease()
     const names = [
       ' with spaces ',
@@ -129,7 +129,7 @@ describe.each(places)('files of $language under $runtime', ({ runtime, language 
     expect(await pathsOf(sandbox)).toEqual([])
   })
 
-  it('beneath links are listed and deleted as links', async () => {
+  it('list and delete do not follow links', async () => {
     const sandbox = await lease()
     await sandbox.exec('mkdir -p out/in; echo x > out/in/x; mkdir all; ln -s ../out all/link')
     const entries = await sandbox.listFiles('all', { recursive: true })
@@ -139,7 +139,7 @@ describe.each(places)('files of $language under $runtime', ({ runtime, language 
     expect(await sandbox.exists('out/in/x')).toBe(true)
   })
 
-  it('that a run left behind are collected, within bounds', async () => {
+  it('collect() returns the new files of a run within its limits', async () => {
     const sandbox = await lease()
     await sandbox.writeFiles([
       { path: 'in.csv', content: 'a,b' },
@@ -164,7 +164,7 @@ describe.each(places)('files of $language under $runtime', ({ runtime, language 
     expect([few.files.length, few.omitted]).toEqual([1, 3])
   })
 
-  it('end with the lease', async () => {
+  it('a file stream fails when the lease ends', async () => {
     const sandbox = await pool().acquire(language)
     await sandbox.exec('truncate -s 1T sparse')
     const stream = await sandbox.readFile('sparse', { format: 'stream' })
@@ -179,25 +179,25 @@ describe.each(places)('files of $language under $runtime', ({ runtime, language 
   })
 })
 
-describe.each(places)('200 MB of $language under $runtime', ({ runtime, language }) => {
+describe.each(places)('a file of 200 MB of $language under $runtime', ({ runtime, language }) => {
   const languages = { [language]: { size: 1 } }
   const pool = usePool({ runtime, memory: '256m', workspaceSize: '210m', languages })
 
-  it('go in and out, the same, and nothing is whole in memory', async () => {
+  it('a large file is written and read without being whole in memory', async () => {
     const sandbox = await leaseOfTest(pool(), language)
     const sent = createHash('sha256')
     const piece = randomBytes(MiB)
-    let left = BIG_BYTES
+    let remaining = BIG_BYTES
     const before = process.memoryUsage.rss()
-    let most = before
+    let peak = before
     const source = new ReadableStream<Uint8Array>({
       pull(controller) {
-        most = Math.max(most, process.memoryUsage.rss())
-        if (left === 0) return controller.close()
-        piece.writeUInt32LE(left, 0)
+        peak = Math.max(peak, process.memoryUsage.rss())
+        if (remaining === 0) return controller.close()
+        piece.writeUInt32LE(remaining, 0)
         sent.update(piece)
         controller.enqueue(Buffer.from(piece))
-        left -= piece.length
+        remaining -= piece.length
       },
     })
     await sandbox.writeFile('big', source)
@@ -205,10 +205,10 @@ describe.each(places)('200 MB of $language under $runtime', ({ runtime, language
     const received = createHash('sha256')
     for await (const bytes of await sandbox.readFile('big', { format: 'stream' })) {
       received.update(bytes)
-      most = Math.max(most, process.memoryUsage.rss())
+      peak = Math.max(peak, process.memoryUsage.rss())
     }
     expect(received.digest('hex')).toBe(sent.digest('hex'))
-    expect(most - before).toBeLessThan(BIG_BYTES / 2)
+    expect(peak - before).toBeLessThan(BIG_BYTES / 2)
   })
 })
 

@@ -11,22 +11,25 @@ const script = fileURLToPath(new URL('../helpers/frozen.mjs', import.meta.url))
 /** Longer than the time limits of all calls. */
 const FROZEN_MS = 4000
 
-it.each(runtimes)('a server that was frozen finds its runs as they ended, %s', async (runtime) => {
-  const server = spawn(process.execPath, [script, runtime], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  onTestFinished(() => void server.kill('SIGKILL'))
-  const lines: string[] = []
-  const reader = createInterface({ input: server.stdout }).on('line', (line) => lines.push(line))
-  await within('its runs are under way', once(reader, 'line'))
-  server.kill('SIGSTOP')
-  // What is tested is that time passes meanwhile.
-  await sleep(FROZEN_MS)
-  server.kill('SIGCONT')
-  await within('it is over', once(server, 'exit'))
-  const well = { exitCode: 0 }
-  expect(lines.slice(1).map((line) => JSON.parse(line))).toEqual([
-    [well, well, well, 'directory'],
-    42,
-  ])
-})
+it.each(runtimes)(
+  'a frozen server gets the results of its runs afterwards, under %s',
+  async (runtime) => {
+    const server = spawn(process.execPath, [script, runtime], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void server.kill('SIGKILL'))
+    const lines: string[] = []
+    const reader = createInterface({ input: server.stdout }).on('line', (line) => lines.push(line))
+    await within('the runs have started', once(reader, 'line'))
+    server.kill('SIGSTOP')
+    // The test needs real time to pass while the server is frozen.
+    await sleep(FROZEN_MS)
+    server.kill('SIGCONT')
+    await within('the server exits', once(server, 'exit'))
+    const success = { exitCode: 0 }
+    expect(lines.slice(1).map((line) => JSON.parse(line))).toEqual([
+      [success, success, success, 'directory'],
+      42,
+    ])
+  },
+)

@@ -41,22 +41,22 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
   const pool = usePool({ runtime, pids: 512, languages: { [language]: { size: 1 } } })
   const lease = () => leaseOfTest(pool(), language)
 
-  it('is a conversation', async () => {
+  it('a program and the caller exchange several messages', async () => {
     const sandbox = await lease()
     const handle = sandbox.runCode(programs.greets)
     const stdin = handle.stdin.getWriter()
     const answers = ['Ada\n', 'Žofie\n', '\n']
-    let said = ''
+    let output = ''
     for await (const event of handle) {
       if (event.type !== 'stdout') continue
-      said += event.data
-      if (said.endsWith('name? ')) await stdin.write(answers.shift() ?? '')
+      output += event.data
+      if (output.endsWith('name? ')) await stdin.write(answers.shift() ?? '')
     }
-    expect(said).toBe('name? hi Ada\nname? hi Žofie\nname? ')
-    expect(await handle).toMatchObject({ exitCode: 0, stdout: said, truncated: false })
+    expect(output).toBe('name? hi Ada\nname? hi Žofie\nname? ')
+    expect(await handle).toMatchObject({ exitCode: 0, stdout: output, truncated: false })
   })
 
-  it('tells what happens in its order, and its end last', async () => {
+  it('a handle sends its events in order, and exit last', async () => {
     const sandbox = await lease()
     const events = await eventsOf(sandbox.runCode(programs.both))
     expect(events.at(-1)).toMatchObject({ type: 'exit', exitCode: 0, signal: null })
@@ -65,7 +65,7 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     expect([textOf(events, 'stdout'), textOf(events, 'stderr')]).toEqual([numbers, numbers])
   })
 
-  it('passes thousands of small lines, and characters whole', async () => {
+  it('a handle passes thousands of small lines and never splits a character', async () => {
     const sandbox = await lease()
     const lines = textOf(await eventsOf(sandbox.runCode(programs.lines)), 'stdout')
     expect(lines).toBe(Array.from({ length: 20_000 }, (_, at) => `line ${at}\n`).join(''))
@@ -73,7 +73,7 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     expect(horses).toBe('🐎'.repeat(100_000))
   })
 
-  it('passes bytes both ways as they are', async () => {
+  it('a handle passes bytes unchanged in both directions', async () => {
     const sandbox = await lease()
     const bytes = Buffer.from(Array.from({ length: 3_000_000 }, (_, at) => (at * 7) % 256))
     const handle = sandbox.runCode(programs.echoes, { stdin: bytes, format: 'bytes' })
@@ -84,7 +84,7 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     expect(small.stdout.equals(bytes.subarray(0, 300))).toBe(true)
   })
 
-  it('waits for who takes its output; kill, exec and files get through meanwhile', async () => {
+  it('an unread handle stops its program and does not block kill, exec and files', async () => {
     const sandbox = await lease()
     const handle = sandbox.runCode(programs.floods)
     const events = handle[Symbol.asyncIterator]()
@@ -93,13 +93,13 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     await sandbox.writeFile('a.txt', 'a')
     expect(await sandbox.readFile('a.txt', { format: 'text' })).toBe('a')
     handle.kill()
-    expect(await within('the kill', Promise.resolve(handle))).toMatchObject({
+    expect(await within('the killed program ends', Promise.resolve(handle))).toMatchObject({
       killedBy: 'abort',
       signal: 'SIGKILL',
     })
   })
 
-  it('has no limit of output where somebody takes it, and the given one', async () => {
+  it('iterated output is unlimited, unless the call has a limit', async () => {
     const sandbox = await lease()
     const code = 'head -c 5000000 /dev/zero'
     const bytes = await eventsOf(sandbox.exec(code))
@@ -114,7 +114,7 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     expect(called).toBe(5_000_000)
   })
 
-  it('ends stdin that nobody took, and reads a stream that was given', async () => {
+  it('stdin is empty by default and can be a stream', async () => {
     const sandbox = await lease()
     expect(await sandbox.runCode(programs.reads)).toMatchObject({ stdout: '0\n' })
     for await (const event of sandbox.exec('cat')) expect(event).toMatchObject({ exitCode: 0 })
@@ -127,7 +127,7 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     expect(read).toMatchObject({ stdout: '3000000\n' })
   })
 
-  it('cancels a stream when its program ends before it', async () => {
+  it('a stdin stream is cancelled if the program ends first', async () => {
     const sandbox = await lease()
     let cancelled = false
     const stdin = new ReadableStream<Uint8Array>({
@@ -138,7 +138,7 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     await until('the stream is cancelled', () => cancelled)
   })
 
-  it('signals by name', async () => {
+  it('kill() sends the named signal', async () => {
     const sandbox = await lease()
     const handle = sandbox.runCode(programs.catches)
     for await (const event of handle) if (event.type === 'stdout') handle.kill('SIGINT')
@@ -149,7 +149,7 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     expect(await asleep).toMatchObject({ exitCode: null, signal: 'SIGTERM', killedBy: 'abort' })
   })
 
-  it('leaves nothing of its own behind when it is killed', async () => {
+  it('a killed program leaves no file of the agent', async () => {
     const sandbox = await lease()
     const handle = sandbox.runCode(programs.sleeps)
     for await (const event of handle) if (event.type === 'stdout') handle.kill()
@@ -159,14 +159,14 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     expect((await sandbox.listFiles()).map(({ name }) => name)).toEqual(['main.js'])
   })
 
-  it('several run side by side', async () => {
+  it('several programs run at the same time', async () => {
     const sandbox = await lease()
     const texts = Array.from({ length: 12 }, (_, at) => `number ${at}`)
     const results = await Promise.all(texts.map((text) => sandbox.exec('cat', { stdin: text })))
     expect(results.map(({ stdout }) => stdout)).toEqual(texts)
   })
 
-  it('a hundred streams at once, each whole', async () => {
+  it('a hundred simultaneous streams are complete', async () => {
     const sandbox = await lease()
     const count = runtime === 'runc' ? 100 : 40
     const streams = Array.from({ length: count }, (_, at) =>

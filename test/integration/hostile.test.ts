@@ -86,11 +86,11 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
   const programs = PROGRAMS[language]
   const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
 
-  /** Runs the attack, which leaves marks, and then looks for them in the next container. */
+  /** Runs an attack that leaves marks, and expects none of them in the next container. */
   async function attack(during: (sandbox: Sandbox) => Promise<void>): Promise<void> {
     const sandbox = await leaseOfTest(pool(), language)
     await sandbox.exec('for d in /workspace /tmp /dev/shm; do echo mark > $d/mark; done')
-    await within('the attack is over', during(sandbox), 45_000)
+    await within('the attack ends', during(sandbox), 45_000)
     expect(sandbox.release()).toBe('recreated')
     const next = await leaseOfTest(pool(), language)
     expect(next.name).not.toBe(sandbox.name)
@@ -105,35 +105,35 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
     })
   }
 
-  /** The container took it, and serves the same lease. */
-  async function isWell(sandbox: Sandbox): Promise<void> {
+  /** Expects that the same container still runs commands and code. */
+  async function expectHealthy(sandbox: Sandbox): Promise<void> {
     expect(await sandbox.exec('echo well')).toMatchObject({ stdout: 'well\n', exitCode: 0 })
     expect(await sandbox.runCode(hello[language])).toMatchObject({ stdout: 'hello\n', exitCode: 0 })
   }
 
-  it('a loop that is deaf to every signal: timeout', () =>
+  it('a loop that ignores all signals ends with timeout', () =>
     attack(async (sandbox) => {
       const result = await sandbox.runCode(programs.deaf, { timeoutMs: SHORT_MS })
       expect(result).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL', stdout: 'deaf\n' })
-      await isWell(sandbox)
+      await expectHealthy(sandbox)
     }))
 
-  it('more memory than there is: oom', () =>
+  it('a program that exceeds the memory ends with oom', () =>
     attack(async (sandbox) => {
       const result = await sandbox.runCode(programs.memory)
       expect(result).toMatchObject({ killedBy: 'oom', exitCode: null })
-      if (runtime === 'runc') await isWell(sandbox)
+      if (runtime === 'runc') await expectHealthy(sandbox)
     }))
 
-  it('a hundred megabytes of output: output', () =>
+  it('a program that writes 100 MB ends with output', () =>
     attack(async (sandbox) => {
       const result = await sandbox.runCode(programs.output)
       expect(result).toMatchObject({ killedBy: 'output', truncated: true })
       expect(result.stdout.length).toBeLessThan(1024 * 1024 + 100)
-      await isWell(sandbox)
+      await expectHealthy(sandbox)
     }))
 
-  it('a container that is killed from outside: crash', () =>
+  it('a run in a container that is killed from outside ends with crash', () =>
     attack(async (sandbox) => {
       const running = sandbox.exec('echo before; sleep 300')
       await sandbox.exec('true')
@@ -143,15 +143,15 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
       expect(sandbox.signal.reason).toBe('crash')
     }))
 
-  it('a fork bomb: pids', () =>
+  it('a fork bomb ends with pids', () =>
     attack(async (sandbox) => {
       const { killedBy } = await sandbox.runCode(programs.forks, { timeoutMs: 40_000 })
-      // Under gVisor 128 processes of Python take more memory than there is.
+      // Under gVisor 128 Python processes exceed the memory limit.
       const accepted = runtime === 'runc' ? ['pids'] : ['pids', 'oom']
       expect(accepted).toContain(killedBy)
     }))
 
-  it('a file that fills the workspace: disk', () =>
+  it('a program that fills the workspace ends with disk', () =>
     attack(async (sandbox) => {
       const result = await sandbox.runCode(programs.disk)
       expect(result).toMatchObject({ killedBy: 'disk', exitCode: 1 })
@@ -160,7 +160,7 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
       await expect(sandbox.writeFile('more', 'x'.repeat(10_000))).rejects.toMatchObject(failure)
     }))
 
-  it('every folder that can be filled, filled', () =>
+  it('the sandbox works after all writable folders are full', () =>
     attack(async (sandbox) => {
       const fill = (folder: string) => `cat /dev/zero > ${folder}/full`
       const script = ['/workspace', '/tmp', '/dev/shm'].map(fill).join('; ')
@@ -169,20 +169,20 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
       expect(await sandbox.exec('echo well')).toMatchObject({ stdout: 'well\n' })
     }))
 
-  it('a child that leaves for another session dies with the lease', () =>
+  it('a child in another session ends with the lease', () =>
     attack(async (sandbox) => {
       const child = 'while :; do echo mark > /workspace/alive; sleep 0.1; done'
       const result = await sandbox.exec(`setsid sh -c '${child}' > /dev/null 2>&1 & echo gone`)
       expect(result).toMatchObject({ stdout: 'gone\n', exitCode: 0 })
     }))
 
-  it('forged frames, to every descriptor there is', () =>
+  it('frames that a program forges do not reach the host', () =>
     attack(async (sandbox) => {
       await expect(sandbox.runCode(programs.forge, { timeoutMs: 20_000 })).resolves.toMatchObject({
         exitCode: expect.toSatisfy((code) => code !== 42),
       })
-      // Spares are nobody too: what is written to theirs is seen in this lease's next runs, no further.
-      await until('a run has no strangers in its output', async () => {
+      // The spares run as nobody too, so forged bytes may appear in later runs of this lease.
+      await until('a run has only its own output', async () => {
         const next = await sandbox.runCode(hello[language])
         expect(next.exitCode).not.toBe(42)
         return next.exitCode === 0 && next.stdout === 'hello\n'
@@ -190,7 +190,7 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
       expect(await sandbox.exec('echo well')).toMatchObject({ stdout: 'well\n', exitCode: 0 })
     }))
 
-  it('signals to all that there is', () =>
+  it('a program that signals all processes does not end the lease', () =>
     attack(async (sandbox) => {
       for (const script of [
         'kill -9 1',
@@ -200,29 +200,29 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
       ]) {
         await sandbox.exec(script)
       }
-      // The spare was among them: a run that gets it before its death is noticed dies with it.
-      const isServed = async () => (await sandbox.runCode(hello[language])).exitCode === 0
-      await until('a run is served', isServed)
-      await isWell(sandbox)
+      // The spare is dead. A run that gets it before the agent notices its death fails too.
+      const succeeds = async () => (await sandbox.runCode(hello[language])).exitCode === 0
+      await until('a run succeeds', succeeds)
+      await expectHealthy(sandbox)
     }))
 
-  it('a spare process that was stopped: timeout, and later runs are served', () =>
+  it('a run in a stopped spare ends with timeout, and later runs succeed', () =>
     attack(async (sandbox) => {
       await sandbox.exec('kill -STOP -1')
       const result = await sandbox.runCode(hello[language], { timeoutMs: SHORT_MS })
-      // Served, where the spare came to life after the signal.
+      // The run succeeds if the spare was created after the signal.
       expect([undefined, 'timeout']).toContain(result.killedBy)
-      // Each stopped one costs a run its time. Where the agent itself was kept waiting for longer
-      // than a kill may take, the engine has ended the container: an answer as well.
-      const isServed = () =>
+      // Each stopped spare makes one run fail with timeout. If the agent itself was blocked for longer
+      // than a kill may take, the engine has killed the container, which is valid too.
+      const succeeds = () =>
         sandbox.runCode(hello[language], { timeoutMs: 5000 }).then(
           ({ exitCode }) => exitCode === 0,
           (error: unknown) => error instanceof SandboxError && sandbox.signal.aborted,
         )
-      await until('a run is served', isServed)
+      await until('a run succeeds', succeeds)
     }))
 
-  it('variables and arguments that are too large for the kernel', () =>
+  it('variables and arguments that are too large are refused', () =>
     attack(async (sandbox) => {
       const big = 'x'.repeat(3_000_000)
       const results: ExecResult[] = [
@@ -230,21 +230,21 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
         await sandbox.exec(['echo', big]),
       ]
       for (const result of results) expect(result).toMatchObject({ exitCode: 126, stdout: '' })
-      await isWell(sandbox)
+      await expectHealthy(sandbox)
       const refused = sandbox.runCode(`"${'x'.repeat(17 * 1024 * 1024)}"`)
       await expect(refused).rejects.toMatchObject({ code: 'SANDBOX_INVALID_OPTION' })
-      await isWell(sandbox)
+      await expectHealthy(sandbox)
     }))
 
-  it('a recursion without end', () =>
+  it('an endless recursion ends with an error of the language', () =>
     attack(async (sandbox) => {
       const result = await sandbox.runCode(programs.recursion)
       expect(result).toMatchObject({ exitCode: 1, signal: null })
       expect(result.stderr).toMatch(/RecursionError|RangeError/)
-      await isWell(sandbox)
+      await expectHealthy(sandbox)
     }))
 
-  it('a workspace that is emptied and closed', () =>
+  it('a run in an unreadable workspace fails, and works again after chmod', () =>
     attack(async (sandbox) => {
       await sandbox.exec('rm -rf /workspace/* /workspace/.[!.]*; chmod 000 /workspace')
       await expect(sandbox.readFile('mark')).rejects.toMatchObject({ errno: 'EACCES' })
@@ -252,7 +252,7 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
       expect(result.exitCode).not.toBe(0)
       expect(result.stderr).toMatch(/EACCES|Permission denied/)
       await sandbox.exec('chmod 777 /workspace', { cwd: '/tmp' })
-      await isWell(sandbox)
+      await expectHealthy(sandbox)
     }))
 })
 

@@ -5,7 +5,7 @@ import { engineProxy } from '../helpers/engine-proxy.js'
 import { containersOf, docker, ownerOf } from '../helpers/engine.js'
 import { until, within } from '../helpers/until.js'
 
-/** A pool whose engine can hang. What it leaves behind is removed after the test. */
+/** Makes a pool whose engine can hang. Removes its containers after the test. */
 async function poolBehindProxy(options: SandboxPoolOptions = {}) {
   const proxy = await engineProxy()
   const engine = createDockerEngine({ address: proxy.address, timeoutMs: 1000 })
@@ -14,8 +14,8 @@ async function poolBehindProxy(options: SandboxPoolOptions = {}) {
   const names = new Set<string>()
   pool.on('launched', ({ name }) => names.add(name))
   pool.on('launchFailed', ({ name }) => names.add(name))
-  pool.on('removeFailed', () => {}) // nobody is to be warned
-  const left = async () => {
+  pool.on('removeFailed', () => {}) // a listener prevents the warning
+  const remaining = async () => {
     const [name] = names
     return name === undefined ? [] : containersOf(ownerOf(name))
   }
@@ -23,23 +23,23 @@ async function poolBehindProxy(options: SandboxPoolOptions = {}) {
     proxy.thaw()
     await pool.close({ deadlineMs: 10_000 })
     engine.close()
-    const all = (await left()).map((name) => docker.getContainer(name).remove({ force: true }))
+    const all = (await remaining()).map((name) => docker.getContainer(name).remove({ force: true }))
     await Promise.allSettled(all)
   })
-  return { pool, proxy, names, left }
+  return { pool, proxy, names, remaining }
 }
 
-describe('an engine that hangs', () => {
-  it('does not keep a start, which goes on when it answers again', async () => {
+describe('a hanging engine', () => {
+  it('start() returns at its timeout, and the pool fills when the engine answers again', async () => {
     const { pool, proxy } = await poolBehindProxy({ startTimeoutMs: 500 })
     proxy.freeze()
-    const report = await within('the start is over', pool.start(), 15_000)
+    const report = await within('start() returns', pool.start(), 15_000)
     expect(report.python).toMatchObject({ ready: 0, errors: [{ code: 'SANDBOX_WAIT_TIMEOUT' }] })
     proxy.thaw()
-    await until('it has come up', () => pool.stats().python?.idle === 1)
+    await until('the container is idle', () => pool.stats().python?.idle === 1)
   })
 
-  it('does not keep a call past its deadline, and is told as not ready', async () => {
+  it('a call ends at its deadline, and the containers are not ready', async () => {
     const { pool, proxy } = await poolBehindProxy({ languages: { python: { size: 2, max: 4 } } })
     await pool.start()
     const sandbox = await pool.acquire('python')
@@ -56,32 +56,35 @@ describe('an engine that hangs', () => {
     }
     await until('no container is ready', () => pool.stats().python?.ready === 0, 10_000)
     proxy.thaw()
-    await until('two are ready', () => pool.stats().python?.ready === 2)
+    await until('two containers are ready', () => pool.stats().python?.ready === 2)
   })
 
-  it('does not keep a close, which tells what may be left', async () => {
-    const { pool, proxy, names, left } = await poolBehindProxy()
+  it('close() returns at its deadline and reports the containers that may remain', async () => {
+    const { pool, proxy, names, remaining } = await poolBehindProxy()
     const failed: string[] = []
     pool.on('removeFailed', ({ name, error }) => failed.push(`${name} ${error.code}`))
     await pool.start()
     proxy.freeze()
-    await within('the close is over', pool.close({ deadlineMs: 500 }), 15_000)
+    await within('close() returns', pool.close({ deadlineMs: 500 }), 15_000)
     expect(failed).toEqual([`${[...names][0]} SANDBOX_WAIT_TIMEOUT`])
     proxy.thaw()
-    await until('its container is gone', async () => (await left()).length === 0)
+    await until('the container is removed', async () => (await remaining()).length === 0)
   })
 
-  it.each(['freeze', 'loseAnswers'] as const)('leaves no stray: %s', async (trouble) => {
-    const { pool, proxy, names, left } = await poolBehindProxy()
-    await pool.start()
-    const [first = ''] = names
-    proxy[trouble]()
-    pool.resize('python', 2)
-    await until('a launch has failed', () => names.size > 1)
-    proxy.thaw()
-    await until('it is up again', () => pool.stats().python?.idle === 2)
-    await until('the strays are swept', async () => (await left()).length === 2)
-    expect(await left()).toContain(first)
-    expect(pool.isRunning(first)).toBe(true)
-  })
+  it.each(['freeze', 'loseAnswers'] as const)(
+    'an engine failure leaves no stray container: %s',
+    async (failure) => {
+      const { pool, proxy, names, remaining } = await poolBehindProxy()
+      await pool.start()
+      const [first = ''] = names
+      proxy[failure]()
+      pool.resize('python', 2)
+      await until('a launch has failed', () => names.size > 1)
+      proxy.thaw()
+      await until('two containers are idle', () => pool.stats().python?.idle === 2)
+      await until('the strays are swept', async () => (await remaining()).length === 2)
+      expect(await remaining()).toContain(first)
+      expect(pool.isRunning(first)).toBe(true)
+    },
+  )
 })

@@ -5,7 +5,7 @@ import { EXTRA_IMAGES } from '../../src/languages/setup-images.js'
 import { LANGUAGES } from '../../src/languages/built-in.js'
 import {
   containersOf,
-  imageThere,
+  availableImage,
   leaseOfTest,
   ownerOf,
   poolOfTest,
@@ -15,10 +15,10 @@ import {
 import { until } from '../helpers/until.js'
 
 const images = {
-  python: await imageThere(LANGUAGES.python.images),
-  nodejs: await imageThere(LANGUAGES.nodejs.images),
-  data: await imageThere([EXTRA_IMAGES.data.registry, EXTRA_IMAGES.data.local]),
-  compiler: await imageThere([EXTRA_IMAGES.compiler.registry, EXTRA_IMAGES.compiler.local]),
+  python: await availableImage(LANGUAGES.python.images),
+  nodejs: await availableImage(LANGUAGES.nodejs.images),
+  data: await availableImage([EXTRA_IMAGES.data.registry, EXTRA_IMAGES.data.local]),
+  compiler: await availableImage([EXTRA_IMAGES.compiler.registry, EXTRA_IMAGES.compiler.local]),
 }
 
 const bash = defineLanguage({
@@ -39,7 +39,7 @@ const c = defineLanguage({
   run: ['./main'],
   size: 1,
 })
-/** By the other agent. */
+/** A language with the Node agent. */
 const sh = defineLanguage({
   name: 'sh',
   image: images.nodejs,
@@ -49,7 +49,7 @@ const sh = defineLanguage({
   size: 1,
 })
 
-/** A pool whose start fails, and how. */
+/** Starts a pool, and returns the error of the start after its containers are removed. */
 async function failureOf(options: SandboxPoolOptions): Promise<unknown> {
   const names: string[] = []
   const pool = new SandboxPool(options)
@@ -61,16 +61,16 @@ async function failureOf(options: SandboxPoolOptions): Promise<unknown> {
   )
   const [name = ''] = names
   expect(names).not.toEqual([])
-  await until('its containers are gone', async () => {
+  await until('its containers are removed', async () => {
     return (await containersOf(ownerOf(name))).length === 0
   })
   return failure
 }
 
-describe.each(runtimes)('a language of one’s own under %s', (runtime) => {
+describe.each(runtimes)('a defined language under %s', (runtime) => {
   const pool = usePool({ runtime, languages: { bash, c, sh } })
 
-  it.each(['bash', 'sh'])('%s: runs what it is given', async (language) => {
+  it.each(['bash', 'sh'])('%s runs code with arguments, variables and stdin', async (language) => {
     const sandbox = await leaseOfTest(pool(), language)
     expect(sandbox.language).toBe(language)
     const code = 'read line; echo "$line, $GREETING $WHO $#: $2"; echo no >&2; exit 3'
@@ -85,14 +85,14 @@ describe.each(runtimes)('a language of one’s own under %s', (runtime) => {
     expect(again.stdout).toBe(language === 'bash' ? 'hello\nmain.sh\n' : '\nmain.sh\n')
   })
 
-  it('has its file in the working directory', async () => {
+  it('the file of the code lies in the working directory', async () => {
     const sandbox = await leaseOfTest(pool(), 'bash')
     await sandbox.mkdir('in here')
     const { stdout } = await sandbox.runCode('pwd; ls', { cwd: 'in here' })
     expect(stdout).toBe('/workspace/in here\nmain.sh\n')
   })
 
-  it('is compiled before it runs', async () => {
+  it('a compiled language compiles the code before the run', async () => {
     const sandbox = await leaseOfTest(pool(), 'c')
     const code = `
       #include <stdio.h>
@@ -104,7 +104,7 @@ describe.each(runtimes)('a language of one’s own under %s', (runtime) => {
     expect(result).toMatchObject({ stdout: '42 b c\n', stderr: '', exitCode: 3 })
   })
 
-  it('does not run what cannot be compiled, and says why', async () => {
+  it('code that does not compile is not run, and stderr has the reason', async () => {
     const sandbox = await leaseOfTest(pool(), 'c')
     await sandbox.runCode('int main() { return 0; }')
     const result = await sandbox.runCode('int main() { return none; }')
@@ -112,15 +112,15 @@ describe.each(runtimes)('a language of one’s own under %s', (runtime) => {
     expect(result.stderr).toContain('main.c:1')
   })
 
-  it('is within the limits of its call', async () => {
+  it('a compiled program ends at the time limit of the call', async () => {
     const sandbox = await leaseOfTest(pool(), 'c')
     const result = await sandbox.runCode('int main() { for (;;); }', { timeoutMs: 1500 })
     expect(result).toMatchObject({ killedBy: 'timeout', signal: 'SIGKILL' })
   })
 })
 
-describe.each(runtimes)('a start under %s', (runtime) => {
-  it('fails where the image has no interpreter', async () => {
+describe.each(runtimes)('the start of a pool under %s', (runtime) => {
+  it('the start fails if the image has no interpreter', async () => {
     const ruby = defineLanguage({
       ...bash,
       name: 'ruby',
@@ -134,7 +134,7 @@ describe.each(runtimes)('a start under %s', (runtime) => {
   })
 
   it.each(['python', 'nodejs'])(
-    'of %s fails where a preload does, and names it',
+    'the start of %s fails if a preload fails, and names it',
     async (language) => {
       const preload = [language === 'python' ? 'json' : 'node:path', 'no_such_module']
       const languages = { [language]: { size: 2, preload } }
@@ -145,7 +145,7 @@ describe.each(runtimes)('a start under %s', (runtime) => {
     },
   )
 
-  it('leaves nothing to import', async () => {
+  it('preloaded modules are already imported', async () => {
     const preload = ['numpy', 'pandas', 'matplotlib.pyplot']
     const languages = { python: { size: 1, image: images.data, preload } }
     const sandbox = await leaseOfTest(await poolOfTest({ runtime, languages }), 'python')
@@ -158,7 +158,7 @@ print(pandas.DataFrame({'a': [1, 2, 1], 'b': [3, 4, 5]}).groupby('a').b.sum().to
     expect({ stdout, stderr }).toEqual({ stdout: '[True, True, True]\n{1: 8, 2: 4}\n', stderr: '' })
   })
 
-  it('of typescript takes the types away', async () => {
+  it('the language typescript strips types', async () => {
     const pool = await poolOfTest({ runtime, languages: { typescript: { size: 1 } } })
     const sandbox = await leaseOfTest(pool, 'typescript')
     expect(sandbox.language).toBe('typescript')

@@ -25,35 +25,35 @@ describe.each(runtimes)('a server under %s', (runtime) => {
       execFileSync('npm', ['run', '-s', 'build'], { cwd: root })
   })
 
-  /** A server in the middle of a request; the owner that its containers name. */
+  /** Starts a server with a running request. Returns it and the owner of its containers. */
   async function busyServer(when: 'settled' | 'launching'): Promise<[ChildProcess, string]> {
     const server = spawn(process.execPath, [here('../helpers/server.mjs'), runtime, when], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     onTestFinished(() => void server.kill('SIGKILL'))
     const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
-    const { value } = await within('the server is in a request', lines.next(), 45_000)
+    const { value } = await within('the server handles a request', lines.next(), 45_000)
     return [server, ownerOf(String(value))]
   }
 
-  it('that is killed leaves no container', async () => {
+  it('a killed server leaves no container', async () => {
     const [server, owner] = await busyServer('settled')
     expect(await containersOf(owner)).toHaveLength(4)
     server.kill('SIGKILL')
-    await until('its containers are gone', async () => (await containersOf(owner)).length === 0)
+    await until('its containers are removed', async () => (await containersOf(owner)).length === 0)
   })
 
-  it('that is killed while it launches leaves at most what never started', async () => {
+  it('a server that is killed during launches leaves only containers that never started', async () => {
     const [server, owner] = await busyServer('launching')
     server.kill('SIGKILL')
     onTestFinished(async () => {
       const left = await containersOf(owner)
-      // Refused where the engine is at it already.
+      // A removal fails if the engine is already removing the container.
       await Promise.allSettled(
         left.map((name) => docker.getContainer(name).remove({ force: true })),
       )
     })
-    await until('nothing of it runs', async () => {
+    await until('none of its containers runs', async () => {
       const states = await Promise.all((await containersOf(owner)).map(stateOf))
       return states.every((state) => state === 'created' || state === 'gone')
     })
@@ -63,16 +63,16 @@ describe.each(runtimes)('a server under %s', (runtime) => {
 describe.each(runtimes)('a pool under %s', (runtime) => {
   const one = { runtime, languages: { python: { size: 1 } } }
 
-  it('replaces an idle container that somebody removed', async () => {
+  it('a pool replaces an idle container that was removed from outside', async () => {
     const { pool, name } = await idleOne(runtime)
     await docker.getContainer(name).remove({ force: true })
-    await until('it is missed', () => !pool.isRunning(name))
+    await until('the pool notices the removal', () => !pool.isRunning(name))
     const sandbox = await leaseOfTest(pool, 'python')
     expect(sandbox.name).not.toBe(name)
     expect((await sandbox.runCode('print(42)')).stdout).toBe('42\n')
   })
 
-  it('reports a leased one that somebody removed as crashed', async () => {
+  it('a pool reports a leased container that was removed from outside as crashed', async () => {
     const pool = await poolOfTest(one)
     const crashed: string[] = []
     pool.on('crashed', ({ name }) => crashed.push(name))
@@ -80,26 +80,26 @@ describe.each(runtimes)('a pool under %s', (runtime) => {
     const running = sandbox.exec('echo before; sleep 300')
     await sandbox.exec('true')
     await docker.getContainer(sandbox.name).remove({ force: true })
-    const result = await within('the run is told', running)
+    const result = await within('the run ends', running)
     expect(result).toMatchObject({ killedBy: 'crash', stdout: 'before\n', exitCode: null })
     expect([sandbox.signal.reason, crashed]).toEqual(['crash', [sandbox.name]])
     const next = await leaseOfTest(pool, 'python')
     expect((await next.runCode('print(42)')).stdout).toBe('42\n')
   })
 
-  it('that closes leaves nothing, and touches nothing of another', async () => {
-    const [ours, other] = await Promise.all([poolOfTest(one), idleOne(runtime)])
-    const held = await leaseOfTest(ours, 'python')
+  it('close() removes all containers of the pool and none of another pool', async () => {
+    const [pool, other] = await Promise.all([poolOfTest(one), idleOne(runtime)])
+    const held = await leaseOfTest(pool, 'python')
     const running = held.exec('sleep 300')
     await held.exec('true')
-    const taking = Promise.allSettled([ours.acquire('python')]) // a second is on its way
-    await ours.close({ deadlineMs: 0 })
+    const acquiring = Promise.allSettled([pool.acquire('python')]) // launches a second container
+    await pool.close({ deadlineMs: 0 })
     expect(await running).toMatchObject({ killedBy: 'shutdown' })
-    expect(await taking).toMatchObject([{ reason: { code: 'SANDBOX_CLOSED' } }])
-    await until('it has left nothing', async () => {
+    expect(await acquiring).toMatchObject([{ reason: { code: 'SANDBOX_CLOSED' } }])
+    await until('all its containers are removed', async () => {
       return (await containersOf(ownerOf(held.name))).length === 0
     })
-    await expect(ours.acquire('python')).rejects.toMatchObject({ code: 'SANDBOX_CLOSED' })
+    await expect(pool.acquire('python')).rejects.toMatchObject({ code: 'SANDBOX_CLOSED' })
     expect(ownerOf(other.name)).not.toBe(ownerOf(held.name))
     expect(other.pool.isRunning(other.name)).toBe(true)
     const sandbox = await leaseOfTest(other.pool, 'python')
@@ -107,23 +107,23 @@ describe.each(runtimes)('a pool under %s', (runtime) => {
     expect((await sandbox.runCode('print(42)')).stdout).toBe('42\n')
   })
 
-  it('that is closed while it starts leaves nothing', async () => {
+  it('a pool that is closed during its start leaves no container', async () => {
     const owner = { name: '' }
     const pool = new SandboxPool({ ...one, languages: { python: { size: 2 } } })
     pool.on('launchFailed', ({ name }) => (owner.name = name))
     pool.on('removed', ({ name }) => (owner.name = name))
     const starting = pool.start()
     const before = await containersNow()
-    await until('a container is there', async () => (await containersNow()).length > before.length)
+    await until('a container exists', async () => (await containersNow()).length > before.length)
     await pool.close({ deadlineMs: 0 })
     const report = await starting
     for (const error of report.python?.errors ?? []) expect(error.code).toBe('SANDBOX_CLOSED')
-    await until('it has left nothing', async () => {
+    await until('all its containers are removed', async () => {
       return owner.name === '' || (await containersOf(ownerOf(owner.name))).length === 0
     })
   })
 
-  it('gives an untouched container back, as it was', async () => {
+  it('release() returns an unused container to the pool', async () => {
     const pool = await poolOfTest(one)
     const sandbox = await leaseOfTest(pool, 'python')
     const before = (await docker.getContainer(sandbox.name).inspect()).Id
@@ -132,7 +132,7 @@ describe.each(runtimes)('a pool under %s', (runtime) => {
   })
 })
 
-/** A pool with one idle container, and its name. */
+/** Starts a pool with one idle container, and returns the name of the container. */
 async function idleOne(runtime: string): Promise<{ pool: SandboxPool; name: string }> {
   const pool = new SandboxPool({ runtime, languages: { python: { size: 1 } } })
   onTestFinished(() => pool.close({ deadlineMs: 0 }))

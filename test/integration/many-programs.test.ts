@@ -10,12 +10,12 @@ const places = runtimes.flatMap((runtime) =>
   (['python', 'nodejs'] as const).map((language) => ({ runtime, language })),
 )
 
-describe.each(places)('programs of one lease, $language under $runtime', (place) => {
+describe.each(places)('the programs of one lease, $language under $runtime', (place) => {
   const { runtime, language }: { runtime: string; language: BuiltInLanguage & keyof typeof SHORT } =
     place
   const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
 
-  it('may be sixteen at once, with the default limits', async () => {
+  it('sixteen programs run at the same time with the default limits', async () => {
     const sandbox = await leaseOfTest(pool(), language)
     const runs = Array.from({ length: 16 }, () => sandbox.runCode(SHORT[language]))
     for (const result of await Promise.all(runs)) {
@@ -24,10 +24,10 @@ describe.each(places)('programs of one lease, $language under $runtime', (place)
   })
 })
 
-describe('with maxPrograms: 1', () => {
+describe('maxPrograms: 1', () => {
   const pool = usePool({ runtime: 'runc', maxPrograms: 1, languages: { python: { size: 1 } } })
 
-  it('a process in the background and a context do not keep programs from running', async () => {
+  it('background processes and contexts do not use a slot of maxPrograms', async () => {
     const sandbox = await leaseOfTest(pool(), 'python')
     await sandbox.startProcess('sleep 300')
     const context = await sandbox.createCodeContext()
@@ -38,7 +38,7 @@ describe('with maxPrograms: 1', () => {
     expect(await running).toMatchObject({ killedBy: 'abort' })
   })
 
-  it('the wait counts in the time of a program', async () => {
+  it('the wait for a slot counts toward the time limit', async () => {
     const sandbox = await leaseOfTest(pool(), 'python')
     const first = sandbox.exec('sleep 300').then((result) => result)
     const second = await sandbox.exec('sleep 300', { timeoutMs: 400 })

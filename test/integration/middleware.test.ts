@@ -16,8 +16,8 @@ import { sandbox } from '../../middleware/index.js'
 import { urlOf } from '../helpers/http.js'
 import { until } from '../helpers/until.js'
 
-/** A body of several pieces that does not end before `go` does. */
-const forever = (c: Parameters<typeof stream>[0]) =>
+/** Streams a body until the client disconnects or the body is closed. */
+const endlessBody = (c: Parameters<typeof stream>[0]) =>
   stream(c, async (body) => {
     while (!body.aborted && !body.closed) {
       await body.write('x'.repeat(1024))
@@ -55,7 +55,7 @@ async function listen(app: Hono<SandboxEnv>): Promise<string> {
   return urlOf(started)
 }
 
-/** Reads the head and one piece of the body, then hangs up. */
+/** Reads the head and one piece of the body, then closes the connection. */
 async function hangUp(url: string, headers: Record<string, string> = {}): Promise<void> {
   const req = get(url, { headers })
   req.on('error', () => {})
@@ -65,7 +65,7 @@ async function hangUp(url: string, headers: Record<string, string> = {}): Promis
   req.destroy()
 }
 
-async function theEnd(): Promise<{ how: string; released: string }> {
+async function endOfLease(): Promise<{ how: string; released: string }> {
   await until('the lease has ended', () => ends.length > 0)
   expect(ends).toHaveLength(1)
   const [end] = ends
@@ -74,24 +74,24 @@ async function theEnd(): Promise<{ how: string; released: string }> {
     : { how: '', released: '' }
 }
 
-describe('a lease ends with its response, on a socket', () => {
-  it('json', async () => {
+describe('the end of a lease with a response on a socket', () => {
+  it('a JSON response ends the lease', async () => {
     const app = new Hono<SandboxEnv>()
     app.use('/run', sandbox({ pool }))
     app.get('/run', async (c) => c.json(await c.get('sandbox').runCode('print(6*7)')))
     const answer = await fetch(`${await listen(app)}/run`)
     expect(await answer.json()).toMatchObject({ stdout: '42\n', exitCode: 0 })
-    expect(await theEnd()).toEqual({ how: 'released', released: 'recreated' })
+    expect(await endOfLease()).toEqual({ how: 'released', released: 'recreated' })
   })
 
-  it('json, and an untouched container goes back', async () => {
+  it('a JSON response returns an unused container to the pool', async () => {
     const app = new Hono<SandboxEnv>()
     app.get('/run', sandbox({ pool }), (c) => c.json({ name: c.get('sandbox').name }))
     await (await fetch(`${await listen(app)}/run`)).text()
-    expect(await theEnd()).toEqual({ how: 'released', released: 'returned' })
+    expect(await endOfLease()).toEqual({ how: 'released', released: 'returned' })
   })
 
-  it('a stream that completes, not before its last byte', async () => {
+  it('a streamed response ends the lease after its last byte', async () => {
     let endsAtLastByte = -1
     const app = new Hono<SandboxEnv>()
     app.get('/run', sandbox({ pool }), (c) =>
@@ -104,41 +104,41 @@ describe('a lease ends with its response, on a socket', () => {
     )
     expect(await (await fetch(`${await listen(app)}/run`)).text()).toBe('firstlate\n')
     expect(endsAtLastByte).toBe(0)
-    expect(await theEnd()).toEqual({ how: 'released', released: 'recreated' })
+    expect(await endOfLease()).toEqual({ how: 'released', released: 'recreated' })
   })
 
-  it('a client that disconnects in mid-stream', async () => {
+  it('a disconnect during a stream ends the lease', async () => {
     const app = new Hono<SandboxEnv>()
-    app.get('/run', sandbox({ pool }), forever)
+    app.get('/run', sandbox({ pool }), endlessBody)
     await hangUp(`${await listen(app)}/run`)
-    expect(await theEnd()).toEqual({ how: 'aborted', released: 'recreated' })
+    expect(await endOfLease()).toEqual({ how: 'aborted', released: 'recreated' })
   })
 
-  it('a client that disconnects while code runs: the run is over too', async () => {
+  it('a disconnect during a run ends the lease and the run', async () => {
     const results: string[] = []
     const app = new Hono<SandboxEnv>()
     app.get('/run', sandbox({ pool }), (c) =>
       streamSSE(c, async (sse) => {
         await sse.writeSSE({ data: 'started' })
         const result = await c.get('sandbox').runCode('while True: pass')
-        results.push(result.killedBy ?? 'nobody')
+        results.push(result.killedBy ?? 'not killed')
       }),
     )
     await hangUp(`${await listen(app)}/run`)
-    expect(await theEnd()).toEqual({ how: 'aborted', released: 'recreated' })
-    await until('the run is over', () => results.length > 0)
+    expect(await endOfLease()).toEqual({ how: 'aborted', released: 'recreated' })
+    await until('the run has ended', () => results.length > 0)
     expect(results).toEqual(['abort'])
   })
 
-  it('HEAD on a stream', async () => {
+  it('a HEAD request to a stream ends the lease', async () => {
     const app = new Hono<SandboxEnv>()
-    app.get('/run', sandbox({ pool }), forever)
+    app.get('/run', sandbox({ pool }), endlessBody)
     const answer = await fetch(`${await listen(app)}/run`, { method: 'HEAD' })
     expect(answer.status).toBe(200)
-    expect(await theEnd()).toMatchObject({ how: 'released' })
+    expect(await endOfLease()).toMatchObject({ how: 'released' })
   })
 
-  it('compress() outside and a disconnect', async () => {
+  it('a disconnect under compress() ends the lease', async () => {
     const app = new Hono<SandboxEnv>()
     app.use(compress())
     app.get('/run', sandbox({ pool }), (c) => {
@@ -148,10 +148,10 @@ describe('a lease ends with its response, on a socket', () => {
       })
     })
     await hangUp(`${await listen(app)}/run`, { 'accept-encoding': 'gzip' })
-    expect(await theEnd()).toEqual({ how: 'aborted', released: 'recreated' })
+    expect(await endOfLease()).toEqual({ how: 'aborted', released: 'recreated' })
   })
 
-  it('etag() 304 outside', async () => {
+  it('a 304 of an outer etag() ends the lease', async () => {
     const app = new Hono<SandboxEnv>()
     app.use(etag())
     app.get('/run', sandbox({ pool }), (c) =>
@@ -160,33 +160,33 @@ describe('a lease ends with its response, on a socket', () => {
     const url = `${await listen(app)}/run`
     const answer = await fetch(url, { headers: { 'if-none-match': '"a"' } })
     expect(answer.status).toBe(304)
-    expect(await theEnd()).toEqual({ how: 'released', released: 'returned' })
+    expect(await endOfLease()).toEqual({ how: 'released', released: 'returned' })
   })
 
-  it('an outer middleware that replaces c.res', async () => {
+  it('an outer middleware that replaces c.res ends the lease', async () => {
     const app = new Hono<SandboxEnv>()
     app.use(async (c, next) => {
       await next()
-      c.res = new Response('mine')
+      c.res = new Response('replaced')
     })
-    app.get('/run', sandbox({ pool }), forever)
-    expect(await (await fetch(`${await listen(app)}/run`)).text()).toBe('mine')
-    expect(await theEnd()).toMatchObject({ how: 'released' })
+    app.get('/run', sandbox({ pool }), endlessBody)
+    expect(await (await fetch(`${await listen(app)}/run`)).text()).toBe('replaced')
+    expect(await endOfLease()).toMatchObject({ how: 'released' })
   })
 
-  it('an outer middleware that throws after next()', async () => {
+  it('an outer middleware that throws after next() ends the lease', async () => {
     const app = new Hono<SandboxEnv>()
     app.onError((_, c) => c.text('sorry', 500))
     app.use(async (_, next) => {
       await next()
       throw new Error('outer')
     })
-    app.get('/run', sandbox({ pool }), forever)
+    app.get('/run', sandbox({ pool }), endlessBody)
     expect((await fetch(`${await listen(app)}/run`)).status).toBe(500)
-    expect(await theEnd()).toMatchObject({ how: 'released' })
+    expect(await endOfLease()).toMatchObject({ how: 'released' })
   })
 
-  it('a handler slower than timeout(): what it holds is over', async () => {
+  it('timeout() ends the lease of a slow handler', async () => {
     const codes: unknown[] = []
     const app = new Hono<SandboxEnv>()
     app.use(timeout(100))
@@ -197,37 +197,37 @@ describe('a lease ends with its response, on a socket', () => {
       return c.text('too late')
     })
     expect((await fetch(`${await listen(app)}/run`)).status).toBe(504)
-    expect(await theEnd()).toMatchObject({ how: 'released' })
-    await until('the handler has gone on', () => codes.length > 0)
+    expect(await endOfLease()).toMatchObject({ how: 'released' })
+    await until('the handler continues', () => codes.length > 0)
     expect(codes).toEqual(['SANDBOX_LEASE_ENDED'])
   })
 
   it.each([
     ['an Error', new Error('boom')],
-    ['a thing that is no Error', 'boom'],
-  ])('a handler that throws %s', async (_, thrown) => {
+    ['a string, 'boom'],
+  ])('a handler that throws %s ends the lease', async (_, thrown) => {
     const app = new Hono<SandboxEnv>()
     app.onError((_, c) => c.text('sorry', 500))
     app.get('/run', sandbox({ pool }), () => {
       throw thrown
     })
     expect((await fetch(`${await listen(app)}/run`)).status).toBe(500)
-    expect(await theEnd()).toEqual({ how: 'failed', released: 'recreated' })
+    expect(await endOfLease()).toEqual({ how: 'failed', released: 'recreated' })
   })
 
-  it('mounted twice: one lease', async () => {
+  it('a middleware that is mounted twice acquires one lease', async () => {
     const app = new Hono<SandboxEnv>()
     app.use('*', sandbox({ pool }))
     app.use('/run/*', sandbox({ pool }))
     app.get('/run/it', (c) => c.text(c.get('sandbox').name))
     await (await fetch(`${await listen(app)}/run/it`)).text()
-    expect(await theEnd()).toMatchObject({ how: 'released' })
+    expect(await endOfLease()).toMatchObject({ how: 'released' })
   })
 
-  it('a path that nobody answers takes no lease', async () => {
+  it('a request without a handler acquires no lease', async () => {
     const acquired: string[] = []
-    const note = (event: SandboxPoolEvent) => acquired.push(event.name)
-    pool.on('acquired', note)
+    const addName = (event: SandboxPoolEvent) => acquired.push(event.name)
+    pool.on('acquired', addName)
     const inner = new Hono<SandboxEnv>().get('/there', (c) => c.text(c.get('sandbox').name))
     inner.onError((_, c) => c.text('inner', 500))
     const app = new Hono<SandboxEnv>()
@@ -239,10 +239,10 @@ describe('a lease ends with its response, on a socket', () => {
     expect(acquired).toEqual([])
     expect((await fetch(`${url}/sub/there`)).status).toBe(200)
     expect(acquired).toHaveLength(1)
-    pool.off('acquired', note)
+    pool.off('acquired', addName)
   })
 
-  it('a WebSocket upgrade is refused with a sentence', async () => {
+  it('a WebSocket upgrade is refused with 501 and an error code', async () => {
     const app = new Hono<SandboxEnv>()
     app.get('/ws', sandbox({ pool }), (c) => c.text('no socket here'))
     const answer = await app.request('/ws', { headers: { upgrade: 'websocket' } })
@@ -252,45 +252,45 @@ describe('a lease ends with its response, on a socket', () => {
   })
 })
 
-describe('a lease ends with its response, without a socket', () => {
+describe('the end of a lease with a response without a socket', () => {
   const app = new Hono<SandboxEnv>()
   beforeAll(() => {
     app.use('*', sandbox({ pool }))
     app.get('/json', (c) => c.json({ name: c.get('sandbox').name }))
     app.get('/empty', (c) => c.body(null, 204))
-    app.get('/stream', forever)
+    app.get('/stream', endlessBody)
   })
 
-  it('json that is read', async () => {
+  it('a JSON response that is read ends the lease', async () => {
     await (await app.request('/json')).json()
-    expect(await theEnd()).toMatchObject({ how: 'released' })
+    expect(await endOfLease()).toMatchObject({ how: 'released' })
   })
 
-  it('json that nobody reads', async () => {
+  it('a JSON response that is not read ends the lease', async () => {
     await app.request('/json')
-    expect(await theEnd()).toMatchObject({ how: 'released' })
+    expect(await endOfLease()).toMatchObject({ how: 'released' })
   })
 
-  it('no body', async () => {
+  it('a response without a body ends the lease', async () => {
     await app.request('/empty')
-    expect(await theEnd()).toMatchObject({ how: 'released' })
+    expect(await endOfLease()).toMatchObject({ how: 'released' })
   })
 
-  it('a stream that is cancelled', async () => {
+  it('a cancelled stream ends the lease', async () => {
     const answer = await app.request('/stream')
     await answer.body?.cancel()
-    expect(await theEnd()).toMatchObject({ how: 'aborted' })
+    expect(await endOfLease()).toMatchObject({ how: 'aborted' })
   })
 
-  it('a request that is aborted', async () => {
-    const gone = new AbortController()
-    await app.request('/stream', { signal: gone.signal })
-    gone.abort()
-    expect(await theEnd()).toMatchObject({ how: 'aborted' })
+  it('an aborted request ends the lease', async () => {
+    const abort = new AbortController()
+    await app.request('/stream', { signal: abort.signal })
+    abort.abort()
+    expect(await endOfLease()).toMatchObject({ how: 'aborted' })
   })
 })
 
-describe('no sandbox to be had', () => {
+describe('a request without a free sandbox', () => {
   let small: SandboxPool
   let held: Sandbox
 
@@ -314,17 +314,17 @@ describe('no sandbox to be had', () => {
     return app
   }
 
-  it('a wait that is too long is 503 with Retry-After', async () => {
+  it('a wait that exceeds the timeout is answered with 503 and Retry-After', async () => {
     const answer = await fetch(`${await listen(appOf({ acquireTimeoutMs: 20 }))}/run`)
     expect(answer.status).toBe(503)
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
     expect(await answer.json()).toMatchObject({ error: { code: 'SANDBOX_ACQUIRE_TIMEOUT' } })
   })
 
-  it('a full line is 503 with Retry-After, at once', async () => {
+  it('a full queue is answered at once with 503 and Retry-After', async () => {
     const url = await listen(appOf({}))
     const first = fetch(`${url}/run`)
-    await until('one waits', () => small.stats().python?.waiting === 1)
+    await until('one caller waits', () => small.stats().python?.waiting === 1)
     const answer = await fetch(`${url}/run`)
     expect(answer.status).toBe(503)
     expect(answer.headers.get('retry-after')).toMatch(/^\d+$/)
@@ -333,17 +333,17 @@ describe('no sandbox to be had', () => {
     expect((await first).status).toBe(200)
   })
 
-  it('a client that goes while it waits leaves the line', async () => {
+  it('a disconnect removes the caller from the queue', async () => {
     const { port } = new URL(await listen(appOf({})))
     const socket = connect(Number(port), '127.0.0.1')
     socket.write('GET /run HTTP/1.1\r\nHost: x\r\n\r\n')
-    await until('one waits', () => small.stats().python?.waiting === 1)
+    await until('one caller waits', () => small.stats().python?.waiting === 1)
     socket.destroy()
-    await until('nobody waits', () => small.stats().python?.waiting === 0)
+    await until('no caller waits', () => small.stats().python?.waiting === 0)
     expect(small.stats().python?.leased).toBe(1)
   })
 
-  it('a pool that closes is 503', async () => {
+  it('a closing pool is answered with 503', async () => {
     const url = await listen(appOf({}))
     const closing = small.close({ deadlineMs: 1000 })
     const answer = await fetch(`${url}/run`)
@@ -353,26 +353,26 @@ describe('no sandbox to be had', () => {
     await closing
   })
 
-  it('an unknown language is 400', async () => {
+  it('an unknown language is answered with 400', async () => {
     const url = await listen(appOf({ language: (c) => c.req.query('language') ?? '' }))
     const answer = await fetch(`${url}/run?language=cobol`)
     expect(answer.status).toBe(400)
     expect(await answer.json()).toMatchObject({ error: { code: 'SANDBOX_UNKNOWN_LANGUAGE' } })
   })
 
-  it('the app may answer itself', async () => {
-    const onUnavailable = appOf({
+  it('onUnavailable can replace the answer', async () => {
+    const app = appOf({
       acquireTimeoutMs: 20,
       onUnavailable: (error, c) => c.text(`later: ${error.code}`, 429),
     })
-    const answer = await fetch(`${await listen(onUnavailable)}/run`)
+    const answer = await fetch(`${await listen(app)}/run`)
     expect(answer.status).toBe(429)
     expect(await answer.text()).toBe('later: SANDBOX_ACQUIRE_TIMEOUT')
   })
 })
 
-describe('many requests', () => {
-  it('a thousand, each its own answer, none lost', async () => {
+describe('a thousand requests', () => {
+  it('a thousand requests on one sandbox get their own answers', async () => {
     const app = new Hono<SandboxEnv>()
     const held = await pool.acquire('python')
     app.post('/run', async (c) => c.json(await held.runCode(await c.req.text())))

@@ -51,14 +51,14 @@ describe.each(places)('a notebook of $language under $runtime', ({ runtime, lang
   const pool = usePool({ runtime, pids: 512, languages: { [language]: { size: 1 } } })
   const lease = () => leaseOfTest(pool(), language)
 
-  it('shows the last value, and what is displayed at its place', async () => {
+  it('a run returns the last value and keeps the order of displayed values', async () => {
     const sandbox = await lease()
     expect(await sandbox.runCode(cells.value)).toMatchObject({
       text: '42',
       exitCode: 0,
       stdout: '',
     })
-    let seen = '' // a piece of output is not a line
+    let seen = '' // a chunk of output may be part of a line
     for await (const event of sandbox.runCode(cells.shown)) {
       if (event.type === 'result') seen += `[${event.result.html ?? event.result.text}]`
       if (event.type === 'stdout') seen += event.data
@@ -66,7 +66,7 @@ describe.each(places)('a notebook of $language under $runtime', ({ runtime, lang
     expect(seen).toBe("one\n[<b>2</b>]three\n['four']")
   })
 
-  it('says what was thrown, in the lines of the user', async () => {
+  it('an error has the lines of the user in its traceback', async () => {
     const result = await (await lease()).runCode(cells.throwing)
     expect(result).toMatchObject({ exitCode: 1, error: { name: cells.errorName } })
     const traceback = result.error?.traceback ?? ''
@@ -75,7 +75,7 @@ describe.each(places)('a notebook of $language under $runtime', ({ runtime, lang
     expect(traceback).not.toMatch(/runner|agent|\[eval\]|<string>|node:/)
   })
 
-  it('keeps what a context knows, and lets nobody else see it', async () => {
+  it('a context keeps its variables and does not share them', async () => {
     const sandbox = await lease()
     const context = await sandbox.createCodeContext()
     const other = await sandbox.createCodeContext()
@@ -91,18 +91,21 @@ describe.each(places)('a notebook of $language under $runtime', ({ runtime, lang
     expect(await sandbox.runCode(cells.use, { context })).toMatchObject({ context: 'kept' })
   })
 
-  it.each(['sleep', 'spin'] as const)('interrupts a cell that has to end: %s', async (cell) => {
-    const sandbox = await lease()
-    const context = await sandbox.createCodeContext()
-    await sandbox.runCode(cells.patch, { context })
-    const late = await sandbox.runCode(cells[cell], { context, timeoutMs: 300 })
-    expect(late).toMatchObject({ killedBy: 'timeout', exitCode: 130, context: 'kept' })
-    expect(late.error?.name).toBe(cells.interrupted)
-    const used = await sandbox.runCode(cells.use, { context })
-    expect(used.text).toContain('4')
-  })
+  it.each(['sleep', 'spin'] as const)(
+    'a timeout interrupts a cell and keeps the context: %s',
+    async (cell) => {
+      const sandbox = await lease()
+      const context = await sandbox.createCodeContext()
+      await sandbox.runCode(cells.patch, { context })
+      const late = await sandbox.runCode(cells[cell], { context, timeoutMs: 300 })
+      expect(late).toMatchObject({ killedBy: 'timeout', exitCode: 130, context: 'kept' })
+      expect(late.error?.name).toBe(cells.interrupted)
+      const used = await sandbox.runCode(cells.use, { context })
+      expect(used.text).toContain('4')
+    },
+  )
 
-  it('kills a cell that does not listen, says that all is lost, and begins anew', async () => {
+  it('a cell that ignores the interrupt is killed, and its context is lost and opened again', async () => {
     const sandbox = await lease()
     const context = await sandbox.createCodeContext()
     const late = await sandbox.runCode(cells.stubborn, { context, timeoutMs: 300 })
@@ -114,7 +117,7 @@ describe.each(places)('a notebook of $language under $runtime', ({ runtime, lang
     expect(await sandbox.runCode(cells.dies, { context })).toMatchObject({ context: 'lost' })
   })
 
-  it('calls functions', async () => {
+  it('call() returns the value of a function or the reason of its failure', async () => {
     const sandbox = await lease()
     const added = await sandbox.call<number>(cells.add, { args: [40], kwargs: { b: 2 } })
     expect(added).toMatchObject({ ok: true, value: 42, stdout: '\0noise' })

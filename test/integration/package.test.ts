@@ -36,7 +36,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-describe('what is packed', () => {
+describe('the npm package', () => {
   let paths: string[] = []
 
   beforeAll(async () => {
@@ -45,7 +45,7 @@ describe('what is packed', () => {
     paths = packed?.files.map(({ path }) => path) ?? []
     await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
     await writeFile(join(folder, 'app.mjs'), APP)
-    // The other tests use the newest peers: here are the oldest that the manifest allows.
+    // The other tests use the newest peers. This one uses the oldest that the manifest allows.
     const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
     const peers = Object.entries(v.parse(Manifest, manifest).peerDependencies).map(
       ([name, range]) => `${name}@${/^>=(\S+) <\d+$/.exec(range)?.[1]}`,
@@ -54,16 +54,16 @@ describe('what is packed', () => {
     await npm(['install', ...options, join(folder, packed?.filename ?? ''), ...peers], folder)
   })
 
-  it('has the texts of the agents, and neither sources nor tests', () => {
+  it('the package has the sources of the agents and no TypeScript sources or tests', () => {
     expect(paths).toContain('dist/src/agent/sources.js')
     expect(paths.filter((path) => /^(test|src|examples|dist\/examples)\//.test(path))).toEqual([])
   })
 
-  it('serves a request with the oldest peers and without install scripts', async () => {
-    await serves('app.mjs')
+  it('the package serves a request with the oldest peers and without install scripts', async () => {
+    await expectServes('app.mjs')
   })
 
-  it('serves a request from a bundle', async () => {
+  it('a bundled app serves a request', async () => {
     const options = ['--platform', 'node', '--format', 'esm', '--external', 'dockerode']
     const rolldown = join(root, 'node_modules/.bin/rolldown')
     await promisify(execFile)(rolldown, ['app.mjs', '--file', 'bundle.mjs', ...options], {
@@ -72,17 +72,17 @@ describe('what is packed', () => {
     expect(await readFile(join(folder, 'bundle.mjs'), 'utf8')).not.toMatch(
       /^import .*hono-sandbox/m,
     )
-    await serves('bundle.mjs')
+    await expectServes('bundle.mjs')
   })
 
-  it('has the command', async () => {
+  it('the package has the command hono-sandbox', async () => {
     const bin = join(folder, 'node_modules/.bin/hono-sandbox')
     const { stdout: help } = await promisify(execFile)(bin, ['--help'])
     expect(help).toContain('setup')
   })
 })
 
-async function serves(file: string): Promise<void> {
+async function expectServes(file: string): Promise<void> {
   const server = new ServerProcess(process.execPath, [file], { cwd: folder })
   try {
     await server.started()
@@ -93,11 +93,11 @@ async function serves(file: string): Promise<void> {
     await until('the response ends the lease', async () => (await leased()) === 0)
 
     const client = new AbortController()
-    const gone = run('import time; time.sleep(60)', client.signal).catch(() => undefined)
+    const aborted = run('import time; time.sleep(60)', client.signal).catch(() => undefined)
     await until('the program runs', async () => (await leased()) === 1)
     client.abort()
-    await gone
-    await until('the lost client ends the lease', async () => (await leased()) === 0)
+    await aborted
+    await until('the disconnect ends the lease', async () => (await leased()) === 0)
     expect(await server.end('SIGTERM')).toBe(0)
   } finally {
     await server.end('SIGKILL')

@@ -43,12 +43,12 @@ const PROGRAMS = {
   },
 }
 
-describe.each(places)('$language under $runtime', ({ runtime, language }) => {
+describe.each(places)('a run of $language under $runtime', ({ runtime, language }) => {
   const programs = PROGRAMS[language]
   const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
   const lease = useLease(pool, language)
 
-  it('says hello, and how it went', async () => {
+  it('a run returns its output, exit code, duration and usage', async () => {
     const sandbox = await lease()
     expect(sandbox).toMatchObject({ language, runtime })
     expect(await sandbox.runCode(programs.hello)).toEqual({
@@ -66,7 +66,7 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     })
   })
 
-  it('points at the lines of the user where the code is wrong', async () => {
+  it('an error has the lines of the user', async () => {
     const sandbox = await lease()
     const syntax = await sandbox.runCode(programs.syntax)
     expect(syntax).toMatchObject({ exitCode: 1, stdout: '' })
@@ -80,7 +80,7 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     expect(thrown.stderr).not.toMatch(/agent|runner|\[eval\]|<string>/)
   })
 
-  it('takes arguments, variables and input for one call alone', async () => {
+  it('arguments, variables and input apply to one call only', async () => {
     const sandbox = await lease()
     const args = ['a b', '', '--flag', 'žluť', '$HOME']
     expect(JSON.parse((await sandbox.runCode(programs.args, { args })).stdout)).toEqual(args)
@@ -95,7 +95,7 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     expect((await sandbox.runCode(programs.echo)).stdout).toBe('0\n')
   })
 
-  it('works in the folder it is told', async () => {
+  it('a call runs in the given working directory', async () => {
     const sandbox = await lease()
     await sandbox.exec('mkdir deep')
     const cwd = '/workspace/deep'
@@ -109,7 +109,7 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     expect(missing.stderr).toContain('/no/such')
   })
 
-  it("gives exit codes, signals, and a shell's words for what cannot be started", async () => {
+  it('a call returns exit codes and signals, and 126 or 127 if the program cannot start', async () => {
     const sandbox = await lease()
     expect(await sandbox.runCode(programs.exit)).toMatchObject({ exitCode: 42, signal: null })
     expect(await sandbox.exec('exit 7')).toMatchObject({ exitCode: 7, signal: null })
@@ -119,7 +119,7 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     expect(await sandbox.exec(['echo', '$HOME', 'a  b'])).toMatchObject({ stdout: '$HOME a  b\n' })
   })
 
-  it('may open /dev/stdout and /dev/stderr', async () => {
+  it('a program can open /dev/stdout and /dev/stderr', async () => {
     const sandbox = await lease()
     const written = { stdout: 'out', stderr: 'err', exitCode: 0 }
     expect(await sandbox.runCode(programs.streams)).toMatchObject(written)
@@ -127,7 +127,7 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     expect(await sandbox.exec(script)).toMatchObject(written)
   })
 
-  it('keeps what it said before its time was over, and goes on', async () => {
+  it('a timed-out run returns its output, and later runs succeed', async () => {
     const sandbox = await lease()
     const late = await sandbox.runCode(programs.partial, { timeoutMs: 1500 })
     expect(late).toMatchObject({ stdout: 'so far\n', killedBy: 'timeout', signal: 'SIGKILL' })
@@ -137,7 +137,7 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     expect((await sandbox.runCode(programs.hello)).stdout).toBe('hello\n')
   })
 
-  it('says when it was aborted', async () => {
+  it('an aborted call reports abort', async () => {
     const sandbox = await lease()
     const running = sandbox.runCode(programs.partial, { signal: AbortSignal.timeout(1000) })
     expect(await running).toMatchObject({ killedBy: 'abort', stdout: 'so far\n' })
@@ -148,7 +148,7 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     })
   })
 
-  it('has room for much output, in any bytes', async () => {
+  it('a run returns megabytes of output with any bytes', async () => {
     const sandbox = await lease()
     const big = await sandbox.runCode(programs.big, { maxOutputBytes: 4_000_000 })
     expect(big).toMatchObject({ exitCode: 0, truncated: false })
@@ -157,7 +157,7 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     expect((await sandbox.runCode(programs.unicode)).stdout).toBe('žluťoučký 🐎\n')
   })
 
-  it('runs several programs at once', async () => {
+  it('a sandbox runs several programs at the same time', async () => {
     const sandbox = await lease()
     const numbers = Array.from({ length: 8 }, (_, at) => String(at))
     const runs = numbers.map((number) => sandbox.runCode(programs.args, { args: [number] }))
@@ -170,15 +170,15 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
     )
   })
 
-  it('serves one lease for as long as it likes', async () => {
+  it('one lease serves many calls', async () => {
     const sandbox = await lease()
-    for (let turn = 0; turn < 15; turn++) {
+    for (let round = 0; round < 15; round++) {
       expect((await sandbox.runCode(programs.hello)).stdout).toBe('hello\n')
       expect((await sandbox.exec('echo hello')).stdout).toBe('hello\n')
     }
   })
 
-  it('sees nothing of the run before it but its files', async () => {
+  it('a run sees only the files of an earlier run', async () => {
     const sandbox = await lease()
     expect((await sandbox.runCode(programs.remember)).stdout).toBe('set\n')
     const { stdout } = await sandbox.runCode(programs.recall)
@@ -188,11 +188,11 @@ describe.each(places)('$language under $runtime', ({ runtime, language }) => {
   })
 })
 
-describe.each(runtimes)('files under %s', (runtime) => {
+describe.each(runtimes)('the files of a sandbox under %s', (runtime) => {
   const pool = usePool({ runtime, languages: { python: { size: 1 }, nodejs: { size: 1 } } })
   const leases = { python: useLease(pool, 'python'), nodejs: useLease(pool, 'nodejs') }
 
-  it.each(languages)('go in and out of %s', async (language) => {
+  it.each(languages)('files are written, read and listed in %s', async (language) => {
     const sandbox = await leases[language]()
     const bytes = Buffer.alloc(3_000_000, 'any \0\xff')
     await sandbox.writeFile('data.bin', bytes)
@@ -208,7 +208,7 @@ describe.each(runtimes)('files under %s', (runtime) => {
     expect(await sandbox.listFiles('out/deep')).toEqual([])
   })
 
-  it.each(languages)('that cannot be say why, in %s', async (language) => {
+  it.each(languages)('a failed file call has its errno in %s', async (language) => {
     const sandbox = await leases[language]()
     await sandbox.exec('mkdir folder; mkfifo fifo; echo x > file')
     const failures: [string, Promise<unknown>][] = [
@@ -237,7 +237,7 @@ describe.each(runtimes)('files under %s', (runtime) => {
   })
 })
 
-describe.each(runtimes)('modules of Node under %s', (runtime) => {
+describe.each(runtimes)('Node modules under %s', (runtime) => {
   const pool = usePool({ runtime, languages: { nodejs: { size: 1 } } })
   const lease = useLease(pool, 'nodejs')
 
@@ -246,7 +246,7 @@ describe.each(runtimes)('modules of Node under %s', (runtime) => {
     ['ESM', 'import { sep } from "node:path"\nconsole.log(sep)', '/\n'],
     ['await at the top', 'const x = await Promise.resolve(42)\nconsole.log(x)', '42\n'],
     ['import()', 'import("node:path").then(({ sep }) => console.log(sep))', '/\n'],
-  ])('%s', async (_, code, stdout) => {
+  ])('a Node program can use %s', async (_, code, stdout) => {
     const sandbox = await lease()
     expect(await sandbox.runCode(code)).toMatchObject({ stdout, stderr: '', exitCode: 0 })
   })
@@ -256,31 +256,31 @@ describe.each(runtimes)('modules of Node under %s', (runtime) => {
     'fs.readFileSync(0, "utf8")',
     'fs.readFileSync(fs.openSync("/dev/stdin"), "utf8")',
     'await promisify(fs.readFile)("/dev/stdin", "utf8")',
-  ])('read the whole stdin by %s', async (expression) => {
+  ])('a Node program reads its whole stdin with %s', async (expression) => {
     const sandbox = await lease()
     const imports = 'import fs from "node:fs"\nimport { promisify } from "node:util"'
     const code = `${imports}\nconsole.log(${expression})`
     expect(await sandbox.runCode(code, { stdin: 'ab' })).toMatchObject({ stdout: 'ab\n' })
   })
 
-  it('run in a folder that nobody may write to', async () => {
+  it('a Node program runs in a folder that is not writable', async () => {
     const sandbox = await lease()
     const result = await sandbox.runCode('console.log(process.cwd())', { cwd: '/usr' })
     expect(result).toMatchObject({ stdout: '/usr\n', exitCode: 0 })
   })
 
-  it('are not there before they are asked for, as in a script of its own', async () => {
+  it('a run has the globals of a Node script, display and __sandbox', async () => {
     const sandbox = await lease()
     const code = 'console.log(Object.getOwnPropertyNames(globalThis).join())'
     await sandbox.writeFile('names.js', code)
     const names = async (run: Promise<ExecResult>) => (await run).stdout.trim().split(',').sort()
     const script = await names(sandbox.exec('node names.js'))
-    const ours = ['display', '__sandbox']
+    const added = ['display', '__sandbox']
     const ofScripts = ['module', 'exports', 'require', '__filename', '__dirname']
-    expect(await names(sandbox.runCode(code))).toEqual([...script, ...ours, ...ofScripts].sort())
+    expect(await names(sandbox.runCode(code))).toEqual([...script, ...added, ...ofScripts].sort())
   })
 
-  it('are found beside the program', async () => {
+  it('a Node program can import modules of the workspace', async () => {
     const sandbox = await lease()
     await sandbox.writeFile('helper.mjs', 'export const six = 6\n')
     const code = 'import { six } from "./helper.mjs"\nconsole.log(six * 7)'
@@ -296,7 +296,7 @@ describe.each(runtimes)('Python under %s', (runtime) => {
     ['a byte order mark', '\uFEFFprint(1)', { stdout: '1\n', exitCode: 0 }],
     ['an exit code that no integer holds', 'import sys\nsys.exit(2**70)', { exitCode: 255 }],
     ['an exit code above a byte', 'import sys\nsys.exit(259)', { exitCode: 3 }],
-  ])('takes %s as python3 does', async (_, code, result) => {
+  ])('a Python run handles %s as python3 does', async (_, code, result) => {
     const sandbox = await lease()
     expect(await sandbox.runCode(code)).toMatchObject(result)
   })

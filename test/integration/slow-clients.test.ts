@@ -38,8 +38,8 @@ function appOf(limits: { stallTimeoutMs?: number; drainTimeoutMs?: number }) {
   return app.use(sandbox({ pool, ...limits }))
 }
 
-/** A connection that has sent so much, and reads nothing. */
-async function silent(url: string, text: string): Promise<Socket> {
+/** Opens a connection that sends a text and does not read. */
+async function connectUnread(url: string, text: string): Promise<Socket> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
   socket.on('error', () => {})
@@ -51,39 +51,39 @@ async function silent(url: string, text: string): Promise<Socket> {
 
 const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 
-describe('a client that pipelines', () => {
-  it('and leaves ends the leases of all its requests', async () => {
+describe('a client that pipelines requests', () => {
+  it('a disconnect ends the leases of all pipelined requests', async () => {
     const app = appOf({})
     app.get('/slow', async (c) => c.json(await c.get('sandbox').exec('sleep 60')))
     app.get('/quick', async (c) => c.json(await c.get('sandbox').exec('true')))
     const url = await listen(app)
-    const socket = await silent(url, ask('/slow') + ask('/quick').repeat(4))
-    await until('all five have a lease', () => pool.stats().python?.leased === 5)
+    const socket = await connectUnread(url, ask('/slow') + ask('/quick').repeat(4))
+    await until('all five requests have a lease', () => pool.stats().python?.leased === 5)
     socket.destroy()
     await until('no lease is held', () => pool.stats().python?.leased === 0, 5000)
   })
 })
 
 describe('a client that does not read', () => {
-  it('loses the lease of a response that is all there', async () => {
+  it('an unread complete response ends its lease after stallTimeoutMs', async () => {
     const app = appOf({ stallTimeoutMs: 300 })
     app.get('/', async (c) => {
       await c.get('sandbox').exec('true')
       return c.text(large)
     })
     const end = endOfLease(pool)
-    await silent(await listen(app), ask('/'))
+    await connectUnread(await listen(app), ask('/'))
     expect(await end()).toEqual({ how: 'aborted', released: 'recreated' })
   })
 
-  it('loses the lease of a file that is sent', async () => {
+  it('an unread file response ends its lease after stallTimeoutMs', async () => {
     const app = appOf({ stallTimeoutMs: 300 })
     app.get('/', async (c) => {
       await c.get('sandbox').exec(`truncate -s ${LARGE_BYTES} file`)
       return sendFile(c, 'file')
     })
     const end = endOfLease(pool)
-    const socket = await silent(await listen(app), ask('/'))
+    const socket = await connectUnread(await listen(app), ask('/'))
     expect((await end()).how).toBe('aborted')
     let received = 0
     socket.on('data', (bytes: Buffer) => (received += bytes.length))
@@ -91,7 +91,7 @@ describe('a client that does not read', () => {
     expect(received).toBeLessThan(LARGE_BYTES)
   })
 
-  it('does not while a program runs, whose own time limit counts', async () => {
+  it('an unread response keeps its lease while a program runs', async () => {
     const app = appOf({ stallTimeoutMs: 300 })
     let result: ExecResult | undefined
     app.get('/', (c) =>
@@ -101,7 +101,7 @@ describe('a client that does not read', () => {
       }),
     )
     const end = endOfLease(pool)
-    await silent(await listen(app), ask('/'))
+    await connectUnread(await listen(app), ask('/'))
     expect((await end()).how).toBe('aborted')
     expect(result).toMatchObject({ stdout: 'done\n', exitCode: 0 })
   })
@@ -113,12 +113,13 @@ describe('a client that reads slowly', () => {
     let received = 0
     for await (const bytes of response) {
       received += bytes.length
-      if (received % (1024 * 1024) < 64 * 1024) await new Promise((go) => setTimeout(go, 60))
+      if (received % (1024 * 1024) < 64 * 1024)
+        await new Promise((resolve) => setTimeout(resolve, 60))
     }
     return received
   }
 
-  it('gets all of a long stream', async () => {
+  it('a slow reader receives a whole stream', async () => {
     const app = appOf({ stallTimeoutMs: 500 })
     app.get('/', (c) =>
       streamSandbox(c, c.get('sandbox').exec(`head -c ${LARGE_BYTES / 2} /dev/zero | tr '\\0' x`)),
@@ -128,7 +129,7 @@ describe('a client that reads slowly', () => {
     expect((await end()).how).toBe('released')
   })
 
-  it('keeps no sandbox longer than drainTimeoutMs after the last call', async () => {
+  it('a slow reader holds a sandbox for at most drainTimeoutMs after the last call', async () => {
     const app = appOf({ drainTimeoutMs: 500 })
     app.get('/', async (c) => {
       await c.get('sandbox').exec('true')
@@ -142,35 +143,35 @@ describe('a client that reads slowly', () => {
 })
 
 describe('an upload', () => {
-  const upload = async (options: { stallTimeoutMs: number }, drip: () => string) => {
+  const upload = async (options: { stallTimeoutMs: number }, nextPiece: () => string) => {
     const app = appOf({})
     app.post('/', async (c) => c.json(await receiveFiles(c, { path: 'file', ...options })))
     const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n'
-    const socket = await silent(await listen(app), head)
-    const dripping = setInterval(() => socket.write(drip()), 20)
-    onTestFinished(() => clearInterval(dripping))
+    const socket = await connectUnread(await listen(app), head)
+    const sending = setInterval(() => socket.write(nextPiece()), 20)
+    onTestFinished(() => clearInterval(sending))
     const [answer] = await once(socket, 'data')
     return String(answer)
   }
 
   it.each([
     ['stops', () => ''],
-    ['comes a byte at a time', () => 'x'],
-  ])('that %s ends with 408', async (_, drip) => {
-    const answer = await upload({ stallTimeoutMs: 400 }, drip)
+    ['sends single bytes', () => 'x'],
+  ])('an upload that %s is answered with 408', async (_, nextPiece) => {
+    const answer = await upload({ stallTimeoutMs: 400 }, nextPiece)
     expect(answer).toMatch(/^HTTP\/1.1 408 /)
     expect(answer).toContain('SANDBOX_UPLOAD_TIMEOUT')
     await until('no lease is held', () => pool.stats().python?.leased === 0)
   })
 
-  it('that is slow and steady is not cut', async () => {
+  it('a slow and steady upload succeeds', async () => {
     const answer = await upload({ stallTimeoutMs: 400 }, () => 'x'.repeat(20_000))
     expect(answer).toMatch(/^HTTP\/1.1 200 /)
   })
 })
 
-describe('a client that leaves a run in a context', () => {
-  it('interrupts it: the sandbox of a session keeps its variables', async () => {
+describe('a disconnect during a run in a context', () => {
+  it('a disconnect interrupts the run, and the context keeps its variables', async () => {
     const held = await pool.acquire('python')
     const context = await held.createCodeContext()
     await held.runCode('kept = 7', { context })

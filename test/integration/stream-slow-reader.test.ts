@@ -12,7 +12,7 @@ const pool = usePool({ runtime: 'runc', languages: { python: { size: 1, max: 2 }
 const NDJSON = { accept: 'application/x-ndjson' }
 const MIB = 1024 * 1024
 
-/** Writes blocks, so many or without end, and keeps the count of them in a file. */
+/** Returns a program that writes `blocks` blocks, or endless ones for -1, and their count to a file. */
 const writer = (blocks: number) => `
 import os
 block, written = b'0123456789abcde\\n' * 4096, 0
@@ -25,10 +25,10 @@ while written != ${blocks}:
 `
 const BLOCK_BYTES = 65_536
 
-/** Resolves with how many bytes the program has written, once it writes no more. */
+/** Waits until the program stops writing. Returns the number of bytes that it has written. */
 async function stalledAt(held: Sandbox): Promise<number> {
   let [last, same] = [0, 0]
-  await until('the program writes no more', async () => {
+  await until('the program stops writing', async () => {
     const blocks = Number(await held.readFile('count', { format: 'text' }).catch(() => '0'))
     same = blocks === last && blocks > 0 ? same + 1 : 0
     last = blocks
@@ -38,19 +38,19 @@ async function stalledAt(held: Sandbox): Promise<number> {
 }
 
 describe('a reader that stops reading', () => {
-  it('stops the program; all else goes on', async () => {
+  it('an unread stream stops its program and blocks no other call', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const app = new Hono().get('/run', (c) => streamSandbox(c, held.runCode(writer(-1))))
     const reader = new BodyReader(await app.request('/run', { headers: NDJSON }))
     await reader.more()
-    // The credit of a stream, what is read ahead, and the pipe.
+    // The credit of a stream, the read-ahead of the host and the pipe.
     expect(await stalledAt(held)).toBeLessThan(MIB)
     expect(await held.exec('echo beside')).toMatchObject({ stdout: 'beside\n' })
     await reader.cancel()
     expect(await held.exec('echo after')).toMatchObject({ stdout: 'after\n' })
   })
 
-  it('over a socket stops it as well, and its kill gets through', async () => {
+  it('an unread stream on a socket stops its program, which can be killed', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const handles: ExecHandle[] = []
     const app = new Hono<SandboxEnv>().get('/run', (c) => {
@@ -59,14 +59,14 @@ describe('a reader that stops reading', () => {
       return streamSandbox(c, handle, { heartbeatMs: 10 })
     })
     const response = await open(`${await listen(app)}/run`, NDJSON)
-    // What the kernel keeps for a connection comes on top.
+    // The kernel buffers of the connection count too.
     expect(await stalledAt(held)).toBeLessThan(24 * MIB)
     handles[0]?.kill()
     expect(await handles[0]).toMatchObject({ killedBy: 'abort', exitCode: null })
     response.destroy()
   })
 
-  it('and goes on later has missed nothing', async () => {
+  it('a reader that continues later receives all output', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const blocks = 500
     const app = new Hono<SandboxEnv>()

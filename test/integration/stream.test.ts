@@ -15,17 +15,17 @@ import { until, within } from '../helpers/until.js'
 
 const pool = usePool({ runtime: 'runc', languages: { python: { size: 2, max: 4 } } })
 beforeEach(() =>
-  until('a container is there and none is leased', () => {
+  until('a container is idle and none is leased', () => {
     const { leased, idle = 0 } = pool().stats().python ?? {}
     return leased === 0 && idle > 0
   }),
 )
 
-/** Writes now and then, until it is killed. */
+/** Writes a line every 20 ms, until it is killed. */
 const ENDLESS = 'while :; do echo tick; sleep 0.02; done'
 const NDJSON = { accept: 'application/x-ndjson' }
 
-/** An app that streams a command, and what came of the command. */
+/** Makes an app that streams a command. `result` returns the result of the command. */
 function appOf(command: string, outside: MiddlewareHandler<SandboxEnv>[] = []) {
   const results: ExecResult[] = []
   const app = new Hono<SandboxEnv>()
@@ -38,7 +38,7 @@ function appOf(command: string, outside: MiddlewareHandler<SandboxEnv>[] = []) {
     return response
   })
   const result = async () => {
-    await until('the program is over', () => results.length > 0)
+    await until('the program has ended', () => results.length > 0)
     return results[0]
   }
   return { app, result }
@@ -46,13 +46,13 @@ function appOf(command: string, outside: MiddlewareHandler<SandboxEnv>[] = []) {
 
 const replace: MiddlewareHandler = async (c, next) => {
   await next()
-  c.res = new Response('mine')
+  c.res = new Response('replaced')
 }
 const throwAfter: MiddlewareHandler = async (_, next) => {
   await next()
   throw new Error('outer')
 }
-/** As a middleware does that changes bodies on their way. */
+/** A middleware that transforms the body of the response. */
 const gzip: MiddlewareHandler = async (c, next) => {
   await next()
   c.res = new Response(c.res.body?.pipeThrough(new CompressionStream('gzip')), c.res)
@@ -62,39 +62,42 @@ describe('a stream on a socket', () => {
   it.each([
     ['text/event-stream', {}],
     ['application/x-ndjson', NDJSON],
-  ])('that completes, as %s', async (type, headers: Record<string, string>) => {
-    const end = endOfLease(pool())
-    const { app } = appOf('echo out; echo err >&2; exit 3')
-    const answer = await fetch(`${await listen(app)}/run`, { headers })
-    expect(answer.status).toBe(200)
-    expect(Object.fromEntries(answer.headers)).toMatchObject({
-      'cache-control': 'no-cache, no-transform',
-      'content-type': type,
-      vary: 'Accept',
-      'x-accel-buffering': 'no',
-      'x-content-type-options': 'nosniff',
-    })
-    const events = eventsIn(await answer.text())
-    expect(textOf(events, 'stdout')).toBe('out\n')
-    expect(textOf(events, 'stderr')).toBe('err\n')
-    expect(events.at(-1)).toEqual({
-      type: 'exit',
-      exitCode: 3,
-      signal: null,
-      durationMs: expect.any(Number),
-      usage: { cpuMs: expect.any(Number), maxRssBytes: expect.any(Number) },
-      truncated: false,
-    })
-    expect(await end()).toEqual({ how: 'released', released: 'recreated' })
-  })
+  ])(
+    'streamSandbox() sends all events as %s and ends the lease',
+    async (type, headers: Record<string, string>) => {
+      const end = endOfLease(pool())
+      const { app } = appOf('echo out; echo err >&2; exit 3')
+      const answer = await fetch(`${await listen(app)}/run`, { headers })
+      expect(answer.status).toBe(200)
+      expect(Object.fromEntries(answer.headers)).toMatchObject({
+        'cache-control': 'no-cache, no-transform',
+        'content-type': type,
+        vary: 'Accept',
+        'x-accel-buffering': 'no',
+        'x-content-type-options': 'nosniff',
+      })
+      const events = eventsIn(await answer.text())
+      expect(textOf(events, 'stdout')).toBe('out\n')
+      expect(textOf(events, 'stderr')).toBe('err\n')
+      expect(events.at(-1)).toEqual({
+        type: 'exit',
+        exitCode: 3,
+        signal: null,
+        durationMs: expect.any(Number),
+        usage: { cpuMs: expect.any(Number), maxRssBytes: expect.any(Number) },
+        truncated: false,
+      })
+      expect(await end()).toEqual({ how: 'released', released: 'recreated' })
+    },
+  )
 
   it.each<[string, MiddlewareHandler<SandboxEnv>[]]>([
-    ['alone', []],
-    ['with compress() outside', [compress()]],
-    ['with its bytes compressed outside all the same', [gzip]],
-    ['with etag() outside', [etag()]],
-    ['with timeout() outside', [timeout(60_000)]],
-  ])('whose client disconnects, %s: the program is dead', async (_, outside) => {
+    ['without another middleware', []],
+    ['under compress()', [compress()]],
+    ['under a middleware that compresses the body', [gzip]],
+    ['under etag()', [etag()]],
+    ['under timeout()', [timeout(60_000)]],
+  ])('a disconnect kills the program, %s', async (_, outside) => {
     const end = endOfLease(pool())
     const { app, result } = appOf(ENDLESS, outside)
     await hangUp(`${await listen(app)}/run`, { 'accept-encoding': 'gzip' })
@@ -103,32 +106,35 @@ describe('a stream on a socket', () => {
   })
 
   it.each([
-    ['replaces c.res', replace, 200, 'mine'],
+    ['replaces c.res', replace, 200, 'replaced'],
     ['throws', throwAfter, 500, 'Internal Server Error'],
-  ])('whose outer middleware %s', async (_, outer, status, text) => {
-    const end = endOfLease(pool())
-    const { app, result } = appOf(ENDLESS, [outer])
-    app.onError((_, c) => c.text('Internal Server Error', 500))
-    const answer = await fetch(`${await listen(app)}/run`)
-    expect([answer.status, await answer.text()]).toEqual([status, text])
-    expect(await end()).toEqual({ how: 'released', released: 'recreated' })
-    expect(await result()).toMatchObject({ killedBy: 'abort' })
-  })
+  ])(
+    'an outer middleware that %s kills the program and ends the lease',
+    async (_, outer, status, text) => {
+      const end = endOfLease(pool())
+      const { app, result } = appOf(ENDLESS, [outer])
+      app.onError((_, c) => c.text('Internal Server Error', 500))
+      const answer = await fetch(`${await listen(app)}/run`)
+      expect([answer.status, await answer.text()]).toEqual([status, text])
+      expect(await end()).toEqual({ how: 'released', released: 'recreated' })
+      expect(await result()).toMatchObject({ killedBy: 'abort' })
+    },
+  )
 
-  it('under etag() comes as it happens', async () => {
+  it('streamSandbox() under etag() sends each event at once', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const app = new Hono<SandboxEnv>().use(etag())
     const wait = 'echo one; while [ ! -e go ]; do sleep 0.02; done; echo two'
     app.get('/run', (c) => streamSandbox(c, held.exec(wait)))
     const reader = new BodyReader(
-      await within('the headers come', fetch(`${await listen(app)}/run`)),
+      await within('the headers arrive', fetch(`${await listen(app)}/run`)),
     )
-    await within('the first event comes', reader.until('one'))
+    await within('the first event arrives', reader.until('one'))
     await held.writeFile('go', '')
     expect(textOf(eventsIn(await reader.rest()), 'stdout')).toBe('one\ntwo\n')
   })
 
-  it('to a HEAD has headers alone, and ends', async () => {
+  it('a HEAD request gets the headers of a stream and ends the lease', async () => {
     const end = endOfLease(pool())
     const { app, result } = appOf(ENDLESS)
     const answer = await fetch(`${await listen(app)}/run`, { method: 'HEAD' })
@@ -139,7 +145,7 @@ describe('a stream on a socket', () => {
     expect(await result()).toMatchObject({ killedBy: 'abort' })
   })
 
-  it('of a handler slower than timeout() is nobody’s, and no handle is left alone', async () => {
+  it('timeout() ends the lease of a slow handler, and later calls are refused', async () => {
     const end = endOfLease(pool())
     const errors: unknown[] = []
     const app = new Hono<SandboxEnv>().use(timeout(100), sandbox({ pool: pool() }))
@@ -150,13 +156,13 @@ describe('a stream on a socket', () => {
       try {
         return streamSandbox(c, held.exec('true'))
       } catch {
-        // Of the answer that timeout() has sent there can be no other.
+        // timeout() has already sent the answer, so this one is dropped.
         return new Response('too late')
       }
     })
     expect((await fetch(`${await listen(app)}/run`)).status).toBe(504)
     expect(await end()).toMatchObject({ how: 'released' })
-    await until('the handle has been refused', () => errors.length > 0)
+    await until('the call is refused', () => errors.length > 0)
     expect(errors).toMatchObject([{ code: 'SANDBOX_LEASE_ENDED' }])
   })
 })
@@ -170,14 +176,14 @@ const LEASE_ENDED = {
 }
 
 describe('a stream without a socket', () => {
-  it('that is read', async () => {
+  it('a stream that is read ends the lease as released', async () => {
     const end = endOfLease(pool())
     const answer = await appOf('echo hi').app.request('/run', { headers: NDJSON })
     expect(textOf(eventsIn(await answer.text()), 'stdout')).toBe('hi\n')
     expect(await end()).toEqual({ how: 'released', released: 'recreated' })
   })
 
-  it('that is cancelled', async () => {
+  it('a cancelled stream kills the program and ends the lease as aborted', async () => {
     const end = endOfLease(pool())
     const { app, result } = appOf(ENDLESS)
     const reader = new BodyReader(await app.request('/run'))
@@ -187,17 +193,17 @@ describe('a stream without a socket', () => {
     expect(await result()).toMatchObject({ killedBy: 'abort' })
   })
 
-  it('whose request is aborted', async () => {
+  it('an aborted request kills the program and ends the lease as aborted', async () => {
     const end = endOfLease(pool())
-    const gone = new AbortController()
+    const abort = new AbortController()
     const { app, result } = appOf(ENDLESS)
-    await app.request('/run', { signal: gone.signal })
-    gone.abort()
+    await app.request('/run', { signal: abort.signal })
+    abort.abort()
     expect(await end()).toEqual({ how: 'aborted', released: 'recreated' })
     expect(await result()).toMatchObject({ killedBy: 'abort' })
   })
 
-  it('to a HEAD', async () => {
+  it('a HEAD request kills the program and ends the lease as released', async () => {
     const end = endOfLease(pool())
     const { app, result } = appOf(ENDLESS)
     const answer = await app.request('/run', { method: 'HEAD' })
@@ -207,8 +213,8 @@ describe('a stream without a socket', () => {
   })
 })
 
-describe('a stream of a sandbox of one’s own', () => {
-  async function own(command: string, outside: MiddlewareHandler[] = []) {
+describe('a stream of a sandbox that the app has acquired', () => {
+  async function appOfHeld(command: string, outside: MiddlewareHandler[] = []) {
     const held = await leaseOfTest(pool(), 'python')
     const handles: PromiseLike<ExecResult>[] = []
     const app = new Hono<SandboxEnv>()
@@ -222,19 +228,23 @@ describe('a stream of a sandbox of one’s own', () => {
   }
 
   it.each([
-    ['whose client disconnects', [], hangUp],
-    ['that an outer middleware replaces', [replace], async (url: string) => fetch(url)],
-    ['to a HEAD', [], async (url: string) => fetch(url, { method: 'HEAD' })],
-    ['to a HEAD without a socket', [], undefined],
-  ])('%s: the program is dead, the lease is not over', async (_, outside, ask) => {
-    const { held, app, result } = await own(ENDLESS, outside)
+    ['a disconnect', [], hangUp],
+    [
+      'an outer middleware that replaces the response',
+      [replace],
+      async (url: string) => fetch(url),
+    ],
+    ['a HEAD request', [], async (url: string) => fetch(url, { method: 'HEAD' })],
+    ['a HEAD request without a socket', [], undefined],
+  ])('%s kills the program and does not end the lease', async (_, outside, ask) => {
+    const { held, app, result } = await appOfHeld(ENDLESS, outside)
     if (ask) await ask(`${await listen(app)}/run`)
     else await app.request('/run', { method: 'HEAD' })
-    expect(await within('the program is over', result())).toMatchObject({ killedBy: 'abort' })
+    expect(await within('the program has ended', result())).toMatchObject({ killedBy: 'abort' })
     expect(await held.exec('echo still here')).toMatchObject({ stdout: 'still here\n' })
   })
 
-  it('is bytes where the handle gives bytes', async () => {
+  it('a stream has base64 data if the handle returns bytes', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const app = new Hono().get('/run', (c) =>
       streamSandbox(c, held.exec(String.raw`printf '\377\000\n'`, { format: 'bytes' })),
@@ -244,7 +254,7 @@ describe('a stream of a sandbox of one’s own', () => {
     expect(event).toEqual({ type: 'stdout', data, encoding: 'base64' })
   })
 
-  it('thirty side by side, each its own', async () => {
+  it('thirty simultaneous streams have their own events', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const app = new Hono<SandboxEnv>().get('/run/:id', (c) => {
       const id = c.req.param('id')
@@ -263,20 +273,20 @@ describe('a stream of a sandbox of one’s own', () => {
   })
 })
 
-describe('a client sees', () => {
+describe('the events of a stream', () => {
   const streamed = (run: () => ExecHandle) => {
     const app = new Hono().get('/run', (c) => streamSandbox(c, run(), { heartbeatMs: 20 }))
     return app.request('/run', { headers: NDJSON })
   }
   const lastOf = async (answer: Response) => eventsIn(await answer.text()).at(-1)
 
-  it('a program that took too long', async () => {
+  it('the exit event reports a timeout', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const answer = await streamed(() => held.exec('sleep 60', { timeoutMs: 50 }))
     expect(await lastOf(answer)).toMatchObject({ exitCode: null, killedBy: 'timeout' })
   })
 
-  it('a program that wrote too much', async () => {
+  it('the exit event reports an exceeded output limit', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const answer = await streamed(() => held.exec('yes', { maxOutputBytes: 1000 }))
     const events = eventsIn(await answer.text())
@@ -285,9 +295,9 @@ describe('a client sees', () => {
   })
 
   it.each([
-    ['a pool that closes', 'shutdown', { leaseTtlMs: 60_000 }],
-    ['a lease that was held for too long', 'timeout', { leaseTtlMs: 500 }],
-  ])('%s', async (_, killedBy, { leaseTtlMs }) => {
+    ['the close of the pool', 'shutdown', { leaseTtlMs: 60_000 }],
+    ['the end of the time to live', 'timeout', { leaseTtlMs: 500 }],
+  ])('the exit event reports %s', async (_, killedBy, { leaseTtlMs }) => {
     const languages = { python: { size: 1, max: 1 } }
     const small = await poolOfTest({ runtime: 'runc', languages, leaseTtlMs })
     const held = await small.acquire('python')
@@ -297,7 +307,7 @@ describe('a client sees', () => {
     expect(eventsIn(await reader.rest()).at(-1)).toMatchObject({ type: 'exit', killedBy })
   })
 
-  it('a handle that was refused, and not what its container is called', async () => {
+  it('a refused call becomes an error event without the name of the container', async () => {
     const held = await pool().acquire('python')
     held.release()
     const answer = await streamed(() => held.exec('true'))
@@ -305,15 +315,15 @@ describe('a client sees', () => {
     expect(eventsIn(await answer.text())).toEqual([LEASE_ENDED])
   })
 
-  it('that a program is silent and runs', async () => {
+  it('a stream has heartbeats while its program is silent', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const silent = 'while [ ! -e go ]; do sleep 0.02; done; echo done'
     const app = new Hono<SandboxEnv>()
     app.get('/run', (c) => streamSandbox(c, held.exec(silent), { heartbeatMs: 10 }))
     const url = `${await listen(app)}/run`
     const readers = [
-      new BodyReader(await within('the headers come', fetch(url))),
-      new BodyReader(await within('the headers come', fetch(url, { headers: NDJSON }))),
+      new BodyReader(await within('the headers arrive', fetch(url))),
+      new BodyReader(await within('the headers arrive', fetch(url, { headers: NDJSON }))),
     ]
     await readers[0]?.until(': heartbeat\n\n: heartbeat\n\n')
     await readers[1]?.until('{"type":"heartbeat"}\n{"type":"heartbeat"}\n')

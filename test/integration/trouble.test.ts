@@ -12,14 +12,14 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** A pool that may fail to start. */
+/** Makes a pool that may fail to start. */
 function poolOf(options: SandboxPoolOptions): SandboxPool {
   const pool = new SandboxPool({ languages: one, ...options })
   onTestFinished(() => pool.close({ deadlineMs: 0 }))
   return pool
 }
 
-/** The real engine, where not told otherwise. */
+/** Returns the real engine, with the changes of the test. */
 function engineWith(changes: Partial<Engine>): Engine {
   const real = createDockerEngine()
   return {
@@ -34,7 +34,7 @@ function engineWith(changes: Partial<Engine>): Engine {
   }
 }
 
-/** The real engine with another program in the agent's place. */
+/** Returns the real engine, which starts another program in place of the agent. */
 function engineRunning(...command: string[]): Engine {
   const real = createDockerEngine()
   return engineWith({
@@ -43,9 +43,9 @@ function engineRunning(...command: string[]): Engine {
   })
 }
 
-describe('an engine that is not there', () => {
+describe('an unavailable engine', () => {
   it.each(['unix:///tmp/no-such-engine.sock', 'tcp://127.0.0.1:1'])(
-    '%s: is named',
+    'the errors of start() and acquire() have the address of the engine: %s',
     async (address) => {
       vi.stubEnv('DOCKER_HOST', address)
       const pool = poolOf({})
@@ -56,7 +56,7 @@ describe('an engine that is not there', () => {
       expect(error).toMatchObject({ code: 'SANDBOX_ENGINE_UNAVAILABLE' })
       expect(error?.message).toContain(address)
       expect(error?.suggestion).toContain('DOCKER_HOST')
-      await until('a caller need not wait', async () => {
+      await until('acquire() fails at once with the address', async () => {
         const refused = await pool
           .acquire('python', { timeoutMs: 50 })
           .catch((reason: unknown) => reason)
@@ -69,8 +69,8 @@ describe('an engine that is not there', () => {
   )
 })
 
-describe('an image that is not there', () => {
-  it('is named, and all is well when it comes', async () => {
+describe('a missing image', () => {
+  it('errors name the missing image, and the pool fills when it exists', async () => {
     const repo = `hono-sandbox-test/${randomBytes(4).toString('hex')}`
     const image = `${repo}:late`
     const pool = poolOf({ runtime: 'runc', languages: { python: { size: 1, image } } })
@@ -86,7 +86,7 @@ describe('an image that is not there', () => {
       await pool.close({ deadlineMs: 10_000 })
       await docker.getImage(image).remove()
     })
-    await until('it is found', () => pool.stats().python?.idle === 1)
+    await until('the image is found', () => pool.stats().python?.idle === 1)
     expect(pool.stats().python).toMatchObject({ image, lastError: undefined })
     const sandbox = await pool.acquire('python')
     expect((await sandbox.runCode('print(42)')).stdout).toBe('42\n')
@@ -94,8 +94,8 @@ describe('an image that is not there', () => {
   })
 })
 
-describe('the runtime', () => {
-  it('that the engine does not have: says which it has', async () => {
+describe('the choice of the runtime', () => {
+  it('a missing runtime fails with the runtimes of the engine', async () => {
     const starting = poolOf({ runtime: 'no-such-runtime' }).start()
     await expect(starting).rejects.toMatchObject({
       code: 'SANDBOX_RUNTIME_MISSING',
@@ -106,7 +106,7 @@ describe('the runtime', () => {
   const runc: Runtime = { name: 'runc', hasOwnKernel: false }
   const withoutGvisor = () => engineWith({ runtimes: () => Promise.resolve([runc]) })
 
-  it('is not runc in production, unless it is asked for', async () => {
+  it('in production the pool uses runc only if it is configured', async () => {
     vi.stubEnv('NODE_ENV', 'production')
     await expect(poolOf({ engine: withoutGvisor() }).start()).rejects.toMatchObject({
       code: 'SANDBOX_RUNTIME_MISSING',
@@ -119,7 +119,7 @@ describe('the runtime', () => {
     expect(pool.stats().python?.runtime).toBe('runc')
   })
 
-  it('is runc elsewhere, with one warning', async () => {
+  it('outside production the pool falls back to runc with one warning', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const pool = poolOf({ engine: withoutGvisor(), languages: { python: { size: 2 } } })
     expect((await pool.start()).python).toMatchObject({ ready: 2 })
@@ -133,31 +133,31 @@ describe('the runtime', () => {
     ])
   })
 
-  it.runIf(runtimes.includes('runsc'))('is gVisor where the engine has it', async () => {
+  it.runIf(runtimes.includes('runsc'))('the pool uses gVisor if the engine has it', async () => {
     const pool = poolOf({})
     await pool.start()
     expect(pool.stats().python?.runtime).toBe('runsc')
   })
 })
 
-describe.each(runtimes)('an agent under %s', (runtime) => {
+describe.each(runtimes)('an agent that fails under %s', (runtime) => {
   it.each([
-    ['that ends', ['sh', '-c', 'echo broken thing >&2; exit 3'], /broken thing/],
-    ['that ends without a word', ['sh', '-c', 'exit 3'], /code 3/],
+    ['that exits with an error', ['sh', '-c', 'echo broken thing >&2; exit 3'], /broken thing/],
+    ['that exits without output', ['sh', '-c', 'exit 3'], /code 3/],
     [
-      'that is something else',
+      'that is another program',
       ['sh', '-c', 'while :; do echo hello, world; done'],
       /violated the protocol/,
     ],
-  ])('%s: says so', async (_, command, message) => {
+  ])('start() reports an agent %s', async (_, command, message) => {
     const { python } = await poolOf({ runtime, engine: engineRunning(...command) }).start()
     expect(python).toMatchObject({ ready: 0, errors: [{ code: 'SANDBOX_AGENT_FAILED' }] })
     expect(python?.errors[0]?.message).toMatch(message)
   })
 
-  it('that never speaks: says so, and its container goes', async () => {
+  it('start() reports an agent that never says hello', async () => {
     const engine = engineRunning('sleep', '300')
-    // Longer than an agent has for its first word.
+    // Longer than the time limit for the hello of an agent.
     const pool = poolOf({ runtime, engine, startTimeoutMs: 45_000 })
     const { python } = await pool.start()
     expect(python).toMatchObject({ ready: 0, errors: [{ code: 'SANDBOX_AGENT_FAILED' }] })
@@ -166,7 +166,7 @@ describe.each(runtimes)('an agent under %s', (runtime) => {
   it.each([
     ['python', 'hono-sandbox/nodejs:24'],
     ['nodejs', 'hono-sandbox/python:bookworm'],
-  ] as const)('of %s in an image without it: says so', async (language, image) => {
+  ] as const)('start() reports that the image lacks %s', async (language, image) => {
     const pool = poolOf({ runtime, languages: { [language]: { size: 1, image } } })
     const report = await pool.start()
     expect(report[language]).toMatchObject({ ready: 0, errors: [{ code: 'SANDBOX_AGENT_FAILED' }] })

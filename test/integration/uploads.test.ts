@@ -19,14 +19,14 @@ const pool = usePool({
   languages: { python: { size: 1, max: 2 } },
 })
 beforeEach(() =>
-  until('a container is there and none is leased', () => {
+  until('a container is idle and none is leased', () => {
     const { leased, idle = 0 } = pool().stats().python ?? {}
     return leased === 0 && idle > 0
   }),
 )
 const MIB = 1024 * 1024
 
-/** An app that receives into a sandbox of the test's, and what its calls rejected with. */
+/** Makes an app that receives files into a sandbox. `errors` has the errors of its calls. */
 function appOf(held: Sandbox | undefined, options: ReceiveFilesOptions = {}) {
   const errors: unknown[] = []
   const app = new Hono<SandboxEnv>()
@@ -42,7 +42,7 @@ function appOf(held: Sandbox | undefined, options: ReceiveFilesOptions = {}) {
   return { app, errors }
 }
 
-/** Sends bytes as fast as they are taken. */
+/** Sends a piece several times, with backpressure. */
 async function pump(req: ClientRequest, piece: Buffer, times: number): Promise<void> {
   for (let at = 0; at < times; at++) {
     if (!req.write(piece)) await once(req, 'drain')
@@ -72,7 +72,7 @@ function formOf(files: Record<string, string>, fields: Record<string, string> = 
 }
 
 describe('an upload', () => {
-  it('of a form becomes files, and says which', async () => {
+  it('receiveFiles() stores the files of a form and returns their paths', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const { app } = appOf(held, { folder: 'in/here' })
     const form = formOf({ 'a.csv': '1,2\n', 'x/日本.csv': 'ü' }, { title: 'Data' })
@@ -90,7 +90,7 @@ describe('an upload', () => {
     expect(await held.readFile('in/here/日本.csv', { format: 'text' })).toBe('ü')
   })
 
-  it('of anything else becomes one file', async () => {
+  it('receiveFiles() stores any other body as one file', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const { app } = appOf(held, { path: 'data.json' })
     const { answer } = await post(app, '{"a":1}', 'application/json')
@@ -102,7 +102,7 @@ describe('an upload', () => {
     expect(await held.stat('data.json')).toMatchObject({ size: 0 })
   })
 
-  it('goes through bodyLimit()', async () => {
+  it('receiveFiles() works under bodyLimit()', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const outer = new Hono<SandboxEnv>().use(bodyLimit({ maxSize: MIB }))
     outer.route('/', appOf(held).app)
@@ -115,19 +115,19 @@ describe('an upload', () => {
     ['too large a form', { maxBytes: 99 }, formOf({ a: '' }), 413, 'TOO_LARGE'],
     ['too large a body', { path: 'a', maxBytes: 9 }, 'x'.repeat(10), 413, 'TOO_LARGE'],
     ['too large a body for a file', { path: 'a', maxFileBytes: 9 }, '0123456789', 413, 'TOO_LARGE'],
-    ['no form and no path', {}, 'x', 400, 'INVALID'],
-    ['a name that is none', {}, formOf({ '..': 'x' }), 400, 'INVALID'],
-    ['a limit that is none', { maxBytes: Number.NaN }, 'x', 500, 'SANDBOX_INVALID_OPTION'],
-    ['a path to nowhere', { path: 'no/where' }, 'x', 404, 'ENOENT'],
+    ['neither a form nor a path', {}, 'x', 400, 'INVALID'],
+    ['an invalid name', {}, formOf({ '..': 'x' }), 400, 'INVALID'],
+    ['an invalid limit', { maxBytes: Number.NaN }, 'x', 500, 'SANDBOX_INVALID_OPTION'],
+    ['a path in a missing folder', { path: 'no/where' }, 'x', 404, 'ENOENT'],
     ['a path to a folder', { path: '/workspace' }, 'x', 500, 'EISDIR'],
-  ])('with %s is refused', async (_, options, body, status, said) => {
+  ])('an upload with %s is refused', async (_, options, body, status, text) => {
     const held = await leaseOfTest(pool(), 'python')
     const refused = await post(appOf(held, options).app, body)
-    expect(refused).toMatchObject({ status, answer: expect.stringContaining(said) })
+    expect(refused).toMatchObject({ status, answer: expect.stringContaining(text) })
     expect(await held.listFiles('.', { recursive: true })).toEqual([])
   })
 
-  it('that another handler has read is refused with a sentence', async () => {
+  it('a body that was read already is refused with a clear message', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const { app } = appOf(held, { path: 'a' })
     const outer = new Hono<SandboxEnv>().use(async (c, next) => {
@@ -153,16 +153,16 @@ describe('a large upload', () => {
   it.each([
     ['as it is', 'application/octet-stream', '', ''],
     ['in a form', boundary, head, '\r\n--xx--\r\n'],
-  ])('%s is never whole in memory', async (_, type, before, after) => {
+  ])('a large upload is never whole in memory, %s', async (_, type, before, after) => {
     const held = await leaseOfTest(pool(), 'python')
     const { app } = appOf(held, { path: 'big', maxBytes: 201 * MIB })
     const req = await start(app, type)
     const answer = answerTo(req)
-    let most = 0
+    let peak = 0
     const watch = setInterval(() => {
-      most = Math.max(most, process.memoryUsage().arrayBuffers)
+      peak = Math.max(peak, process.memoryUsage().arrayBuffers)
     }, 10)
-    const least = process.memoryUsage().arrayBuffers
+    const bytesBefore = process.memoryUsage().arrayBuffers
     req.write(before)
     await pump(req, piece, (200 * MIB) / piece.length)
     req.end(after)
@@ -170,22 +170,22 @@ describe('a large upload', () => {
     clearInterval(watch)
     expect(JSON.parse(body)).toMatchObject({ files: [{ path: 'big', size: 200 * MIB }] })
     expect(await held.stat('big')).toMatchObject({ size: 200 * MIB })
-    expect(most - least).toBeLessThan(64 * MIB)
+    expect(peak - bytesBefore).toBeLessThan(64 * MIB)
   })
 
-  it('that says it is too large is not read at all', async () => {
+  it('an upload whose content length is too large is refused before it is read', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const req = await start(appOf(held, { path: 'big' }).app, 'application/octet-stream')
     req.setHeader('content-length', 1000 * MIB)
     req.flushHeaders()
-    expect(await within('it is refused', answerTo(req))).toMatchObject({ status: 413 })
+    expect(await within('the upload is refused', answerTo(req))).toMatchObject({ status: 413 })
     req.destroy()
   })
 
   it.each([
-    ['past its limit', { maxBytes: MIB }, 413],
-    ['past the disk', { maxBytes: 1000 * MIB }, 500],
-  ])('%s ends early, and leaves nothing', async (_, options, status) => {
+    ['beyond its limit', { maxBytes: MIB }, 413],
+    ['beyond the disk', { maxBytes: 1000 * MIB }, 500],
+  ])('an upload %s is refused early and leaves no file', async (_, options, status) => {
     const held = await leaseOfTest(pool(), 'python')
     const { app } = appOf(held, { path: 'big', ...options })
     await held.exec(`head -c ${280 * MIB} /dev/zero > full`)
@@ -195,7 +195,7 @@ describe('a large upload', () => {
       const answer = answerTo(req)
       req.write(type === boundary ? head : '')
       const pumping = pump(req, piece, 10_000).catch(() => {})
-      expect(await within('it is refused', answer)).toMatchObject({ status })
+      expect(await within('the upload is refused', answer)).toMatchObject({ status })
       req.destroy()
       await Promise.race([pumping, once(req, 'close')])
       expect(await held.listFiles()).toEqual(before)
@@ -206,20 +206,23 @@ describe('a large upload', () => {
   it.each([
     ['as it is', 'application/octet-stream', ''],
     ['in a form', boundary, head],
-  ])('whose client goes, %s: the call rejects, the lease ends', async (_, type, before) => {
-    const end = endOfLease(pool())
-    const { app, errors } = appOf(undefined, { path: 'big' })
-    const req = await start(app, type)
-    req.write(before)
-    await pump(req, piece, 20)
-    req.destroy()
-    expect(await end()).toMatchObject({ released: 'recreated' })
-    await until('the call has rejected', () => errors.length > 0)
-    const code = expect.stringMatching(/^SANDBOX_(UPLOAD_INVALID|LEASE_ENDED)$/)
-    expect(errors).toMatchObject([{ code }])
-  })
+  ])(
+    'a disconnect during an upload rejects the call and ends the lease, %s',
+    async (_, type, before) => {
+      const end = endOfLease(pool())
+      const { app, errors } = appOf(undefined, { path: 'big' })
+      const req = await start(app, type)
+      req.write(before)
+      await pump(req, piece, 20)
+      req.destroy()
+      expect(await end()).toMatchObject({ released: 'recreated' })
+      await until('the call has rejected', () => errors.length > 0)
+      const code = expect.stringMatching(/^SANDBOX_(UPLOAD_INVALID|LEASE_ENDED)$/)
+      expect(errors).toMatchObject([{ code }])
+    },
+  )
 
-  it('whose client goes, into a sandbox of one’s own: nothing is left', async () => {
+  it('a disconnect during an upload into an acquired sandbox leaves no file', async () => {
     const held = await leaseOfTest(pool(), 'python')
     const { app, errors } = appOf(held, { path: 'big' })
     for (const type of [boundary, 'application/octet-stream']) {

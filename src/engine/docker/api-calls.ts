@@ -2,7 +2,7 @@ import { deadlineIn } from '../../util/deadline.js'
 import { deferred } from '../../util/deferred.js'
 import { SandboxError } from '../../errors.js'
 
-/** Calls to an engine that may hang or go away: each has a deadline, and fails as a SandboxError. */
+/** Calls the engine, which may hang or stop. Each call has a deadline and fails with a SandboxError. */
 export class DockerCalls {
   readonly #address: string
   readonly #timeoutMs: number
@@ -13,46 +13,47 @@ export class DockerCalls {
     this.#timeoutMs = timeoutMs
   }
 
-  /** One call with a deadline: without a deadline, some never settle when the engine goes away. */
+  /** Makes one call with a deadline. Without it, some calls never settle after the engine has stopped. */
   async bounded<T>(
-    what: string,
+    operation: string,
     call: (signal: AbortSignal) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
     const deadline = deadlineIn(this.#timeoutMs, signal)
-    const over = deferred<never>()
-    deadline.signal.addEventListener('abort', () => over.reject(deadline.signal.reason))
+    const expired = deferred<never>()
+    deadline.signal.addEventListener('abort', () => expired.reject(deadline.signal.reason))
     try {
-      return await Promise.race([call(deadline.signal), over.promise])
+      return await Promise.race([call(deadline.signal), expired.promise])
     } catch (error) {
       if (signal?.aborted) throw signal.reason
-      throw this.failed(what, error)
+      throw this.failed(operation, error)
     } finally {
       deadline.clear()
     }
   }
 
   /**
-   * One request at a time for a call that dockerode cannot abort: a request that a hanging engine does
-   * not answer holds a connection.
+   * Allows one request at a time for a call that dockerode cannot abort, because each request that a
+   * hanging engine does not answer keeps a connection open. Concurrent callers share the answer.
    */
-  once(what: string, call: () => Promise<unknown>): Promise<unknown> {
-    const pending = this.#pending.get(what)
+  once(operation: string, call: () => Promise<unknown>): Promise<unknown> {
+    const pending = this.#pending.get(operation)
     if (pending) return pending
-    const answer = call().finally(() => this.#pending.delete(what))
-    this.#pending.set(what, answer)
+    const answer = call().finally(() => this.#pending.delete(operation))
+    this.#pending.set(operation, answer)
     return answer
   }
 
-  failed(what: string, error: unknown): SandboxError {
+  /** Returns the SandboxError of a failed call. */
+  failed(operation: string, error: unknown): SandboxError {
     const message = error instanceof Error ? error.message : String(error)
     if (statusOf(error) !== undefined) {
-      const refused = `the engine refused to ${what}: ${message}`
+      const refused = `the engine refused to ${operation}: ${message}`
       return new SandboxError('SANDBOX_ENGINE_FAILED', refused, { cause: error })
     }
     return new SandboxError(
       'SANDBOX_ENGINE_UNAVAILABLE',
-      `no container engine answers at ${this.#address} (to ${what}: ${message})`,
+      `no container engine answers at ${this.#address} (to ${operation}: ${message})`,
       {
         cause: error,
         suggestion: 'Start Docker, run `npx hono-sandbox setup`, or set DOCKER_HOST',
@@ -61,7 +62,7 @@ export class DockerCalls {
   }
 }
 
-/** The HTTP status the engine answered with, also if the error was wrapped. */
+/** Returns the HTTP status of the engine's answer, also from the cause of an error. */
 export function statusOf(error: unknown): number | undefined {
   if (!(error instanceof Error)) return undefined
   if ('statusCode' in error && typeof error.statusCode === 'number') return error.statusCode

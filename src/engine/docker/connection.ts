@@ -1,11 +1,11 @@
 import type Docker from 'dockerode'
 
-/** How dockerode connects to an engine at an address. */
+/** Returns the options with which dockerode connects to an engine. */
 export function connectionOf(address: string): Docker.DockerOptions {
-  // dockerode itself reads every form, and DOCKER_CERT_PATH, from the environment.
+  // dockerode itself reads all forms of the address, and DOCKER_CERT_PATH, from the environment.
   if (address === process.env.DOCKER_HOST) return {}
   const path = /^(?:unix|npipe):\/\/(.*)$/.exec(address)?.[1]
-  // `host` is named too: what the environment says of it would win.
+  // `host` must be set, because dockerode would otherwise take it from the environment.
   if (path !== undefined) return { socketPath: path, host: undefined, protocol: 'http' }
   const { protocol, hostname, port, username } = new URL(
     address.includes('//') ? address : `tcp://${address}`,

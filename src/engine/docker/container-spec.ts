@@ -5,10 +5,10 @@ import { pidLimitsOf } from './runtimes.js'
 const NOBODY = 65534
 
 /**
- * The body of Docker's `POST /containers/create` for a launch.
+ * Returns the body of Docker's `POST /containers/create` for a launch.
  *
- * The agent is root with three capabilities and nothing else: enough to start programs as nobody
- * and to end them. The programs have no capability at all and cannot reach the agent.
+ * The agent is root with only three capabilities, which suffice to start programs as nobody and to kill
+ * them. The programs have no capability and cannot reach the agent.
  */
 export function createBody(spec: LaunchSpec) {
   const owner = `uid=${NOBODY},gid=${NOBODY}`
@@ -27,10 +27,10 @@ export function createBody(spec: LaunchSpec) {
     AttachStdout: true,
     AttachStderr: true,
     OpenStdin: true,
-    // With AutoRemove: when the server dies the agent's stdin ends, it exits, the container goes.
+    // When the server dies, the agent's stdin ends and the agent exits. AutoRemove removes the container.
     StdinOnce: true,
     Tty: false,
-    // An agent is PID 1 and ignores SIGTERM: `docker stop` would take its whole 10 s.
+    // An agent is PID 1 and ignores SIGTERM, so `docker stop` would wait its whole 10 s.
     StopSignal: 'SIGKILL',
     NetworkDisabled: spec.network === 'none',
     Healthcheck: { Test: ['NONE'] },
@@ -40,7 +40,7 @@ export function createBody(spec: LaunchSpec) {
       Init: spec.reaper === 'engine',
       ReadonlyRootfs: true,
       Tmpfs: {
-        // The uid is named because a tmpfs that is also the working directory loses its mode.
+        // The uid is set because a tmpfs that is also the working directory loses its mode.
         '/workspace': `rw,exec,nosuid,nodev,mode=1777,${owner},size=${spec.workspaceBytes}`,
         '/tmp': `rw,noexec,nosuid,nodev,mode=1777,size=${spec.tmpBytes}`,
       },

@@ -4,8 +4,8 @@ const STDERR = 2
 /**
  * Splits the engine's attach stream into stdout and stderr.
  *
- * An 8-byte header (stream, three zeros, length) stands before each piece. This is a loop over
- * slices: dockerode's own `demuxStream` recurses and copies, and one chunk of many tiny pieces ends
+ * An 8-byte header (stream, three zeros, length) precedes each piece. This class loops over slices,
+ * because dockerode's own `demuxStream` recurses and copies. There, one chunk with many tiny pieces ends
  * the process with a RangeError.
  */
 export class Demuxer {

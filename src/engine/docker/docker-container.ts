@@ -6,10 +6,10 @@ import type { Watch } from './events.js'
 import type { Container, ContainerExit } from '../engine.js'
 
 const STDERR_TAIL_BYTES = 4096
-/** Standard error is cut to its tail when it is longer than this, not for each byte that comes. */
+/** Standard error is cut to its tail only when it exceeds this size, not for each chunk. */
 const MAX_STDERR_BYTES = 64 * 1024
-/** An agent exits at once when its stdin ends; a busy engine needs time to notice. */
-const LEAVE_MS = 5000
+/** An agent exits at once when its stdin ends. A busy engine needs time to report the exit. */
+const EXIT_MS = 5000
 
 /** A container behind an attach stream. */
 export class DockerContainer implements Container {
@@ -20,7 +20,7 @@ export class DockerContainer implements Container {
   readonly #watch: Watch
   readonly #forceRemove: () => Promise<void>
   #stderr = new GrowingBuffer()
-  #leaving: Promise<void> | undefined
+  #removing: Promise<void> | undefined
   #killing: Promise<void> | undefined
 
   constructor(
@@ -35,7 +35,7 @@ export class DockerContainer implements Container {
     this.stdin = stream
     const demuxer = new Demuxer(
       (bytes) => {
-        // There is no reader at the moment: the engine must hold what comes meanwhile.
+        // The buffer of stdout is full, so the engine must keep the rest.
         if (!this.stdout.push(bytes)) stream.pause()
       },
       (bytes) => {
@@ -63,8 +63,8 @@ export class DockerContainer implements Container {
   }
 
   remove(): Promise<void> {
-    this.#leaving ??= this.#killing ?? this.#leave()
-    return this.#leaving
+    this.#removing ??= this.#killing ?? this.#exitOrKill()
+    return this.#removing
   }
 
   kill(): Promise<void> {
@@ -72,20 +72,20 @@ export class DockerContainer implements Container {
     return this.#killing
   }
 
-  /** The stream ends first, so that no caller waits for an engine that does not answer. */
+  /** Closes the stream first, so that no caller waits for an engine that does not answer. */
   async #kill(): Promise<void> {
     this.#disconnect()
     await this.#forceRemove()
   }
 
-  /** An exit costs the engine nothing. A kill costs it a process, a third of a removal. */
-  async #leave(): Promise<void> {
+  /** Waits for the agent's own exit. A kill would cost the engine a process, a third of a removal. */
+  async #exitOrKill(): Promise<void> {
     this.#stream.end()
-    if (await this.#watch.isForgotten(LEAVE_MS)) this.#disconnect()
+    if (await this.#watch.isForgotten(EXIT_MS)) this.#disconnect()
     else await this.kill()
   }
 
-  /** The end of the stream makes the agent exit, even if the engine does not remove it. */
+  /** Closes the stream. The agent exits then, even if the engine does not remove the container. */
   #disconnect(): void {
     this.#stream.destroy()
     void this.exited.then(() => this.#watch.end())

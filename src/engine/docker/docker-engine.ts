@@ -14,7 +14,7 @@ import { straysOf } from './strays.js'
 import type { Container, Engine, LaunchSpec, Runtime, SweepOptions } from '../engine.js'
 import type { ImageStore, PullOptions } from '../image-store.js'
 
-/** Where a Docker engine is. */
+/** The options of {@link createDockerEngine}. */
 export interface DockerEngineOptions {
   /**
    * `unix:///path`, `tcp://host:port`, `npipe://...` or `ssh://user@host`.
@@ -23,18 +23,18 @@ export interface DockerEngineOptions {
    */
   address?: string | undefined
   /**
-   * How long a call that is not a stream may take, in milliseconds, 1 to 20 000.
+   * The time limit of each call except streams, in milliseconds, 1 to 20 000.
    *
    * @default 15_000
    */
   timeoutMs?: number | undefined
 }
 
-/** The engine port on Docker, and the images that Docker keeps. */
+/** The engine port on Docker, and the images that Docker stores. */
 export interface DockerEngine extends Engine, ImageStore {}
 
 /**
- * The engine port on Docker, through its HTTP API.
+ * Creates the engine port on Docker, which uses Docker's HTTP API.
  *
  * @throws SandboxError `SANDBOX_INVALID_OPTION`
  *
@@ -105,7 +105,7 @@ class DockerApi implements DockerEngine {
   }
 
   async sweep(options: SweepOptions): Promise<number> {
-    // Asked first, so that a slow answer makes no container look older.
+    // The time is requested first, so that a slow answer makes no container look older.
     const info = await this.#calls.bounded('tell its time', () => this.#info())
     const { SystemTime } = v.parse(v.object({ SystemTime: v.optional(v.string(), '') }), info)
     const listed = await this.#calls.bounded('list containers', (abortSignal) =>
@@ -115,7 +115,7 @@ class DockerApi implements DockerEngine {
         abortSignal,
       }),
     )
-    // Without force: the engine refuses to remove one that was started meanwhile.
+    // Without `force`, so that the engine refuses to remove a container that was started since the list.
     const remove = (id: string) => (abortSignal: AbortSignal) =>
       this.#docker.getContainer(id).remove({ v: true, abortSignal })
     const ids = straysOf(listed, SystemTime, options)

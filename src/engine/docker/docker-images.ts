@@ -27,7 +27,7 @@ export class DockerImages implements ImageStore {
     }
   }
 
-  /** The first of the images that the engine has. */
+  /** Returns the first of the images that the engine has. */
   async find(candidates: readonly string[]): Promise<string | undefined> {
     for (const image of candidates) if (await this.hasImage(image)) return image
     return undefined
@@ -36,7 +36,7 @@ export class DockerImages implements ImageStore {
   async pull(image: string, { onProgress, signal }: PullOptions = {}): Promise<void> {
     const named = /[:@][^/]*$/.test(image) ? image : `${image}:latest`
     try {
-      // A pull has no deadline of its own: its caller sees the progress and decides.
+      // A pull has no deadline here, because its caller sees the progress and can abort it.
       const stream = await this.#docker.pull(named, signal ? { abortSignal: signal } : {})
       await followProgress(stream, onProgress)
     } catch (error) {

@@ -22,7 +22,7 @@ export class DockerLaunches {
   }
 
   async launch(spec: LaunchSpec, signal?: AbortSignal): Promise<Container> {
-    // Not aborted half-way: the engine might create it after all, and nobody would know.
+    // The creation is not aborted, because the engine might still create the container.
     const created = await this.#create(spec)
     let container: Container | undefined
     try {
@@ -37,8 +37,8 @@ export class DockerLaunches {
         })
       return container
     } catch (error) {
-      // The container's own removal ends the stream as well. If it fails something is left, which is
-      // worth more to know than that the launch was aborted.
+      // kill() also ends the stream. If the removal fails, a container remains. This error matters more
+      // than the abort of the launch.
       await (container?.kill() ?? this.#remove(created)).catch((left: unknown) => {
         throw signal?.aborted ? left : error
       })
@@ -61,7 +61,7 @@ export class DockerLaunches {
     }
   }
 
-  /** The name is taken: by a leftover of the same owner, or by a container that is not ours. */
+  /** Removes the container that has the name. @throws SandboxError if it belongs to another owner. */
   async #removeLeftover({ name, owner }: LaunchSpec): Promise<void> {
     const leftover = this.#docker.getContainer(name)
     const { Config } = await this.#calls.bounded(`inspect ${name}`, (abortSignal) =>
@@ -86,27 +86,27 @@ export class DockerLaunches {
       signal,
     )
     if (stream instanceof Duplex) return stream
-    refusal.abort() // the connection would stay open
+    refusal.abort() // otherwise the connection would stay open
     throw new SandboxError(
       'SANDBOX_ENGINE_FAILED',
       `the engine did not upgrade the connection to attach to ${name}`,
-      { suggestion: 'A proxy before the engine must let connections be upgraded' },
+      { suggestion: 'Configure the proxy before the engine to allow connection upgrades' },
     )
   }
 
   async #remove(container: Docker.Container): Promise<void> {
-    const what = `remove ${container.id}`
+    const operation = `remove ${container.id}`
     try {
-      await this.#calls.bounded(what, (abortSignal) =>
+      await this.#calls.bounded(operation, (abortSignal) =>
         container.remove({ force: true, v: true, abortSignal }),
       )
     } catch (error) {
       const status = statusOf(error)
       if (status === 404) return
       if (status !== 409) throw error
-      // The engine is removing it already.
+      // The engine is already removing the container.
       await this.#calls
-        .bounded(what, (abortSignal) => container.wait({ condition: 'removed', abortSignal }))
+        .bounded(operation, (abortSignal) => container.wait({ condition: 'removed', abortSignal }))
         .catch((waited: unknown) => {
           if (statusOf(waited) !== 404) throw waited
         })
@@ -117,16 +117,16 @@ export class DockerLaunches {
 function imageMissing(image: string, cause: unknown): SandboxError {
   return new SandboxError('SANDBOX_IMAGE_MISSING', `the engine has no image ${image}`, {
     cause,
-    suggestion: 'Run `npx hono-sandbox setup`, or pull it',
+    suggestion: 'Run `npx hono-sandbox setup`, or pull the image',
   })
 }
 
-/** What the runtime says if the image has no such program. */
+/** Returns the error for an image that lacks the program of the agent. */
 function notStarted(spec: LaunchSpec, cause: unknown): SandboxError {
-  const why = cause instanceof Error ? cause.message : String(cause)
+  const reason = cause instanceof Error ? cause.message : String(cause)
   return new SandboxError(
     'SANDBOX_AGENT_FAILED',
-    `the agent in ${spec.name} did not start, ${spec.image} has no ${spec.command[0]}: ${why}`,
-    { cause, suggestion: 'The image must have the language on its PATH' },
+    `the agent in ${spec.name} did not start, ${spec.image} has no ${spec.command[0]}: ${reason}`,
+    { cause, suggestion: 'Use an image that has the language on its PATH' },
   )
 }

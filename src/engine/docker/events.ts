@@ -4,28 +4,28 @@ import { setDeadline, within } from '../../util/deadline.js'
 import type { Deferred } from '../../util/deferred.js'
 import { deferred } from '../../util/deferred.js'
 
-/** What the engine told about a container's end. */
+/** The end of a container, from the events of the engine. */
 interface EngineExit {
   exitCode: number | undefined
   oom: boolean
 }
 
-/** The engine's news of one container. */
+/** The events of one container. */
 export interface Watch {
-  /** How it ended. It is asked for when the stream has ended. */
+  /** Waits for the events of the end. It is called after the stream has ended. */
   exit: () => Promise<EngineExit>
-  /** Whether the engine has forgotten it within the time; `false` also if no connection can tell. */
+  /** Resolves with whether the engine removes the container in time; `false` also without a connection. */
   isForgotten: (ms: number) => Promise<boolean>
   /** Stops the watch. */
   end: () => void
 }
 
-/** How long after a container's stream has ended its event may still come. */
+/** The time limit for the event after the stream of a container has ended. */
 const GRACE_MS = 1000
 const RECONNECT_MS = 1000
 /** The exit code of a program that SIGKILL ended. */
 const SIGKILLED = 137
-/** The news that memory was the cause may come after the news of the end. */
+/** The time limit for an `oom` event that follows the `die` event. */
 const OOM_GRACE_MS = 200
 
 const Event = v.object({
@@ -35,14 +35,14 @@ const Event = v.object({
 
 interface Watched {
   exit: EngineExit
-  /** All has been told about its end, or there is no connection that could tell it. */
-  told: Deferred<void>
-  forgotten: Deferred<boolean>
+  /** Resolves when all events of the end have arrived, or when the connection is lost. */
+  ended: Deferred<void>
+  removed: Deferred<boolean>
 }
 
 /**
- * The engine's event stream, one for all containers. An auto-removed container cannot be inspected
- * after its end; only the events tell that memory was the cause, and when it is gone.
+ * The event stream of the engine, one for all containers. An auto-removed container cannot be inspected
+ * after its end. Only the events report an exhausted memory and the removal.
  */
 export class DockerEvents {
   readonly #connect: (signal: AbortSignal) => Promise<NodeJS.ReadableStream>
@@ -53,26 +53,26 @@ export class DockerEvents {
     this.#connect = connect
   }
 
-  /** Watches one container until it is told to end. */
+  /** Watches one container until `end()` of the watch is called. */
   watch(id: string): Watch {
     const exit = { exitCode: undefined, oom: false }
-    const watched: Watched = { exit, told: deferred(), forgotten: deferred() }
+    const watched: Watched = { exit, ended: deferred(), removed: deferred() }
     this.#watched.set(id, watched)
     void this.#listen()
     return {
       exit: async () => {
-        if (this.#connection && !watched.exit.oom) await within(GRACE_MS, watched.told.promise)
+        if (this.#connection && !watched.exit.oom) await within(GRACE_MS, watched.ended.promise)
         return { ...watched.exit }
       },
       isForgotten: async (ms) =>
-        this.#connection !== undefined && (await within(ms, watched.forgotten.promise)) === true,
+        this.#connection !== undefined && (await within(ms, watched.removed.promise)) === true,
       end: () => void this.#watched.delete(id),
     }
   }
 
   close(): void {
-    // A removal must not wait for events that will never come.
-    for (const watched of this.#watched.values()) noneTells(watched)
+    // A removal must not wait for events that will never arrive.
+    for (const watched of this.#watched.values()) resolveWaits(watched)
     this.#watched.clear()
     this.#connection?.abort()
     this.#connection = undefined
@@ -86,12 +86,12 @@ export class DockerEvents {
       const input = await this.#connect(connection.signal)
       for await (const line of createInterface({ input })) this.#take(line)
     } catch {
-      // The engine went away: the containers' own streams tell that.
+      // The connection is lost. The streams of the containers report a stopped engine.
     }
     if (this.#connection !== connection) return
     connection.abort()
     this.#connection = undefined
-    for (const watched of this.#watched.values()) noneTells(watched)
+    for (const watched of this.#watched.values()) resolveWaits(watched)
     setTimeout(() => this.#watched.size > 0 && void this.#listen(), RECONNECT_MS).unref()
   }
 
@@ -101,25 +101,25 @@ export class DockerEvents {
     const { Action, Actor } = event.output
     const watched = this.#watched.get(Actor.ID)
     if (!watched) return
-    const { exit, told, forgotten } = watched
+    const { exit, ended, removed } = watched
     if (Action === 'oom') {
       exit.oom = true
-      if (exit.exitCode !== undefined) told.resolve()
+      if (exit.exitCode !== undefined) ended.resolve()
     }
     if (Action === 'die') {
       exit.exitCode = Number(Actor.Attributes.exitCode)
       const mayBeOom = exit.exitCode === SIGKILLED && !exit.oom
-      if (mayBeOom) setDeadline(OOM_GRACE_MS, told.resolve)
-      else told.resolve()
+      if (mayBeOom) setDeadline(OOM_GRACE_MS, ended.resolve)
+      else ended.resolve()
     }
-    if (Action === 'destroy') forgotten.resolve(true)
+    if (Action === 'destroy') removed.resolve(true)
   }
 }
 
-/** Ends the waits of now. A wait that begins when there is a connection again is a new one. */
-function noneTells(watched: Watched): void {
-  watched.told.resolve()
-  watched.forgotten.resolve(false)
-  watched.told = deferred()
-  watched.forgotten = deferred()
+/** Resolves all current waits. A wait after the next connection uses new promises. */
+function resolveWaits(watched: Watched): void {
+  watched.ended.resolve()
+  watched.removed.resolve(false)
+  watched.ended = deferred()
+  watched.removed = deferred()
 }

@@ -3,7 +3,7 @@ import type { LaunchSpec } from '../engine.js'
 /** The label that names the pool's owner on every container of this library. */
 export const OWNER_LABEL = 'hono-sandbox.owner'
 
-/** The labels of a container. */
+/** Returns the labels of a container. */
 export function labelsOf({
   owner,
   language,

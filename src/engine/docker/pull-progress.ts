@@ -8,7 +8,7 @@ const ProgressLine = v.object({
   error: v.optional(v.string()),
 })
 
-/** Reads a pull's or an import's report; a failure comes in its lines, not as a status. */
+/** Reads the progress of a pull or an import. A failure is in a line of it, not in the HTTP status. */
 export async function followProgress(
   stream: NodeJS.ReadableStream,
   onProgress: (line: string) => void = () => {},

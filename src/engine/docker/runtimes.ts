@@ -5,9 +5,9 @@ const PLAIN = 'runc'
 const PREFERRED = [GVISOR, PLAIN]
 
 /**
- * gVisor's own threads count against the engine's limit: measured 13 tasks of the host for a process
- * of Python, 45 for one of Node with 11 threads, 50 to 70 for an idle sandbox. If the limit is met the
- * whole sandbox dies, so it has room, and gVisor's own kernel bounds the programs.
+ * gVisor's own threads count against the engine's limit. Measured: 13 tasks of the host for a Python
+ * process, 45 for a Node process with 11 threads, 50 to 70 for an idle sandbox. The whole sandbox dies if
+ * it reaches the limit. Therefore the limit is generous, and gVisor's own kernel bounds the programs.
  */
 const GVISOR_TASKS = 16
 const GVISOR_OWN_TASKS = 128
@@ -17,7 +17,7 @@ export const ADVICE: EngineAdvice = {
   howToGetRuntime: 'Install gVisor',
 }
 
-/** Docker's runtimes in order of preference: gVisor, runc, then all others as Docker lists them. */
+/** Sorts Docker's runtimes by preference: gVisor, runc, then all others in Docker's order. */
 export function runtimesOf(listed: readonly string[]): readonly Runtime[] {
   // Full names such as io.containerd.runc.v2 are aliases of the short ones.
   const short = listed.filter((name) => !name.includes('.'))
@@ -26,18 +26,18 @@ export function runtimesOf(listed: readonly string[]): readonly Runtime[] {
   return [...preferred, ...others].map((name) => ({ name, hasOwnKernel: isGvisor(name) }))
 }
 
-/** The limits of Docker that bound processes and threads. */
+/** The limits of processes and threads for Docker. */
 interface PidLimits {
-  /** What the kernel of the host counts in the container's cgroup. */
+  /** The limit of the container's cgroup, which the kernel of the host enforces. */
   cgroup: number
   /**
-   * What the runtime's own kernel counts of one user. It is set only if there is such a kernel: the
-   * kernel of the host counts this limit over all containers together.
+   * The limit of one user, which the runtime's own kernel enforces. It is set only if there is such a
+   * kernel, because the kernel of the host would count the user over all containers.
    */
   user: number | undefined
 }
 
-/** What bounds the programs of a container to `pids` processes and threads. */
+/** Returns the limits that bound the programs of a container to `pids` processes and threads. */
 export function pidLimitsOf({ runtime, pids }: Pick<LaunchSpec, 'runtime' | 'pids'>): PidLimits {
   if (!isGvisor(runtime)) return { cgroup: pids, user: undefined }
   return { cgroup: pids * GVISOR_TASKS + GVISOR_OWN_TASKS, user: pids }

@@ -2,25 +2,26 @@ import type { SweepOptions } from '../engine.js'
 import { OWNER_LABEL } from './labels.js'
 
 /**
- * A container of another server that was created this long ago and not started never will be. A
- * launch, of which each call has its own deadline, is over by then.
+ * The age at which an unstarted container of another server is a stray. A launch is over by then,
+ * because each of its calls has a deadline.
  */
 const STRAY_AGE_S = 60
 
 /** A container as Docker lists it. */
 interface Listed {
   Id: string
-  /** Seconds of the engine's clock. */
+  /** The time of creation, in seconds of the engine's clock. */
   Created: number
   Labels: Readonly<Record<string, string>>
-  /** Each with a slash before it. */
+  /** The names, each with a leading slash. */
   Names: readonly string[]
   State: string
 }
 
 /**
- * The ids of the containers that nobody will start any more, out of those that do not run.
- * `engineTime` is the engine's clock, no later than the list: ours may be minutes off.
+ * Returns the ids of the listed containers that will never be started. `listed` has only containers that
+ * do not run. `engineTime` is the engine's clock, read before the list, because the clock of the server
+ * may differ by minutes.
  */
 export function straysOf(
   listed: readonly Listed[],
@@ -30,7 +31,7 @@ export function straysOf(
   const createdBefore = Date.parse(engineTime) / 1000 - STRAY_AGE_S
   const strays = listed.filter(({ Created, Labels, Names, State }) => {
     const isOurs = Labels[OWNER_LABEL] === owner
-    // A launch that has ended since the list was made has started its container, or failed.
+    // A launch that has ended since the list has either started its container or failed.
     if (isOurs && Names.some((name) => isLaunching(name.slice(1)))) return false
     return (isOurs && State === 'created') || Created < createdBefore
   })

@@ -7,16 +7,16 @@ import type { Bench, Contender } from '../bench.js'
 const TRIES = 5
 
 const INTERPRETERS: Readonly<Record<AgentName, () => string>> = {
-  python: () => (python ??= quickestPython()),
+  python: () => (python ??= fastestPython()),
   nodejs: () => process.execPath,
 }
 let python: string | undefined
 
 /**
- * A floor is the lowest there is: what a version manager puts on the PATH is a script that looks for
- * the interpreter, and the distribution's own may start in a third of the time.
+ * Returns the fastest Python of the machine. A version manager puts a script on the PATH that searches
+ * for the interpreter, and the Python of the distribution may start in a third of the time.
  */
-function quickestPython(): string {
+function fastestPython(): string {
   const found = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'])
   const candidates = [found.toString().trim(), '/usr/bin/python3'].filter(existsSync)
   const times = candidates.map((command) => {
@@ -31,15 +31,15 @@ function quickestPython(): string {
 }
 const FLAGS: Readonly<Record<AgentName, string>> = { python: '-c', nodejs: '-e' }
 
-/** How a language's program is given to a fresh interpreter. */
+/** Returns the command line that runs a program in a new interpreter. */
 export function argvOf(language: AgentName, interpreter: string, program: string): string[] {
   return [interpreter, FLAGS[language], program]
 }
 
-/** As in a container: what the environment adds, certificates say, doubles the start of Node. */
+/** Only PATH, as in a container: other variables, for example of certificates, double the start of Node. */
 const { PATH } = process.env
 
-/** A process of the host's: the floor that anyone can have, with no isolation at all. */
+/** A process on the host without isolation: the lower bound of all contenders. */
 export function bare({ language, program }: Pick<Bench, 'language' | 'program'>): Contender {
   const [command = '', ...args] = argvOf(language, INTERPRETERS[language](), program)
   return {
@@ -51,7 +51,7 @@ export function bare({ language, program }: Pick<Bench, 'language' | 'program'>)
   }
 }
 
-/** Runs a command of the host's to its end, which must be a good one. */
+/** Runs a command on the host and returns its output. Throws if the exit code is not 0. */
 export async function outputOf(
   command: string,
   args: readonly string[],
@@ -61,7 +61,7 @@ export async function outputOf(
   const exit = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject).once('close', resolve)
   })
-  child.stdin.on('error', () => {}) // it may end before it has read all
+  child.stdin.on('error', () => {}) // the command may end before it has read its input
   child.stdin.end(input)
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit])
   if (code !== 0) throw new Error(`${command} ${args[0] ?? ''} has exited with ${code}: ${stderr}`)

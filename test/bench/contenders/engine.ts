@@ -5,30 +5,30 @@ import type { Bench, Contender } from '../bench.js'
 import { argvOf, outputOf } from './bare.js'
 
 const INTERPRETERS = { python: 'python3', nodejs: 'node' } as const
-/** Long enough: what is made here is removed here. */
-const NAP = ['sleep', '3600']
+/** Longer than any scenario. The container is removed before the sleep ends. */
+const SLEEP = ['sleep', '3600']
 
 const docker = new Docker()
 
-/** A container of the engine's that only sleeps: no network, no log, nothing else said. */
+/** Creates a container that only sleeps, without network and log. All other options are defaults. */
 function sleeping({ image, runtime }: Bench): Promise<Docker.Container> {
   return docker.createContainer({
     Image: image,
-    Cmd: NAP,
+    Cmd: SLEEP,
     Labels: { 'hono-sandbox.bench': 'sleeping' },
     NetworkDisabled: true,
     HostConfig: { Runtime: runtime, NetworkMode: 'none', LogConfig: { Type: 'none', Config: {} } },
   })
 }
 
-/** What the engine does by itself: the limit for whoever wants a new container for each request. */
+/** Creates, starts and removes a container: the lower bound of a new container for each request. */
 export async function createStartRemove(bench: Bench): Promise<void> {
   const container = await sleeping(bench)
   await container.start()
   await container.remove({ force: true, v: true })
 }
 
-/** `docker exec` into a container that is there, through the engine's API. */
+/** Runs the program by `docker exec` in a running container, through the API of the engine. */
 export async function engineExec(bench: Bench): Promise<Contender> {
   const container = await sleeping(bench)
   await container.start()
@@ -52,7 +52,7 @@ export async function engineExec(bench: Bench): Promise<Contender> {
   }
 }
 
-/** A container a run, by the command line. */
+/** Runs each program in a new container, by the command line of Docker. */
 export function dockerRun({ language, image, runtime, program }: Bench): Contender {
   const argv = argvOf(language, INTERPRETERS[language], program)
   const flags = ['--rm', `--runtime=${runtime}`, '--network=none', '--log-driver=none']

@@ -15,7 +15,7 @@ const Stats = v.object({
   recycling: v.number(),
 })
 
-/** A Hono app with the middleware, asked by `fetch`: a lease, and so a container, for each request. */
+/** A Hono app with the middleware, called by `fetch`. Each request has a lease and a new container. */
 export async function overHttp({ runtime, language, image, program }: Bench): Promise<Contender> {
   const options = { runtime, languages: { [language]: { image, size: 2, max: 4 } } }
   const server = fork(SERVER, [language, JSON.stringify(options)])

@@ -6,7 +6,7 @@ import { LocalContainer } from '../../helpers/local-container.js'
 import type { Bench, Contender } from '../bench.js'
 import { printed, settled, startPool } from '../bench.js'
 
-/** Through the library: one lease, many runs. */
+/** The library with one lease for all runs. */
 export async function warmLease(bench: Bench): Promise<Contender> {
   const pool = await startPool(bench, { size: 1, max: 1 })
   const sandbox = await pool.acquire(bench.language)
@@ -19,7 +19,7 @@ export async function warmLease(bench: Bench): Promise<Contender> {
   }
 }
 
-/** Through the library: a lease, and so a container, for each run. */
+/** The library with a lease, and so a new container, for each run. */
 export async function freshLease(bench: Bench): Promise<Contender> {
   const { language } = bench
   const pool = await startPool(bench, { size: 2, max: 4 })
@@ -39,7 +39,7 @@ export async function freshLease(bench: Bench): Promise<Contender> {
   }
 }
 
-/** The agent as a process of the host's: what the container costs is the difference. */
+/** The agent as a process on the host. The difference to a warm lease is the cost of the container. */
 export async function agentOnHost(bench: Bench): Promise<Contender> {
   const { language, program } = bench
   const container = new LocalContainer(language, {})

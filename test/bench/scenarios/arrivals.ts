@@ -5,37 +5,37 @@ import { checked, rowOf, settled, startPool, sustainedRate } from '../bench.js'
 import type { Row } from '../rows.js'
 import { Samples, single, timed } from '../rows.js'
 
-/** Of what the machine can do at the most: below it waits come from chance, not from a full machine. */
+/** The share of the highest rate. At this load, waits come from random arrivals, not from a busy machine. */
 const LOAD = 0.4
 const HOLD_MS = 100
-/** A wait that is none: a queue pop, and what the timers of a busy process are late. */
-const AT_ONCE_MS = 20
+/** The longest wait that counts as none: a step of the queue, and late timers of a busy process. */
+const NO_WAIT_MS = 20
 const SAMPLE_MS = 10
 const CALIBRATION = { size: 4, max: 8, callers: 4, runs: 12 }
 
-/** Callers that come by chance to a small pool: what they wait, beside what `docs/sizing.md` says. */
+/** Measures the waits of random callers on a small pool, beside the formula of `docs/sizing.md`. */
 export async function arrivals(bench: Bench): Promise<Row[]> {
   const { rate, replaceMs } = await calibrate(bench)
-  const places = Math.ceil(erlangs({ rate, boundMs: HOLD_MS + replaceMs })) + 2
-  const { waits, boundMs } = await comeAndGo(bench, places, rate)
-  const late = waits.filter((ms) => ms > AT_ONCE_MS).length / waits.length
+  const containers = Math.ceil(erlangs({ rate, boundMs: HOLD_MS + replaceMs })) + 2
+  const { waits, boundMs } = await measureWaits(bench, containers, rate)
+  const late = waits.filter((ms) => ms > NO_WAIT_MS).length / waits.length
   const mean = waits.reduce((sum, ms) => sum + ms, 0) / waits.length
-  const line = { rate, boundMs, places }
-  const about = { scenario: 'arrivals', at: places } as const
+  const line = { rate, boundMs, places: containers }
+  const about = { scenario: 'arrivals', at: containers } as const
   const row = (what: string, unit: Row['unit'], value: number) =>
     rowOf(bench, 'container', { ...about, what, unit, ...single(value), n: waits.length })
   return [
     row('callers', 'per second', rate),
-    row('a launch and a removal, alone', 'ms', replaceMs),
-    row(`one caller binds a place, hold of ${HOLD_MS} ms included`, 'ms', boundMs),
-    row(`share that waited over ${AT_ONCE_MS} ms`, 'share', late),
-    row('the same by the formula', 'share', chanceOfWaiting(line, AT_ONCE_MS)),
+    row('a launch and a removal, without load', 'ms', replaceMs),
+    row(`one caller binds a container, with its hold of ${HOLD_MS} ms`, 'ms', boundMs),
+    row(`share that waited over ${NO_WAIT_MS} ms`, 'share', late),
+    row('the same by the formula', 'share', chanceOfWaiting(line, NO_WAIT_MS)),
     row('mean wait', 'ms', mean),
     row('mean wait by the formula', 'ms', meanWaitMs(line)),
   ]
 }
 
-/** How many callers are a moderate load here, and what a launch and a removal take alone. */
+/** Measures the rate of a moderate load, and the time of a launch and a removal without load. */
 async function calibrate(bench: Bench): Promise<{ rate: number; replaceMs: number }> {
   const { language, program, numbers } = bench
   const { size, max, callers, runs } = CALIBRATION
@@ -50,7 +50,7 @@ async function calibrate(bench: Bench): Promise<{ rate: number; replaceMs: numbe
     const work = () => checked(bench, { what: 'calibration', run })
     const most = await sustainedRate(work, callers, { first: max, runs })
     await settled(pool, language)
-    // One at a time, from a lease to a settled pool: the launch begins with the lease.
+    // One lease at a time. The launch of the next container begins with the lease.
     const times = new Samples()
     for (let round = 0; round < numbers.rateRounds; round++) {
       const removed = new Promise((resolve) => {
@@ -72,12 +72,12 @@ async function calibrate(bench: Bench): Promise<{ rate: number; replaceMs: numbe
 }
 
 /**
- * Callers with gaps as chance makes them: how long each of them waited, and how long one bound a
- * place. That is Little's law: the places that were bound on average, over the callers a second.
+ * Runs callers with random gaps. Measures the wait of each caller, and the time for which a caller binds
+ * a container by Little's law: the average number of bound containers, over the callers per second.
  */
-async function comeAndGo(bench: Bench, places: number, rate: number) {
+async function measureWaits(bench: Bench, containers: number, rate: number) {
   const { language, program, numbers } = bench
-  const pool = await startPool(bench, { size: places, max: places }, { maxWaiting: 1000 })
+  const pool = await startPool(bench, { size: containers, max: containers }, { maxWaiting: 1000 })
   const caller = async () => {
     const start = performance.now()
     const sandbox = await pool.acquire(language, { timeoutMs: 60_000 })
@@ -101,7 +101,7 @@ async function comeAndGo(bench: Bench, places: number, rate: number) {
     }
     const waits = await Promise.all(callers)
     const elapsedMs = performance.now() - start
-    const boundOnAverage = bound.reduce((sum, places) => sum + places, 0) / bound.length
+    const boundOnAverage = bound.reduce((sum, containers) => sum + containers, 0) / bound.length
     return { waits, boundMs: (boundOnAverage * elapsedMs) / waits.length }
   } finally {
     clearInterval(sampler)

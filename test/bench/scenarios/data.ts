@@ -14,10 +14,10 @@ frame = pandas.DataFrame({'key': numpy.arange(1000) % 7, 'value': numpy.arange(1
 print(int(frame.groupby('key').value.sum().max()))
 `
 const EXPECTED = '71786\n'
-/** Pandas and its frames, side by side with an interpreter that imports it anew. */
+/** Memory for a preloaded pandas and for a second interpreter that imports it again. */
 const MEMORY = '1g'
 
-/** `import pandas` and a group-by: with it preloaded, without, and in a bare process. */
+/** Measures `import pandas` and a group-by with preload, without preload and in a bare process. */
 export async function preload(bench: Bench): Promise<Row[]> {
   if (bench.language !== 'python') return []
   const image = await imageOf(DATA_IMAGES)
@@ -35,7 +35,7 @@ export async function preload(bench: Bench): Promise<Row[]> {
   })
   try {
     const contenders = [
-      // The host may have no pandas: a bare process of the same image, in a container that is there.
+      // The host may have no pandas, so the bare process runs in a container of the same image.
       contender('bare python3 in the image', () => plain.exec(['python3', '-c', GROUP_BY])),
       contender('runCode without preload', () => plain.runCode(GROUP_BY)),
       contender('runCode with preload', () => preloaded.runCode(GROUP_BY)),
@@ -46,7 +46,7 @@ export async function preload(bench: Bench): Promise<Row[]> {
   }
 }
 
-/** Bytes in and out, none of them whole in memory. */
+/** Measures the speed of output and files, which are streamed. */
 export async function transfer(bench: Bench): Promise<Row[]> {
   const { language, numbers } = bench
   const bytes = numbers.transferBytes

@@ -8,18 +8,18 @@ import { Samples } from '../rows.js'
 
 const LEASES = 4
 const FRESH = { size: 4, max: 10 }
-/** The engine's best rate lies among these on machines of a few cores. */
+/** Concurrencies of the engine's own rate. On machines with few cores the best one is among them. */
 const ENGINE_CALLERS = [2, 3, 4]
-/** How long a caller waits in the queue at the most: a rate has no deadline of its own. */
+/** The longest wait of a caller in the queue. */
 const DEADLINE_MS = 120_000
 
-/** Runs a second in leases that stay, beside bare processes at the same concurrency. */
+/** Measures the runs per second in warm leases, beside bare processes at the same concurrency. */
 export async function warmRate(bench: Bench): Promise<Row[]> {
   const { language, program, numbers } = bench
   const pool = await startPool(bench, { size: LEASES, max: LEASES })
   const leases = await Promise.all(Array.from({ length: LEASES }, () => pool.acquire(language)))
   const what = `runCode in ${LEASES} warm leases`
-  // Each caller has one lease: in turn, chance gives one lease more programs than it may have.
+  // Each caller has its own lease. A shared lease could get more programs than its limit.
   const inLease = (caller: number) =>
     checked(bench, {
       what,
@@ -50,11 +50,11 @@ function leaseAt(leases: readonly Sandbox[], caller: number): Sandbox {
   return lease
 }
 
-/** Requests a second with a new container for each, beside the most that the engine can do. */
+/** Measures the requests per second with a new container for each, beside the engine's own rate. */
 export async function freshRate(bench: Bench): Promise<Row[]> {
   const { language, program, numbers } = bench
   const pool = await startPool(bench, FRESH, { maxWaiting: 1000 })
-  const ours: Pick<Contender, 'what' | 'run'> = {
+  const freshContainer: Pick<Contender, 'what' | 'run'> = {
     what: 'a new container for each run',
     run: async () => {
       const sandbox = await pool.acquire(language, { timeoutMs: DEADLINE_MS })
@@ -69,11 +69,11 @@ export async function freshRate(bench: Bench): Promise<Row[]> {
     const what = 'create, start, remove of a sleep'
     return { what, at, work: () => createStartRemove(bench), first: at, rates: new Samples() }
   })
-  const ourSides = numbers.concurrencies.map((at) => {
-    const work = () => checked(bench, ours)
-    return { what: ours.what, at, work, first: FRESH.max, rates: new Samples() }
+  const poolSides = numbers.concurrencies.map((at) => {
+    const work = () => checked(bench, freshContainer)
+    return { what: freshContainer.what, at, work, first: FRESH.max, rates: new Samples() }
   })
-  const sides = [...engineSides, ...ourSides]
+  const sides = [...engineSides, ...poolSides]
   try {
     for (let round = 0; round < numbers.rateRounds; round++) {
       for (const { at, work, first, rates } of sides) {
@@ -90,7 +90,7 @@ export async function freshRate(bench: Bench): Promise<Row[]> {
   }
 }
 
-/** Many at once on a small pool: how long they wait, and that none is lost. */
+/** Measures the waits of many simultaneous callers on a small pool, and counts failed callers. */
 export async function burst(bench: Bench): Promise<Row[]> {
   const { language, program, numbers } = bench
   const { callers, size } = numbers.burst
@@ -124,7 +124,7 @@ export async function burst(bench: Bench): Promise<Row[]> {
     }),
     rowOf(bench, 'container', {
       ...about,
-      what: 'callers that got nothing',
+      what: 'callers that were not served',
       unit: 'calls',
       n: callers,
       p50: lost,

@@ -4,27 +4,32 @@ import { bare } from '../contenders/bare.js'
 import { dockerRun, engineExec } from '../contenders/engine.js'
 import { overHttp } from '../contenders/http.js'
 import { agentOnHost, freshLease, warmLease } from '../contenders/leases.js'
-import { seed } from '../contenders/seed.js'
+import { dockerCommands } from '../contenders/docker-commands.js'
 import type { Row } from '../rows.js'
 import { Samples, timed } from '../rows.js'
 
-/** One program in one lease after the other, beside a bare process. */
+/** Measures runs in one warm lease, beside a bare process. */
 export async function warmRun(bench: Bench): Promise<Row[]> {
   const contenders = [bare(bench), await warmLease(bench), await agentOnHost(bench)]
   return interleave(bench, 'warm run', contenders, bench.numbers.quickRounds)
 }
 
-/** A container for each run, beside a bare process; then what others do for a run, beside one. */
+/** Measures runs with a new container for each, then the alternatives, both beside a bare process. */
 export async function wholeRequest(bench: Bench): Promise<Row[]> {
   const rounds = bench.numbers.slowRounds
   const own = [bare(bench), await freshLease(bench), await overHttp(bench)]
   const rows = await interleave(bench, 'whole request', own, rounds * 2)
-  // Apart: each of these starts hundreds of megabytes of programs, and leaves the caches cold.
-  const others = [bare(bench), await engineExec(bench), dockerRun(bench), await seed(bench)]
+  // Measured separately, because these contenders start large programs and empty the caches.
+  const others = [
+    bare(bench),
+    await engineExec(bench),
+    dockerRun(bench),
+    await dockerCommands(bench),
+  ]
   return rows.concat(await interleave(bench, 'other ways', others, rounds))
 }
 
-/** What stands between a request and its sandbox, and between it and the first byte. */
+/** Measures the time of acquire, and the time from acquire to the first byte of output. */
 export async function acquire(bench: Bench): Promise<Row[]> {
   const { language, program, numbers } = bench
   const pool = await startPool(bench, { size: 2, max: 4 })
@@ -57,7 +62,7 @@ export async function acquire(bench: Bench): Promise<Row[]> {
   }
 }
 
-/** How long a pool takes to be full. */
+/** Measures the time until a new pool is full. */
 export async function fill(bench: Bench): Promise<Row[]> {
   const rows: Row[] = []
   for (const size of bench.numbers.poolSizes) {
@@ -71,7 +76,7 @@ export async function fill(bench: Bench): Promise<Row[]> {
       await close()
       times.add(ms)
     }
-    const what = 'start() until all are warm'
+    const what = 'start() until all containers are warm'
     const rest = { scenario: 'fill', what, unit: 'ms', at: size, ...times.spread } as const
     rows.push(rowOf(bench, 'container', rest))
   }

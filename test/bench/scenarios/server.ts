@@ -8,17 +8,17 @@ import type { Row } from '../rows.js'
 import { Samples, single } from '../rows.js'
 
 const CONTAINERS = 20
-/** The figures of the first and of the last such part of the leases are compared. */
+/** The number of parts of the leases whose figures are compared. */
 const PARTS = 5
-/** One lease in so many runs something, and costs its container. */
-const USED = 20
+/** One lease in this many runs a program, so that its container is replaced. */
+const RUN_EVERY = 20
 
-/** What a pool costs the server's process: an idle container, and a lease in which something ran. */
+/** Measures the memory and CPU time of the server for idle containers, and for leases after a run. */
 export async function server(bench: Bench): Promise<Row[]> {
   const { language, program, numbers } = bench
   const pool = await startPool(bench, { size: 1, max: 1 })
   const before = await memoryNow()
-  // No room for a refill: what is measured later is the leases alone.
+  // The pool cannot launch more containers, so the later figures are those of the leases only.
   pool.resize(language, 1 + CONTAINERS, 1 + CONTAINERS)
   try {
     await settled(pool, language)
@@ -45,7 +45,7 @@ export async function server(bench: Bench): Promise<Row[]> {
   }
 }
 
-/** Thousands of leases: what grows, and whether the last are as quick as the first. */
+/** Measures memory, open files and speed over thousands of leases. */
 export async function soak(bench: Bench): Promise<Row[]> {
   const { language, program, numbers } = bench
   const pool = await startPool(bench, { size: 4, max: 8 })
@@ -57,7 +57,7 @@ export async function soak(bench: Bench): Promise<Row[]> {
       for (let lease = 0; lease < part; lease++) {
         const start = performance.now()
         const sandbox = await pool.acquire(language, { timeoutMs: 60_000 })
-        if (lease % USED === 0) await sandbox.runCode(program)
+        if (lease % RUN_EVERY === 0) await sandbox.runCode(program)
         times.add(performance.now() - start)
         sandbox.release()
       }
@@ -75,14 +75,14 @@ export async function soak(bench: Bench): Promise<Row[]> {
   }
 }
 
-/** What is in use after a collection, outside the heap as well, in bytes. */
+/** Returns the memory in use after a garbage collection, with memory outside the heap, in bytes. */
 async function memoryNow(): Promise<number> {
   setFlagsFromString('--expose-gc')
   const collect: unknown = runInNewContext('gc')
   if (typeof collect !== 'function') throw new TypeError('there is no gc()')
   for (let round = 0; round < 3; round++) {
     collect()
-    await sleep(50) // finalizers have turns of their own
+    await sleep(50) // finalizers run in later turns
   }
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external

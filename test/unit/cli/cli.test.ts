@@ -102,7 +102,7 @@ describe('setup()', () => {
     expect(changes).toEqual([
       expect.stringMatching(
         new RegExp(
-          '^engine   none answers at unix:///fake.sock\nset-up   will do this .*\n' +
+          '^engine   no engine answers at unix:///fake.sock\nset-up   will do this .*\n' +
             '         - install docker.io with apt-get\n.* for each image .*\n' +
             '         - pull python:3.13-slim; if that fails, build hono-sandbox/python:bookworm .*\n' +
             `         - pull node:24-slim; if that fails, .* and the ${node}.*\n` +
@@ -113,7 +113,7 @@ describe('setup()', () => {
     ])
     expect(lines.slice(8, 10)).toEqual([
       'engine   unix:///fake.sock (runc, runsc)',
-      'python   python:3.13-slim is here',
+      'python   python:3.13-slim is available',
     ])
   })
 
@@ -124,7 +124,7 @@ describe('setup()', () => {
     expect(lines).toEqual([
       'engine   unix:///fake.sock (runc, runsc) has python:3.13-slim',
       'set-up   will do this:',
-      '         - pull ours/node@sha256:0f, as SANDBOX_BASE_NODEJS_IMAGE says',
+      '         - pull ours/node@sha256:0f, which SANDBOX_BASE_NODEJS_IMAGE names',
       '         - pull python:3.13',
     ])
     expect(engine.pulled).toEqual([])
@@ -212,7 +212,7 @@ describe('setup()', () => {
     const { context } = contextOf(fakeEngine({ pull: failingPull }, LOCAL), {
       extras: ['compiler'],
     })
-    await expect(setup(context)).rejects.toThrow(/no image for compiler\n[^]*can do it$/)
+    await expect(setup(context)).rejects.toThrow(/no image for compiler\n[^]*can build it$/)
   })
 
   it('builds an image if its pull makes no progress, but waits while the pull makes progress', async () => {
@@ -238,7 +238,7 @@ describe('setup()', () => {
     const machine = fakeMachine(engine)
     const { context, lines } = contextOf({ ...engine, runtimes }, { machine })
     await setup(context)
-    expect(lines[0]).toBe('engine   none answers at unix:///fake.sock')
+    expect(lines[0]).toBe('engine   no engine answers at unix:///fake.sock')
   })
 
   it('suggests the next steps if it may not start an engine', async () => {

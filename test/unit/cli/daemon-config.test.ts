@@ -105,7 +105,7 @@ describe('registerRunsc', () => {
   it('refuses a link without a target', async () => {
     await symlink('nowhere.json', config)
     await expect(registerRunsc('/runsc', config)).rejects.toThrow(
-      /daemon\.json cannot be written: it is a link to nowhere\.json, which is not there/,
+      /daemon\.json cannot be written: it is a link to nowhere\.json, which does not exist/,
     )
   })
 })

@@ -38,7 +38,9 @@ describe('refuseBesideAnother', () => {
 
   it('throws only if an engine accepts a connection but does not answer', () => {
     const late = unavailableBecause(new DOMException('no answer', 'TimeoutError'))
-    expect(() => refuseBesideAnother(late)).toThrow(/an engine is there and hangs.*Restart it/)
+    expect(() => refuseBesideAnother(late)).toThrow(
+      /an engine accepts connections and does not answer.*Restart the engine/,
+    )
     refuseBesideAnother(unavailableBecause(new Error('connect ENOENT')))
   })
 })

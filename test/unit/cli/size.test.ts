@@ -50,7 +50,11 @@ describe('hono-sandbox size', () => {
     expect(run(`${line} 12`)).toEqual({
       exitCode: 1,
       output: [],
-      complaints: [expect.stringMatching(/^error: no size helps: .*20 a second.*12 a second/)],
+      complaints: [
+        expect.stringMatching(
+          /^error: no size is enough: .*20 callers a second.*12 containers a second/,
+        ),
+      ],
     })
     expect(run(`${line} 25`).output).toContain('launches     20 a second of 25, 80.0 %')
   })

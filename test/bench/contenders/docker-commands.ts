@@ -11,12 +11,17 @@ const FILES = { python: 'main.py', nodejs: 'main.js' } as const
 const INTERPRETERS = { python: 'python3', nodejs: 'node' } as const
 
 /**
- * RAGFlow's executor, written anew from the steps its source is published with: a container of a
- * pool, and for each run seven calls of the docker command: is it running, a folder, the code in by
- * tar, the run, a look for artifacts, the folder away, is it still running. Its authors' own code
- * took 357 ms a run under runc and 525 under gVisor, on two cores.
+ * The steps of RAGFlow's executor, written from its published source: one container of a pool, and for
+ * each run seven calls of the docker command. They inspect the container, make a folder, copy the code
+ * by tar, run it, search for artifacts, remove the folder, and inspect the container again. The code of
+ * the original took 357 ms for a run under runc and 525 ms under gVisor, on two cores.
  */
-export async function seed({ language, image, runtime, program }: Bench): Promise<Contender> {
+export async function dockerCommands({
+  language,
+  image,
+  runtime,
+  program,
+}: Bench): Promise<Contender> {
   const name = `hono-sandbox-bench-${randomUUID().slice(0, 8)}`
   const docker = (...args: string[]) => outputOf('docker', args)
   const limits = ['--memory=256m', '--user=nobody', '--read-only', '--network=none']
@@ -26,7 +31,7 @@ export async function seed({ language, image, runtime, program }: Bench): Promis
   const isRunning = () => docker('inspect', '-f', '{{.State.Running}}', name)
   const folder = await mkdtemp(path.join(tmpdir(), 'hono-sandbox-bench-'))
   return {
-    what: 'the seed’s seven calls of docker',
+    what: 'seven docker commands, as RAGFlow',
     where: 'container',
     run: async () => {
       const place = `/workspace/${randomUUID()}`
