@@ -50,7 +50,7 @@ class Agent:
         self.requests.deadlines.check()
 
     def warm_up(self):
-        """Does a run that nobody asked for: the first run touches memory pages of all processes."""
+        """Does a run before the host's first, which touches memory pages of all processes."""
         self.start_request(0, to_json({'op': 'run', 'code': "print(end='')"}))
         while self.requests.open:
             self.turn()
@@ -139,7 +139,7 @@ def send_hello(channel, **more):
 
 
 def refuse_service(reason):
-    """Says why the agent is of no use, and waits for the end of the host's stream."""
+    """Sends a hello frame with the reason, and waits for the end of the host's stream."""
     channel = Channel()
     send_hello(channel, failed=reason)
     channel.flush()

@@ -25,7 +25,7 @@ class Channel:
         self.incoming, self.outgoing = bytearray(), bytearray()
 
     def receive(self):
-        """Reads once, and gives the frames that are complete."""
+        """Reads once, and yields the frames that are complete."""
         data = os.read(0, CHUNK)
         if not data:
             os._exit(0)  # the host is gone
@@ -69,7 +69,7 @@ class Channel:
             self.send(CODE_CACHE, 0, code_cache[start : start + CHUNK])
 
     def flush(self):
-        """Once in a turn: the host then reads the last output of a run together with its end."""
+        """Writes the frames, once in a turn: a run's last output and its end go together."""
         if self.outgoing:
             write_all(1, self.outgoing)
             self.outgoing = bytearray()

@@ -14,7 +14,7 @@ class Deadlines:
         self.requests, self.ends = requests, {}
 
     def add(self, id, timeout_ms):
-        """For a request that is still under way."""
+        """Adds a deadline, if the request is still under way."""
         if timeout_ms is not None and id in self.requests:
             self.ends[id] = time.monotonic() + timeout_ms / 1000 + GRACE_S
 
@@ -22,7 +22,7 @@ class Deadlines:
         self.ends.pop(id, None)
 
     def wait_s(self, longest):
-        """How many seconds the agent may wait for events."""
+        """Returns how many seconds the agent may wait for events."""
         if not self.ends:
             return longest
         return max(0, min(longest, min(self.ends.values()) - time.monotonic()))

@@ -24,7 +24,7 @@ MAX_FIELD = 3 * 1024 * 1024
 
 
 def install_display():
-    """Gives programs the function `display`, and pyplot's `show()`."""
+    """Adds the function `display` to the builtins, and replaces pyplot's `show()`."""
     builtins.display = display
     figures.install(display)
 
@@ -40,7 +40,10 @@ def display(*objects, raw=False, **_ignored):
 
 
 def representations_of(value):
-    """By MIME type, as IPython finds them. None if the value has shown itself."""
+    """Returns a value's representations by MIME type, as IPython does.
+
+    Returns None if the value has displayed itself.
+    """
     found = {}
     if not isinstance(value, type) and not claims_all_attributes(value):
         if results_of(value, '_ipython_display_'):
@@ -59,7 +62,7 @@ def representations_of(value):
 
 
 def claims_all_attributes(value):
-    """Whether the value claims to have every attribute, as mocks do."""
+    """Returns whether the value claims to have every attribute, as mocks do."""
     try:
         return hasattr(value, '_ipython_canary_method_should_not_exist_')
     except Exception:
@@ -67,7 +70,7 @@ def claims_all_attributes(value):
 
 
 def results_of(value, name, **options):
-    """The result of a method in a list. The list is empty if there is no method or it fails."""
+    """Returns a method's result in a list, which is empty if the method is missing or fails."""
     try:
         method = getattr(value, name, None)
         found = [] if method is None else [method(**options)]
@@ -96,7 +99,7 @@ def send_result(representations, is_main):
 
 
 def encode_field(field, given):
-    """A representation as JSON. None if its type is wrong."""
+    """Returns a representation as JSON, or None if its type is wrong."""
     if given is None:
         return None
     if field != 'json':

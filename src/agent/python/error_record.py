@@ -7,7 +7,7 @@ from .tracebacks import print_error
 
 
 def report_error(error, file):
-    """On stderr as Python prints it, and as a record."""
+    """Prints an error on stderr as Python does, and sends it as a record."""
     trace = print_error(error, file)
     try:
         message = str(error)

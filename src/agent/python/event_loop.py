@@ -11,7 +11,7 @@ class EventLoop:
         self.handlers = {}
 
     def watch(self, fd, events, handler):
-        """Has a handler called if the descriptor is ready. A watched descriptor stays as it is."""
+        """Calls the handler when the descriptor is ready. Ignores a descriptor that is watched."""
         if fd not in self.handlers:
             self.handlers[fd] = handler
             self.epoll.register(fd, events)
@@ -21,7 +21,7 @@ class EventLoop:
             self.epoll.unregister(fd)
 
     def handle_ready(self, timeout_s):
-        """Waits for ready descriptors, handles them, and gives whether there were any."""
+        """Waits for ready descriptors, handles them, and returns whether there were any."""
         ready = self.epoll.poll(timeout_s)
         for fd, _ in ready:
             handler = self.handlers.get(fd)

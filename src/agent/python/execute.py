@@ -11,7 +11,7 @@ IS_COROUTINE = 0x80
 
 
 def execute(code, file, names):
-    """Gives the value of the last statement, if that is an expression."""
+    """Runs the code, and returns the value of the last statement if that is an expression."""
     source_lines.add(file, code)
     steps, last = steps_of(code, file)
     value = None
@@ -23,7 +23,7 @@ def execute(code, file, names):
 
 
 def steps_of(code, file):
-    """The compiled statements, the last expression alone, and its syntax tree."""
+    """Returns the compiled code, the last expression apart, and the syntax tree of that."""
     flags, steps = TOP_LEVEL_AWAIT, []
     try:
         tree = compile(code, file, 'exec', ONLY_AST, dont_inherit=True)

@@ -21,7 +21,7 @@ REFUSAL_TEXTS = (
 
 
 class ExitCauses:
-    """Compares the kernel's counts with those before."""
+    """Compares the kernel's counts of refusals with the previous counts."""
 
     def __init__(self):
         self.counts = {cause: count_of(cause) for cause in COUNTERS}
@@ -29,7 +29,7 @@ class ExitCauses:
         self.is_counted = any(os.path.exists(file) for file in COUNTERS['pids'][1:])
 
     def exit_of(self, status, usage):
-        """The answer to a request whose process ended with this status."""
+        """Returns the answer to a request whose process ended with this status."""
         killer = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         exit = {
             'exitCode': None if killer else os.WEXITSTATUS(status),
@@ -41,7 +41,7 @@ class ExitCauses:
         return exit
 
     def find_cause(self):
-        """The resource that the kernel has refused since the last program failed, if any."""
+        """Returns the resource that the kernel has refused since the last failure, if any."""
         found = None
         for cause in COUNTERS:
             count = count_of(cause)
@@ -53,7 +53,7 @@ class ExitCauses:
         return found or ('disk' if is_full(WORKSPACE) or is_full('/tmp') else None)
 
     def is_refusal(self, text):
-        """Whether a program that has just written this was refused a process or a thread."""
+        """Returns whether the kernel refused a process or thread to a program that wrote this."""
         return any(word in text for word in REFUSAL_TEXTS) and self.is_crowded()
 
     def is_crowded(self):

@@ -68,7 +68,7 @@ def write(request):
 
 
 def mode_to_keep(path):
-    """The mode of the file that is replaced, or of a new file. A link itself is replaced."""
+    """Returns the mode of the file to replace, or of a new file. A link itself is replaced."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

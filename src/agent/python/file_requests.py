@@ -20,7 +20,7 @@ class FileRequest(Request):
         self.steps = steps
 
     def step(self):
-        """Goes on, and gives whether there is more to do without another frame of the host."""
+        """Continues, and returns whether there is more to do without another frame of the host."""
         try:
             return self.do_step()
         except Exception as error:

@@ -45,7 +45,7 @@ class Folder:
 
 
 def walk(base, enters, skipped):
-    """Gives everything in an open folder with its path there, a folder before its content.
+    """Yields all entries beneath an open folder with their paths, a folder before its content.
 
     `enters` decides by its path whether a folder is walked through. `skipped` are the errors of
     folders that are left out.

@@ -1,4 +1,4 @@
-"""Does something to a module of the library when a program imports it, which may be never.
+"""Changes a module of the library when a program imports it.
 
 The agent installs the hooks; they work in programs.
 """

@@ -1,4 +1,4 @@
-"""Ends a program's process, with the exit code that Python would give. It runs in programs."""
+"""Ends a program's process with the exit code that Python has. It runs in programs."""
 
 import atexit
 import os
@@ -8,7 +8,7 @@ from .tracebacks import print_error
 
 
 def exit_status(code):
-    """The exit code for the argument of `sys.exit`."""
+    """Returns the exit code for the argument of `sys.exit`."""
     if code is None:
         return 0
     if isinstance(code, int):

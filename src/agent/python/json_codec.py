@@ -31,11 +31,11 @@ try:
         return ''.join(encoder(value, 0))
 
     def to_json(value):
-        """ASCII bytes."""
+        """Returns ASCII bytes."""
         return encode(value, _json.encode_basestring_ascii, True).encode()
 
     def to_json_text(value):
-        """A string with characters as they are. A NaN is an error."""
+        """Returns a string that is not escaped to ASCII. Raises an error for a NaN."""
         return encode(value, _json.encode_basestring, False)
 
     def from_json(data):
@@ -59,7 +59,7 @@ except (ImportError, AttributeError, TypeError):  # another implementation or ve
 
 
 def to_utf8_json(value):
-    """UTF-8 bytes, or ASCII if a string has half of a surrogate pair. A NaN is an error."""
+    """Returns UTF-8, or ASCII if a string has half of a surrogate pair. Raises for a NaN."""
     text = to_json_text(value)
     try:
         return text.encode()

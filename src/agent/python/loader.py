@@ -23,7 +23,7 @@ def read_exactly(size):
 
 
 def load():
-    """The function that starts the agent, and the code cache if it was made just now."""
+    """Returns the agent's `main`, and the code cache if it is new."""
     payload = read_exactly(int.from_bytes(read_exactly(9)[5:], 'big'))
     end = 4 + int.from_bytes(payload[:4], 'big')
     interpreter = sys.version.replace('\n', ' ').encode() + b'\n'
@@ -35,7 +35,7 @@ def load():
 
 
 def compile_in_child(source):
-    """In a process of its own: every program would inherit the 5 MB that this takes."""
+    """Compiles in a child process: every program would inherit the 5 MB that this takes."""
     reading, writing = os.pipe()
     if not os.fork():
         import json
@@ -56,7 +56,7 @@ def compile_in_child(source):
 
 
 def import_main(codes):
-    """Imports the agent's modules, and gives the function `main` of the module `main`.
+    """Imports the agent's modules, and returns the function `main` of the module `main`.
 
     Programs run in forks of this interpreter, and must not find these modules: none is in
     `sys.modules`, each is called `__main__`, and `from .x import y` works only during this call.

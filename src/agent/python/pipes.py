@@ -52,7 +52,7 @@ class PipeWriter(Pipe):
 
 
 class StdinPipe(PipeWriter):
-    """Writes the host's data to the program's stdin, and gives credit back as the program reads."""
+    """Writes the host's data to the program's stdin, and returns credit when the program reads."""
 
     def __init__(self, program, fd):
         super().__init__(program.loop, fd)
@@ -107,7 +107,7 @@ class OutputPipe(Pipe):
             self.close()
 
     def read(self, size):
-        """None if the pipe is empty, no bytes at its end."""
+        """Returns None if the pipe is empty, and no bytes at its end."""
         try:
             data = os.read(self.fd, size)
         except BlockingIOError:
@@ -122,7 +122,7 @@ class OutputPipe(Pipe):
         self.program.channel.send_data(self.program.id, self.stream, data)
 
     def total_written(self):
-        """How many bytes the program has written, sent or not."""
+        """Returns how many bytes the program has written, sent or not."""
         if self.fd < 0:
             return self.sent + len(self.tail or b'')
         import fcntl  # only programs with records need these two
@@ -132,7 +132,7 @@ class OutputPipe(Pipe):
         return self.sent + int.from_bytes(unread, sys.byteorder)
 
     def read_tail(self):
-        """After the end of the program. Later output, of its children, is not sent."""
+        """Reads the rest at the end of the program. Later output, of its children, is dropped."""
         self.tail = self.drain()
         self.send_tail()
 

@@ -17,7 +17,7 @@ class PreloadError(Exception):
 
 
 def preload(names):
-    """Imports modules as nobody, and gives the descriptors that they leave open."""
+    """Imports modules as user nobody, and returns the descriptors that they leave open."""
     as_nobody(link_fonts)
     before = open_descriptors()
     for name in ('OPENBLAS', 'OMP', 'MKL'):  # threads of theirs would not survive a fork
@@ -65,6 +65,6 @@ def one_line(error):
 
 
 def reseed():
-    """In a fork: gives numpy random numbers of its own. The module `random` does that itself."""
+    """Seeds numpy's random numbers anew in a fork. The module `random` does that itself."""
     if 'numpy.random' in sys.modules:
         sys.modules['numpy.random'].seed()

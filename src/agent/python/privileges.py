@@ -11,7 +11,7 @@ IS_ROOT = os.getuid() == 0
 
 
 def find_prctl():
-    """The system call `prctl`. It is looked up once: a spare has no time to load ctypes."""
+    """Returns the system call `prctl`. Called once: a spare has no time to load ctypes."""
     try:
         import _ctypes
 
@@ -31,7 +31,7 @@ def drop_groups():
 
 
 def become_nobody():
-    """Makes this process nobody's for good, and lets it open its own /proc/self (/dev/stdout)."""
+    """Changes the user for good, and lets the process open its own /proc/self (/dev/stdout)."""
     if not IS_ROOT:
         return
     os.setgroups([])
@@ -41,7 +41,7 @@ def become_nobody():
 
 
 def as_nobody(action):
-    """Calls a function that has the rights of the programs, and gives its result."""
+    """Calls a function with the rights of the programs, and returns its result."""
     if not IS_ROOT:
         return action()
     os.setegid(NOBODY)

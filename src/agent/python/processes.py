@@ -1,4 +1,4 @@
-"""What the kernel knows of other processes, and signals for a process and its descendants.
+"""Reads the kernel's data of processes, and signals a process and its descendants.
 
 The agent uses this for the processes of programs.
 """
@@ -10,7 +10,7 @@ PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
 
 
 def cpu_ms_of(pid):
-    """The processor time of a process in milliseconds. See clock_getcpuclockid(3)."""
+    """Returns the processor time of a process in ms. See clock_getcpuclockid(3)."""
     try:
         return time.clock_gettime((~pid << 3) | 2) * 1000
     except OSError:
@@ -18,7 +18,7 @@ def cpu_ms_of(pid):
 
 
 def own_bytes_of(pid):
-    """The memory of a process that is of no file. Pages that a fork still shares are included."""
+    """Returns the memory that no file backs, with the pages that a fork still shares."""
     try:
         with open('/proc/%d/statm' % pid) as file:
             _, resident, shared, *_ = map(int, file.read().split())
@@ -28,7 +28,7 @@ def own_bytes_of(pid):
 
 
 def thread_count():
-    """How many threads the container has."""
+    """Returns the number of threads in the container."""
     total = 0
     for pid in all_pids():
         try:

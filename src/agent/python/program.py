@@ -31,7 +31,7 @@ class Program(Request):
             self.pipes[1].listener = self.notice_refusal
 
     def start(self, id, task, context):
-        """Gives the spare its task."""
+        """Sends the spare its task."""
         self.id = id
         self.cpu_ms_before = cpu_ms_of(self.pid)  # the warm-up of the spare is not the program's
         if context:
@@ -93,7 +93,7 @@ class Program(Request):
         self.was_refused = self.was_refused or self.exit_causes.is_refusal(text)
 
     def exec_settled(self, is_started):
-        """The program was executed, which closed the socket; or it failed, which it reported."""
+        """Handles the result of `exec`: success closed the socket, a failure was reported."""
         self.expected_tag = b''
         if is_started:
             self.channel.send(STARTED, self.id, to_json({'pid': self.pid}))

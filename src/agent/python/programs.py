@@ -41,7 +41,7 @@ class Programs:
         loop.watch(zygote_socket.fileno(), select.EPOLLIN, self.zygote.receive)
 
     def start(self, waiting):
-        """Gives a request a spare, or the next process that the zygote forks."""
+        """Starts a request in a spare, or in the next process that the zygote forks."""
         self.started += 1
         self.next_spare_at = time.monotonic() + SPARE_PAUSE_S
         self.requests.open[waiting.id] = waiting
@@ -64,7 +64,7 @@ class Programs:
         return len(self.spares) >= self.wanted_spares
 
     def pause_s(self):
-        """How long the agent may sleep before the next spare is due."""
+        """Returns how long the agent may sleep before the next spare is due."""
         if self.zygote.is_forking() or self.has_spares():
             return SILENCE_S
         return max(0, self.next_spare_at - time.monotonic())
@@ -85,7 +85,7 @@ class Programs:
         """Makes the next spare due now, and the next run the first."""
         self.started = self.next_spare_at = 0
 
-    # What the zygote reports
+    # Reports of the zygote
 
     def forked(self, pid, pipes, socket):
         program = Program(self, pid, pipes, socket)

@@ -6,7 +6,7 @@ from .config import WORKSPACE
 
 
 def task_of(request, args, **more):
-    """The task of a program. It holds no value that a system call would refuse later."""
+    """Returns the task of a program, with no value that a system call would refuse later."""
     cwd, env = request.get('cwd'), request.get('env') or {}
     cwd = os.path.join(WORKSPACE, cwd) if cwd else WORKSPACE
     timeout_ms = request.get('timeoutMs')

@@ -40,13 +40,13 @@ class Requests:
             self.fail(id, error)
 
     def step(self, id):
-        """Lets a file request go on."""
+        """Continues a file request."""
         request = self.open.get(id)
         if request and request.step():
             self.steppable.append(id)
 
     def step_next(self):
-        """Once in a turn."""
+        """Continues the next file request, once in a turn."""
         if self.steppable:
             self.step(self.steppable.pop(0))
 
@@ -56,7 +56,7 @@ class Requests:
             self.channel.send(DONE, id, to_json(answer))
 
     def fail(self, id, error):
-        """Any error that is not of a system call is a request that makes no sense."""
+        """Answers with the errno's name. An error of no system call is an invalid request."""
         if not isinstance(error, OSError):
             error = os_error(errno.EINVAL)
         code = errno.errorcode.get(error.errno, 'EIO')

@@ -12,7 +12,7 @@ from .value_json import Refusal
 
 
 def run(task, file, names):
-    """Gives the exit code. An error of the code is reported."""
+    """Returns the exit code. An error of the code is reported."""
     try:
         try:
             value = execute(task['code'], file, names)

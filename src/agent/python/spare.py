@@ -15,7 +15,7 @@ WARM_UP_AFTER_MS, IMPORT_AFTER_MS = 5, 50
 
 
 def wait_for_task(kept, forks):
-    """Gives the task, if this interpreter is to run it. Another program is executed here."""
+    """Returns the task, if this interpreter is to run it. Otherwise executes the program."""
     os.setsid()
     be_first_oom_victim()
     become_nobody()

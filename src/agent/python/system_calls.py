@@ -4,7 +4,7 @@ import os
 
 
 def os_error(number):
-    """The error of an errno, with the system's message."""
+    """Returns the error of an errno, with the system's message."""
     return OSError(number, os.strerror(number))
 
 

@@ -7,7 +7,7 @@ import sys
 
 
 def print_error(error, file):
-    """Prints an error, and gives its traceback from the first frame in the user's file on."""
+    """Prints an error, and returns its traceback from the first frame in the user's file on."""
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename != file:
         trace = trace.tb_next

@@ -26,7 +26,7 @@ def value_record(value):
 
 
 def plain(value, path, parents):
-    """The value in types that JSON has. `parents` are the values that contain it."""
+    """Returns the value in types that JSON has. `parents` are the values that contain it."""
     if value is None or type(value) in (bool, str):
         return value
     enum = sys.modules.get('enum')

@@ -1,7 +1,7 @@
-"""A first run for nobody: it touches the memory pages that a run touches.
+"""Does a run that has no effect, to touch the memory pages that a run touches.
 
-The agent does it before the zygote is forked. A spare does it again: a fork pays for each page that
-it touches first, about 4 us.
+The agent does it before it forks the zygote. A spare does it again: the first access to a page in a
+fork takes about 4 us.
 """
 
 from .json_codec import from_json, to_json

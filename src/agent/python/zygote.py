@@ -1,9 +1,9 @@
 """The zygote: the process that all programs are forked from. Its children become spares.
 
-A fork takes time: under gVisor it stops its parent for 5 ms, and the parent pays again for each
-memory page that it touches next. So the agent does not fork, and the zygote does nothing else. It
-is forked before the first user data comes, so it has none. It is root, so programs can do nothing
-to it.
+A fork takes time: under gVisor it stops its parent for 5 ms, and slows down the parent's next
+access to each memory page. So the agent does not fork, and the zygote does nothing else. The zygote
+has no user data, because it is forked before the first request. It is root, so programs cannot
+harm it.
 """
 
 import _signal
@@ -25,7 +25,7 @@ from .zygote_messages import (
 
 
 def start_zygote(ours, theirs, kept):
-    """Forks the zygote. It gives None in the agent, and in each program the program's task.
+    """Forks the zygote. Returns None in the agent, and the task in each program.
 
     The sockets are the agent's end and the zygote's. `kept` are the descriptors of the preload.
     """
@@ -56,7 +56,7 @@ class Zygote:
         self.highest, self.forks, self.has_common_modules = wake_up, 0, False
 
     def serve(self):
-        """Forks on request. It returns in children only, with the task."""
+        """Forks on request. Returns in children only, with the task."""
         poll = select.poll()
         poll.register(self.wake, select.POLLIN)
         poll.register(3, select.POLLIN)
@@ -108,7 +108,7 @@ class Zygote:
             gc.freeze()  # the collections of children leave these alone, too
 
     def become_spare(self, descriptors):
-        """In the child: leaves the zygote's descriptors and handlers, and waits for a task."""
+        """Closes the zygote's descriptors and handlers in the child, and waits for a task."""
         try:
             self.socket.detach()
             _signal.set_wakeup_fd(-1)
