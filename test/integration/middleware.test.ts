@@ -204,7 +204,7 @@ describe('the end of a lease with a response on a socket', () => {
 
   it.each([
     ['an Error', new Error('boom')],
-    ['a string, 'boom'],
+    ['a string', 'boom'],
   ])('a handler that throws %s ends the lease', async (_, thrown) => {
     const app = new Hono<SandboxEnv>()
     app.onError((_, c) => c.text('sorry', 500))
