@@ -2,14 +2,14 @@ import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { Sandbox } from 'hono-sandbox'
 import { SandboxFileError } from 'hono-sandbox'
-import { leaseOfTest, places, usePool } from '../helpers/engine.js'
+import { leaseOfTest, places, useLease, usePool } from '../helpers/engine.js'
 
 const MiB = 1024 * 1024
 const BIG_BYTES = 200 * MiB
 
 describe.each(places)('the files of $language under $runtime', ({ runtime, language }) => {
   const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
-  const lease = () => leaseOfTest(pool(), language)
+  const lease = useLease(pool, language)
 
   it('files are written and read as text, bytes, a Blob and a stream', async () => {
     const sandbox = await lease()

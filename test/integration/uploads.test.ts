@@ -135,7 +135,7 @@ describe('an upload', () => {
       await next()
     })
     expect(await post(outer.route('/', app), 'x')).toMatchObject({
-      answer: expect.stringContaining('has been read already'),
+      answer: expect.stringContaining('has already been read'),
     })
   })
 })

@@ -91,7 +91,7 @@ describe('LogWatch', () => {
 
   it('tries a pattern again, up to 10 times, if the pattern got no processor time', async () => {
     const usage = vi.spyOn(process, 'cpuUsage').mockReturnValue({ user: 0, system: 0 })
-    onTestFinished(() => void usage.mockRestore())
+    onTestFinished(() => usage.mockRestore())
     const watch = new LogWatch(/(r+)+y/)
     watch.push(1, Buffer.from(`${'r'.repeat(4000)}\n`))
     await expect(watch.found).rejects.toThrow('50 ms')
