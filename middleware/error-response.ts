@@ -61,7 +61,7 @@ const FOR_CLIENTS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
   SANDBOX_RUNTIME_MISSING: UNAVAILABLE,
   SANDBOX_SETUP_FAILED: UNAVAILABLE,
   SANDBOX_STDIN_CLOSED: 'the program does not accept further input',
-  SANDBOX_WAIT_TIMEOUT: 'a process was not ready in time',
+  SANDBOX_WAIT_TIMEOUT: 'a part of the sandbox was not ready in time',
 }
 
 /**

@@ -31,7 +31,8 @@ export function socketOf(c: Context): EventEmitter | undefined {
  * It watches both the response and its connection, because no single event of Node covers all
  * cases. For example, a pipelined response that waits for earlier responses emits no `close` event
  * if the connection is closed. The function needs the socket of `@hono/node-server`. Without a
- * socket, as in `app.request()`, it reports only an abort of the request.
+ * socket, as in `app.request()` and for a WebSocket upgrade, it reports only an abort of the
+ * request. It never reports `failed`, which is the reason of a lease whose handler threw.
  *
  * @example
  * ```ts

@@ -14,7 +14,7 @@ export function tooLarge(message: string): SandboxError {
 export function uploadTimeout(stallTimeoutMs: number, minBytesPerSecond: number): SandboxError {
   return new SandboxError(
     'SANDBOX_UPLOAD_TIMEOUT',
-    `upload: the client has stalled for ${stallTimeoutMs} ms in total`,
+    `upload: the client has stalled for ${stallTimeoutMs} ms`,
     { suggestion: `Send at least ${minBytesPerSecond} bytes per second` },
   )
 }

@@ -52,9 +52,10 @@ export class Launcher {
     const chosen = isAutomatic ? listed[0] : listed.find(({ name }) => name === runtime)
     if (!chosen) {
       const names = listed.map(({ name }) => name).sort()
+      const missing = isAutomatic ? 'no runtime' : `no runtime ${runtime}, only ${names.join(', ')}`
       throw new SandboxError(
         'SANDBOX_RUNTIME_MISSING',
-        `the engine at ${this.#engine.address} has no runtime ${runtime}, only ${names.join(', ')}`,
+        `the engine at ${this.#engine.address} has ${missing}`,
       )
     }
     if (isAutomatic && !chosen.hasOwnKernel) warnOfSharedKernel(chosen, this.#engine)

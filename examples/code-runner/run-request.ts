@@ -119,8 +119,8 @@ function ownTurn(): Promise<void> {
  */
 export async function parseRun(text: string): Promise<RunRequest> {
   await ownTurn()
-  const { maxDepth, maxNames } = JSON_LIMITS
-  const message = `the body: expected JSON with at most ${maxDepth} levels and ${maxNames} fields`
+  const { maxDepth, maxNames, maxItems } = JSON_LIMITS
+  const message = `the body: expected JSON with at most ${maxDepth} levels, ${maxNames} fields and ${maxItems} items`
   return checkRun(parseSmallJson(text, message))
 }
 

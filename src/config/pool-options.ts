@@ -60,7 +60,8 @@ export interface SandboxPoolOptions {
   engine?: Engine | undefined
   /**
    * The OCI runtime. With `auto` the pool uses gVisor (`runsc`) if the engine has it. Otherwise it
-   * uses `runc` with a warning, or, if `NODE_ENV` is `production`, throws an error.
+   * uses `runc`, or the first runtime of the engine, with a warning, or, if `NODE_ENV` is
+   * `production`, throws an error.
    *
    * @default SANDBOX_RUNTIME, else 'auto'
    */

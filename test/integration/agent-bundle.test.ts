@@ -1,8 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { spawn } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { AgentBundle } from '../../src/agent/bundle.js'
+import { FrameReader, Kind } from '../../src/agent/protocol.js'
 import { LANGUAGES } from '../../src/languages/built-in.js'
 import { run } from '../helpers/agent-folder.js'
 import type { Place } from '../helpers/agent-places.js'
+import { until } from '../helpers/until.js'
 import { agentOfTest, places } from '../helpers/agent-places.js'
 
 /** Launches an agent, runs a program, and returns the code cache that the agent has sent back. */
@@ -37,4 +41,19 @@ describe.each(places)('the bundle of the $language agent, $where', (place) => {
     const agent = agentOfTest(place, {}, new AgentBundle(''))
     await expect(agent).rejects.toThrow('the agent has exited')
   })
+})
+
+it('the Python agent starts if the interpreter lacks a part of a library package', async () => {
+  const { bundle, command } = LANGUAGES.python.agent
+  const [python = '', ...flags] = command.slice(0, -1)
+  const loader = `import sys\nsys.modules['_json'] = None\n${command.at(-1)}`
+  const child = spawn(python, [...flags, loader, JSON.stringify({ workspace: tmpdir() })])
+  onTestFinished(() => void child.kill())
+  const reader = new FrameReader()
+  const kinds: number[] = []
+  child.stdout.on('data', (chunk: Buffer) => {
+    for (const { kind } of reader.read(chunk)) kinds.push(kind)
+  })
+  child.stdin.write(bundle.frameFor('any'))
+  await until('the agent has said hello', () => kinds.includes(Kind.hello))
 })

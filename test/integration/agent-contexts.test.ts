@@ -285,4 +285,19 @@ describe.each(places)('contexts of the $language agent, $where', (place) => {
       expect(results((await ask('await asyncio.sleep(0, 6)')).records)).toEqual(['6'])
     },
   )
+
+  it.runIf(place.language === 'nodejs')(
+    'no frame of the agent is in an error of a hook that the code has installed',
+    async () => {
+      const { ask } = await newContext()
+      await ask(`const Module = require('node:module')
+Module._load = () => { throw new Error('hooked') }
+0`)
+      const { records, stderr } = await ask('1')
+      expect(JSON.stringify(records)).toContain('hooked')
+      for (const text of [JSON.stringify(records), stderr]) {
+        expect(text).not.toMatch(/node:sandbox|\[eval\]|\bload \(/)
+      }
+    },
+  )
 })

@@ -1,4 +1,4 @@
-// The entry of the agent, which is PID 1 of the container: it starts the parts of the agent, and
+// The entry of the agent, the child of the container's init process: it starts the parts of the agent, and
 // says hello when the first spare is ready.
 
 const { keepBundle, renewCodeCache } = require('./bundle.cjs')

@@ -4,7 +4,6 @@
 {
   const fs = require('node:fs')
   const { Script } = require('node:vm')
-  const builtin = require
   const fd = Number(process.argv[2] ?? 0)
   const readExactly = (size) => {
     const data = Buffer.alloc(size)
@@ -20,12 +19,8 @@
   const cachedData = end > 4 ? bundle.subarray(4, end) : undefined
   const script = new Script(bundle.toString('utf8', end), { filename: 'node:sandbox', cachedData })
   const modules = script.runInThisContext()
-  const loaded = {}
-  const load = (name) => {
-    const define = modules[name]
-    if (!define) return builtin(name)
-    if (!loaded[name]) define(load, (loaded[name] = { exports: {} }))
-    return loaded[name].exports
-  }
+  const module = {}
+  modules['./load.cjs'](require, module)
+  const load = module.exports.createRequire(modules, require)
   load(fd === 0 ? './agent.cjs' : './runner.cjs').start(script, bundle)
 }

@@ -1,5 +1,6 @@
 // A request that runs a program: `run` and `exec`, and the base of `open`. Runs in the agent.
 
+const { TASKS } = require('./child-protocol.cjs')
 const { readAvailable } = require('./descriptors.cjs')
 const { findCause, tellsPidRefusal } = require('./failure-cause.cjs')
 const { killTree } = require('./kill-tree.cjs')
@@ -93,7 +94,7 @@ class Program {
    */
   usedMs() {
     const reapedMs = Math.max(0, (this.child.cpuMs ?? 0) - this.startMs)
-    const toldMs = this.child.messages ? readLastNumber(this.child.stdio[4]) : NaN
+    const toldMs = this.child.messages ? readLastNumber(this.child.stdio[TASKS]) : NaN
     return Math.abs(reapedMs - toldMs) <= TICKS_MS && toldMs >= 0 ? toldMs : reapedMs
   }
 

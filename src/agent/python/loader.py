@@ -64,7 +64,8 @@ def import_main(codes):
     modules = {}
 
     def import_module(name, globals=None, locals=None, fromlist=(), level=0):
-        if level == 0:
+        # The agent's modules have no package. A relative import in a package is of that package.
+        if level == 0 or (globals and globals.get('__package__')):
             return import_installed(name, globals, locals, fromlist, level)
         if name not in modules:
             modules[name] = type(sys)('__main__')

@@ -17,7 +17,10 @@ export const ADVICE: EngineAdvice = {
   howToGetRuntime: 'Install gVisor',
 }
 
-/** Sorts Docker's runtimes by preference: gVisor, runc, then all others in Docker's order. */
+/**
+ * Sorts Docker's runtimes by preference: gVisor, runc, then all others in Docker's order. Docker does
+ * not tell whether a runtime has its own kernel, so only gVisor counts as such: Kata has to be named.
+ */
 export function runtimesOf(listed: readonly string[]): readonly Runtime[] {
   // Full names such as io.containerd.runc.v2 are aliases of the short ones.
   const short = listed.filter((name) => !name.includes('.'))

@@ -151,7 +151,7 @@ class SegmentParser {
     if (this.#peek() === '\\') this.#at++
     const code = this.#text.codePointAt(this.#at)
     if (code === undefined) {
-      throw invalid('a backslash without a character after it', 'Write `\\\\` for a backslash')
+      throw invalid('a backslash at the end of a name', 'Write `\\\\` for a backslash')
     }
     this.#at += code > 0xffff ? 2 : 1
     return code

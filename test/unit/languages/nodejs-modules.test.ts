@@ -16,7 +16,7 @@ const namesIn = (braces = '') =>
 
 const modules = new Map(
   Object.entries(agentSources('nodejs'))
-    .filter(([name]) => name !== 'loader.cjs')
+    .filter(([name]) => name !== 'loader.cjs' && name !== 'load.cjs')
     .map(([name, source]): [string, Module] => {
       const text = source.replace(COMMENTS, '')
       const requires = [...text.matchAll(REQUIRE)].map(([, braces, file = '']) => ({

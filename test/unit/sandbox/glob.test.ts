@@ -70,7 +70,7 @@ describe('a glob', () => {
     ['[[:alpha:]]', 'a class such as `[:alpha:]`'],
     ['[z-a]', 'a range whose end is before its start'],
     ['[0-9]+', 'a `+` after a bracket'],
-    ['a\\', 'a backslash without a character after it'],
+    ['a\\', 'a backslash at the end of a name'],
   ])('%s is refused because of %s', (glob, reason) => {
     expect(() => matcherOf([glob])).toThrow(
       expect.objectContaining({
