@@ -87,7 +87,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
   })
 
   it('more requests than containers are all answered', async () => {
-    const codes = Array.from({ length: 8 }, (_, at) => `print(${at})`)
+    const codes = Array.from({ length: 6 }, (_, at) => `print(${at})`)
     const answers = await Promise.all(
       codes.map((code) => runner().run({ language: 'python', code })),
     )

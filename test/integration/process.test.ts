@@ -65,7 +65,7 @@ describe.each(places)(
       const process = await sandbox.startProcess('echo one; echo the reason >&2; sleep 0.2; exit 3')
       const error = await process.waitForLog('two').catch((reason: unknown) => reason)
       expect(error).toMatchObject({ code: 'SANDBOX_PROCESS_EXITED' })
-      expect(String(error)).toMatch(/exited with 3.*one.*the reason/s)
+      expect(String(error)).toMatch(/exited with code 3.*one.*the reason/s)
       await expect(process.waitForPort(9)).rejects.toMatchObject({ code: 'SANDBOX_PROCESS_EXITED' })
       expect(await process.waitForLog('one')).toEqual({ line: 'one' })
     })
