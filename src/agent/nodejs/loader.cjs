@@ -1,6 +1,6 @@
-// The text that every process of ours is started with (`node -e`): the agent, and each process that
-// runs programs. It reads the bundle from a descriptor, because the engine records each argument in
-// several places, and starts the entry of the process.
+// The text of `node -e` for the agent, spares, programs and contexts. It reads the bundle from a
+// descriptor and starts the entry of the process. The bundle is not an argument, because the engine
+// records each argument in several places.
 {
   const fs = require('node:fs')
   const { Script } = require('node:vm')
