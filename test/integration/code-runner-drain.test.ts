@@ -6,27 +6,31 @@ import { until, within } from '../helpers/until.js'
 
 const NDJSON = { accept: 'application/x-ndjson' }
 const LONG = 'import time\nprint("a", flush=True)\ntime.sleep(600)'
-const SHORT = 'import time\nprint("a", flush=True)\ntime.sleep(1)\nprint("b")'
+const SHORT = 'import time\nprint("a", flush=True)\ntime.sleep(3)\nprint("b")'
 const python = (code: string) => ({ language: 'python', code, timeoutMs: 60_000 })
 
-/** Starts a program by each of the three paths, and waits until all run. */
+/**
+ * Starts a program by each of the three paths, and waits until all run. The interactive program
+ * comes first, because the others end by themselves.
+ */
 async function runThree(runner: CodeRunner, code: string, interactiveCode = code) {
+  const client = runner.connect()
+  await client.send(python(interactiveCode))
+  await client.until('a')
   const plain = runner.run(python(code))
   const streamed = runner
     .stream(python(code), NDJSON)
     .then((answer) => answer.text())
     .then(eventsIn)
-  const client = runner.connect()
-  await client.send(python(interactiveCode))
-  await client.until('a')
   await until('all three programs run', async () => (await runner.leased()) === 3)
   return { plain, streamed, client }
 }
 
-/** Starts a server. `left` returns the containers that it still has. */
+/** Starts a server with a container for each of three programs. `left` returns those that it still has. */
 async function start(runtime: string) {
-  const runner = await CodeRunner.ofTest({ SANDBOX_RUNTIME: runtime })
+  const runner = await CodeRunner.ofTest({ SANDBOX_RUNTIME: runtime, SANDBOX_POOL_SIZE: '3' })
   const { container } = await runner.run(python(''))
+  await until('all containers are idle', async () => (await runner.languages()).python?.idle === 3)
   return { runner, left: () => containersOf(ownerOf(container.name)) }
 }
 
