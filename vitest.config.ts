@@ -14,7 +14,15 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], typecheck: { enabled: true } },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          typecheck: { enabled: true },
+          // A process for each file takes longer than its tests. A process for each core is needed
+          // to measure the processor time of a test.
+          isolate: false,
+          maxWorkers: '100%',
+        },
       },
       {
         extends: true,
