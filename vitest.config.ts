@@ -31,8 +31,10 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          // Every file wants the engine and both cores.
-          fileParallelism: false,
+          // Most tests wait for the engine or for a deadline.
+          maxWorkers: 3,
+          // After the unit tests.
+          sequence: { groupOrder: 1 },
         },
       },
     ],
