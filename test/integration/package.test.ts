@@ -30,12 +30,14 @@ const server = serve({ fetch: app.fetch, port: 0 }, ({ port }) => console.log('h
 process.on('SIGTERM', () => closeSandboxes().then(() => process.exit(0)))
 `
 
-const NOT_COPIED = ['node_modules', 'dist', 'coverage', '.git'].map((name) => join(root, name))
+const NOT_COPIED = new Set(
+  ['node_modules', 'dist', 'coverage', '.git'].map((name) => join(root, name)),
+)
 
 /** Copies the sources, because to pack them removes and builds `dist`, which other tests run. */
 async function copySources(): Promise<string> {
   const sources = join(folder, 'sources')
-  await cp(root, sources, { recursive: true, filter: (path) => !NOT_COPIED.includes(path) })
+  await cp(root, sources, { recursive: true, filter: (path) => !NOT_COPIED.has(path) })
   await symlink(join(root, 'node_modules'), join(sources, 'node_modules'))
   return sources
 }
