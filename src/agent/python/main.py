@@ -8,7 +8,6 @@ No module imports `json`, `signal`, `enum` or `traceback` at the start: they tak
 processor time that the start of a container costs. See common_imports.py.
 """
 
-import _socket
 import gc
 import os
 
@@ -30,20 +29,23 @@ def main(code_cache):
     set_environment()
     source_lines.install()
     exit_causes = ExitCauses()
-    # Before the preload: a module must not get descriptor 3, which is the socket of each child.
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    link_node_modules()
+    zygote_socket, task = start_zygote(prepare_programs)
+    if task:
+        run_task(task)
     try:
-        kept = preload(PRELOAD) if PRELOAD else []
+        Agent(zygote_socket, exit_causes).serve(code_cache)
     except PreloadError as error:
         refuse_service(error.args[0])
-    link_node_modules()
+
+
+def prepare_programs():
+    """Does the work that all programs share. Returns the descriptors that the preload keeps."""
+    kept = preload(PRELOAD)
     install_display()
     warm_up()  # children inherit the objects that the first compilation makes
     gc.freeze()  # collections in children then leave the shared objects alone
-    task = start_zygote(ours, theirs, kept)
-    if task:
-        run_task(task)
-    Agent(ours, exit_causes).serve(code_cache)
+    return kept
 
 
 def set_environment():

@@ -1,4 +1,4 @@
-"""Imports the modules that the host names, before the first fork. It runs in the agent."""
+"""Imports the modules that the host names, before the first program runs. It runs in the zygote."""
 
 import _thread
 import os
