@@ -17,10 +17,13 @@ class AgentSocket:
 
     pid = None  # of the process that may use the socket: the forks of a program may not
 
-    def open(self):
-        """Waits for the first task."""
+    def attach(self):
         self.pid, self.identity = os.getpid(), os.fstat(3)[1:3]
         self.lock, self.buffer = _thread.allocate_lock(), bytearray()
+
+    def open(self):
+        """Waits for the first task."""
+        self.attach()
         return self.receive_task()
 
     def is_usable(self):
