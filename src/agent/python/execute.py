@@ -2,9 +2,9 @@
 
 import _ast
 
-from .awaitables import wait_for
 from .magics import translate
 from .source_lines import source_lines
+from .user_loop import user_loop
 
 ONLY_AST, TOP_LEVEL_AWAIT = 0x400, 0x2000
 FUTURES = 0x1FE0000  # the flags of __future__ imports: they hold for the last expression, too
@@ -38,10 +38,13 @@ def within(blocks, action):
 def run_steps(steps, names):
     """Runs compiled code, and returns the value of the last part."""
     value = None
+    if any(step.co_flags & IS_COROUTINE for step in steps):
+        user_loop.offer()
     for step in steps:
         value = eval(step, names)
         if step.co_flags & IS_COROUTINE:
-            value = wait_for(value)
+            value = user_loop.wait_for(value)
+    user_loop.begin_tasks()
     return value
 
 

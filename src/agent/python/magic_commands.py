@@ -6,12 +6,12 @@ Translated code calls `run_magic`. Few programs need it, so modules are imported
 import os
 import sys
 
-from .awaitables import wait_for
 from .display import display
 from .magic_capture import Capture
 from .magic_times import Timing, time_repeatedly
 from .pip_command import pip_words, run_pip
 from .shell import expand, output_of, run_script, run_shell
+from .user_loop import user_loop
 
 TOP_LEVEL_AWAIT, IS_COROUTINE = 0x2000, 0x80
 
@@ -139,7 +139,7 @@ def time_once(call):
         code = compile(call.text, '<timed exec>', 'exec', TOP_LEVEL_AWAIT, dont_inherit=True)
     with Timing('', {}):
         value = eval(code, call.globals, call.locals)
-        return wait_for(value) if code.co_flags & IS_COROUTINE else value
+        return user_loop.wait_for(value) if code.co_flags & IS_COROUTINE else value
 
 
 def time_many(call):
