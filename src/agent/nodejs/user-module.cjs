@@ -6,11 +6,17 @@ const path = require('node:path')
 const { prepareImport } = require('./compile.cjs')
 const { Object, process } = require('./globals.cjs')
 
+/** Without `env` the process has started with its environment. */
 function applySettings({ cwd, env }) {
   process.chdir(cwd)
+  if (env) setEnvironment(env)
+  process.execArgv = []
+}
+
+function setEnvironment(env) {
   for (const name of Object.keys(process.env)) delete process.env[name]
   Object.assign(process.env, env)
-  process.execArgv = []
+  if (env.NODE_PATH) Module._initPaths()
 }
 
 /** Makes the variables of a module globals, because a script has no others. */

@@ -10,17 +10,20 @@ from .common_imports import import_common_modules
 from .interpreter_exit import leave
 from .run import run
 from .socket_messages import CELL_END, CELL_ENDED, CONTEXT_READY
+from .user_loop import user_loop
 
 
 def serve_cells(cwd, names):
     """Does not return."""
     sys.argv = ['']
     import_common_modules()  # now, as an interrupt of a cell could come in the middle of it
+    user_loop.offer()
     handler = _signal.signal(_signal.SIGINT, ignore)
     task, count = agent_socket.next_task(CONTEXT_READY), 0
     while task:
         count, start, status = count + 1, time.process_time(), 130
         try:
+            user_loop.make_current()
             _signal.signal(_signal.SIGINT, handler)
             status = run(task, os.path.join(cwd, 'cell-%d.py' % count), names)
             handler = _signal.signal(_signal.SIGINT, ignore)
@@ -30,7 +33,8 @@ def serve_cells(cwd, names):
         if not agent_socket.is_usable():
             break
         cpu_us = round((time.process_time() - start) * 1e6)
-        task = agent_socket.next_task(CELL_ENDED, CELL_END.pack(status, cpu_us))
+        end = CELL_END.pack(status, cpu_us)
+        task = agent_socket.next_task(CELL_ENDED, end, user_loop.run_until_readable)
     leave(status if count else 0, names)
 
 

@@ -17,14 +17,19 @@ from .display import install_display
 from .exit_causes import ExitCauses
 from .preload import MATPLOTLIB, PreloadError, preload
 from .privileges import as_nobody, drop_groups
+from .restart import restart
 from .run_task import run_task
 from .source_lines import source_lines
+from .variables import need_new_interpreter
 from .warm_up import warm_up
 from .zygote import start_zygote
 
 
-def main(code_cache):
-    """Serves the host until it is gone. In a program, runs the task of the program instead."""
+def main(code_cache, bundle):
+    """Serves the host until it is gone. In a program, runs the task of the program instead.
+
+    `bundle` is what a program needs that is given a new interpreter.
+    """
     drop_groups()
     set_environment()
     source_lines.install()
@@ -32,6 +37,8 @@ def main(code_cache):
     link_node_modules()
     zygote_socket, task = start_zygote(prepare_programs)
     if task:
+        if need_new_interpreter(task['env'], bool(PRELOAD)):
+            restart(task, bundle)
         run_task(task)
     try:
         Agent(zygote_socket, exit_causes).serve(code_cache)

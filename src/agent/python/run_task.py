@@ -8,6 +8,7 @@ from .cells import serve_cells
 from .interpreter_exit import leave
 from .run import run
 from .tracebacks import print_error
+from .variables import apply_variables, search_path
 
 
 def new_module(name):
@@ -18,7 +19,7 @@ def new_module(name):
 
 def run_task(task):
     """Does not return."""
-    os.environ.update(task['env'])
+    apply_variables(task['env'])
     main = new_module('__main__')
     sys.modules['__main__'] = main
     try:
@@ -26,7 +27,8 @@ def run_task(task):
     except OSError as error:
         print_error(error, '')
         leave(1, {})
-    sys.path.insert(0, task['cwd'])
+    folders = (folder for folder in search_path() if folder not in sys.path)
+    sys.path[:0] = [task['cwd'], *folders]
     if task.get('context'):
         serve_cells(task['cwd'], main.__dict__)
     file = os.path.join(task['cwd'], 'main.py')
