@@ -61,4 +61,4 @@ function reportAndPrint(thrown) {
   printThrown(thrown)
 }
 
-module.exports = { printThrown, reportAndPrint, reportThrown, trimStack }
+module.exports = { UNREADABLE, printThrown, reportAndPrint, reportThrown, trimStack }
