@@ -3,7 +3,6 @@
 import _ast
 
 from .awaitables import wait_for
-from .source_lines import source_lines
 
 ONLY_AST, TOP_LEVEL_AWAIT = 0x400, 0x2000
 FUTURES = 0x1FE0000  # the flags of __future__ imports: they hold for the last expression, too
@@ -12,7 +11,6 @@ IS_COROUTINE = 0x80
 
 def execute(code, file, names):
     """Runs the code, and returns the value of the last statement if that is an expression."""
-    source_lines.add(file, code)
     steps, last = steps_of(code, file)
     value = None
     for step in steps:

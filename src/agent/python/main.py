@@ -11,6 +11,7 @@ processor time that the start of a container costs. See common_imports.py.
 import _socket
 import gc
 import os
+import sys
 
 from .agent import Agent, refuse_service
 from .config import PRELOAD, WORKSPACE
@@ -19,7 +20,6 @@ from .exit_causes import ExitCauses
 from .preload import MATPLOTLIB, PreloadError, preload
 from .privileges import as_nobody, drop_groups
 from .run_task import run_task
-from .source_lines import source_lines
 from .warm_up import warm_up
 from .zygote import start_zygote
 
@@ -28,7 +28,6 @@ def main(code_cache):
     """Serves the host until it is gone. In a program, runs the task of the program instead."""
     drop_groups()
     set_environment()
-    source_lines.install()
     exit_causes = ExitCauses()
     # Before the preload: a module must not get descriptor 3, which is the socket of each child.
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
@@ -48,6 +47,8 @@ def main(code_cache):
 
 def set_environment():
     os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8', PYTHONUNBUFFERED='1')
+    os.environ['PYTHONDONTWRITEBYTECODE'] = '1'  # it would be among the files of a run
+    sys.dont_write_bytecode = True
     for name, value in (('MPLBACKEND', 'Agg'), ('MPLCONFIGDIR', MATPLOTLIB)):
         os.environ.setdefault(name, value)
 
