@@ -3,7 +3,6 @@
 import _ast
 
 from .magics import translate
-from .source_lines import source_lines
 from .user_loop import user_loop
 
 ONLY_AST, TOP_LEVEL_AWAIT = 0x400, 0x2000
@@ -13,7 +12,6 @@ IS_COROUTINE = 0x80
 
 def execute(code, file, names):
     """Runs the code, and returns the value of the last statement if that is an expression."""
-    source_lines.add(file, code)
     blocks, failure = [], None
     try:
         steps, last = steps_of(code, file)

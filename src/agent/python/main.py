@@ -10,6 +10,7 @@ processor time that the start of a container costs. See common_imports.py.
 
 import gc
 import os
+import sys
 
 from .agent import Agent, refuse_service
 from .config import PRELOAD, WORKSPACE
@@ -19,7 +20,6 @@ from .preload import MATPLOTLIB, PreloadError, preload
 from .privileges import as_nobody, drop_groups
 from .restart import restart
 from .run_task import run_task
-from .source_lines import source_lines
 from .variables import need_new_interpreter
 from .warm_up import warm_up
 from .zygote import start_zygote
@@ -32,7 +32,6 @@ def main(code_cache, bundle):
     """
     drop_groups()
     set_environment()
-    source_lines.install()
     exit_causes = ExitCauses()
     link_node_modules()
     zygote_socket, task = start_zygote(prepare_programs)
@@ -57,6 +56,8 @@ def prepare_programs():
 
 def set_environment():
     os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8', PYTHONUNBUFFERED='1')
+    os.environ['PYTHONDONTWRITEBYTECODE'] = '1'  # it would be among the files of a run
+    sys.dont_write_bytecode = True
     for name, value in (('MPLBACKEND', 'Agg'), ('MPLCONFIGDIR', MATPLOTLIB)):
         os.environ.setdefault(name, value)
 

@@ -124,4 +124,4 @@ class Programs:
             self.next_spare_at = 0  # a lease with two runs is likely to have a third
         program.exited(status, usage)
         if status:
-            self.zygote.want_common_imports()  # a traceback imports the same modules
+            self.zygote.want_common_imports()  # from Python 3.13 on, a traceback imports them

@@ -12,7 +12,6 @@ from .agent_socket import agent_socket
 from .display import install_display
 from .interpreter_exit import leave
 from .run_task import run_task
-from .source_lines import source_lines
 from .tracebacks import print_error
 
 LOADER = """
@@ -41,12 +40,11 @@ def restart(task, bundle):
         os.execve(sys.executable, [sys.executable, '-c', LOADER % file, *sys.argv[1:]], env)
     except Exception as error:
         print_error(error, '')
-        leave(1, {})
+        leave(1)
 
 
 def main(task):
     os.set_inheritable(3, False)
-    source_lines.install()
     install_display()
     agent_socket.attach()
     run_task(task)
