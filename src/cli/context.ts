@@ -42,7 +42,7 @@ export interface SetupContext {
   extras?: readonly ExtraImage[]
   /** `undefined` unless the process runs as root on Debian or Ubuntu. */
   machine: Machine | undefined
-  /** Ends child processes and waits. Its reason is the error that set-up fails with. */
+  /** Ends child processes and pending waits. Its reason is the error that set-up fails with. */
   signal: AbortSignal
   /** Prints one line of progress. */
   say: (line: string) => void

@@ -135,7 +135,7 @@ function isSystemError(error: unknown): error is Error {
 }
 
 function packageVersion(): string {
-  // By the package name, because the compiled file lies one folder deeper than the source.
+  // Found by the package name, because the compiled file lies one folder deeper than the source.
   const path = fileURLToPath(import.meta.resolve('hono-sandbox/package.json'))
   const { version }: { version: string } = JSON.parse(readFileSync(path, 'utf8'))
   return version
