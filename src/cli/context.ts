@@ -22,6 +22,8 @@ export interface EngineWanted {
 export interface Machine {
   /** Returns the steps that make a container engine answer, in order. It changes nothing. */
   engineSteps(wanted: EngineWanted): Promise<readonly Step[]>
+  /** Returns whether the gVisor of this machine is a release with known defects. */
+  hasOldGvisor(): Promise<boolean>
   /** Returns the packages that {@link buildImage} installs before it builds. */
   missingForBuild(): Promise<readonly string[]>
   /** Builds the root file system of the image, imports it, and removes all temporary files. */

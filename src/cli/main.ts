@@ -116,7 +116,9 @@ async function runSetup(
   try {
     const engine = createDockerEngine()
     try {
-      const machine = (await mayInstall()) ? debianMachine({ engine, say, signal }) : undefined
+      const machine = (await mayInstall())
+        ? debianMachine({ engine, say, signal, source })
+        : undefined
       await work({ engine, env: process.env, source, extras, machine, signal, say })
     } finally {
       engine.close()

@@ -129,7 +129,7 @@ export interface SandboxPoolOptions {
   /**
    * The network of the engine that the containers join. With `none` a container has only the
    * loopback interface. If the runtime is registered with `--network=none`, containers have no
-   * network whatever this option is. `hono-sandbox setup` registers gVisor in this way.
+   * network whatever this option is. `hono-sandbox setup` registers an old gVisor in this way.
    *
    * @default 'none'
    */
