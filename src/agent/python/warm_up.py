@@ -5,6 +5,7 @@ fork takes about 4 us.
 """
 
 from .json_codec import from_json, to_json
+from .representations import Representations
 from .run import run
 from .run_task import new_module
 
@@ -25,3 +26,4 @@ print(end='')
 def warm_up():
     task = from_json(to_json({'code': CODE, 'env': {}, 'args': []}))
     run(task, 'main.py', new_module('__main__').__dict__)
+    Representations().of(0)
