@@ -102,10 +102,7 @@ export const KNOWN_FAULTS: Record<AgentName, Record<string, readonly string[]>> 
     'imports are copies': ['import-live-bindings-of-a-data-url', 'import-live-default'],
     'a CommonJS script has no `arguments`': ['require-arguments-of-the-module'],
     'module.id of the main module is not `.`': ['require-main'],
-    'listeners and properties of the agent are visible': [
-      'exit-listeners-at-the-start',
-      'process-keys',
-    ],
+    'listeners of the agent are visible': ['exit-listeners-at-the-start'],
     'variables that Node reads at its start have no effect': [
       'process-debug',
       'process-locale',

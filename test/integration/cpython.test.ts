@@ -55,6 +55,7 @@ describe.each(runtimes)("CPython's own tests under %s", (runtime) => {
   beforeAll(async () => {
     sandbox = await pool().acquire('python', { timeoutMs: 60_000 })
     reason = await layTests(sandbox)
+    if (reason !== undefined) console.warn(`The tests are skipped: ${reason}`)
     await sandbox.mkdir('plain')
     await sandbox.writeFile('plain/main.py', PROGRAM)
   })
