@@ -47,7 +47,8 @@ describe('the events of a container', () => {
 
   it('have a further second for an oom after a kill', async () => {
     const { events, emit } = await fakeEvents()
-    const [late, never] = ['one', 'two'].map((id) => events.watch(id).exit())
+    const late = events.watch('one').exit()
+    const never = events.watch('two').exit()
     await flushStreams()
     await emit('die', { exitCode: '137' })
     await emit('die', { exitCode: '137' }, 'two')
