@@ -1,4 +1,4 @@
-// The file of a program. The program seldom runs from it, but workers, forks and code that reads it
+// The file of a program. The program does not run from it, but workers, forks and code that reads it
 // find it. Runs in the processes that run programs.
 
 const fs = require('node:fs')

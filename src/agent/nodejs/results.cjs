@@ -7,7 +7,7 @@ const { RECORD } = require('./child-protocol.cjs')
 const { Buffer, Object, Promise, stringify } = require('./globals.cjs')
 const { sendMessage } = require('./messages.cjs')
 const { shorten } = require('./shorten.cjs')
-const { trimStack } = require('./thrown.cjs')
+const { inspect } = require('./thrown.cjs')
 
 const LONGEST_PART = 3 * 1024 * 1024
 const LONGEST_RECORD = 4 * 1024 * 1024
@@ -39,6 +39,11 @@ async function whenAll(promises) {
   await Promise.all(promises)
 }
 
+/** Shows the value of the last expression, or what its promise is fulfilled with. */
+function showValue(value) {
+  return util.types.isPromise(value) ? void value.then(showLast) : showLast(value)
+}
+
 /** Shows the value of the last expression. */
 function showLast(value) {
   if (value !== undefined) return show(value, true)
@@ -64,7 +69,6 @@ function representationsOf(value) {
 }
 
 function sendResult(value, representations, isMain) {
-  attempt(() => trimStack(value))
   const parts = {}
   const sizes = {}
   for (const [type, name] of Object.entries(FIELDS)) {
@@ -72,7 +76,7 @@ function sendResult(value, representations, isMain) {
     const size = attempt(() => Buffer.byteLength(stringify(part)))
     if (size) [parts[name], sizes[name]] = [part, size]
   }
-  parts.text = shorten(parts.text ?? util.inspect(value))
+  parts.text = shorten(parts.text ?? inspect(value))
   const omitted = omitLargest(parts, sizes)
   sendMessage(RECORD, { type: 'result', isMain, ...parts, ...(omitted.length > 0 && { omitted }) })
 }
@@ -98,4 +102,4 @@ function omitLargest(parts, sizes) {
   return omitted
 }
 
-module.exports = { display, showLast }
+module.exports = { display, showLast, showValue }

@@ -1,0 +1,53 @@
+// Runs the code of a program as a module: CommonJS, or else an ES module. Node calls the code, so that
+// no frame of ours is on its stack. Runs in the processes that run programs.
+
+const fs = require('node:fs')
+const Module = require('node:module')
+const { pathToFileURL } = require('node:url')
+const vm = require('node:vm')
+const { hidden, prepareImport, withImport } = require('./compile.cjs')
+const { detach } = require('./detach.cjs')
+const { process } = require('./globals.cjs')
+const { makeModule } = require('./user-module.cjs')
+
+const VARIABLES = ['exports', 'require', 'module', '__filename', '__dirname']
+
+/** The code as the function of a CommonJS module. */
+function compileCommonJs(code, filename, lineOffset) {
+  return vm.compileFunction(code, VARIABLES, { filename, lineOffset, ...withImport })
+}
+
+/** Runs the function of a CommonJS module soon. Returns the module. */
+function runCommonJs(run, file, isMain) {
+  const variables = makeModule(file, isMain)
+  const { exports, module } = variables
+  process.nextTick(run.bind(exports, ...VARIABLES.map((name) => variables[name])))
+  process.nextTick(() => (module.loaded = true))
+  return module
+}
+
+/** Runs an ES module as the main module soon. */
+function runMainModule(code, file) {
+  replaceSource(code, file)
+  process.nextTick(Module.runMain)
+}
+
+function importModule(code, file) {
+  replaceSource(code, file)
+  prepareImport(file)
+  return detach(hidden.import(pathToFileURL(file).href))
+}
+
+/** Gives Node the code for the first module that it loads. An old Node can only read it in the file. */
+function replaceSource(source, file) {
+  if (!Module.registerHooks) return fs.writeFileSync(file, source)
+  const hooks = Module.registerHooks({
+    load(_url, { conditions }) {
+      // The loader of CommonJS modules asks first.
+      if (conditions.includes('import')) hooks.deregister()
+      return { format: 'module', source, shortCircuit: true }
+    },
+  })
+}
+
+module.exports = { compileCommonJs, importModule, runCommonJs, runMainModule }
