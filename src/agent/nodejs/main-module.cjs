@@ -38,13 +38,15 @@ function importModule(code, file) {
   return detach(hidden.import(pathToFileURL(file).href))
 }
 
-/** Gives Node the code for the first module that it loads. An old Node can only read it in the file. */
+/** Gives Node the code in place of that in the file. An old Node can only read it in the file. */
 function replaceSource(source, file) {
   if (!Module.registerHooks) return fs.writeFileSync(file, source)
+  const main = pathToFileURL(fs.realpathSync(file)).href
   const hooks = Module.registerHooks({
-    load(_url, { conditions }) {
+    load(url, context, next) {
+      if (url !== main) return next(url, context)
       // The loader of CommonJS modules asks first.
-      if (conditions.includes('import')) hooks.deregister()
+      if (context.conditions.includes('import')) hooks.deregister()
       return { format: 'module', source, shortCircuit: true }
     },
   })
