@@ -14,7 +14,15 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], typecheck: { enabled: true } },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          typecheck: { enabled: true },
+          // A process for each file takes longer than its tests. A process for each core is needed
+          // to measure the processor time of a test.
+          isolate: false,
+          maxWorkers: '100%',
+        },
       },
       {
         extends: true,
@@ -23,8 +31,10 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          // Every file wants the engine and both cores.
-          fileParallelism: false,
+          // Most tests wait for the engine or for a deadline.
+          maxWorkers: 3,
+          // After the unit tests.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

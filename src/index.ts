@@ -60,10 +60,12 @@ export type { CodeHandle, SandboxAbout } from './sandbox/sandbox.js'
 export type { SandboxFiles } from './sandbox/sandbox-files.js'
 export { SandboxPool } from './sandbox-pool.js'
 export type {
+  LanguageStart,
   LanguageStats,
   SandboxPoolEvent,
   SandboxPoolEvents,
   StartReports,
+  WarmMemory,
 } from './sandbox-pool.js'
 export type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './config/pool-options.js'
 export { closeSandboxes, getSandboxes, initSandboxes } from './default-pool.js'

@@ -10,6 +10,14 @@ import { howToGet } from './languages/setup-images.js'
 /** The time limit for the hello of a new agent. */
 const HELLO_MS = 30_000
 
+/** The memory of a warm container of one language. */
+export interface WarmMemory {
+  /** The memory that the container holds before any code, in bytes, as the engine measures it. */
+  usedBytes: number
+  /** The memory limit of the container, in bytes. */
+  limitBytes: number
+}
+
 /** Makes warm containers: chooses runtime and image, starts the agent, waits for its hello. */
 export class Launcher {
   readonly #engine: Engine
@@ -18,6 +26,8 @@ export class Launcher {
   readonly #images = new Map<Language, string>()
   /** The pairs of language and image whose commands were found. */
   readonly #probed = new Set<string>()
+  /** The measurements of memory, one for each language. */
+  readonly #memory = new Map<Language, Promise<WarmMemory | undefined>>()
   #runtime: string | undefined
 
   constructor(engine: Engine, settings: Settings, owner: string) {
@@ -34,6 +44,14 @@ export class Launcher {
   /** Returns the image in use, or the first candidate. */
   imageOf(language: Language): string {
     return this.#images.get(language) ?? this.#planOf(language).images[0] ?? ''
+  }
+
+  /**
+   * Returns the memory of the first warm container of the language. It is `undefined` if no container
+   * is warm yet, or if the engine cannot measure it.
+   */
+  async memoryOf(language: Language): Promise<WarmMemory | undefined> {
+    return this.#memory.get(language)
   }
 
   /**
@@ -68,10 +86,10 @@ export class Launcher {
     const runtime = await this.chooseRuntime()
     const plan = this.#planOf(language)
     const image = await this.#findImage(language, plan.images)
-    const { command, reaper } = plan
+    const { command, reaper, memoryBytes } = plan
     const { limits } = this.#settings
     const owner = this.#owner
-    const spec = { ...limits, name, owner, language, image, runtime, command, reaper }
+    const spec = { ...limits, memoryBytes, name, owner, language, image, runtime, command, reaper }
     try {
       const container = await this.#engine.launch(spec, signal)
       const helloDeadline = deadlineIn(HELLO_MS, signal)
@@ -94,6 +112,9 @@ export class Launcher {
   ): Promise<Channel> {
     container.stdin.write(plan.bundle.frameFor(image))
     const channel = await Channel.open(container, signal)
+    if (!this.#memory.has(language)) {
+      this.#memory.set(language, measure(language, container, plan.memoryBytes))
+    }
     if (channel.codeCache) plan.bundle.keep(image, channel.codeCache)
     const { commands } = plan
     const probe = `${language} ${image}`
@@ -138,6 +159,28 @@ export class Launcher {
     if (plan) return plan
     throw new SandboxError('SANDBOX_UNKNOWN_LANGUAGE', `there is no ${language} in this pool`)
   }
+}
+
+/** Measures a warm container, and warns if it leaves less than half of its memory to programs. */
+async function measure(
+  language: Language,
+  container: Container,
+  limitBytes: number,
+): Promise<WarmMemory | undefined> {
+  const usedBytes = await container.usedMemory?.().catch(() => undefined)
+  if (usedBytes === undefined) return undefined
+  if (usedBytes > limitBytes / 2) {
+    const numbers = `${inMiB(usedBytes)} of its ${inMiB(limitBytes)} MiB of memory`
+    process.emitWarning(
+      `a warm ${language} sandbox holds ${numbers} before any code. Raise memory, or preload less`,
+      { type: 'SandboxWarning', code: 'SANDBOX_LOW_MEMORY' },
+    )
+  }
+  return { usedBytes, limitBytes }
+}
+
+function inMiB(bytes: number): number {
+  return Math.round(bytes / 1024 ** 2)
 }
 
 /** @throws SandboxError in production, because a warning could be overlooked there. */

@@ -9,6 +9,7 @@ import type { SandboxErrorCode } from './errors.js'
 import { SandboxError } from './errors.js'
 import { FailureWarnings } from './pool/failure-warnings.js'
 import type { BuiltInLanguage, Language } from './languages/built-in.js'
+import type { WarmMemory } from './launcher.js'
 import { Launcher } from './launcher.js'
 import { AcquireCall, CloseCall, LanguageSettings } from './schemas/pool.js'
 import { check } from './schemas/check.js'
@@ -31,11 +32,22 @@ export interface LanguageStats extends PoolStats {
   image: string
 }
 
+export type { WarmMemory } from './launcher.js'
+
 /** A value for each language of a pool, by the name of the language. */
 type OfLanguages<T> = Partial<Record<BuiltInLanguage, T>> & Record<string, T>
 
+/** The result of the start of one language of a `SandboxPool`. */
+export interface LanguageStart extends StartReport {
+  /**
+   * The memory of a container. It is `undefined` if no container is ready, or if the engine cannot
+   * measure it.
+   */
+  memory: WarmMemory | undefined
+}
+
 /** The results of `start()`, by the name of the language. */
-export type StartReports = OfLanguages<StartReport>
+export type StartReports = OfLanguages<LanguageStart>
 
 /** An event of a `SandboxPool`, with the language that it belongs to. */
 export type SandboxPoolEvent = PoolEvent & { language: Language }
@@ -127,7 +139,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * Launches the warm containers. Resolves when all launches have settled, or after
    * `startTimeoutMs`, with a report for each language. The report has an error for each failed
    * launch, and the error `SANDBOX_WAIT_TIMEOUT` for each container that is not ready in time. The
-   * pool retries failed launches in the background, and slow launches continue.
+   * pool retries failed launches in the background, and slow launches continue. If a warm container
+   * leaves less than half of its memory to programs, the process emits a warning.
    *
    * @throws SandboxError `SANDBOX_RUNTIME_MISSING` if the engine does not have the chosen runtime.
    * It is also thrown if `NODE_ENV` is `production`, the engine does not have gVisor and no runtime
@@ -163,7 +176,11 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
       throw fatal
     }
     for (const [language, report] of reports) this.#warnOfEmpty(language, report)
-    return Object.fromEntries(reports)
+    const measured = reports.map(async ([language, report]) => {
+      const memory = await within(leftMs(), this.#launcher.memoryOf(language))
+      return [language, { ...report, memory }] as const
+    })
+    return Object.fromEntries(await Promise.all(measured))
   }
 
   /**

@@ -83,9 +83,12 @@ const websocket = { server: new WebSocketServer(WEBSOCKET_OPTIONS) }
 const serving = { fetch, port, hostname, websocket, serverOptions: ARRIVAL }
 const server = serve(serving, ({ address, family, port }) => {
   const [runtime = 'unknown'] = Object.values(getSandboxes().stats()).map((each) => each.runtime)
-  const ready = Object.entries(report).map(
-    ([name, { ready, total }]) => `${name} ${ready}/${total}`,
-  )
+  const ready = Object.entries(report).map(([name, { ready, total, memory }]) => {
+    const used = memory
+      ? ` with ${inMiB(memory.usedBytes)} of ${inMiB(memory.limitBytes)} MiB used`
+      : ''
+    return `${name} ${ready}/${total}${used}`
+  })
   const host = family === 'IPv6' ? `[${address}]` : address
   console.log(`code runner on http://${host}:${port} (runtime ${runtime}, ${ready.join(', ')})`)
 })
@@ -113,6 +116,10 @@ drain = async () => {
 
 async function start() {
   return initSandboxes({ languages: await chooseLanguages(), startTimeoutMs: START_MS })
+}
+
+function inMiB(bytes: number): number {
+  return Math.round(bytes / 1024 ** 2)
 }
 
 function readAllowedHosts(list: string): ReadonlySet<string> {

@@ -34,6 +34,12 @@ export interface LanguageOptions {
    * @default none
    */
   preload?: readonly string[] | undefined
+  /**
+   * The memory limit of a container of this language.
+   *
+   * @default the option `memory` of the pool
+   */
+  memory?: string | undefined
 }
 
 /**

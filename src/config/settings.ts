@@ -27,6 +27,8 @@ export interface LanguagePlan {
   images: readonly string[]
   /** The command line of the agent, with its config as the last argument. */
   command: readonly string[]
+  /** The memory limit of a container. */
+  memoryBytes: number
   /** The source of the agent: the first frame to a new container. */
   bundle: AgentBundle
   /** The process that reaps orphans: the agent, or an init process of the engine. */
@@ -95,7 +97,7 @@ function readLanguages(
   limits: Pick<ContainerLimits, 'memoryBytes' | 'pids'> & Pick<SandboxPoolOptions, 'maxPrograms'>,
   env: SandboxEnvironment,
 ): Settings['languages'] {
-  const { memoryBytes, pids } = limits
+  const { pids } = limits
   const plans = new Map<Language, LanguagePlan>()
   for (const [language, options] of Object.entries(languages)) {
     if (!options) continue
@@ -108,6 +110,10 @@ function readLanguages(
     const { max: largest } = boundsOf(size)
     if (max < largest)
       throw invalid(language, `max is ${max}, expected at least the size ${largest}`)
+    const memoryBytes =
+      options.memory === undefined
+        ? limits.memoryBytes
+        : parseBytes(`languages.${language}.memory`, options.memory)
     const config: AgentConfig = {
       ...(options.preload && { preload: options.preload }),
       ...origin.config,
@@ -119,7 +125,8 @@ function readLanguages(
     const { bundle, reaper, tasksPerProgram } = origin.agent
     const command = [...origin.agent.command, JSON.stringify(config)]
     const maxPrograms = limits.maxPrograms ?? Math.max(1, Math.floor(pids / tasksPerProgram))
-    plans.set(language, { size, max, images, command, bundle, reaper, maxPrograms, commands })
+    const agent = { command, bundle, reaper, maxPrograms, commands }
+    plans.set(language, { size, max, images, memoryBytes, ...agent })
   }
   return plans
 }

@@ -84,6 +84,11 @@ export interface Container {
    * container that does not exit in time is killed. A second call is safe.
    */
   remove(): Promise<void>
+  /**
+   * Measures the memory that counts towards `memoryBytes` now. A pool asks once for each language. It
+   * is missing if the engine cannot measure.
+   */
+  usedMemory?(): Promise<number>
   /** Kills the container through the engine, for an agent that does not answer. A second call is safe. */
   kill(): Promise<void>
 }

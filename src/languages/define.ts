@@ -61,6 +61,12 @@ export interface DefinedLanguage extends LanguageCommands {
    * @default twice the size, or the largest that it may choose
    */
   max?: number | undefined
+  /**
+   * The memory limit of a container of this language.
+   *
+   * @default the option `memory` of the pool
+   */
+  memory?: string | undefined
 }
 
 /**

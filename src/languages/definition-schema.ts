@@ -34,4 +34,5 @@ export const DefinedLanguageSettings = v.strictObject({
   preload: v.optional(Preload),
   size: v.optional(Size),
   max: v.optional(Positive),
+  memory: v.optional(v.string()),
 })

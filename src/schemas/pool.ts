@@ -40,4 +40,5 @@ export const LanguageSettings = v.strictObject({
   max: v.optional(Positive),
   image: v.optional(Path),
   preload: v.optional(Preload),
+  memory: v.optional(v.string()),
 })

@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { promisify } from 'node:util'
+import { buildInto, compile, makeBuildFolder } from './build.js'
 import type { Block } from './docs.js'
-import { root } from './docs.js'
 
-const TSC = path.join(root, 'node_modules/.bin/tsc')
 const OPTIONS = {
   target: 'ES2022',
   lib: ['ES2023', 'ESNext.Disposable'],
@@ -21,17 +18,14 @@ const OPTIONS = {
 
 /**
  * A project with the library, built from the sources, in its `node_modules`. Blocks are compiled
- * against the `exports` of the library and run with its files. The project lies in `node_modules` of
- * the repository, so that Node finds the other packages too.
+ * against the `exports` of the library and run with its files.
  */
 export class DocsProject {
   readonly folder: string
   readonly #names = new Map<Block, string>()
 
   private constructor() {
-    const cache = path.join(root, 'node_modules/.cache')
-    mkdirSync(cache, { recursive: true })
-    this.folder = mkdtempSync(path.join(cache, 'hono-sandbox-docs-'))
+    this.folder = makeBuildFolder('docs')
   }
 
   /** The folder in which the library is installed. */
@@ -62,7 +56,7 @@ export class DocsProject {
     }
     const files = [...this.#names.values()].map((name) => `${name}.ts`)
     this.#write('tsconfig.json', { compilerOptions: OPTIONS, files })
-    return compiler(['-p', this.folder])
+    return compile(['-p', this.folder])
   }
 
   /** Returns the path of the program that a block was compiled to. */
@@ -77,27 +71,10 @@ export class DocsProject {
   async #install(): Promise<void> {
     mkdirSync(this.library, { recursive: true })
     this.#write('package.json', { type: 'module' })
-    cpSync(path.join(root, 'package.json'), path.join(this.library, 'package.json'))
-    const dist = path.join(this.library, 'dist')
-    const config = path.join(root, 'tsconfig.build.json')
-    const errors = await compiler(['-p', config, '--outDir', dist])
-    if (errors) throw new Error(errors)
-    await promisify(execFile)(process.execPath, ['src/agent/embed-sources.js', dist], { cwd: root })
+    await buildInto(this.library)
   }
 
   #write(name: string, value: unknown): void {
     writeFileSync(path.join(this.folder, name), JSON.stringify(value))
-  }
-}
-
-async function compiler(args: readonly string[]): Promise<string> {
-  try {
-    await promisify(execFile)(TSC, [...args, '--pretty', 'false'], { cwd: root })
-    return ''
-  } catch (error) {
-    if (error instanceof Error && 'stdout' in error && error.stdout !== '') {
-      return String(error.stdout)
-    }
-    throw error
   }
 }

@@ -26,6 +26,7 @@ const VALUES: [unknown, Case][] = [
   ],
   ['2020-01-02T03:04:05', { python: '__import__("datetime").datetime(2020, 1, 2, 3, 4, 5)' }],
   ['2020-01-02', { python: '__import__("datetime").date(2020, 1, 2)' }],
+  ['P-1DT23H59M58.5S', { python: '__import__("datetime").timedelta(seconds=-1.5)' }],
   ['2020-01-02T03:04:05.000Z', { nodejs: 'new Date(Date.UTC(2020, 0, 2, 3, 4, 5))' }],
   [[1, 2], { python: '(1, 2)', nodejs: '[1, 2]' }],
   [[1], { python: '{1}', nodejs: 'new Set([1])' }],

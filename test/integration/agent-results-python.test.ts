@@ -37,8 +37,8 @@ describe.each(pythonPlaces)('results of the Python agent, $where', (place) => {
       'class A:\n def _repr_mimebundle_(s, **_): return ()\n def _repr_html_(s): return "<b>"\n def __repr__(s): return "A"\nA()',
     ],
     [
-      'a method that throws',
-      'class A:\n def _repr_html_(s): return "<b>"\n def _repr_svg_(s): 1/0\n def __repr__(s): return "A"\nA()',
+      'a method that is not implemented',
+      'class A:\n def _repr_html_(s): return "<b>"\n def _repr_svg_(s): raise NotImplementedError\n def __repr__(s): return "A"\nA()',
     ],
   ])('a result has the same MIME types as in IPython: %s', async (_, code) => {
     expect(await records(code)).toEqual([{ ...text('A'), html: '<b>' }])
@@ -65,6 +65,43 @@ describe.each(pythonPlaces)('results of the Python agent, $where', (place) => {
     ],
   ])('the result is the value of the last expression: %j', async (code, expected) => {
     expect(await records(code)).toEqual(expected)
+  })
+
+  it('an exit while the last value is shown is a note', async () => {
+    const { agent } = await folderOfTest()
+    const code =
+      'class A:\n def _repr_html_(s): raise SystemExit(3)\n def __repr__(s): raise SystemExit(4)\nA()'
+    const { stderr, records: found, done } = await agent.ask(run(code))
+    expect([stderr, done.exitCode]).toEqual(['', 0])
+    const notes = ['_repr_html_() failed: SystemExit: 3', 'repr() failed: SystemExit: 4']
+    expect(found).toEqual([{ ...text('<repr of A failed: SystemExit: 4>'), notes }])
+  })
+
+  it.each([
+    ['"x" * 45_000_000', /^'x/],
+    ['{"a": [bytearray(45_000_000)]}', /^\{'a': \[bytearray\(b'/],
+    ['[0] * 9_000_000', /^\[0, 0, /],
+  ])('the text of a huge value is not made as a whole: %s', async (code, start) => {
+    const [shown] = await records(code)
+    expect(shown).toMatchObject({ text: expect.stringMatching(start) })
+    expect(shown).toMatchObject({ text: expect.stringMatching(/\n\[the rest is left out\]$/) })
+  })
+
+  it('a text that takes too much memory is a note', async () => {
+    const { agent } = await folderOfTest()
+    const code =
+      'import collections, resource\nR = collections.namedtuple("R", "data")\n' +
+      'display(R(bytes(45_000_000)))\nlen(bytearray(200_000_000))'
+    const { stderr, records: found } = await agent.ask(run(code))
+    expect(stderr).toBe('')
+    expect(found).toEqual([
+      {
+        ...text('', false),
+        text: expect.stringMatching(/^<repr of R failed: Memory/),
+        notes: [expect.any(String)],
+      },
+      text('200000000'),
+    ])
   })
 
   it('a forked child of the program has no result of its own', async () => {

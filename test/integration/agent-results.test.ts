@@ -13,6 +13,11 @@ const PROGRAMS = {
     raw: 'display({"text/html": "<b>", "image/png": b"png", "text/x-odd": "?"}, raw=True)',
     long: 'display({"text/plain": "x" * 100000}, raw=True)',
     huge: 'display({"text/plain": "t", "text/html": "x" * 5300000}, raw=True)',
+    failing:
+      'class A:\n def _repr_html_(s): return "<b>"\n def __repr__(s): raise ValueError("no good")\nA()',
+    partly:
+      'class A:\n def _repr_mimebundle_(s, **_): 1/0\n def _repr_json_(s): return {1}\n def __repr__(s): return "A {}"\ndisplay(A())',
+    vast: 'bytes(45_000_000)',
     throwing: 'def f():\n    raise ValueError("no " + "good")\nf()',
     leaving: 'import sys\nsys.exit(3)',
     wrong: 'x = (',
@@ -37,6 +42,11 @@ const PROGRAMS = {
     raw: 'display({ "text/html": "<b>", "image/png": Buffer.from("png"), "text/x-odd": "?" })',
     long: 'display({ "text/plain": "x".repeat(100_000) })',
     huge: 'display({ "text/plain": "t", "text/html": "x".repeat(5_300_000) })',
+    failing:
+      'class A {\n[Symbol.for("Jupyter.display")]() { return { "text/html": "<b>" } }\n[Symbol.for("nodejs.util.inspect.custom")]() { throw new TypeError("no good") }\n}\nnew A()',
+    partly:
+      'class A {\n[Symbol.for("Jupyter.display")]() { return { "application/json": 1n, get "text/html"() { throw 5 } } }\n}\ndisplay(new A())',
+    vast: 'new Uint8Array(1e8)',
     throwing: 'function f() {\n  throw new TypeError("no " + "good")\n}\nf()',
     leaving: 'process.exit(3)',
     wrong: 'x = (',
@@ -108,6 +118,28 @@ describe.each(places)('results of the $language agent, $where', (place) => {
     const end = '\n[34514 characters left out]'
     expect(await records(programs.long)).toEqual([text('x'.repeat(65_486) + end, false)])
     expect(await records(programs.huge)).toEqual([{ ...text('t', false), omitted: ['html'] }])
+  })
+
+  it('a representation that fails is a note, and the program does not fail', async () => {
+    const { agent } = await folderOfTest()
+    const { records: found, stderr, done } = await agent.ask(run(programs.failing))
+    const note = expect.stringMatching(/^(repr|util\.inspect)\(\) failed: .*Error: no good$/)
+    const instead = expect.stringMatching(/^<.* of A failed: .*Error: no good>$/)
+    expect(found).toEqual([{ ...text(''), text: instead, html: '<b>', notes: [note] }])
+    expect([stderr, done.exitCode]).toEqual(['', 0])
+    const [shown] = (await agent.ask(run(programs.partly))).records
+    expect(shown).toEqual({
+      ...text('A {}', false),
+      notes: [expect.any(String), expect.any(String)],
+    })
+  })
+
+  it('a huge last value does not end the program or its container', async () => {
+    const { agent } = await folderOfTest()
+    const { records: found, done } = await agent.ask(run(programs.vast))
+    expect(found).toEqual([{ ...text(''), text: expect.stringMatching(/^(b'\\x00|Uint8Array\()/) }])
+    expect(done.exitCode).toBe(0)
+    expect(await records(programs.value)).toEqual([text('42')])
   })
 
   it('an uncaught error is a record whose traceback begins with the user’s first frame', async () => {

@@ -1,15 +1,13 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import * as v from 'valibot'
-import { beforeAll, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { buildInto, makeBuildFolder } from '../helpers/build.js'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const MAIN = path.join(ROOT, 'dist/test/bench/main.js')
-const DEADLINE_MS = 180_000
+const DEADLINE_MS = 300_000
 
 const Results = v.object({
   machine: v.object({ cores: v.number(), engine: v.string() }),
@@ -24,13 +22,17 @@ const Results = v.object({
   targets: v.array(v.object({ what: v.string(), value: v.pipe(v.number(), v.finite()) })),
 })
 
+const folder = makeBuildFolder('bench')
 const bench = (...args: string[]) =>
-  promisify(execFile)(process.execPath, [MAIN, ...args], { timeout: DEADLINE_MS })
+  promisify(execFile)(process.execPath, [path.join(folder, 'dist/test/bench/main.js'), ...args], {
+    timeout: DEADLINE_MS,
+  })
 
-beforeAll(() => {
-  for (const script of ['build', 'bench:build'])
-    execFileSync('npm', ['run', '-s', script], { cwd: ROOT })
-}, DEADLINE_MS)
+beforeAll(async () => {
+  await buildInto(folder)
+  await buildInto(folder, 'tsconfig.bench.json')
+})
+afterAll(() => rmSync(folder, { recursive: true }))
 
 it(
   'the benchmark measures all scenarios and draws the plots',

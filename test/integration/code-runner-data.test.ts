@@ -24,6 +24,58 @@ plt.savefig('plot.png')`
     })
   })
 
+  it('a figure that stays open is shown if it has changed, and can be saved at any time', async () => {
+    const code = `
+import matplotlib
+matplotlib.use('TkAgg')
+import matplotlib.pyplot as plt
+plt.figure(figsize=(1, 1), dpi=50)
+line, = plt.plot([1, 2])
+plt.axis('off')
+plt.show(block=False)
+plt.pause(0.001)
+for step in range(22):
+    line.set_ydata([step + 3, 2])
+    plt.draw()
+    plt.pause(0.001)
+plt.savefig('open.png')
+plt.show()
+plt.savefig('closed.png')
+print(open('open.png', 'rb').read() == open('closed.png', 'rb').read(), plt.get_fignums())`
+    const { results, files, ...rest } = await runner().run({ language: 'python', code })
+    expect(rest).toMatchObject({ stdout: 'True []\n', stderr: '', exitCode: 0 })
+    expect(files).toMatchObject([{ path: 'closed.png' }, { path: 'open.png' }])
+    const pictures = new Set(results.map((result) => result.png))
+    // The frames that a run shows of open figures, and the last state.
+    expect([results.length, pictures.size]).toEqual([21, 21])
+  })
+
+  it('a figure without axes is shown, and one that cannot be drawn has a note', async () => {
+    const code = `
+import matplotlib.pyplot as plt
+plt.figtext(0.5, 0.5, 'text')
+plt.figure()
+plt.figimage([[0, 1]])
+plt.figure()
+plt.figure()
+plt.title('\u4e2d')
+plt.figure()
+plt.title(r'$\\frac{$')`
+    const text = expect.stringMatching(/^<Figure size /)
+    const png = expect.any(String)
+    expect(await run({ language: 'python', code })).toMatchObject({
+      stderr: '',
+      exitCode: 0,
+      results: [
+        { isMain: true },
+        { text, png },
+        { text, png },
+        { text, png, notes: [expect.stringContaining('20013')] },
+        { text, notes: [expect.stringMatching(/^savefig\(\) failed: ValueError/)] },
+      ],
+    })
+  })
+
   it('the code runner runs TypeScript', async () => {
     const code = 'const answer: number = 6 * 7\nconsole.log(answer)'
     const answer = await run({ language: 'typescript', code })

@@ -6,6 +6,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Language, SandboxPoolOptions } from 'hono-sandbox'
+import { SandboxPool } from 'hono-sandbox'
 import {
   docker,
   languages,
@@ -48,6 +49,26 @@ describe.each(runtimes)('the options of a pool under %s', (runtime) => {
     expect(inspected.HostConfig.Tmpfs?.['/workspace']).toContain(`size=${8 * MIB}`)
     expect(inspected.HostConfig.Tmpfs?.['/tmp']).toContain(`size=${4 * MIB}`)
     expect((await sandbox.exec('ulimit -n')).stdout).toBe('256\n')
+  })
+
+  it('the start reports the memory of a warm container, and warns if it is more than half', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    onTestFinished(() => warn.mockRestore())
+    const start = async (memory: string) => {
+      const pool = new SandboxPool({ runtime, languages: { python: { size: 1, memory } } })
+      onTestFinished(() => pool.close({ deadlineMs: 0 }))
+      return (await pool.start()).python?.memory ?? { usedBytes: 0, limitBytes: 0 }
+    }
+    const { usedBytes, limitBytes } = await start('256m')
+    expect(limitBytes).toBe(256 * MIB)
+    expect(usedBytes).toBeGreaterThan(5 * MIB)
+    expect(usedBytes).toBeLessThan(64 * MIB)
+    expect(warn).not.toHaveBeenCalled()
+    await start(`${Math.round(usedBytes * 1.6)}b`)
+    expect(warn).toHaveBeenCalledWith(
+      expect.stringContaining('a warm python sandbox holds'),
+      expect.objectContaining({ type: 'SandboxWarning' }),
+    )
   })
 
   it('environment variables replace missing options', async () => {

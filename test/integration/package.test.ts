@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,6 +30,18 @@ const server = serve({ fetch: app.fetch, port: 0 }, ({ port }) => console.log('h
 process.on('SIGTERM', () => closeSandboxes().then(() => process.exit(0)))
 `
 
+const NOT_COPIED = new Set(
+  ['node_modules', 'dist', 'coverage', '.git'].map((name) => join(root, name)),
+)
+
+/** Copies the sources, because to pack them removes and builds `dist`, which other tests run. */
+async function copySources(): Promise<string> {
+  const sources = join(folder, 'sources')
+  await cp(root, sources, { recursive: true, filter: (path) => !NOT_COPIED.has(path) })
+  await symlink(join(root, 'node_modules'), join(sources, 'node_modules'))
+  return sources
+}
+
 let folder = ''
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hono-sandbox-pack-'))
@@ -40,7 +52,8 @@ describe('the npm package', () => {
   let paths: string[] = []
 
   beforeAll(async () => {
-    const { stdout } = await npm(['pack', '--json', '--pack-destination', folder], root)
+    const sources = await copySources()
+    const { stdout } = await npm(['pack', '--json', '--pack-destination', folder], sources)
     const [packed] = v.parse(Packed, JSON.parse(stdout.slice(stdout.indexOf('['))))
     paths = packed?.files.map(({ path }) => path) ?? []
     await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }')

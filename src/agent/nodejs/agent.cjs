@@ -7,6 +7,7 @@ const { preload, typescript } = require('./config.cjs')
 const { dispatch } = require('./dispatch.cjs')
 const { startCounting } = require('./failure-cause.cjs')
 const { listenToHost } = require('./host.cjs')
+const { serveNames } = require('./name-server.cjs')
 const { Kind, VERSION, sendJson } = require('./protocol.cjs')
 const { dropGroups } = require('./rights.cjs')
 const { prepareSpare } = require('./spare.cjs')
@@ -22,6 +23,7 @@ function start(script, bundle) {
   whenReady(spare, (failed) => {
     renewCodeCache(script, bundle)
     sendJson(Kind.HELLO, 0, { version: VERSION, language: process.version, failed })
+    serveNames()
   })
 }
 

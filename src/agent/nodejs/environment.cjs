@@ -11,4 +11,17 @@ function settingsOf({ cwd, env, args }) {
   return { cwd: folder, env: { ...environment, ...env }, args: args ?? [] }
 }
 
-module.exports = { environment, settingsOf }
+/** The names that Node and the libraries in its process read only when the process starts. */
+const READ_AT_START = /^(?:NODE_|UV_|OPENSSL_|SSL_CERT_|LC_|LANG$|LD_|MALLOC_|GLIBC_TUNABLES$)/
+/** Node reads these later, or the runner has Node read them again. */
+const LIVE = new Set(['NODE_ENV', 'NODE_PATH', 'NODE_TLS_REJECT_UNAUTHORIZED'])
+
+/** Whether one of the variables would have no effect in a spare. */
+function needNewProcess(variables) {
+  return Object.entries(variables ?? {}).some(
+    ([name, value]) =>
+      READ_AT_START.test(name) && !LIVE.has(name) && value !== (environment[name] ?? ''),
+  )
+}
+
+module.exports = { environment, needNewProcess, settingsOf }

@@ -2,36 +2,44 @@
 // find it. Runs in the processes that run programs.
 
 const fs = require('node:fs')
-const path = require('node:path')
-const { process } = require('./globals.cjs')
-const { mainName, mainNameOf } = require('./main-name.cjs')
+const { attempt } = require('./attempt.cjs')
+const { Buffer, process } = require('./globals.cjs')
+const { mainFilesOf } = require('./main-name.cjs')
 
-/** Writes the file, in another folder if the first is not writable. Returns its path. */
-function writeMainFile(folder, otherFolder, code) {
-  try {
-    return writeIn(folder, code)
-  } catch (error) {
-    if (!['EROFS', 'EACCES'].includes(error.code)) throw error
-    return writeIn(otherFolder, code)
-  }
-}
+/** What we have written to the file. */
+let content
 
-function writeIn(folder, code) {
-  try {
-    return writeNew(path.join(folder, mainName), code)
-  } catch (error) {
-    if (error.code !== 'EEXIST') throw error
-    return writeNew(path.join(folder, mainNameOf(process.pid)), code)
-  }
+/** Writes the file to the first place that is free and can be written. Returns its path. */
+function writeMainFile(folder, code) {
+  const files = mainFilesOf(folder, process.pid)
+  const last = files.pop()
+  for (const file of files) if (attempt(() => writeNew(file, code))) return file
+  return writeNew(last, code)
 }
 
 function writeNew(file, code) {
-  fs.writeFileSync(file, code, { flag: 'wx' })
-  return file
+  const fd = fs.openSync(file, 'wx')
+  try {
+    fs.writeFileSync(fd, code)
+    content = code
+    return file
+  } catch (error) {
+    fs.unlinkSync(file) // the disk is full
+    throw error
+  } finally {
+    fs.closeSync(fd)
+  }
 }
 
+/** Replaces the code in the file. */
+function replaceMainFile(file, code) {
+  fs.writeFileSync(file, code)
+  content = code
+}
+
+/** Removes the file. If the program has written to it, the file is the program's. */
 function removeMainFile(file) {
-  fs.rmSync(file, { force: true })
+  attempt(() => fs.readFileSync(file).equals(Buffer.from(content)) && fs.unlinkSync(file))
 }
 
-module.exports = { removeMainFile, writeMainFile }
+module.exports = { removeMainFile, replaceMainFile, writeMainFile }

@@ -8,6 +8,7 @@ const vm = require('node:vm')
 const { hidden, prepareImport, withImport } = require('./compile.cjs')
 const { detach } = require('./detach.cjs')
 const { process } = require('./globals.cjs')
+const { replaceMainFile } = require('./main-file.cjs')
 const { makeModule } = require('./user-module.cjs')
 
 const VARIABLES = ['exports', 'require', 'module', '__filename', '__dirname']
@@ -40,7 +41,7 @@ function importModule(code, file) {
 
 /** Gives Node the code in place of that in the file. An old Node can only read it in the file. */
 function replaceSource(source, file) {
-  if (!Module.registerHooks) return fs.writeFileSync(file, source)
+  if (!Module.registerHooks) return replaceMainFile(file, source)
   const main = pathToFileURL(fs.realpathSync(file)).href
   const hooks = Module.registerHooks({
     load(url, context, next) {

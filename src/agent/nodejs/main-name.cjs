@@ -1,11 +1,17 @@
 // The names of the file that a program runs from. Runs in the agent and in the processes that run
 // programs.
 
-const { typescript } = require('./config.cjs')
+const { typescript, workspace } = require('./config.cjs')
 
+const TEMPORARY = '/tmp'
 const extension = typescript ? 'ts' : 'js'
 const mainName = `main.${extension}`
-/** The name if the program finds a file of the first name. */
-const mainNameOf = (pid) => `main-${pid}.${extension}`
 
-module.exports = { extension, mainName, mainNameOf }
+/** The places of the file, the first that is free and can be written counts. */
+function mainFilesOf(folder, pid) {
+  const other = `main-${pid}.${extension}`
+  const inFolder = folder.replace(/\/*$/, '/')
+  return [inFolder + mainName, inFolder + other, `${workspace}/${other}`, `${TEMPORARY}/${other}`]
+}
+
+module.exports = { extension, mainFilesOf, mainName }

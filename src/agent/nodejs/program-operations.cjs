@@ -7,7 +7,7 @@ const { Program } = require('./program.cjs')
 const { CHUNK, Kind, Stream, sendData, sendJson } = require('./protocol.cjs')
 const { requests } = require('./requests.cjs')
 const { asNobody } = require('./rights.cjs')
-const { giveLastTask, giveTask, prepareSpare, takeSpare } = require('./spare.cjs')
+const { giveLastTask, giveTask, prepareSpare, takeProcess } = require('./spare.cjs')
 const { spawnProgram } = require('./spawn.cjs')
 const { removeMainFile } = require('./workspace.cjs')
 
@@ -16,8 +16,7 @@ const SPARE_DELAY_MS = 10
 const PROGRAM_OPERATIONS = {
   run(id, request) {
     if (request.context !== undefined) return runInContext(id, request)
-    const child = takeSpare()
-    const settings = settingsOf(request)
+    const { child, settings } = takeProcess(request)
     const { code, call, timeoutMs } = request
     start(new Program(id, child), 'node').setDeadline(timeoutMs)
     child.once('exit', prepareLater)
@@ -27,10 +26,10 @@ const PROGRAM_OPERATIONS = {
 
   open(id, request) {
     checkNewName(request.context)
-    const child = takeSpare()
+    const { child, settings } = takeProcess(request)
     start(new Context(id, child, request.context), 'node')
     prepareLater()
-    giveTask(child, { ...settingsOf(request), isContext: true })
+    giveTask(child, { ...settings, isContext: true })
   },
 
   exec(id, request) {

@@ -30,7 +30,7 @@ class Program {
     this.exit = null
     this.isOverdue = false
     this.wasRefusedProcess = false
-    this.startMs = child.messages ? (spareStartMs ??= cpuMsOf(child.pid)) : 0
+    this.startMs = child.isSpare ? (spareStartMs ??= cpuMsOf(child.pid)) : 0
     this.stdin = new StdinPipe(id, child.pipes.stdin)
     const stdout = new OutputPipe(id, Stream.STDOUT, child.pipes.stdout)
     this.stderr = new OutputPipe(id, Stream.STDERR, child.pipes.stderr)

@@ -24,11 +24,10 @@ let isUncaught = false
 function runScript(task) {
   const { code, cwd, args, call } = task
   const cpu = process.cpuUsage()
-  const home = process.env.HOME
   try {
     applySettings(task)
     process.on('exit', () => tellCpuTime(cpu))
-    const file = writeMainFile(cwd, home, code)
+    const file = writeMainFile(cwd, code)
     process.on('exit', function leave(exitCode) {
       removeMainFile(file)
       // Node prints an uncaught error, and the place of an unsettled promise, after this.

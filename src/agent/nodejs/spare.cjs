@@ -1,11 +1,14 @@
-// The spare: a process that has started and waits for its task. Runs in the agent.
+// The spare: a process that has started and waits for its task, and processes in place of it. Runs in
+// the agent.
 
+const fs = require('node:fs')
 const { bundleForSpare } = require('./bundle.cjs')
 const { MESSAGES, TASKS } = require('./child-protocol.cjs')
 const { configText } = require('./config.cjs')
-const { environment } = require('./environment.cjs')
+const { environment, needNewProcess, settingsOf } = require('./environment.cjs')
 const { MessagePipe } = require('./message-pipe.cjs')
 const { preparePipes } = require('./program-pipes.cjs')
+const { asNobody } = require('./rights.cjs')
 const { spawnProgram } = require('./spawn.cjs')
 
 let spare = null
@@ -13,18 +16,22 @@ let spare = null
 /** Starts a spare if there is none, and makes the pipes of the next programs. */
 function prepareSpare() {
   if (!spare) {
-    const child = spawnProgram([process.execPath, ...process.execArgv, configText, `${TASKS}`], {
-      cwd: '/',
-      env: environment,
-      extraStdio: ['pipe', 'pipe'],
-    })
-    child.messages = new MessagePipe(child.stdio[MESSAGES])
-    child.stdio[TASKS].on('error', () => {}).write(bundleForSpare())
+    const child = startProcess({ cwd: '/', env: environment }, configText)
+    child.isSpare = true
     child.once('error', () => dropSpare(child)).once('exit', () => dropSpare(child))
     spare = child
   }
   preparePipes()
   return spare
+}
+
+/** Starts a process that waits for a task. */
+function startProcess(settings, config) {
+  const command = [process.execPath, ...process.execArgv, config, `${TASKS}`]
+  const child = spawnProgram(command, { ...settings, extraStdio: ['pipe', 'pipe'] })
+  child.messages = new MessagePipe(child.stdio[MESSAGES])
+  child.stdio[TASKS].on('error', () => {}).write(bundleForSpare())
+  return child
 }
 
 function dropSpare(child) {
@@ -33,7 +40,27 @@ function dropSpare(child) {
   for (const pipe of Object.values(child.pipes)) pipe.destroy()
 }
 
-/** The spare, which belongs to the caller from now on. */
+/**
+ * A process for a program, and the settings that it does not have yet. It belongs to the caller from
+ * now on. If variables of the request would have no effect in the spare, it is a new process.
+ */
+function takeProcess(request) {
+  const settings = settingsOf(request)
+  if (!needNewProcess(request.env)) return { child: takeSpare(), settings }
+  const cwd = isFolder(settings.cwd) ? settings.cwd : '/' // the runner reports the error
+  const config = JSON.stringify({ ...JSON.parse(configText), preload: [] })
+  const child = startProcess({ cwd, env: settings.env }, config)
+  return { child, settings: { ...settings, env: undefined } }
+}
+
+function isFolder(path) {
+  try {
+    return asNobody(() => fs.statSync(path).isDirectory())
+  } catch {
+    return false
+  }
+}
+
 function takeSpare() {
   if (!spare?.pid) prepareSpare()
   const child = spare
@@ -53,4 +80,4 @@ function giveLastTask(child, task) {
 
 const encodeTask = (task) => `${JSON.stringify(task)}\n`
 
-module.exports = { giveLastTask, giveTask, prepareSpare, takeSpare }
+module.exports = { giveLastTask, giveTask, prepareSpare, takeProcess }

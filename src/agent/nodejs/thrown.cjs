@@ -18,13 +18,13 @@ const TRACEBACK_END = 30000
 /** A stack trace with no frame of ours, nor of the functions of Node that called the program. */
 const trimTrace = (trace) => trace.replace(OUR_FRAMES, '').replace(CALLING_FRAMES, '')
 
-/** The text of a value, in which the stack trace of an error is trimmed. */
-function inspect(value) {
+/** What an action returns while the stack trace of a value, if this is an error, is trimmed. */
+function withTrimmedStack(value, action) {
   const stack = util.types.isNativeError(value) ? attempt(() => value.stack) : undefined
-  if (typeof stack !== 'string' || trimTrace(stack) === stack) return util.inspect(value)
+  if (typeof stack !== 'string' || trimTrace(stack) === stack) return action()
   attempt(() => (value.stack = trimTrace(stack)))
   try {
-    return util.inspect(value)
+    return action()
   } finally {
     attempt(() => (value.stack = stack))
   }
@@ -56,7 +56,7 @@ function describe(thrown) {
 function printThrown(thrown) {
   const isError = util.types.isNativeError(thrown)
   const text = attempt(() => {
-    const shown = inspect(thrown)
+    const shown = withTrimmedStack(thrown, () => util.inspect(thrown))
     // An error without frames is shown in brackets.
     return isError && shown === `[${trimTrace(thrown.stack)}]` ? shown.slice(1, -1) : shown
   })
@@ -68,4 +68,4 @@ function reportAndPrint(thrown) {
   printThrown(thrown)
 }
 
-module.exports = { inspect, printThrown, reportAndPrint, reportThrown }
+module.exports = { UNREADABLE, printThrown, reportAndPrint, reportThrown, withTrimmedStack }

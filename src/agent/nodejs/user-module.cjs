@@ -5,11 +5,17 @@ const Module = require('node:module')
 const { prepareImport } = require('./compile.cjs')
 const { Object, process } = require('./globals.cjs')
 
+/** Without `env` the process has started with its environment. */
 function applySettings({ cwd, env }) {
   process.chdir(cwd)
+  if (env) setEnvironment(env)
+  process.execArgv = []
+}
+
+function setEnvironment(env) {
   for (const name of Object.keys(process.env)) delete process.env[name]
   Object.assign(process.env, env)
-  process.execArgv = []
+  if (env.NODE_PATH) Module._initPaths()
 }
 
 /** Makes the CommonJS module of a file. Returns the variables that its code has. */

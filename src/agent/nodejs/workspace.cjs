@@ -2,9 +2,8 @@
 // program that was killed. Runs in the agent.
 
 const fs = require('node:fs')
-const { workspace } = require('./config.cjs')
 const { openRegular, unlink } = require('./file-system.cjs')
-const { mainName, mainNameOf } = require('./main-name.cjs')
+const { mainFilesOf } = require('./main-name.cjs')
 const { absolutePath } = require('./paths.cjs')
 const { asNobody } = require('./rights.cjs')
 
@@ -22,10 +21,6 @@ function linkNodeModules() {
 
 /** Removes the file of a program that was killed: the program could not do it. */
 function removeMainFile(cwd, pid, code) {
-  const files = [cwd, workspace].flatMap((folder) => [
-    `${folder}/${mainNameOf(pid)}`,
-    `${folder}/${mainName}`,
-  ])
   const remove = (file) => {
     try {
       return hasContent(file, Buffer.from(code)) && !unlink(file)
@@ -33,7 +28,8 @@ function removeMainFile(cwd, pid, code) {
       return false // it does not exist, or is not the file of the program
     }
   }
-  asNobody(() => files.some(remove))
+  const [first, ...others] = mainFilesOf(cwd, pid)
+  asNobody(() => [...others, first].some(remove)) // the first may be the user's, and be equal
 }
 
 function hasContent(path, bytes) {

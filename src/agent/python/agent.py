@@ -12,6 +12,7 @@ from .event_loop import EventLoop
 from .file_operations import FILE_OPERATIONS
 from .file_requests import FileRead, FileWrite
 from .json_codec import from_json, to_json
+from .name_server import serve_names
 from .programs import Programs, WaitingRequest
 from .protocol import CHUNK, HELLO, PING, REQUEST, VERSION
 from .request_fields import check_call, check_context_name, check_file_request, task_of
@@ -37,6 +38,7 @@ class Agent:
         if code_cache:
             self.channel.send_code_cache(code_cache)
         send_hello(self.channel)
+        serve_names(self.loop)
         while True:
             self.channel.flush()
             self.turn()

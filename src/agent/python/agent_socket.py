@@ -17,10 +17,13 @@ class AgentSocket:
 
     pid = None  # of the process that may use the socket: the forks of a program may not
 
-    def open(self):
-        """Waits for the first task."""
+    def attach(self):
         self.pid, self.identity = os.getpid(), os.fstat(3)[1:3]
         self.lock, self.buffer = _thread.allocate_lock(), bytearray()
+
+    def open(self):
+        """Waits for the first task."""
+        self.attach()
         return self.receive_task()
 
     def is_usable(self):
@@ -55,9 +58,26 @@ class AgentSocket:
         if self.is_usable():
             uninterrupted(lambda: self.exchange(RECORD, record, lambda: os.read(3, 1)))
 
-    def next_task(self, tag, data=b''):
-        """Reports the end of the last task, and waits for the next one."""
-        return self.exchange(tag, data, self.receive_task)
+    def next_task(self, tag, data=b'', wait=lambda fd: None):
+        """Reports the end of the last task, and waits for the next one.
+
+        `wait` may run code of the user until the socket is readable. The records of this code are
+        sent when the next task has come.
+        """
+        records = []
+
+        def receive():
+            self.send_record = records.append
+            try:
+                wait(3)
+            finally:
+                del self.send_record
+            return self.receive_task()
+
+        task = self.exchange(tag, data, receive)
+        for record in records:
+            self.send_record(record)
+        return task
 
     def exchange(self, tag, data, receive):
         """Sends a message and receives the answer. No other thread may read that."""

@@ -3,7 +3,7 @@
 import types
 
 from .agent_socket import agent_socket
-from .awaitables import wait_for
+from .user_loop import user_loop
 from .value_json import Refusal, value_record
 
 
@@ -17,9 +17,9 @@ def call_function(call, names):
         raise Refusal('entry', "'%s' is %s, not a function" % (entry[:1000], kind))
     value = function(*call['args'], **call['kwargs'])
     if hasattr(type(value), '__await__'):
-        value = wait_for(value)
+        value = user_loop.wait_for(value)
     if isinstance(value, types.AsyncGeneratorType):
-        value = wait_for(collect(value))
+        value = user_loop.wait_for(collect(value))
     if isinstance(value, types.GeneratorType):
         value = list(value)
     agent_socket.send_record(value_record(value))

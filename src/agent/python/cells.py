@@ -1,28 +1,32 @@
 """Runs the cells of a context, one after the other, in one module. It runs in contexts."""
 
 import _signal
-import os
 import sys
 import time
 
 from .agent_socket import agent_socket, flush_output
+from .class_sources import class_sources
 from .common_imports import import_common_modules
-from .interpreter_exit import leave
 from .run import run
 from .socket_messages import CELL_END, CELL_ENDED, CONTEXT_READY
+from .user_loop import user_loop
 
 
-def serve_cells(cwd, names):
-    """Does not return."""
+def serve_cells(names):
+    """Returns the exit code of the last cell, at the end of the context."""
     sys.argv = ['']
+    class_sources.install()
     import_common_modules()  # now, as an interrupt of a cell could come in the middle of it
+    user_loop.offer()
     handler = _signal.signal(_signal.SIGINT, ignore)
     task, count = agent_socket.next_task(CONTEXT_READY), 0
     while task:
         count, start, status = count + 1, time.process_time(), 130
         try:
+            user_loop.make_current()
             _signal.signal(_signal.SIGINT, handler)
-            status = run(task, os.path.join(cwd, 'cell-%d.py' % count), names)
+            class_sources.cells.append(task['file'])
+            status = run(task, task['file'], names)
             handler = _signal.signal(_signal.SIGINT, ignore)
         except KeyboardInterrupt:  # it came after the end of the cell's code
             handler = _signal.signal(_signal.SIGINT, ignore)
@@ -30,8 +34,9 @@ def serve_cells(cwd, names):
         if not agent_socket.is_usable():
             break
         cpu_us = round((time.process_time() - start) * 1e6)
-        task = agent_socket.next_task(CELL_ENDED, CELL_END.pack(status, cpu_us))
-    leave(status if count else 0, names)
+        end = CELL_END.pack(status, cpu_us)
+        task = agent_socket.next_task(CELL_ENDED, end, user_loop.run_until_readable)
+    return status if count else 0
 
 
 def ignore(*_):

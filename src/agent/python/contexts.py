@@ -6,6 +6,7 @@ This is the agent's side, and runs in the agent.
 import _signal
 import errno
 
+from .code_file import CellFiles
 from .config import CONTEXT_BYTES
 from .json_codec import to_json
 from .processes import own_bytes_of
@@ -50,7 +51,7 @@ class Context:
     def __init__(self, contexts, name, id):
         self.contexts, self.requests = contexts, contexts.requests
         self.name, self.id = name, id
-        self.program = None
+        self.program, self.files = None, None
         self.base_bytes = None  # the memory of its process before the first cell
         self.is_evicted = False
 
@@ -58,6 +59,8 @@ class Context:
         if not self.program or self.program.expected_tag:
             raise os_error(errno.EBUSY)
         self.requests.open[id] = self.program
+        self.files = self.files or CellFiles(self.program.pid)
+        task['file'] = self.files.write(task['code'])
         self.program.start_cell(id, task, CELL_ENDED)
 
     def is_idle(self):
@@ -80,6 +83,8 @@ class Context:
 
     def closed(self, exit):
         self.remove()
+        if self.files:
+            self.files.remove()
         if self.is_evicted:
             exit['cause'] = 'oom'
         self.requests.done(self.id, exit)

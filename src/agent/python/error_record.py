@@ -8,16 +8,10 @@ from .tracebacks import print_error
 
 def report_error(error, file):
     """Prints an error on stderr as Python does, and sends it as a record."""
-    trace = print_error(error, file)
+    text = print_error(error, file)
     try:
         message = str(error)
     except Exception:
         message = ''
-    try:
-        import traceback
-
-        text = ''.join(traceback.format_exception(type(error), error, trace))
-    except Exception:  # perhaps no file can be opened
-        text = '%s: %s\n' % (type(error).__name__, message)
     record = {'type': 'error', 'name': shorten(type(error).__name__), 'message': shorten(message)}
     agent_socket.send_record(to_utf8_json({**record, 'traceback': shorten(text, MAX_TEXT // 2)}))

@@ -2,8 +2,8 @@
 
 import _ast
 
-from .awaitables import wait_for
-from .source_lines import source_lines
+from .magics import translate
+from .user_loop import user_loop
 
 ONLY_AST, TOP_LEVEL_AWAIT = 0x400, 0x2000
 FUTURES = 0x1FE0000  # the flags of __future__ imports: they hold for the last expression, too
@@ -12,14 +12,38 @@ IS_COROUTINE = 0x80
 
 def execute(code, file, names):
     """Runs the code, and returns the value of the last statement if that is an expression."""
-    source_lines.add(file, code)
-    steps, last = steps_of(code, file)
+    blocks, failure = [], None
+    try:
+        steps, last = steps_of(code, file)
+    except SyntaxError as error:
+        failure = error
+    if failure:
+        code, blocks = translate(code, file, names, failure)
+        steps, last = steps_of(code, file)
+    value = within(blocks, lambda: run_steps(steps, names))
+    return value if value is not None and not ends_in_semicolon(code, last) else None
+
+
+def within(blocks, action):
+    """Calls a function in blocks of `with`, and returns its value unless a block hides it."""
+    if not blocks:
+        return action()
+    with blocks[0]:
+        value = within(blocks[1:], action)
+    return None if blocks[0].hides_value else value
+
+
+def run_steps(steps, names):
+    """Runs compiled code, and returns the value of the last part."""
     value = None
+    if any(step.co_flags & IS_COROUTINE for step in steps):
+        user_loop.offer()
     for step in steps:
         value = eval(step, names)
         if step.co_flags & IS_COROUTINE:
-            value = wait_for(value)
-    return value if value is not None and not ends_in_semicolon(code, last) else None
+            value = user_loop.wait_for(value)
+    user_loop.begin_tasks()
+    return value
 
 
 def steps_of(code, file):

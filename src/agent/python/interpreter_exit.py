@@ -1,10 +1,23 @@
-"""Ends a program's process with the exit code that Python has. It runs in programs."""
+"""Ends a program's process as Python does. It runs in programs.
+
+Python removes all modules at its end. That takes 4 ms, and 40 ms with pandas. So only the modules
+of the user are removed here, and the files that others refer to are closed.
+"""
 
 import atexit
+import gc
 import os
 import sys
+from _io import BufferedRandom, BufferedWriter, TextIOWrapper, _IOBase, _RawIOBase
+from _thread import _count as thread_count
+from _weakref import ref
 
-from .tracebacks import print_error
+from .system_calls import c_function
+from .tracebacks import print_ignored
+
+WRITERS = (TextIOWrapper, BufferedWriter, BufferedRandom)
+FLUSH_FAILED = 120
+fflush = c_function('fflush')
 
 
 def exit_status(code):
@@ -17,19 +30,132 @@ def exit_status(code):
     return 1
 
 
-def leave(status, names):
-    """Ends the process as an interpreter does, except for the slow removal of its modules."""
+def leave(status):
+    """Ends the process. An error in one step does not prevent the others."""
+    threading = sys.modules.get('threading')
+    if threading:
+        try_step(threading._shutdown, threading)
+    try_step(atexit._run_exitfuncs, atexit)
+    is_flushed = flush_standard_streams()
+    for step in (
+        flush_files,
+        collect_garbage,
+        restore_standard_streams,
+        remove_modules,
+        close_files,
+    ):
+        try_step(step, step)
+    is_flushed &= flush_standard_streams()
+    fflush(0)
+    os._exit(status if is_flushed else FLUSH_FAILED)
+
+
+def rehearse():
+    """Touches the memory pages that `leave` touches."""
+    for step in (flush_standard_streams, flush_files, collect_garbage):
+        try_step(step, step)
+    fflush(0)
+
+
+def try_step(step, subject):
+    """Calls a function, and prints its error. Returns whether there was none."""
     try:
-        if 'threading' in sys.modules:
-            sys.modules['threading']._shutdown()
-        atexit._run_exitfuncs()
-        for name in [name for name in names if not name.startswith('__')]:
-            names[name] = None
-        for stream in (sys.stdout, sys.stderr):
-            if stream and not getattr(stream, 'closed', False):
-                stream.flush()
+        step()
+        return True
     except BaseException as error:
-        status = status or 120
-        print_error(error, '')
-    finally:
-        os._exit(status)
+        print_ignored(error, subject)
+        return False
+
+
+def flush_standard_streams():
+    open_streams = [
+        stream
+        for stream in (sys.stdout, sys.stderr)
+        if stream is not None and not getattr(stream, 'closed', False)
+    ]
+    return all([try_step(stream.flush, stream) for stream in open_streams])
+
+
+def flush_files():
+    """Writes what files hold back. Python loses it if the file is in a cycle of references."""
+    for file in open_files(WRITERS):
+        try:
+            file.flush()
+        except BaseException:
+            continue  # Python says nothing either
+
+
+def close_files():
+    """Closes the files that something else than a module of the user refers to."""
+    if thread_count():
+        return  # a daemon thread may wait in a file, and holds its lock
+    for file in open_files(_IOBase):
+        try:
+            file.close()
+        except BaseException:
+            continue
+
+
+def open_files(kinds):
+    """Returns the files that the program has opened. A file comes before the file it writes to."""
+    files = [file for file in gc.get_objects() if issubclass(type(file), kinds)]
+    return sorted(files, key=lambda file: layer_of(type(file)))
+
+
+def layer_of(kind):
+    if issubclass(kind, TextIOWrapper):
+        return 0
+    if issubclass(kind, (BufferedWriter, BufferedRandom)):
+        return 2
+    return 3 if issubclass(kind, _RawIOBase) else 1  # 1 are those of `gzip` and the like
+
+
+def collect_garbage():
+    if gc.isenabled():
+        gc.collect()
+
+
+def restore_standard_streams():
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
+
+
+def remove_modules():
+    """Removes the user's modules. If something still refers to one, clears its variables."""
+    modules = []
+    for name in names_of_modules():
+        modules.append(ref(sys.modules[name]))
+        sys.modules[name] = None
+    gc.collect()
+    if thread_count():
+        return  # a daemon thread still runs and uses the variables; in Python it does not run
+    for module in reversed(modules):
+        if module() is not None:
+            clear(module().__dict__)
+
+
+def names_of_modules():
+    """Returns the names of the user's modules, in the order of their imports."""
+    names = []
+    for name in reversed(sys.modules):  # not all: with pandas, to touch each name takes 1 ms
+        names.append(name)
+        if name == '__main__':
+            break
+    return [name for name in reversed(names) if is_of_user(name, sys.modules[name])]
+
+
+def is_of_user(name, module):
+    if type(module) is not type(sys):
+        return False
+    file, library = module.__dict__.get('__file__'), (sys.prefix + '/', sys.base_prefix + '/')
+    if isinstance(file, str):
+        return not file.startswith(library)
+    return name == '__main__' or module.__dict__.get('__spec__') is None
+
+
+def clear(names):
+    """Clears variables in the order of Python: those that begin with one underscore come first."""
+    for is_first_pass in (True, False):
+        for name in list(names):
+            is_first = name.startswith('_') and not name.startswith('__')
+            if is_first == is_first_pass and name != '__builtins__':
+                names[name] = None

@@ -23,15 +23,15 @@ def read_exactly(size):
 
 
 def load():
-    """Returns the agent's `main`, and the code cache if it is new."""
+    """Returns the compiled modules by name, and the code cache if it is new."""
     payload = read_exactly(int.from_bytes(read_exactly(9)[5:], 'big'))
     end = 4 + int.from_bytes(payload[:4], 'big')
     interpreter = sys.version.replace('\n', ' ').encode() + b'\n'
     start = 4 + len(interpreter)
     if payload[4:start] == interpreter:
-        return import_main(marshal.loads(payload[start:end])), None
+        return marshal.loads(payload[start:end]), None
     compiled = compile_in_child(payload[end:])
-    return import_main(marshal.loads(compiled)), interpreter + compiled
+    return marshal.loads(compiled), interpreter + compiled
 
 
 def compile_in_child(source):
@@ -55,8 +55,8 @@ def compile_in_child(source):
     return compiled
 
 
-def import_main(codes):
-    """Imports the agent's modules, and returns the function `main` of the module `main`.
+def import_main(codes, entry):
+    """Imports the agent's modules, and returns the function `main` of the module `entry`.
 
     Programs run in forks of this interpreter, and must not find these modules: none is in
     `sys.modules`, each is called `__main__`, and `from .x import y` works only during this call.
@@ -75,10 +75,11 @@ def import_main(codes):
     import_installed = builtins.__import__
     builtins.__import__ = import_module
     try:
-        return import_module('main', level=1).main
+        return import_module(entry, level=1).main
     finally:
         builtins.__import__ = import_installed
 
 
-main, code_cache = load()
-main(code_cache)
+codes, code_cache = load()
+main = import_main(codes, 'main')
+main(code_cache, (import_main.__code__, codes))

@@ -8,9 +8,9 @@ No module imports `json`, `signal`, `enum` or `traceback` at the start: they tak
 processor time that the start of a container costs. See common_imports.py.
 """
 
-import _socket
 import gc
 import os
+import sys
 
 from .agent import Agent, refuse_service
 from .config import PRELOAD, WORKSPACE
@@ -18,36 +18,46 @@ from .display import install_display
 from .exit_causes import ExitCauses
 from .preload import MATPLOTLIB, PreloadError, preload
 from .privileges import as_nobody, drop_groups
+from .restart import restart
 from .run_task import run_task
-from .source_lines import source_lines
+from .variables import need_new_interpreter
 from .warm_up import warm_up
 from .zygote import start_zygote
 
 
-def main(code_cache):
-    """Serves the host until it is gone. In a program, runs the task of the program instead."""
+def main(code_cache, bundle):
+    """Serves the host until it is gone. In a program, runs the task of the program instead.
+
+    `bundle` is what a program needs that is given a new interpreter.
+    """
     drop_groups()
     set_environment()
-    source_lines.install()
     exit_causes = ExitCauses()
-    # Before the preload: a module must not get descriptor 3, which is the socket of each child.
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    link_node_modules()
+    zygote_socket, task = start_zygote(prepare_programs)
+    if task:
+        if need_new_interpreter(task['env'], bool(PRELOAD)):
+            restart(task, bundle)
+        run_task(task)
     try:
-        kept = preload(PRELOAD) if PRELOAD else []
+        Agent(zygote_socket, exit_causes).serve(code_cache)
     except PreloadError as error:
         refuse_service(error.args[0])
-    link_node_modules()
+
+
+def prepare_programs():
+    """Does the work that all programs share. Returns the descriptors that the preload keeps."""
+    kept = preload(PRELOAD)
     install_display()
     warm_up()  # children inherit the objects that the first compilation makes
     gc.freeze()  # collections in children then leave the shared objects alone
-    task = start_zygote(ours, theirs, kept)
-    if task:
-        run_task(task)
-    Agent(ours, exit_causes).serve(code_cache)
+    return kept
 
 
 def set_environment():
     os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8', PYTHONUNBUFFERED='1')
+    os.environ['PYTHONDONTWRITEBYTECODE'] = '1'  # it would be among the files of a run
+    sys.dont_write_bytecode = True
     for name, value in (('MPLBACKEND', 'Agg'), ('MPLCONFIGDIR', MATPLOTLIB)):
         os.environ.setdefault(name, value)
 

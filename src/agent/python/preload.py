@@ -1,4 +1,4 @@
-"""Imports the modules that the host names, before the first fork. It runs in the agent."""
+"""Imports the modules that the host names, before the first program runs. It runs in the zygote."""
 
 import _thread
 import os
@@ -20,8 +20,8 @@ def preload(names):
     """Imports modules as user nobody, and returns the descriptors that they leave open."""
     as_nobody(link_fonts)
     before = open_descriptors()
-    for name in ('OPENBLAS', 'OMP', 'MKL'):  # threads of theirs would not survive a fork
-        os.environ.setdefault(name + '_NUM_THREADS', '1')
+    # OpenBLAS and MKL read this name, too. Threads of theirs would not survive a fork.
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
     for name in names:
         try:
             as_nobody(lambda: without_host_streams(lambda: __import__(name)))

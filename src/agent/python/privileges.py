@@ -5,23 +5,15 @@ The agent does file operations as nobody. If the agent is not root, nothing here
 
 import os
 
+from .system_calls import c_function
+
 NOBODY = 65534
 PR_SET_DUMPABLE = 4
 IS_ROOT = os.getuid() == 0
 
 
-def find_prctl():
-    """Returns the system call `prctl`. Called once: a spare has no time to load ctypes."""
-    try:
-        import _ctypes
-
-        function = _ctypes.dlsym(_ctypes.dlopen(None, 0), 'prctl')
-        return lambda *arguments: _ctypes.call_function(function, arguments)
-    except Exception:
-        return lambda *_: None  # without ctypes programs cannot open /dev/stdout, the rest works
-
-
-prctl = find_prctl()
+# Without ctypes programs cannot open /dev/stdout, and the rest works.
+prctl = c_function('prctl')
 
 
 def drop_groups():

@@ -2,6 +2,7 @@
 
 import _signal
 
+from .code_file import write_main_file
 from .json_codec import to_json
 from .pipes import OutputPipe, StdinPipe
 from .processes import cpu_ms_of, kill_tree
@@ -17,7 +18,7 @@ class Program(Request):
         self.channel, self.exit_causes = programs.requests.channel, programs.exit_causes
         self.pid = pid
         self.id = 0  # of the request that it serves
-        self.context = None
+        self.context, self.file = None, None
         self.exit = None
         self.cpu_ms_before = 0
         self.is_overdue, self.was_refused = False, False
@@ -40,6 +41,8 @@ class Program(Request):
         elif task.get('exec'):
             self.expected_tag = EXEC_FAILED
         else:
+            self.file = write_main_file(task['code'], task['cwd'], self.pid)
+            task['file'] = self.file.path
             self.grant_window()
         self.socket.send_task(to_json(task))
 
@@ -118,6 +121,8 @@ class Program(Request):
             self.exit['cause'] = 'timeout'
         if self.context:
             self.context.closed(self.exit)
+        if self.file:
+            self.file.remove()
         self.stdin.close()
         for output in self.outputs:
             output.read_tail()

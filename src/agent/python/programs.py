@@ -4,11 +4,15 @@ import errno
 import select
 import time
 
+from .config import PRELOAD
+from .processes import COPIES_LARGE_BLOCKS
 from .program import Program
 from .protocol import DATA, SILENCE_S, WINDOW
 from .zygote_client import ZygoteClient
 
 SPARE_PAUSE_S = 0.02  # most leases have one run only: forking the next spare would slow that run
+# A spare then holds most of the preload as a copy, and programs need that memory while they run.
+ONLY_BETWEEN_RUNS = bool(PRELOAD) and COPIES_LARGE_BLOCKS
 CAUSES = {errno.EAGAIN: 'pids', errno.ENOMEM: 'oom'}  # why a fork fails
 
 
@@ -43,6 +47,8 @@ class Programs:
     def start(self, waiting):
         """Starts a request in a spare, or in the next process that the zygote forks."""
         self.started += 1
+        if ONLY_BETWEEN_RUNS:
+            self.wanted_spares = 0  # until a run has ended
         self.next_spare_at = time.monotonic() + SPARE_PAUSE_S
         self.requests.open[waiting.id] = waiting
         self.waiting.append(waiting)
@@ -118,4 +124,4 @@ class Programs:
             self.next_spare_at = 0  # a lease with two runs is likely to have a third
         program.exited(status, usage)
         if status:
-            self.zygote.want_common_imports()  # a traceback imports the same modules
+            self.zygote.want_common_imports()  # from Python 3.13 on, a traceback imports them

@@ -2,7 +2,7 @@
 
 from .agent_socket import agent_socket
 from .call import call_function
-from .display import representations_of, send_result
+from .display import show_last
 from .error_record import report_error
 from .execute import execute
 from .figures import figures
@@ -19,9 +19,7 @@ def run(task, file, names):
             if task.get('call'):
                 call_function(task['call'], names)
             elif value is not None:
-                representations = representations_of(value)
-                if representations:
-                    send_result(representations, True)
+                show_last(value)
         except SystemExit as exit:
             return exit_status(exit.code)
         finally:

@@ -3,35 +3,48 @@
 import builtins
 import os
 import sys
+from _frozen_importlib_external import SourceFileLoader
 
 from .cells import serve_cells
 from .interpreter_exit import leave
 from .run import run
 from .tracebacks import print_error
+from .variables import apply_variables, search_path
 
 
 def new_module(name):
     module = type(sys)(name)
     module.__builtins__ = builtins
+    if sys.version_info < (3, 14):
+        module.__annotations__ = {}
     return module
 
 
 def run_task(task):
     """Does not return."""
-    os.environ.update(task['env'])
+    leave(status_of(task))  # nothing of ours may refer to the user's module then
+
+
+def status_of(task):
+    """Runs the user's code, and returns the exit code."""
+    apply_variables(task['env'])
     main = new_module('__main__')
+    # The last module: those after it are imported by the user's code.
+    sys.modules.pop('__main__', None)
     sys.modules['__main__'] = main
     try:
         os.chdir(task['cwd'])
     except OSError as error:
         print_error(error, '')
-        leave(1, {})
-    sys.path.insert(0, task['cwd'])
+        return 1
+    folders = (folder for folder in search_path() if folder not in sys.path)
+    sys.path[:0] = [task['cwd'], *folders]
     if task.get('context'):
-        serve_cells(task['cwd'], main.__dict__)
-    file = os.path.join(task['cwd'], 'main.py')
+        return serve_cells(main.__dict__)
+    file = task['file']
     sys.argv = [file, *task['args']]
     if task['call']:
         main = sys.modules['main'] = new_module('main')
-    main.__file__ = file
-    leave(run(task, file, main.__dict__), main.__dict__)
+    main.__file__, main.__cached__ = file, None
+    main.__loader__ = SourceFileLoader(main.__name__, file)
+    return run(task, file, main.__dict__)

@@ -1,5 +1,6 @@
 """A spare: a child of the zygote that waits for its task. It becomes user nobody first."""
 
+import gc
 import os
 import select
 
@@ -7,6 +8,7 @@ from .agent_socket import agent_socket
 from .common_imports import COMMON_MODULES
 from .descriptors import reopen_files
 from .exec_program import execute_program
+from .interpreter_exit import rehearse
 from .preload import reseed
 from .privileges import be_first_oom_victim, become_nobody
 from .warm_up import warm_up
@@ -21,6 +23,7 @@ def wait_for_task(kept, forks):
     become_nobody()
     reopen_files(kept)
     use_idle_time(forks)
+    gc.freeze()  # the collections of a program's end leave these imports alone
     reseed()
     task = agent_socket.open()
     if task is None:
@@ -42,6 +45,7 @@ def use_idle_time(forks):
     if forks == 0 or socket.poll(WARM_UP_AFTER_MS if forks > 1 else 0):
         return
     warm_up()
+    rehearse()
     pause_ms = IMPORT_AFTER_MS
     for name in COMMON_MODULES:
         if socket.poll(pause_ms):

@@ -8,6 +8,17 @@ def os_error(number):
     return OSError(number, os.strerror(number))
 
 
+def c_function(name):
+    """Returns a function of the C library. Called once: a spare has no time to load ctypes."""
+    try:
+        import _ctypes
+
+        function = _ctypes.dlsym(_ctypes.dlopen(None, 0), name)
+        return lambda *arguments: _ctypes.call_function(function, arguments)
+    except Exception:
+        return lambda *_: None
+
+
 def write_all(fd, data):
     view = memoryview(data)
     while view:

@@ -4,6 +4,7 @@ import sys
 
 from .json_codec import to_utf8_json
 from .protocol import MAX_RECORD
+from .time_text import text_of_numpy_time, text_of_time
 
 MAX_DEPTH = 200
 MAX_INTEGER = 2**53 - 1
@@ -42,15 +43,18 @@ def plain(value, path, parents):
         import binascii
 
         return binascii.b2a_base64(bytes(value), newline=False).decode()
-    dates = sys.modules.get('datetime')
-    if dates and isinstance(value, (dates.date, dates.time)):
-        if value != value:
-            refuse(path, 'is no time, which JSON does not have')  # NaT of pandas
-        return value.isoformat()
+    text = text_of_time(value)
+    if text is not None:
+        refuse_if_unknown(value, path)
+        return text
     if any(value is parent for parent in parents):
         refuse(path, 'is in itself, which JSON does not have')
     if len(parents) >= MAX_DEPTH:
         refuse(path, 'is more than %d levels deep' % MAX_DEPTH)
+    numpy = sys.modules.get('numpy')
+    kinds = [getattr(numpy, name, ()) for name in ('ndarray', 'generic')]
+    if isinstance(value, tuple(kinds)):
+        return plain_array(value, path, (*parents, value))
     return plain_compound(value, path, (*parents, value))
 
 
@@ -67,18 +71,43 @@ def plain_float(value, path):
     return float(value)
 
 
+def refuse_if_unknown(value, path):
+    if value != value:  # NaT
+        refuse(path, 'is no time, which JSON does not have')
+
+
+def plain_array(value, path, parents):
+    """Returns an array or a scalar of numpy. Its `tolist` makes numbers of nanoseconds."""
+    names, is_time = value.dtype.names, value.dtype.kind in 'mM'
+    if value.ndim and (is_time or names):
+        return plain_items(value, path, parents)
+    if is_time:
+        refuse_if_unknown(value[()], path)
+        return text_of_numpy_time(value[()])
+    if names:
+        return plain_items([value[name] for name in names], path, parents)
+    if isinstance(value, sys.modules['numpy'].longdouble):  # its `tolist` is the same again
+        return plain_float(float(value), path)
+    return plain_compound(value, path, parents)
+
+
+def plain_items(items, path, parents):
+    return [plain(item, '%s[%d]' % (path, at), parents) for at, item in enumerate(items)]
+
+
 def plain_compound(value, path, parents):
     kind = type(value)
     if isinstance(value, dict):
         return plain_members(value, path, parents)
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item, '%s[%d]' % (path, at), parents) for at, item in enumerate(value)]
+        return plain_items(value, path, parents)
     if hasattr(kind, '__dataclass_fields__'):
         fields = sys.modules['dataclasses'].fields(value)
         members = {field.name: getattr(value, field.name) for field in fields}
         return plain_members(members, path, parents)
-    if hasattr(kind, 'tolist'):
-        return plain(value.tolist(), path, parents)
+    items = value.tolist() if hasattr(kind, 'tolist') else value
+    if type(items) is not kind:
+        return plain(items, path, parents)
     article = 'an' if kind.__name__[:1].lower() in 'aeiou' else 'a'
     refuse(path, 'is %s %s, which JSON does not have' % (article, kind.__name__[:100]))
 

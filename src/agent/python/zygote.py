@@ -1,9 +1,9 @@
 """The zygote: the process that all programs are forked from. Its children become spares.
 
 A fork takes time: under gVisor it stops its parent for 5 ms, and slows down the parent's next
-access to each memory page. So the agent does not fork, and the zygote does nothing else. The zygote
-has no user data, because it is forked before the first request. It is root, so programs cannot
-harm it.
+access to each memory page. So the agent does not fork. The zygote imports the preload, and then
+does nothing but fork. It has no user data, because it is forked before the first request. It is
+root, so programs cannot harm it.
 """
 
 import _signal
@@ -14,6 +14,8 @@ import select
 
 from .common_imports import import_common_modules
 from .descriptors import close_others, open_descriptors
+from .json_codec import to_json
+from .preload import PreloadError
 from .protocol import CHUNK
 from .spare import wait_for_task
 from .zygote_messages import (
@@ -24,16 +26,25 @@ from .zygote_messages import (
 )
 
 
-def start_zygote(ours, theirs, kept):
-    """Forks the zygote. Returns None in the agent, and the task in each program.
+def start_zygote(prepare):
+    """Forks the zygote. Returns the agent's end of its socket, and in each program the task.
 
-    The sockets are the agent's end and the zygote's. `kept` are the descriptors of the preload.
+    The zygote calls `prepare` before its own forks. The agent does not: it would hold the memory of
+    the preload, too, and under gVisor that is a copy.
     """
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     if os.fork():
         theirs.close()
-        return None
+        return ours, None
     ours.close()
-    return Zygote(theirs.detach(), kept).serve()
+    # Before the preload: a module must not get descriptor 3, which is the socket of each child.
+    os.dup2(theirs.detach(), 3, inheritable=False)
+    try:
+        kept = prepare()
+    except PreloadError as error:
+        os.write(3, to_json(error.args[0]))
+        os._exit(0)
+    return None, Zygote(kept).serve()
 
 
 class Zygote:
@@ -42,9 +53,8 @@ class Zygote:
     Under gVisor a program can open any file that the zygote has open, but no socket.
     """
 
-    def __init__(self, socket, kept):
+    def __init__(self, kept):
         self.kept = kept
-        os.dup2(socket, 3, inheritable=False)
         close_others(kept, max(open_descriptors()))
         for number in (0, 1):
             os.dup2(3, number)

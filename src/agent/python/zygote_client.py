@@ -3,7 +3,10 @@
 import _socket
 import os
 
+from .json_codec import from_json
+from .preload import PreloadError
 from .privileges import as_nobody
+from .protocol import CHUNK
 from .system_calls import close_all, os_error
 from .zygote_messages import (
     CHILD_DESCRIPTORS,
@@ -49,11 +52,13 @@ class ZygoteClient:
         self.request = FORK_WITH_IMPORTS
 
     def receive(self):
-        message = self.socket.recv(CHILD_ENDED.size)
+        message = self.socket.recv(CHUNK)
         if len(message) == FORK_ANSWER.size:
             return self.forked(*FORK_ANSWER.unpack(message))
         if not message:
             os._exit(1)  # the zygote is gone: the container can run no more programs
+        if message[:1] == b'{':
+            raise PreloadError(from_json(message))
         pid, status, cpu_ms, max_rss = CHILD_ENDED.unpack(message)
         self.programs.ended(pid, status, {'cpuMs': cpu_ms, 'maxRssBytes': max_rss})
 

@@ -28,6 +28,7 @@ export class DockerContainer implements Container {
     stream: Duplex,
     watch: Watch,
     forceRemove: () => Promise<void>,
+    readonly usedMemory: () => Promise<number>,
   ) {
     this.#stream = stream
     this.#watch = watch

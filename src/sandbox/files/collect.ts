@@ -18,35 +18,41 @@ export interface Artifact extends FileEntry {
 
 /** The result of {@link Sandbox.collect}. */
 export interface Collected {
-  /** The files, sorted by path. */
+  /** The files, the last changed first. Files of the same time are sorted by path. */
   files: Artifact[]
   /** The number of files that were left out: they exceed the limits or could not be read. */
   omitted: number
 }
 
 const STOP_ERRNOS: ReadonlySet<string> = new Set(['ECANCELED', 'ETIMEDOUT'])
-/** The maximum number of file names that are kept. More files are only counted. */
+/**
+ * The number of files that are kept if there are more than twice as many. The oldest ones are only
+ * counted.
+ */
 const MAX_CANDIDATES = 10_000
 
 /**
- * Reads the files that match the options, in the order of their paths. Leaves out the files that
- * exceed a limit.
+ * Reads the files that match the options, the newest first. Leaves out the files that exceed a
+ * limit.
  */
 export async function collect(files: Files, options: CollectOptions): Promise<Collected> {
   const { glob = '**', folder = '/workspace', maxFiles = 100, since = [], ...call } = options
   const isWanted = matcherOf([glob].flat())
   const before = new Map(since.map((entry) => [entry.path, entry]))
-  const candidates: FileEntry[] = []
+  let candidates: FileEntry[] = []
   let omitted = 0
   for await (const entry of files.entries({ op: 'list', path: folder, recursive: true }, call)) {
     if (entry.type !== 'file' || !isWanted(entry.path)) continue
     if (isSame(entry, before.get(entry.path))) continue
-    if (candidates.length < MAX_CANDIDATES) candidates.push(entry)
-    else omitted++
+    candidates.push(entry)
+    if (candidates.length > 2 * MAX_CANDIDATES) {
+      omitted += candidates.length - MAX_CANDIDATES
+      candidates = candidates.sort(byAge).slice(0, MAX_CANDIDATES)
+    }
   }
   const found: Artifact[] = []
   let bytesLeft = options.maxBytes ?? 10 * 1024 * 1024
-  for (const entry of await sortByPath(candidates)) {
+  for (const entry of (await sortByPath(candidates)).sort(byAge)) {
     const fits = found.length < maxFiles && entry.size <= bytesLeft
     const content = fits ? await read(files, folder, entry, bytesLeft, call) : undefined
     if (!content) {
@@ -81,6 +87,10 @@ async function read(
     if (isStopped) throw error
     return undefined
   }
+}
+
+function byAge(one: FileEntry, other: FileEntry): number {
+  return other.mtimeMs - one.mtimeMs
 }
 
 function isSame(entry: FileEntry, before: FileEntry | undefined): boolean {

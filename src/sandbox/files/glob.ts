@@ -22,6 +22,11 @@ const PART_COST = 2
  */
 const LONGEST_NAME = 255
 const LONGEST_PATH = 4096 + LONGEST_NAME
+/**
+ * The folders that a run leaves beside its results. As a name that begins with a dot, they match
+ * only a pattern that names them. Most other tools give their caches names that begin with a dot.
+ */
+const BY_PRODUCTS: ReadonlySet<string> = new Set(['__pycache__', 'node_modules'])
 
 /**
  * Returns a function that tests whether a path matches one of the patterns. The paths come from
@@ -67,7 +72,7 @@ function matches(parts: readonly Part[], names: readonly string[]): boolean {
   states[0] = 1
   skipGlobstars(parts, states)
   for (const name of names) {
-    const isHidden = name.startsWith('.')
+    const isHidden = isLeftOut(name)
     // From the end to the start, because a new state depends on the old state before it.
     for (let at = parts.length; at >= 0; at--) {
       const stays = states[at] === 1 && !isHidden && parts[at] === 'globstar'
@@ -82,10 +87,16 @@ function matches(parts: readonly Part[], names: readonly string[]): boolean {
 
 function matchesPart(part: Part | undefined, name: string): boolean {
   if (part === undefined || part === 'globstar') return false
-  if (name.length > LONGEST_NAME || (part.isNegated && name.startsWith('.'))) return false
-  for (const tokens of part.alternatives) if (fits(tokens, name)) return !part.isNegated
+  if (name.length > LONGEST_NAME || (part.isNegated && isLeftOut(name))) return false
+  const mustBeLiteral = BY_PRODUCTS.has(name)
+  for (const tokens of part.alternatives) {
+    if (mustBeLiteral && !tokens.every(Number.isInteger)) continue
+    if (fits(tokens, name)) return !part.isNegated
+  }
   return part.isNegated
 }
+
+const isLeftOut = (name: string) => name.startsWith('.') || BY_PRODUCTS.has(name)
 
 /** Moves past each `**` that was reached, because `**` also matches no name at all. */
 function skipGlobstars(parts: readonly Part[], states: Uint8Array): void {

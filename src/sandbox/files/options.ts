@@ -72,7 +72,8 @@ export interface CollectOptions extends FileCallOptions {
   /**
    * One or more patterns for the paths relative to `folder`. A pattern may use `*`, `**`, `?`,
    * `[a-z]`, `[!a-z]`, `{a,b}`, `@(a|b)`, `?(a|b)` and `!(a|b)`. A name that starts with a dot
-   * matches only a pattern that has the dot too. The call throws `SANDBOX_INVALID_OPTION` for other
+   * matches only a pattern that has the dot too; `__pycache__` and `node_modules` match only a
+   * pattern that has the whole name. The call throws `SANDBOX_INVALID_OPTION` for other
    * syntax, and if the patterns have more than 1,024 characters with all alternatives expanded.
    *
    * @default '**'

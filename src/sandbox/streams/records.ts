@@ -24,6 +24,8 @@ export interface RichResult {
   json?: unknown
   /** The names of the representations that were left out because they were too large. */
   omitted?: string[]
+  /** What went wrong while the value was shown: the representations that failed, and why. */
+  notes?: string[]
 }
 
 /** An error that the code threw and did not catch. */
@@ -39,6 +41,8 @@ export interface CodeError {
 
 const LENGTH_BYTES = 4
 const Text = v.exactOptional(v.string())
+/** The agents send at most 20 notes of a little more than 1000 characters. */
+const Notes = v.pipe(v.array(v.pipe(v.string(), v.maxLength(2000))), v.maxLength(20))
 /** The text of an error. The agents truncate it to at most 30,000 characters. */
 const ErrorText = v.pipe(v.string(), v.maxLength(100_000))
 const Result = v.object({
@@ -53,6 +57,7 @@ const Result = v.object({
   latex: Text,
   json: v.exactOptional(v.unknown()),
   omitted: v.exactOptional(v.pipe(v.array(v.string()), v.maxLength(10))),
+  notes: v.exactOptional(Notes),
 })
 const RunRecord = v.variant('type', [
   v.pipe(

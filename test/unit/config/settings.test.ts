@@ -112,6 +112,19 @@ describe('readSettings', () => {
     expect(byOption).toMatchObject({ runtime: 'runsc', limits: { memoryBytes: 64 * 1024 ** 2 } })
   })
 
+  it('gives a language its own memory, and a quarter of that to its idle contexts', () => {
+    const languages = { python: { memory: '1g' }, nodejs: {} }
+    const plans = readSettings({ languages, memory: '64m' }, {}).languages
+    for (const [language, bytes] of [
+      ['python', 1024 ** 3],
+      ['nodejs', 64 * 1024 ** 2],
+    ] as const) {
+      const plan = plans.get(language)
+      expect(plan?.memoryBytes).toBe(bytes)
+      expect(plan?.command.at(-1)).toContain(`"contextBytes":${bytes / 4}`)
+    }
+  })
+
   it('has twice the largest size as its maximum if the pool chooses the size', () => {
     const size = { min: 1, max: 6 }
     const { languages } = readSettings({ languages: { python: { size } } }, {})
@@ -126,6 +139,7 @@ describe('readSettings', () => {
   it.each([
     [{ memory: 'lots' }, 'memory is "lots"'],
     [{ memory: '' }, 'memory is ""'],
+    [{ languages: { python: { memory: '1x' } } }, 'languages.python.memory is "1x"'],
     [{ tmpSize: '1' }, 'tmpSize is "1"'],
     [{ languages: { python: { size: 3, max: 2 } } }, 'languages.python: max is 2'],
     [{ languages: { python: { size: -1 } } }, 'languages.python.size'],

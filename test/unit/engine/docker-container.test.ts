@@ -20,7 +20,7 @@ function container() {
     isForgotten: async () => true,
     end: () => {},
   }
-  const docker = new DockerContainer('sandbox', stream, watch, async () => {})
+  const docker = new DockerContainer('sandbox', stream, watch, async () => {}, async () => 0)
   return { docker, sent: () => sent }
 }
 

@@ -87,7 +87,7 @@ describe('a Docker container', () => {
     const { events, emit } = await fakeEvents()
     const stream = new PassThrough()
     const kill = vi.fn<() => Promise<void>>(async () => {})
-    const container = new DockerContainer('one', stream, events.watch('one'), kill)
+    const container = new DockerContainer('one', stream, events.watch('one'), kill, async () => 0)
     const ended = vi.fn<() => void>()
     stream.once('finish', ended)
     await flushStreams()

@@ -1,11 +1,15 @@
 import { afterEach, beforeEach, vi } from 'vitest'
 
-/** Installs fake timers before each test of the file, and removes them after it. */
+/**
+ * Installs fake timers before each test of the file, and removes them after it. Spies on timers are
+ * removed first, as they would put the fake timers back.
+ */
 export function useFakeTime(): void {
   beforeEach(() => {
     vi.useFakeTimers()
   })
   afterEach(() => {
+    vi.restoreAllMocks()
     vi.useRealTimers()
   })
 }

@@ -70,13 +70,14 @@ describe('an upgrade that leads to no WebSocket', () => {
   afterAll(() => server.close())
 
   /** Connects a client that keeps its side open when the server closes its own. */
-  function openClient(): { socket: Socket; text: () => string } {
+  function openClient(): { socket: Socket; text: () => string; ended: Promise<unknown> } {
     const socket = connect({ port: Number(new URL(urlOf(server)).port), allowHalfOpen: true })
     onTestFinished(() => void socket.destroy())
     socket.on('error', () => {})
     let text = ''
     socket.on('data', (bytes: Buffer) => (text += bytes.toString()))
-    return { socket, text: () => text }
+    const ended = new Promise((resolve) => socket.once('end', resolve).once('close', resolve))
+    return { socket, text: () => text, ended }
   }
   const connections = async () =>
     new Promise<number>((resolve) => {
@@ -99,9 +100,13 @@ describe('an upgrade that leads to no WebSocket', () => {
     const halfClosed = openClient()
     halfClosed.socket.end(upgradeRequest('/', 'foo'))
     // An upgrade behind a request without a response: the server closes both.
-    openClient().socket.write(
+    const pipelined = openClient()
+    pipelined.socket.write(
       `GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${upgradeRequest('/', 'foo')}`,
     )
+    const all = [...clients, slow, halfClosed, pipelined]
+    const ended = Promise.all(all.map((client) => client.ended))
+    await within('the server has answered every client', ended)
     await allClosed()
     for (const { name, status, text } of clients) {
       expect(text(), name).toMatch(new RegExp(`^HTTP/1.1 ${status} `))

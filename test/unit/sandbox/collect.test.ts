@@ -55,6 +55,32 @@ describe('collect()', () => {
     ])
   })
 
+  it('returns the newest files first, and omits the oldest', async () => {
+    const { agent, sandbox } = await leaseSandbox()
+    const times = { old: 1, b: 2, a: 2, newest: 2.5 }
+    answerRequests(agent, ({ op }) => {
+      const lines = Object.entries(times).map(([name, mtimeMs]) => entryLine(name, { mtimeMs }))
+      return op === 'list' ? lines.join('') : 'x'
+    })
+    const { files, omitted } = await sandbox.collect({ maxFiles: 3 })
+    expect([files.map(({ path }) => path), omitted]).toEqual([['newest', 'a', 'b'], 1])
+  })
+
+  it.each<[string | undefined, string[]]>([
+    [undefined, ['helper.py', 'out/x.csv']],
+    ['**/*.pyc', []],
+    ['*/*', ['out/x.csv']],
+    ['!(out)/*', []],
+    ['{out,__pycache__}/*', ['__pycache__/helper.pyc', 'out/x.csv']],
+    ['node_modules/**', ['node_modules/a/index.js']],
+  ])('takes caches and packages only if a pattern names them: %j', async (glob, expected) => {
+    const paths = ['helper.py', 'out/x.csv', '__pycache__/helper.pyc', 'node_modules/a/index.js']
+    const nested = ['out/__pycache__/x.pyc', '.cache/y', '.pytest_cache/z']
+    const tree = Object.fromEntries([...paths, ...nested].map((path) => [path, 'x']))
+    const { files, omitted } = await collectFrom(tree, { glob })
+    expect([files.map(({ path }) => path), omitted]).toEqual([expected, 0])
+  })
+
   it('collects from the folder of the option', async () => {
     const { contents, read } = await collectFrom({ a: '1' }, { folder: '/tmp/out/' })
     expect(contents).toEqual(['a=1'])
@@ -164,7 +190,7 @@ describe('collect()', () => {
     expect(await outcomeOf(collecting)).toMatchObject({ errno: 'ECANCELED' })
   })
 
-  it('keeps at most 10,000 names', async () => {
+  it('keeps the newest names of more than 20,000', async () => {
     const { agent, sandbox } = await leaseSandbox()
     answerRequests(agent, () => '')
     const collecting = sandbox.collect({ maxFiles: 0 })
@@ -172,19 +198,19 @@ describe('collect()', () => {
     expect(await outcomeOf(collecting)).toEqual({ files: [], omitted: 0 })
     const other = sandbox.collect({ maxFiles: 1, folder: 'p' })
     await flushStreams()
-    for (let sent = 0; sent < 101; sent++) {
+    for (let sent = 0; sent < 200; sent++) {
       const lines = Array.from({ length: 100 }, (_, n) =>
-        entryLine(`f${sent * 100 + n}`, { size: 0 }),
+        entryLine(`f${sent * 100 + n}`, { size: 0, mtimeMs: sent }),
       )
       agent.data(2, 1, lines.join(''))
       await flushStreams()
     }
-    agent.data(2, 1, entryLine('a', { size: 0 }))
+    agent.data(2, 1, entryLine('z', { size: 0, mtimeMs: 200 }))
     await flushStreams()
     answerRequests(agent, () => '')
     agent.done(2, {})
     for (let round = 0; round < 3; round++) await flushStreams()
-    expect(await outcomeOf(other)).toMatchObject({ files: [{ path: 'f0' }], omitted: 10_100 })
+    expect(await outcomeOf(other)).toMatchObject({ files: [{ path: 'z' }], omitted: 20_000 })
   })
 })
 

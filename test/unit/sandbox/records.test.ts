@@ -87,6 +87,15 @@ describe('the records on stream 3', () => {
     expect(records.results).toEqual([{ isMain: false, text: 'x', json: { a: 1 } }])
   })
 
+  it('have notes of a limited number and length', () => {
+    const records = new RunRecords(1e6)
+    const notes = ['repr() failed: ValueError: no']
+    records.push(encodeRecord({ ...result('x'), notes }))
+    records.push(encodeRecord({ ...result('y'), notes: ['x'.repeat(3000)] }))
+    records.push(encodeRecord({ ...result('z'), notes: Array.from({ length: 30 }, () => 'x') }))
+    expect(records).toMatchObject({ results: [{ text: 'x', notes }], unreadable: 2 })
+  })
+
   it('are kept up to 100 results, and up to a limit of bytes', () => {
     const many = new RunRecords(1e6)
     for (let count = 0; count < 103; count++) many.push(encodeRecord(result(String(count))))
