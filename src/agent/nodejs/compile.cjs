@@ -13,13 +13,17 @@ function defineHidden() {
   Object.defineProperty(globalThis, HIDDEN_NAME, { value: hidden })
 }
 
-/** Passes the value that the code assigns to the global to a function. The global is gone then. */
+/**
+ * Passes a value of the code to a function. The code assigns it to the global, or asks whether it is an
+ * instance of the global. The global is gone then.
+ */
 function receiveHidden(receive) {
   const set = (value) => {
     delete globalThis[HIDDEN_NAME]
     receive(value)
   }
-  Object.defineProperty(globalThis, HIDDEN_NAME, { configurable: true, set })
+  const get = () => ({ [Symbol.hasInstance]: set })
+  Object.defineProperty(globalThis, HIDDEN_NAME, { configurable: true, get, set })
 }
 
 function compile(code, filename, options) {

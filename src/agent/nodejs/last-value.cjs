@@ -25,8 +25,9 @@ const CONTINUATION = ')]},.;:?=*%&|^<>'
 const NO_CODE = /^(?:import|export)\b[^(=]*(?:['"](?:\s*with\s*\{[^}]*\})?|\})[\s;]*$/
 
 /**
- * The place for an assignment of the last expression: the end of the statement before it, or the begin
- * of the expression. `undefined` if the code does not end with an expression.
+ * The place where the last expression is passed on. The end of the code is the place for an
+ * `instanceof`, any other place is that for an assignment. An error of the code seldom shows it: no line
+ * moves, and few columns. `undefined` if the code does not end with an expression.
  */
 function placeOfLast(code) {
   const first = code.length - code.trimStart().length
@@ -38,9 +39,12 @@ function placeOfLast(code) {
     if (code.startsWith(PRINT, start)) return undefined
     if (CONTINUATION.includes(code[start])) continue
     if (++tries > MOST_STARTS) return undefined
-    if (!texts(start).some((text) => compiles(`0 ? ${text}\n: 0`))) continue
+    const text = texts(start).find((each) => compiles(`0 ? ${each}\n: 0`))
+    if (text === undefined) continue
     const place = placeBefore(code, base, start)
-    if (place !== undefined) return place
+    if (place === undefined) continue
+    const isHidden = code[place - 1] === '\n' && place < start // it has a line of its own
+    return !isHidden && mayHaveInstance(code, start, text) ? code.length : place
   }
   return undefined
 }
@@ -79,6 +83,14 @@ function beginsStatement(code, start) {
 }
 
 const isPartOfName = (character) => character !== undefined && /[\w$]/.test(character)
+
+/** Whether `instanceof` can follow the code, and has the whole last expression as its operand. */
+function mayHaveInstance(code, start, text) {
+  const end = endOfCode(code, code.length)
+  const isLast = start + text.length === end || start + text.length === code.trimEnd().length
+  const operand = text.replace(/^await\b/, '')
+  return isLast && compiles(`(class extends ${operand}\n{})`)
+}
 
 /** The place after the statement before `start`. `undefined` if no statement ends there. */
 function placeBefore(code, base, start) {

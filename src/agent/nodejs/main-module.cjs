@@ -7,15 +7,28 @@ const { pathToFileURL } = require('node:url')
 const vm = require('node:vm')
 const { hidden, prepareImport, withImport } = require('./compile.cjs')
 const { detach } = require('./detach.cjs')
-const { process } = require('./globals.cjs')
+const { Object, process } = require('./globals.cjs')
 const { replaceMainFile } = require('./main-file.cjs')
 const { makeModule } = require('./user-module.cjs')
 
+const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor
+const MODULE_ERROR =
+  /^Cannot use (?:import statement|'import\.meta') outside a module|^Unexpected token 'export'/
 const VARIABLES = ['exports', 'require', 'module', '__filename', '__dirname']
 
 /** The code as the function of a CommonJS module. */
 function compileCommonJs(code, filename, lineOffset) {
   return vm.compileFunction(code, VARIABLES, { filename, lineOffset, ...withImport })
+}
+
+/** Whether code that is no CommonJS module because of an error is an ES module. */
+function isModule(code, error) {
+  if (MODULE_ERROR.test(error.message)) return true
+  try {
+    return AsyncFunction(code) !== undefined // it has an `await` at the top level
+  } catch (later) {
+    return MODULE_ERROR.test(later.message)
+  }
 }
 
 /** Runs the function of a CommonJS module soon. Returns the module. */
@@ -53,4 +66,4 @@ function replaceSource(source, file) {
   })
 }
 
-module.exports = { compileCommonJs, importModule, runCommonJs, runMainModule }
+module.exports = { compileCommonJs, importModule, isModule, runCommonJs, runMainModule }

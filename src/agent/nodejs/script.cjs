@@ -1,6 +1,7 @@
 // Runs a program in a process of its own. Runs in the processes that run programs.
 
 const { writeSync } = require('node:fs')
+const Module = require('node:module')
 const { attempt, isInstance } = require('./attempt.cjs')
 const { assignEntry, callEntry } = require('./call.cjs')
 const { TASKS } = require('./child-protocol.cjs')
@@ -8,7 +9,13 @@ const { HIDDEN_NAME, receiveHidden } = require('./compile.cjs')
 const { Number, SyntaxError, exit, process } = require('./globals.cjs')
 const { placeOfLast } = require('./last-value.cjs')
 const { removeMainFile, writeMainFile } = require('./main-file.cjs')
-const { compileCommonJs, importModule, runCommonJs, runMainModule } = require('./main-module.cjs')
+const {
+  compileCommonJs,
+  importModule,
+  isModule,
+  runCommonJs,
+  runMainModule,
+} = require('./main-module.cjs')
 const { showValue } = require('./results.cjs')
 const { reportAndPrint, reportThrown } = require('./thrown.cjs')
 const { stripTypes } = require('./typescript.cjs')
@@ -16,7 +23,6 @@ const { applySettings } = require('./user-module.cjs')
 
 /** The exit code of Node for code that waits for a promise that nothing can settle. */
 const UNSETTLED = 13
-const assignment = `;${HIDDEN_NAME}=`
 
 let compileError
 let isUncaught = false
@@ -64,15 +70,16 @@ function start(code, file, call) {
 function startMain(text, file) {
   const place = placeOfLast(text)
   const isFound = place !== undefined
-  const before = isFound ? text.slice(0, place) + assignment : ''
-  const after = text.slice(place)
+  const passed = place === text.length ? `\ninstanceof ${HIDDEN_NAME}` : `;${HIDDEN_NAME}=`
+  const parts = isFound ? [text.slice(0, place), passed, text.slice(place)] : [text]
   if (isFound) receiveHidden(showValue)
   // The assignment of a first statement has a line of its own, so that no column moves.
-  const isFirst = before === assignment
   const run =
-    compile(before + (isFirst ? '\n' : '') + after, file, isFirst ? -1 : 0) ?? compile(text, file)
+    (place === 0 ? compile(`${passed}\n${text}`, file, -1) : compile(parts.join(''), file)) ??
+    compile(text, file)
   if (run) runCommonJs(run, file, true)
-  else runMainModule(before + after, file)
+  else if (isModule(text, compileError)) runMainModule(parts.join(''), file)
+  else process.nextTick(Module.runMain) // Node reports the syntax error
 }
 
 /** Runs the code as a module that is not the main module, and then calls its entry. */

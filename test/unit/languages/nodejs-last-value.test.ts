@@ -7,51 +7,56 @@ const LastValue = v.object({ placeOfLast: v.function() })
 const { placeOfLast } = v.parse(LastValue, load('../../../src/agent/nodejs/last-value.cjs'))
 const Place = v.optional(v.number())
 
-/** Programs that end with an expression. The place where it is assigned is marked. */
+/**
+ * Programs that end with an expression. The place of an assignment is marked, or the end of the program
+ * as the place of an `instanceof`.
+ */
 const WITH_VALUE = [
-  '^5',
-  'const a = 1^\na',
+  '5^',
+  '^-5',
+  'const a = 1\na^',
   'const a = 1;^\na;',
   'const a = 1^\n    a + 1',
-  '\n  const a = 1^\n  a\n  ',
-  'const a = 1; a;^ [a]',
-  'if (a) { b }^ c',
+  '\n  const a = 1\n  a\n  ^',
+  'const a = 1; a; [a]^',
+  'const a = 1; a;^ [a];',
+  'if (a) { b }^ +c',
   // A line between the statements takes the assignment, and else the end of the statement.
   'const a = 1\n^\na',
   'const a = 1 // one\n^// two\na // three',
-  'const a = 1^ // one\na',
-  'const a = 1^ /* one\n */\na',
-  '^// one\n/* two */\na',
-  'const a = "http://x"\n^a',
-  'const a = "http://x"; ^a',
+  'const a = 1^ // one\na;',
+  'const a = 1^ /* one\n */\na;',
+  '^// one\n/* two */\na;',
+  'const a = "http://x"\n^a;',
+  'const a = "http://x"; ^a;',
   '^foo(); // a; b',
   // Statements and expressions of several lines
   'function f() {\n  return 1\n}\n^\nf().then((a) => {\n  g(a);\n})',
-  'f(() => {\n  a()\n})^\nb',
-  '^a\n  .b()\n  .c()',
+  'f(() => {\n  a()\n})\nb // one^',
+  'a\n  .b()\n  .c()^',
   '^a ?\n b :\n c',
   '^a =\n  b',
-  'const a = `\nb\nc()\n`^\na.length',
-  '^f(`\na;\n`)',
-  '^`a;${b} c`',
+  'const a = `\nb\nc()\n`\na.length^',
+  'f(`\na;\n`)^',
+  '`a;${b} c`^',
   // An expression that seems to continue the statement before it
-  'function f() {\n}^\n[1].map(f)',
-  'class A {\n}^\n(f())',
-  'const a = {\n};^\n[1].map(f)',
-  'a\n;^[1].b',
-  '^a\n(b)',
+  'function f() {\n}\n[1].map(f)^',
+  'class A {\n}^\n(f());',
+  'const a = {\n};\n[1].map(f)^',
+  'a\n;[1].b^',
+  'a\n(b)^',
   '^a\n-b',
   'a^\n++b',
   // Modules
-  'import { sep } from "path";^ sep',
-  'import {\n  sep, // the "first"\n} from "path"^\nsep',
-  'import a from "a" with { type: "json" }^\n[a]',
-  'export const a = 1^\na',
-  'export {\n  a\n}^\n(b)',
-  '^await import("path")',
-  'f(import.meta.url)^\nimport.meta.filename',
-  'const a = await b^\na',
-  '"use strict"^\nthis',
+  'import { sep } from "path"; sep^',
+  'import {\n  sep, // the "first"\n} from "path"^\nsep;',
+  'import a from "a" with { type: "json" }^\n[a] + 1',
+  'export const a = 1^\na;',
+  'export {\n  a\n}^\n(b);',
+  'await import("path")^',
+  'f(import.meta.url)\nimport.meta.filename^',
+  'const a = await b^\n!a',
+  '"use strict"\nthis^',
 ]
 
 const WITHOUT_VALUE = [
