@@ -40,9 +40,9 @@ export function isFresh(c: Context, { etag, lastModified }: Validators): boolean
 }
 
 /**
- * Returns the part of the file that the client requests. It returns `undefined`, so the whole file,
- * for several ranges, another unit or a range that is not valid, and if the file has changed
- * (`If-Range`).
+ * Returns the part of the file that the client requests. Returns `undefined`, for the whole file, if
+ * the client requests several ranges, another unit or a range that is not valid, or if the file has
+ * changed (`If-Range`).
  */
 export function requestedPart(c: Context, size: number, { etag, lastModified }: Validators): Part {
   const range = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(c.req.header('Range') ?? '')

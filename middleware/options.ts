@@ -34,8 +34,8 @@ export const SendCall = v.strictObject({
 })
 
 /**
- * The options of `receiveFiles()`. The check of the numbers matters: a limit that is not a number
- * would never be exceeded.
+ * The options of `receiveFiles()`. The numbers are checked, because no size exceeds a limit that is
+ * not a number.
  */
 export const ReceiveCall = v.strictObject({
   path: v.optional(NotEmpty),

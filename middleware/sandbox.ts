@@ -28,7 +28,7 @@ export interface SandboxEnv {
 /** The options of the middleware `sandbox()`. */
 export interface SandboxOptions {
   /**
-   * The language, or a function that finds it for a request. Validate the body before this
+   * The language, or a function that returns it for a request. Validate the body before this
    * middleware: the server does not notice that a client disconnects while a large body is unread.
    *
    * @default 'python'
@@ -37,7 +37,7 @@ export interface SandboxOptions {
   /**
    * The pool that leases the containers.
    *
-   * @default the one of `initSandboxes()`
+   * @default the pool of `initSandboxes()`
    */
   pool?: SandboxPool | undefined
   /**
@@ -150,8 +150,8 @@ function hasSandbox(c: Context<SandboxEnv>): boolean {
 }
 
 /**
- * Returns whether a handler follows this middleware. The check is needed because requests for
- * unknown paths, for example from a scanner, would otherwise lease containers.
+ * Returns whether a handler follows this middleware. Without this check, requests for unknown paths,
+ * for example from a scanner, would lease containers.
  */
 function hasHandler(c: Context): boolean {
   const later = matchedRoutes(c).slice(c.req.routeIndex + 1)

@@ -13,8 +13,8 @@ import { onResponseClose } from './response-end.js'
 /** The options of {@link streamSandbox}. */
 export interface StreamSandboxOptions {
   /**
-   * The time without an event after which the client gets a heartbeat, in milliseconds. Heartbeats
-   * are needed because proxies close connections without traffic. `0` disables them.
+   * The time without an event after which the client gets a heartbeat, in milliseconds. Proxies
+   * close connections without traffic, and heartbeats prevent that. `0` disables them.
    *
    * @default 15_000
    */

@@ -5,8 +5,8 @@ import { uploadTimeout } from './upload-error.js'
 const MIN_BYTES_PER_SECOND = 1024
 
 /**
- * Returns a body that fails if its client stalls. The limit is needed because an upload occupies a
- * sandbox. Only the time for which the server waits for the client counts. The client may use
+ * Returns a body that fails if its client stalls, because an upload occupies a sandbox. Only the time
+ * for which the server waits for the client counts. The client may use
  * `stallTimeoutMs` of it, and each received byte adds a fixed part of that time again. So a client
  * that sends a single byte from time to time still exceeds the limit.
  */

@@ -162,7 +162,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     const leftMs = () => Math.max(0, deadline - performance.now())
     await within(leftMs(), this.#launcher.chooseRuntime()).catch((error: unknown) => {
       if (error instanceof SandboxError && error.code === 'SANDBOX_RUNTIME_MISSING') throw error
-      // Every launch fails with the same error again, and so it is in the report.
+      // Every launch fails with the same error, so the report has it.
     })
     this.#sweeper.start()
     const starts = [...this.#pools].map(

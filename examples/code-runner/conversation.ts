@@ -9,7 +9,7 @@ import { BadRequest } from './refusal.js'
 import { parseRun, parseSmallJson } from './run-request.js'
 import { placeFiles, startRun } from './run.js'
 
-/** The time limit for the first message. A connection without one is closed. */
+/** The time limit for the first message. If none arrives, the connection is closed. */
 const FIRST_MESSAGE_MS = 10_000
 /** The time that a client has to read the rest of the output after the program has ended. */
 const READ_REST_MS = 300_000

@@ -79,7 +79,7 @@ export class Input {
 
   #resume(): void {
     this.#pauseTimer.stop()
-    // This is needed for a connection that is being closed too: the close frame of the client comes
+    // A connection that is being closed must be resumed too: the close frame of the client comes
     // after its unread input.
     if (this.#socket.isPaused) this.#socket.resume()
   }

@@ -10,7 +10,7 @@ const CONTROL_HEADER_BYTES = 6
 /**
  * Calls `onLate` if a WebSocket message has started but does not end in time. There is no event for
  * the start of a message, so this counts the bytes that arrived after the last message. It does not
- * notice the start of a message that came in the same packet as the end of the message before, if
+ * notice the start of a message that came in the same packet as the end of the previous message, if
  * no more bytes follow. Such a start needs less than 64 KiB of memory, until the conversation ends.
  */
 export class MessageClock {

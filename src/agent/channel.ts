@@ -53,8 +53,8 @@ export class Channel {
   readonly #codeCache = new GrowingBuffer()
   #nextId = 1
   /**
-   * The number of pings since the last input from the agent. It is no time, because the host may
-   * have been frozen in between.
+   * The number of pings since the last input from the agent. Pings are counted instead of time,
+   * because the host may have been frozen in between.
    */
   #unanswered = 0
   #lost: ContainerExit | undefined
@@ -159,7 +159,7 @@ export class Channel {
   }
 
   /**
-   * Removes the container. Every exchange is lost after the grace period at the latest, also if the
+   * Removes the container. Every exchange is lost after the grace period at the latest, even if the
    * engine does not answer.
    */
   async remove(): Promise<void> {

@@ -1,5 +1,5 @@
 // A step of the build: `node src/agent/embed-sources.js dist` writes a module with the texts of the
-// agents' files to `dist/src/agent/sources.js`. It replaces what the compiler made of `sources.ts`.
+// agents' files to `dist/src/agent/sources.js`. It replaces the compiled `sources.ts`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 

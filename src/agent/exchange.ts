@@ -108,7 +108,7 @@ export class Exchange {
   }
 
   /**
-   * Sends the last signal of the request. If the request does not end within the grace period, the
+   * Sends a signal that ends the request. If the request does not end within the grace period, the
    * container is killed. Further calls do nothing.
    */
   stop(name: 'SIGKILL' | 'SIGTERM'): void {

@@ -40,9 +40,9 @@ export const MAX_REQUEST_BYTES = 16 * 1024 * 1024
 /** The greatest length of the code cache from an agent. */
 export const MAX_CODE_CACHE_BYTES = 1024 * 1024
 /**
- * The greatest length of a record. The host skips a longer record. The limit is needed because the
- * host decodes, checks and parses a record in one turn of its event loop, which takes about 10 ms
- * per MiB (measured with text that is not ASCII).
+ * The greatest length of a record. The host skips a longer record, because it decodes, checks and
+ * parses a record in one turn of its event loop, which takes about 10 ms per MiB (measured with text
+ * that is not ASCII).
  */
 export const MAX_RECORD_BYTES = 4 * 1024 * 1024
 
@@ -161,8 +161,8 @@ interface Surroundings {
 
 interface Timed {
   /**
-   * The time limit of the program, in milliseconds. The host ends the program at its end. If the
-   * host has not done so 2 s later, the agent ends the program.
+   * The time limit of the program, in milliseconds. When it is over, the host ends the program. If
+   * the host has not done so 2 s later, the agent ends the program.
    */
   timeoutMs?: number | undefined
 }

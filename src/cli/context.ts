@@ -22,6 +22,8 @@ export interface EngineWanted {
 export interface Machine {
   /** Returns the steps that make a container engine answer, in order. It changes nothing. */
   engineSteps(wanted: EngineWanted): Promise<readonly Step[]>
+  /** Returns whether the gVisor of this machine is a release with known defects. */
+  hasOldGvisor(): Promise<boolean>
   /** Returns the packages that {@link buildImage} installs before it builds. */
   missingForBuild(): Promise<readonly string[]>
   /** Builds the root file system of the image, imports it, and removes all temporary files. */
@@ -42,7 +44,7 @@ export interface SetupContext {
   extras?: readonly ExtraImage[]
   /** `undefined` unless the process runs as root on Debian or Ubuntu. */
   machine: Machine | undefined
-  /** Ends child processes and waits. Its reason is the error that set-up fails with. */
+  /** Ends child processes and pending waits. Its reason is the error that set-up fails with. */
   signal: AbortSignal
   /** Prints one line of progress. */
   say: (line: string) => void

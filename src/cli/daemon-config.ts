@@ -6,8 +6,11 @@ import { rewrite } from './rewrite.js'
 /** The configuration file of Docker's engine. */
 export const DAEMON_CONFIG = '/etc/docker/daemon.json'
 
-// Debian's runsc of 2022 hangs on its kvm platform, and does not start with a network.
-const RUNSC_ARGS = ['--platform=ptrace', '--network=none']
+/** A runsc for the engine's configuration file. */
+export interface RunscRuntime {
+  path: string
+  runtimeArgs: readonly string[]
+}
 
 /**
  * Adds gVisor to the text of a daemon.json. Returns `undefined` if gVisor is in it already. The text is
@@ -15,14 +18,13 @@ const RUNSC_ARGS = ['--platform=ptrace', '--network=none']
  *
  * @throws TypeError or SyntaxError if the text is not a JSON object.
  */
-export function withRunsc(text: string, runsc: string): string | undefined {
+export function withRunsc(text: string, runtime: RunscRuntime): string | undefined {
   const source = text.trim() === '' ? '{}\n' : text
   const config: unknown = JSON.parse(source)
   if (!isRecord(config)) throw new TypeError('the text is not a JSON object')
   const runtimes = config.runtimes ?? {}
   if (!isRecord(runtimes)) throw new TypeError('"runtimes" is not an object')
   if ('runsc' in runtimes) return undefined
-  const runtime = { path: runsc, runtimeArgs: RUNSC_ARGS }
   const [path, value] =
     'runtimes' in config && config.runtimes !== null
       ? [['runtimes', 'runsc'], runtime]
@@ -32,18 +34,18 @@ export function withRunsc(text: string, runsc: string): string | undefined {
 
 /** Returns whether the engine's configuration file has gVisor. */
 export async function hasRunsc(config = DAEMON_CONFIG): Promise<boolean> {
-  return (await merge(config, 'runsc')) === undefined
+  return (await merge(config, { path: 'runsc', runtimeArgs: [] })) === undefined
 }
 
 /** Adds gVisor to the engine's configuration file. A running engine does not read the change. */
-export async function registerRunsc(runsc: string, config = DAEMON_CONFIG): Promise<void> {
-  const merged = await merge(config, runsc)
+export async function registerRunsc(runtime: RunscRuntime, config = DAEMON_CONFIG): Promise<void> {
+  const merged = await merge(config, runtime)
   if (merged !== undefined) await rewrite(config, merged)
 }
 
-async function merge(config: string, runsc: string): Promise<string | undefined> {
+async function merge(config: string, runtime: RunscRuntime): Promise<string | undefined> {
   try {
-    return withRunsc(await readOrEmpty(config), runsc)
+    return withRunsc(await readOrEmpty(config), runtime)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new SandboxError('SANDBOX_SETUP_FAILED', `${config} cannot be read: ${reason}`, {

@@ -8,6 +8,7 @@ import { SandboxError } from '../errors.js'
 import { findProgram, run } from './command.js'
 import type { EngineWanted, Machine, SetupContext, Step } from './context.js'
 import { DAEMON_CONFIG, hasRunsc, registerRunsc } from './daemon-config.js'
+import { downloadGvisor, installGvisor, isOldRunsc, runtimeArgsOf } from './gvisor.js'
 import { howDockerdStarts, isDockerdAlive, startDockerd } from './dockerd.js'
 import type { SetupImage } from '../languages/setup-images.js'
 import { whileProgressing } from './progress.js'
@@ -47,7 +48,8 @@ export function debianMachine({
   engine,
   say,
   signal,
-}: Pick<SetupContext, 'engine' | 'say' | 'signal'>): Machine {
+  source,
+}: Pick<SetupContext, 'engine' | 'say' | 'signal' | 'source'>): Machine {
   let updated: Promise<void> | undefined
   const apt = (...args: string[]) => {
     const options = { signal, env: { DEBIAN_FRONTEND: 'noninteractive' } }
@@ -60,18 +62,14 @@ export function debianMachine({
     await (updated ??= apt('update'))
     await apt('install', '-y', '--no-install-recommends', ...packages)
   }
-  const installGvisor = async () => {
-    try {
-      await install('runsc')
-    } catch {
-      signal.throwIfAborted()
-      say('packages warning: runsc (gVisor) could not be installed, continuing without it')
-    }
+  const getGvisor = () => {
+    const download = source === 'packages' ? undefined : () => downloadGvisor({ signal })
+    return installGvisor({ download, installPackage: () => install('runsc') }, say, signal)
   }
   const register = async () => {
     const runsc = await findProgram('runsc')
     if (!runsc) return
-    await registerRunsc(runsc)
+    await registerRunsc({ path: runsc, runtimeArgs: runtimeArgsOf(await isOldRunsc(runsc)) })
     say(`engine   registered gVisor in ${DAEMON_CONFIG}`)
   }
 
@@ -87,8 +85,9 @@ export function debianMachine({
       // gVisor first: if the package of the engine starts its service, the engine has gVisor at once.
       const gvisor = await packagesFor('runsc')
       if (gvisor.length > 0) {
-        const what = `install ${gvisor.join(', ')} (gVisor) with apt-get, or continue without it`
-        steps.push({ what, run: installGvisor })
+        const release = source === 'packages' ? '' : 'download the current release of gVisor, or '
+        const what = `${release}install ${gvisor.join(', ')} (gVisor) with apt-get, or continue without it`
+        steps.push({ what, run: getGvisor })
       }
       if (!(await hasRunsc())) {
         const what = `register gVisor in ${DAEMON_CONFIG}, if it is installed`
@@ -100,6 +99,11 @@ export function debianMachine({
         steps.push({ what, run: () => install('dockerd', 'iptables') })
       }
       return [...steps, start]
+    },
+
+    async hasOldGvisor() {
+      const runsc = await findProgram('runsc')
+      return runsc !== undefined && isOldRunsc(runsc)
     },
 
     missingForBuild: () => packagesFor('mmdebstrap'),

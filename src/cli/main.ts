@@ -116,7 +116,9 @@ async function runSetup(
   try {
     const engine = createDockerEngine()
     try {
-      const machine = (await mayInstall()) ? debianMachine({ engine, say, signal }) : undefined
+      const machine = (await mayInstall())
+        ? debianMachine({ engine, say, signal, source })
+        : undefined
       await work({ engine, env: process.env, source, extras, machine, signal, say })
     } finally {
       engine.close()
@@ -135,7 +137,7 @@ function isSystemError(error: unknown): error is Error {
 }
 
 function packageVersion(): string {
-  // By the package name, because the compiled file lies one folder deeper than the source.
+  // Found by the package name, because the compiled file lies one folder deeper than the source.
   const path = fileURLToPath(import.meta.resolve('hono-sandbox/package.json'))
   const { version }: { version: string } = JSON.parse(readFileSync(path, 'utf8'))
   return version

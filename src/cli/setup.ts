@@ -2,6 +2,7 @@ import type { Runtime } from '../engine/engine.js'
 import { SandboxError } from '../errors.js'
 import type { SetupContext, Step } from './context.js'
 import { isUnavailable } from './context.js'
+import { OLD_GVISOR } from './gvisor.js'
 import { ensureImage, findImage, howToGetImage } from './getting.js'
 import { BASE_IMAGES, EXTRA_IMAGES } from '../languages/setup-images.js'
 
@@ -49,7 +50,10 @@ export async function planSetup(context: SetupContext): Promise<Plan> {
   if (tools.length > 0)
     getting.push(`         To build, it installs ${tools.join(', ')} with apt-get.`)
   const lines = runtimes
-    ? [...describeEngine(engineIs(port.address, runtimes), here, getting), ...hintOf(runtimes)]
+    ? [
+        ...describeEngine(engineIs(port.address, runtimes), here, getting),
+        ...(await hintsOf(runtimes, context)),
+      ]
     : describeStart(port.address, engine.map(itemOf), getting)
   return { lines, engine, images }
 }
@@ -64,7 +68,7 @@ export async function setup(context: SetupContext): Promise<void> {
     if (plan.engine.length > 0) {
       const runtimes = await engine.runtimes()
       say(`engine   ${engineIs(engine.address, runtimes)}`)
-      for (const line of hintOf(runtimes)) say(line)
+      for (const line of await hintsOf(runtimes, context)) say(line)
     }
     await runAll(plan.images, signal)
   } catch (error) {
@@ -127,9 +131,16 @@ function engineIs(address: string, runtimes: readonly Runtime[]): string {
   return `${address} (${names.join(', ')})`
 }
 
-/** Returns a hint if the first runtime, which a pool uses by default, shares the kernel of the host. */
-function hintOf([preferred]: readonly Runtime[]): readonly string[] {
-  return preferred?.hasOwnKernel ? [] : [NO_GVISOR]
+/**
+ * Returns a hint if the first runtime, which a pool uses by default, shares the kernel of the host, or is
+ * an old gVisor. The engine does not tell the version of a runtime, so only this machine is checked.
+ */
+async function hintsOf(
+  [preferred]: readonly Runtime[],
+  { env, machine }: SetupContext,
+): Promise<readonly string[]> {
+  if (!preferred?.hasOwnKernel) return [NO_GVISOR]
+  return !env.DOCKER_HOST && (await machine?.hasOldGvisor()) ? [OLD_GVISOR] : []
 }
 
 function noEngine({ engine, env }: SetupContext, cause: SandboxError): SandboxError {

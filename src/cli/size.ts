@@ -38,7 +38,7 @@ interface SizeQuery extends Target {
 /** An error of the command line. */
 class UsageError extends Error {}
 
-/** The most containers of an answer. A larger load is a mistake in the units and takes long to compute. */
+/** The greatest answer. A larger load is probably a mistake in the units, and takes long to compute. */
 const MAX_CONTAINERS = 100_000
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
 

@@ -17,7 +17,7 @@ export interface LanguageOptions {
    * The greatest number of containers at the same time. It includes containers that are starting or
    * being removed.
    *
-   * @default twice the size, or the largest that it may choose
+   * @default twice the size, or twice the upper bound of the size
    */
   max?: number | undefined
   /**
@@ -66,8 +66,8 @@ export interface SandboxPoolOptions {
   engine?: Engine | undefined
   /**
    * The OCI runtime. With `auto` the pool uses gVisor (`runsc`) if the engine has it. Otherwise it
-   * uses `runc`, or the first runtime of the engine, with a warning, or, if `NODE_ENV` is
-   * `production`, throws an error.
+   * throws an error if `NODE_ENV` is `production`, or else warns and uses `runc` or the first runtime
+   * of the engine.
    *
    * @default SANDBOX_RUNTIME, else 'auto'
    */
@@ -99,7 +99,7 @@ export interface SandboxPoolOptions {
    * spite of the limit, because a running program may be waiting for them. Background processes and
    * contexts do not count.
    *
-   * @default a program for each 2 `pids` for Python, for each 16 for Node
+   * @default `pids` / 2 for Python, `pids` / 16 for Node
    */
   maxPrograms?: number | undefined
   /**
@@ -129,7 +129,7 @@ export interface SandboxPoolOptions {
   /**
    * The network of the engine that the containers join. With `none` a container has only the
    * loopback interface. If the runtime is registered with `--network=none`, containers have no
-   * network whatever this option is. `hono-sandbox setup` registers gVisor in this way.
+   * network whatever this option is. `hono-sandbox setup` registers an old gVisor in this way.
    *
    * @default 'none'
    */
@@ -164,7 +164,7 @@ export interface SandboxPoolOptions {
   /**
    * The greatest number of launches at the same time, over all languages.
    *
-   * @default one more than the CPUs
+   * @default the number of CPUs plus one
    */
   launchConcurrency?: number | undefined
 }

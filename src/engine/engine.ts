@@ -44,7 +44,7 @@ export interface LaunchSpec extends ContainerLimits {
    * for names translates it, and uses this one in {@link Container.name} and for `isLaunching`.
    */
   name: string
-  /** The pool that the container belongs to, for sweeps and for a name that is taken. */
+  /** The pool that the container belongs to. Sweeps and launches with a name in use compare it. */
   owner: string
   /** The language of the container, for people who inspect the engine. */
   language: string

@@ -21,7 +21,7 @@ export const AGENTS = {
 /** The names of the languages that need no definition. */
 export type BuiltInLanguage = keyof typeof LANGUAGES
 
-/** The names of the agents. An agent is written in the language of its name and runs code of it. */
+/** The names of the agents. An agent has the name of the language that it is written in and runs. */
 export type AgentName = keyof typeof AGENTS
 
 /** The environment variables with which the operator chooses an image. */

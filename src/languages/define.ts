@@ -58,7 +58,7 @@ export interface DefinedLanguage extends LanguageCommands {
    * The greatest number of containers at the same time. It includes containers that are starting or
    * being removed.
    *
-   * @default twice the size, or the largest that it may choose
+   * @default twice the size, or twice the upper bound of the size
    */
   max?: number | undefined
   /**

@@ -9,7 +9,7 @@ export const NODEJS = {
   agent: {
     command: ['node', '-e', loader],
     bundle: new AgentBundle(bundle()),
-    // Measured: 11 for a program, and there is a spare.
+    // Measured: 11 for a program. The rest is for the spare.
     tasksPerProgram: 16,
     // Node cannot wait for children that it did not start.
     reaper: 'engine',

@@ -8,7 +8,7 @@ const { 'loader.py': loader = '', ...modules } = agentSources('python')
 /** Python, with its agent. */
 export const PYTHON = {
   agent: {
-    // -I: nothing of the working directory or the environment; -u: no output is lost by a kill.
+    // -I ignores the working directory and the environment. With -u a kill loses no output.
     command: ['python3', '-I', '-u', '-X', 'utf8', '-c', loader],
     bundle: new AgentBundle(source()),
     tasksPerProgram: 2,

@@ -9,8 +9,8 @@ const RISE_MS = 5000
  */
 const FALL_MS = 60_000
 /**
- * A lower rate counts as 0: less than one caller in ten minutes. The limit is needed because an
- * exponential decay never reaches 0.
+ * A lower rate, less than one caller in ten minutes, counts as 0, because an exponential decay never
+ * reaches 0.
  */
 const QUIET_PER_SECOND = 1 / 600
 

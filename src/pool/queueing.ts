@@ -46,8 +46,8 @@ export function erlangC(places: number, load: number): number {
 
 /**
  * Returns the Erlang B value of `places`: the probability that all places are occupied, if callers
- * do not wait. `blocked` is the value for one place less. The recursion is needed because the
- * factorials of the closed formula overflow at 171 places.
+ * do not wait. `blocked` is the value for one place less. The value is computed step by step,
+ * because the factorials of the closed formula overflow at 171 places.
  */
 function nextErlangB(places: number, load: number, blocked: number): number {
   return (load * blocked) / (places + load * blocked)
@@ -72,7 +72,7 @@ function waitsLonger({ places, rate, boundMs }: QueueModel, waits: number, ms: n
 }
 
 /**
- * Returns the average waiting time in milliseconds, over all callers, also the callers that do not
+ * Returns the average waiting time of all callers in milliseconds, including the callers that do not
  * wait.
  */
 export function meanWaitMs(model: QueueModel): number {

@@ -4,8 +4,8 @@ import { REPLACE_MS } from './queueing.js'
 /** The assumed duration of a lease in milliseconds, until the first lease has ended. */
 const DEFAULT_HOLD_MS = 300
 /**
- * The greatest number of retry times that are reserved after the queue. The limit is needed because
- * refused callers may never return, and a flood of them must not delay the callers that do return.
+ * The greatest number of retry times that are reserved after the queue. Refused callers may never
+ * return, and a flood of them must not delay the callers that do return.
  */
 const MAX_RESERVED = 1000
 /** The longest time until a retry, in milliseconds. */

@@ -122,8 +122,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * a `reason` and a `message`. If there is a `schema` (any Standard Schema), it validates the
    * value, and the `value` of the result is the output of the schema.
    *
-   * @throws SandboxError `SANDBOX_LEASE_ENDED`; `SANDBOX_INVALID_OPTION`, also if an argument is
-   * not JSON or if the language is a defined language.
+   * @throws SandboxError `SANDBOX_LEASE_ENDED`; `SANDBOX_INVALID_OPTION`, for example if an argument
+   * is not JSON or if the language is a defined language.
    */
   async call<Schema extends StandardSchemaV1>(
     code: string,

@@ -8,8 +8,8 @@ export interface DeadlineTimer {
 }
 
 /**
- * The number of turns by which postponed input may delay a deadline. The limit is needed because a
- * flood of input could otherwise delay the deadline forever.
+ * The number of turns by which postponed input may delay a deadline. Without this limit, a flood of
+ * input could delay the deadline forever.
  */
 const MAX_TURNS = 10
 

@@ -131,8 +131,8 @@ export function measureJson(text: string): JsonStructure {
 
 /**
  * Returns a description of the first part of a value that JSON cannot represent, with its place in
- * the value. Returns `undefined` if the whole value is JSON. The check is needed because
- * `JSON.stringify()` drops or changes such parts without an error.
+ * the value. Returns `undefined` if the whole value is JSON. `JSON.stringify()` drops or changes
+ * such parts without an error.
  */
 export function whyNotJson(
   value: unknown,

@@ -16,7 +16,7 @@ export async function machineIsIdle(): Promise<void> {
   }
 }
 
-/** Returns the number of runnable tasks, with this one: the first part of the fourth field, as in `2/345`. */
+/** Returns the number of runnable tasks, including this one: the start of the fourth field, as in `2/345`. */
 function running(): number {
   if (process.platform !== 'linux') return 1 // only Linux reports it
   return Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[3]?.split('/')[0])

@@ -62,7 +62,7 @@ export function describeInside(workbench: Workbench, { runtime }: EngineSubject)
   })
 
   describe('the file system of a container', () => {
-    it('the root file system is read-only, also for root', async () => {
+    it('the root file system is read-only, even for root', async () => {
       const folders = ['', '/etc', '/usr', '/usr/local', '/var', '/root', '/opt', '/run', '/sys/fs']
       const tries = folders.map((folder) => `(: > ${folder}/x) 2>&- && echo ${folder}/x`)
       expect((await workbench.run(`${tries.join('; ')}; echo over`)).stdout).toBe('over\n')

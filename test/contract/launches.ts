@@ -120,7 +120,7 @@ export function describeLaunches(workbench: Workbench, subject: EngineSubject): 
       await expectEcho(running)
     })
 
-    it('a sweep does not remove new containers of other owners, also if the local clock is ahead', async () => {
+    it('a sweep does not remove new containers of other owners, even if the local clock is ahead', async () => {
       const young = workbench.spec({ owner: 'another' })
       await leaveUnstarted(young)
       const running = await workbench.launch({ owner: 'another' })

@@ -17,7 +17,7 @@ export function makeBuildFolder(name: string): string {
 }
 
 /**
- * Builds the library, or what else a TypeScript configuration names, into the `dist` of a folder.
+ * Builds the library, or the files of another TypeScript configuration, into `dist` of a folder.
  * The `exports` of the folder are those of the library.
  */
 export async function buildInto(folder: string, config = 'tsconfig.build.json'): Promise<void> {

@@ -50,7 +50,7 @@ export class DocsProject {
       const [file = '', line = '1'] = block.where.split(':')
       const name = `${file.replaceAll(/[^\w]/g, '-')}-${line}`
       this.#names.set(block, name)
-      // Empty lines before the block, so that the line number of an error is the one of the page.
+      // Empty lines before the block, so that an error has the line number of the page.
       const text = '\n'.repeat(Number(line) - 1) + block.text
       writeFileSync(path.join(this.folder, `${name}.ts`), `${text}\nexport {}\n`)
     }

@@ -253,7 +253,7 @@ describe.each(places)('programs of the $language agent, $where', (place) => {
       expect([stdout.toString(), done.exitCode]).toEqual(['one two', 0])
     })
 
-    it('SIGKILL reaches all descendants of the program, also in other sessions', async () => {
+    it('SIGKILL reaches all descendants of the program, even in other sessions', async () => {
       const folder = await folderOfTest()
       const script = 'trap "" TERM; setsid sleep 300 & echo $!; sleep 300 & echo $!; wait'
       const request = folder.start(script)

@@ -148,16 +148,17 @@ describe.each(places)('the files of $language under $runtime', ({ runtime, langu
     const since = await sandbox.listFiles('.', { recursive: true })
     await sandbox.exec(
       'echo more >> changed.txt; mkdir -p out/.deep; echo p > out/plot.png; echo j > out/a.json; ' +
-        'echo h > .hidden; ln -s in.csv link; mkfifo fifo; truncate -s 1T sparse.bin',
+        'echo h > .hidden; ln -s in.csv link; mkfifo fifo; truncate -s 1T sparse.bin; ' +
+        'touch -d @3 changed.txt; touch -d @2 out/plot.png; touch -d @1 out/a.json',
     )
     const { files, omitted } = await sandbox.collect({ since })
     expect(files.map(({ path, mimeType }) => [path, mimeType])).toEqual([
       ['changed.txt', 'text/plain'],
-      ['out/a.json', 'application/json'],
       ['out/plot.png', 'image/png'],
+      ['out/a.json', 'application/json'],
     ])
     expect(omitted).toBe(1)
-    expect(files[2]?.content.toString()).toBe('p\n')
+    expect(files[1]?.content.toString()).toBe('p\n')
     const images = await sandbox.collect({ glob: ['**/*.{png,svg}'], folder: 'out' })
     expect(images.files.map(({ path }) => path)).toEqual(['plot.png'])
     const few = await sandbox.collect({ since, maxFiles: 1 })

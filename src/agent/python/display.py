@@ -5,6 +5,7 @@ import os
 
 from .agent_socket import agent_socket
 from .figures import figures
+from .ipython import install_ipython
 from .json_codec import to_json, to_utf8_json
 from .protocol import MAX_RECORD
 from .representations import FIELDS, Representations
@@ -17,20 +18,28 @@ def install_display():
     """Adds the function `display` to the builtins, and replaces pyplot's `show()`."""
     builtins.display = display
     figures.install(show_figure)
+    install_ipython(display)
 
 
-def display(*objects, raw=False, **_ignored):
-    """Shows values. With `raw` they are representations by MIME type already."""
+def display(*objects, raw=False, include=None, exclude=(), display_id=None, **_ignored):
+    """Shows values, as IPython does. With `raw` they are representations by MIME type already."""
     for value in objects:
         shown = Representations()
         if raw:
             shown.found = value
         else:
             shown.of(value)
+            found = shown.found.items()
+            wanted = (include or FIELDS, exclude or ())
+            shown.found = {k: v for k, v in found if k in wanted[0] and k not in wanted[1]}
         if os.getpid() != agent_socket.pid:
             print(shown.found.get('text/plain', ''))
         else:
             send_result(shown, False)
+    if display_id:
+        from IPython.core.display_functions import DisplayHandle
+
+        return DisplayHandle(None if display_id is True else display_id)
 
 
 def show_last(value):

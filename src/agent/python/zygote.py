@@ -43,6 +43,8 @@ def start_zygote(prepare):
         kept = prepare()
     except PreloadError as error:
         os.write(3, to_json(error.args[0]))
+        while os.read(3, CHUNK):  # an unread request would reset the connection
+            pass
         os._exit(0)
     return None, Zygote(kept).serve()
 

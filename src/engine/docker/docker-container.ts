@@ -79,7 +79,10 @@ export class DockerContainer implements Container {
     await this.#forceRemove()
   }
 
-  /** Waits for the agent's own exit. A kill would cost the engine a process, a third of a removal. */
+  /**
+   * Waits for the agent to exit by itself. For a kill the engine starts a process, which is a third
+   * of the cost of a removal.
+   */
   async #exitOrKill(): Promise<void> {
     this.#stream.end()
     if (await this.#watch.isForgotten(EXIT_MS)) this.#disconnect()

@@ -14,7 +14,7 @@ interface EngineExit {
 export interface Watch {
   /** Waits for the events of the end. It is called after the stream has ended. */
   exit: () => Promise<EngineExit>
-  /** Resolves with whether the engine removes the container in time; `false` also without a connection. */
+  /** Resolves to true if the engine removes the container in time; to false without a connection. */
   isForgotten: (ms: number) => Promise<boolean>
   /** Stops the watch. */
   end: () => void

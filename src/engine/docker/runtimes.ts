@@ -19,7 +19,8 @@ export const ADVICE: EngineAdvice = {
 
 /**
  * Sorts Docker's runtimes by preference: gVisor, runc, then all others in Docker's order. Docker does
- * not tell whether a runtime has its own kernel, so only gVisor counts as such: Kata has to be named.
+ * not tell whether a runtime has its own kernel, so only gVisor counts as one. The operator must name
+ * any other, such as Kata.
  */
 export function runtimesOf(listed: readonly string[]): readonly Runtime[] {
   // Full names such as io.containerd.runc.v2 are aliases of the short ones.
@@ -35,7 +36,7 @@ interface PidLimits {
   cgroup: number
   /**
    * The limit of one user, which the runtime's own kernel enforces. It is set only if there is such a
-   * kernel, because the kernel of the host would count the user over all containers.
+   * kernel, because the kernel of the host would count the user's processes in all containers.
    */
   user: number | undefined
 }

@@ -129,7 +129,7 @@ class Context {
   /** The number of times that the process has ended. */
   #losses = 0
   #lossError: SandboxError | undefined
-  /** Whether no run was refused yet because of the last loss. */
+  /** Whether the next run must be refused, because no run was refused since the last loss. */
   #isLossUnreported = false
   /** Creates the error for runs after `close()`; `undefined` before. */
   #closedError: (() => SandboxError) | undefined

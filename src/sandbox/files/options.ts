@@ -50,7 +50,7 @@ export interface WriteFileOptions extends FileCallOptions {
   /**
    * The permission bits of the file, for example 0o600.
    *
-   * @default 0o644 for a new file, else as they are
+   * @default 0o644 for a new file; an existing file keeps its bits
    */
   mode?: number | undefined
 }

@@ -13,8 +13,8 @@ export interface LogMatch {
 }
 
 /**
- * The number of characters of a line that are searched. The bound is needed because an unfinished
- * line is searched again each time that more of it arrives.
+ * The number of characters of a line that are searched. It is limited, because an unfinished line is
+ * searched again each time that more of it arrives.
  */
 const MAX_LINE_CHARACTERS = 4096
 

@@ -34,7 +34,7 @@ export interface ProcessLogs {
 const DEFAULT_WAIT_MS = 30_000
 /** The number of characters of each stream that the message of an error quotes. */
 const LAST_OUTPUT_CHARACTERS = 1000
-/** The time between two looks at the listening ports. */
+/** The time between two checks of the listening ports. */
 const PORT_INTERVAL_MS = 25
 
 /**
@@ -112,8 +112,8 @@ export class SandboxProcess {
 
   /**
    * Waits for a line of stdout or stderr that contains the string or matches the regular
-   * expression. Lines that the process has already written count too, and also an unfinished line.
-   * Only the first 4096 characters of a line are searched.
+   * expression. The search includes lines that the process has already written, and an unfinished
+   * line. Only the first 4096 characters of a line are searched.
    *
    * @throws SandboxError `SANDBOX_INVALID_OPTION` if the pattern takes more than 50 ms on the
    * output: each `.*` multiplies the time by the length of a line. `SANDBOX_PROCESS_EXITED` if the
@@ -225,7 +225,7 @@ function describe({ exitCode, signal, killedBy }: ExecEnd): string {
 }
 
 /**
- * The socket tables of the kernel. To read them does not disturb a server, as a connection would.
+ * The socket tables of the kernel. Reading them does not disturb a server; a connection would.
  */
 const TCP_TABLES = ['/proc/net/tcp', '/proc/net/tcp6']
 const LISTENING = '0A'

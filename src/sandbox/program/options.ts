@@ -28,7 +28,7 @@ export interface ProgramOptions {
    * The maximum size of stdout and stderr together, in bytes. If the output exceeds it, the program
    * is killed with `killedBy: 'output'`. The beginning and the end of each stream are kept.
    *
-   * @default 1_048_576; no limit where you iterate it or give callbacks
+   * @default 1_048_576; no limit if you iterate the handle or pass callbacks
    */
   maxOutputBytes?: number | undefined
 }

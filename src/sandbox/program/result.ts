@@ -55,7 +55,7 @@ export interface CodeEnd extends ExecEnd {
   error?: CodeError
   /**
    * The state of the context after the run; absent for a run without a context. It is `kept` if the
-   * context still has its variables, also after an interrupt, and `lost` if its process has ended.
+   * context still has its variables, even after an interrupt, and `lost` if its process has ended.
    */
   context?: ContextState
   /**

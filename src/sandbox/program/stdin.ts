@@ -20,7 +20,7 @@ export function stdinOf(program: Program | undefined): WritableStream<string | U
       if (program.isOver) throw new SandboxError('SANDBOX_STDIN_CLOSED', 'the program has ended')
     },
     close: () => program?.endInput(),
-    // The program must not take an incomplete input for a complete one.
+    // The program must not treat an incomplete input as complete.
     abort: () => program?.end('abort'),
   })
 }

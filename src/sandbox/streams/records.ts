@@ -216,8 +216,8 @@ export class RunRecords {
   }
 
   /**
-   * Reads the next bytes of the record stream. Returns the results that these bytes complete, also
-   * the results that exceed a limit and are not kept.
+   * Reads the next bytes of the record stream. Returns the results that these bytes complete,
+   * including the results that exceed a limit and are not kept.
    */
   push(bytes: Buffer): RichResult[] {
     return this.#reader.read(bytes).flatMap((parsed) => this.#take(parsed))

@@ -45,7 +45,7 @@ describe('an exchange', () => {
     expect(agent.received).toEqual([])
   })
 
-  it('is lost when the container exits, and also if it opens later', async () => {
+  it('is lost when the container exits, even if it opens later', async () => {
     const { agent, channel } = await openChannel()
     const open = channel.open(READ, () => {})
     agent.exit({ oom: true })

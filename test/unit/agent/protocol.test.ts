@@ -19,7 +19,7 @@ describe('frames', () => {
     expect(bytes.toString('hex')).toBe('030102030400000003016162')
   })
 
-  it('are read as they were written, for all cuts of the stream', () => {
+  it('are read as they were written, wherever the stream is split', () => {
     const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 30 }))
     fc.assert(
       fc.property(Frames, sizes, (frames, size) => {

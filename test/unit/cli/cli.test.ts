@@ -45,6 +45,7 @@ function fakeMachine(engine: FakeEngine): Machine & { built: string[] } {
         },
       },
     ],
+    hasOldGvisor: () => Promise.resolve(false),
     missingForBuild: () => Promise.resolve(['mmdebstrap']),
     buildImage: (image) => {
       built.push(image.local)
@@ -275,6 +276,17 @@ describe('setup()', () => {
     }
     const { context } = contextOf(fakeEngine({ pull }), { signal: stop.signal })
     await expect(setup(context)).rejects.toBe(reason)
+  })
+
+  it('names the defects of an old gVisor on this machine', async () => {
+    const engine = fakeEngine({}, LOCAL)
+    const machine = { ...fakeMachine(engine), hasOldGvisor: () => Promise.resolve(true) }
+    const here = contextOf(engine, { machine })
+    await setup(here.context)
+    expect(here.lines[1]).toMatch(/^gvisor {3}warning: .* ls and stat of newer images fail/)
+    const elsewhere = contextOf(engine, { machine, env: { DOCKER_HOST: 'tcp://elsewhere' } })
+    await setup(elsewhere.context)
+    expect(elsewhere.lines).toHaveLength(1)
   })
 
   it('prints how to get gVisor if the engine has none', async () => {

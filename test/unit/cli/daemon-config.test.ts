@@ -16,40 +16,42 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hasRunsc, registerRunsc, withRunsc } from '../../../src/cli/daemon-config.js'
 import { rewrite } from '../../../src/cli/rewrite.js'
 
+const RUNSC = { path: '/runsc', runtimeArgs: ['--some'] }
+
 describe('withRunsc', () => {
   it('adds gVisor and keeps all other settings', () => {
     const text = '{"debug":true,"runtimes":{"kata":{"path":"/kata"}}}'
-    expect(JSON.parse(withRunsc(text, '/usr/bin/runsc') ?? '')).toEqual({
+    expect(JSON.parse(withRunsc(text, RUNSC) ?? '')).toEqual({
       debug: true,
       runtimes: {
         kata: { path: '/kata' },
-        runsc: { path: '/usr/bin/runsc', runtimeArgs: ['--platform=ptrace', '--network=none'] },
+        runsc: RUNSC,
       },
     })
   })
 
   it('starts from an empty or missing file', () => {
-    expect(withRunsc('', '/runsc')).toContain('"path": "/runsc"')
+    expect(withRunsc('', RUNSC)).toContain('"path": "/runsc"')
   })
 
   it('does not change a runsc that is registered', () => {
-    expect(withRunsc('{"runtimes":{"runsc":{"path":"/opt/runsc"}}}', '/runsc')).toBeUndefined()
+    expect(withRunsc('{"runtimes":{"runsc":{"path":"/opt/runsc"}}}', RUNSC)).toBeUndefined()
   })
 
   it('keeps large numbers and the formatting', () => {
     const before =
       '{\n\t"big": 12345678901234567890,\n\t"hosts": ["a",  "b"],\n\t"runtimes": {}\n}\n'
-    const after = withRunsc(before, '/runsc') ?? ''
+    const after = withRunsc(before, RUNSC) ?? ''
     expect(after).toContain('\t"big": 12345678901234567890,\n\t"hosts": ["a",  "b"],\n')
     expect(after).toContain('\n\t\t"runsc": {\n\t\t\t"path": "/runsc",\n')
     expect(after.endsWith('\n}\n')).toBe(true)
-    expect(withRunsc('{"runtimes":null}', '/runsc')).toContain('"path": "/runsc"')
+    expect(withRunsc('{"runtimes":null}', RUNSC)).toContain('"path": "/runsc"')
   })
 
   it.each(['{', '[]', '"runsc"', '{"runtimes":[]}', '{} // why', '{"a": 1,}'])(
     'refuses %s',
     (text) => {
-      expect(() => withRunsc(text, '/runsc')).toThrow()
+      expect(() => withRunsc(text, RUNSC)).toThrow()
     },
   )
 })
@@ -66,7 +68,7 @@ describe('registerRunsc', () => {
   it('creates a missing file with the mode 644', async () => {
     config = join(folder, 'docker/daemon.json')
     expect(await hasRunsc(config)).toBe(false)
-    await registerRunsc('/runsc', config)
+    await registerRunsc(RUNSC, config)
     expect(await hasRunsc(config)).toBe(true)
     expect((await stat(config)).mode & 0o777).toBe(0o644)
   })
@@ -76,9 +78,9 @@ describe('registerRunsc', () => {
     await writeFile(target, '{}', { mode: 0o600 })
     const { uid, gid } = await stat(target)
     await symlink('real.json', config)
-    await registerRunsc('/runsc', config)
+    await registerRunsc(RUNSC, config)
     expect((await lstat(config)).isSymbolicLink()).toBe(true)
-    expect(await readFile(target, 'utf8')).toContain('/runsc')
+    expect(await readFile(target, 'utf8')).toContain(RUNSC.path)
     expect(await stat(target)).toMatchObject({ uid, gid, mode: 0o100600 })
     expect((await readdir(folder)).sort()).toEqual(['daemon.json', 'real.json'])
   })
@@ -86,7 +88,7 @@ describe('registerRunsc', () => {
   it.runIf(process.getuid?.() === 0)('keeps an owner that is not root', async () => {
     await writeFile(config, '{}')
     await chown(config, 65534, 65534)
-    await registerRunsc('/runsc', config)
+    await registerRunsc(RUNSC, config)
     expect(await stat(config)).toMatchObject({ uid: 65534, gid: 65534 })
   })
 
@@ -96,7 +98,7 @@ describe('registerRunsc', () => {
     await expect(hasRunsc(config)).rejects.toThrow(
       /daemon\.json cannot be read: .*without comments/,
     )
-    await expect(registerRunsc('/runsc', config)).rejects.toMatchObject({
+    await expect(registerRunsc(RUNSC, config)).rejects.toMatchObject({
       code: 'SANDBOX_SETUP_FAILED',
     })
     expect(await readFile(config, 'utf8')).toBe(text)
@@ -104,7 +106,7 @@ describe('registerRunsc', () => {
 
   it('refuses a link without a target', async () => {
     await symlink('nowhere.json', config)
-    await expect(registerRunsc('/runsc', config)).rejects.toThrow(
+    await expect(registerRunsc(RUNSC, config)).rejects.toThrow(
       /daemon\.json cannot be written: it is a link to nowhere\.json, which does not exist/,
     )
   })

@@ -45,7 +45,7 @@ describe('Demuxer', () => {
     expect(demux(bytes)).toMatchObject({ stdout: 'outmore', stderr: 'error' })
   })
 
-  it('reads a stream for all cuts', () => {
+  it('reads a stream wherever it is split', () => {
     const pieces = fc.array(fc.tuple(fc.constantFrom(1, 2), fc.string({ unit: 'grapheme-ascii' })))
     fc.assert(
       fc.property(pieces, fc.infiniteStream(fc.integer({ min: 1, max: 20 })), (all, sizes) => {

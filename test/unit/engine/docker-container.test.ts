@@ -20,7 +20,13 @@ function container() {
     isForgotten: async () => true,
     end: () => {},
   }
-  const docker = new DockerContainer('sandbox', stream, watch, async () => {}, async () => 0)
+  const docker = new DockerContainer(
+    'sandbox',
+    stream,
+    watch,
+    async () => {},
+    async () => 0,
+  )
   return { docker, sent: () => sent }
 }
 

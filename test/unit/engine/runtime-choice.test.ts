@@ -58,7 +58,7 @@ describe('a pool without the option runtime', () => {
 })
 
 describe('a pool with the option runtime', () => {
-  it('uses the runtime without a warning, also in production', async () => {
+  it('uses the runtime without a warning, even in production', async () => {
     vi.stubEnv('NODE_ENV', 'production')
     expect(await launchedUnder([OWN_KERNEL, SHARED_KERNEL], 'shared')).toEqual(['shared', 'shared'])
     expect(warn).not.toHaveBeenCalled()

@@ -145,7 +145,7 @@ describe('an upgrade that leads to no WebSocket', () => {
 })
 
 describe('a WebSocket of a server with closeStrayUpgrades', () => {
-  it('works, also after another WebSocket is reset', async () => {
+  it('works even after another WebSocket is reset', async () => {
     const server = start()
     await once(server, 'listening')
     const url = `${urlOf(server).replace('http', 'ws')}/echo`

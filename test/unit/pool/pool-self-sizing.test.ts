@@ -209,7 +209,7 @@ describe('resize() of a pool that sizes itself', () => {
 })
 
 describe('the timer of a pool that sizes itself', () => {
-  it('is cleared by close(), also if the pool has just had traffic', async () => {
+  it('is cleared by close(), even if the pool has just had traffic', async () => {
     const { pool } = selfSizingPool()
     await start(pool)
     await runTraffic(pool, 100, 5000)

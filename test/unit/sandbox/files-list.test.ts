@@ -51,7 +51,7 @@ describe('listFiles()', () => {
     expect(agent.requests).toEqual([{ op: 'list', path: '.', recursive: false }])
   })
 
-  it('reads a listing that is cut anywhere, also without the last end of line', async () => {
+  it('reads a listing wherever it is split, even without the last end of line', async () => {
     const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 40 }))
     await fc.assert(
       fc.asyncProperty(

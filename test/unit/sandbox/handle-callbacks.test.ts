@@ -112,7 +112,7 @@ describe('onStdout and onStderr', () => {
     expect(await outcomeOf(result)).toMatchObject({ exitCode: 0 })
   })
 
-  it('delay the result also if the program ended before they were called', async () => {
+  it('delay the result even if the program ended before they were called', async () => {
     const { agent, sandbox } = await leaseSandbox()
     const callback = deferred<void>()
     const handle = sandbox.exec('x', { onStdout: () => callback.promise })

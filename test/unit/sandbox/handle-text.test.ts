@@ -87,7 +87,7 @@ describe('text output', () => {
     expect(outputOf(events, 'stdout')).toBe('aé')
   })
 
-  it('is the same for all cuts of its bytes', { timeout: 30_000 }, () => {
+  it('is the same wherever its bytes are split', { timeout: 30_000 }, () => {
     const Parts = fc.array(fc.uint8Array({ maxLength: 7 }), { maxLength: 12 })
     fc.assert(
       fc.property(fc.oneof(Parts, fc.string({ unit: 'binary' }).chain(cuts)), (parts) => {

@@ -105,7 +105,7 @@ describe('LogWatch', () => {
     await watch.idle
   })
 
-  it('finds the same line for all cuts of the output', async () => {
+  it('finds the same line wherever the output is split', async () => {
     const Lines = fc.array(fc.stringMatching(/^[ab€]{0,4}$/), { minLength: 1, maxLength: 8 })
     await fc.assert(
       fc.asyncProperty(

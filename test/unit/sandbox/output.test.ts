@@ -35,7 +35,7 @@ describe('BoundedOutput', () => {
     expect(output.toString()).toBe('abc\n[1 bytes left out]\ne')
   })
 
-  it('keeps at most the limit, and the same bytes for all cuts of the output', () => {
+  it('keeps at most the limit, and the same bytes wherever the output is split', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 64 }),

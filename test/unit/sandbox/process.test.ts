@@ -130,7 +130,7 @@ describe('waitForLog()', () => {
     expect(vi.getTimerCount()).toBe(PING_TIMERS)
   })
 
-  it('finds a line that was written before, also if its end comes later', async () => {
+  it('finds a line that was written before, even if its end comes later', async () => {
     const { agent, process } = await startProcess()
     agent.data(1, Stream.stdout, 'early\nhalf')
     await flushStreams()

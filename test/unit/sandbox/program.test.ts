@@ -254,7 +254,7 @@ describe('the end of the container', () => {
     agent.exit({ oom: true })
     lease.end('crash')
     expect(await ended).toMatchObject({ killedBy: 'oom' })
-    // A container reports an OOM until its end, also if its program has survived it.
+    // A container reports an OOM until its end, even if its program has survived it.
     const released = await run()
     released.lease.end('released')
     released.agent.exit({ oom: true })

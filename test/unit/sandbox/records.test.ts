@@ -9,7 +9,7 @@ const textOf = (record: object) => Buffer.from(JSON.stringify(record))
 const error = { type: 'error', name: 'E', message: 'm', traceback: 't' }
 
 describe('the records on stream 3', () => {
-  it('are read for all cuts of the stream', () => {
+  it('are read wherever the stream is split', () => {
     const bytes = Buffer.concat([
       encodeRecord(result('žluť')),
       encodeRecord(error),
