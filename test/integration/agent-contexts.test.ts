@@ -287,17 +287,13 @@ describe.each(places)('contexts of the $language agent, $where', (place) => {
   )
 
   it.runIf(place.language === 'nodejs')(
-    'no frame of the agent is in an error of a hook that the code has installed',
+    'the agent loads no module by a hook that the code has installed',
     async () => {
       const { ask } = await newContext()
       await ask(`const Module = require('node:module')
 Module._load = () => { throw new Error('hooked') }
 0`)
-      const { records, stderr } = await ask('1')
-      expect(JSON.stringify(records)).toContain('hooked')
-      for (const text of [JSON.stringify(records), stderr]) {
-        expect(text).not.toMatch(/node:sandbox|\[eval\]|\bload \(/)
-      }
+      expect(results((await ask('1')).records)).toEqual(['1'])
     },
   )
 })

@@ -5,16 +5,17 @@ const path = require('node:path')
 const util = require('node:util')
 const { isInstance } = require('./attempt.cjs')
 const { END, READY, TASKS } = require('./child-protocol.cjs')
+const { defineHidden } = require('./compile.cjs')
 const { connect, evaluate } = require('./evaluate.cjs')
 const { Number, Promise, exit, parse, process } = require('./globals.cjs')
 const { withoutImports } = require('./imports.cjs')
-const { Interrupted, callInterruptibly, recover } = require('./interrupts.cjs')
+const { Interrupted, recover } = require('./interrupts.cjs')
 const { extension, mainName } = require('./main-name.cjs')
 const { sendMessage } = require('./messages.cjs')
 const { showLast } = require('./results.cjs')
 const { printThrown, reportAndPrint } = require('./thrown.cjs')
 const { stripTypes } = require('./typescript.cjs')
-const { applySettings, prepareModule } = require('./user-module.cjs')
+const { applySettings, defineModuleVariables } = require('./user-module.cjs')
 
 const INTERRUPTED = 130
 
@@ -30,7 +31,8 @@ function serveContext(task) {
   }
   const folder = process.cwd()
   process.argv = [process.execPath, path.join(folder, mainName)]
-  prepareModule(process.argv[1], true)
+  defineHidden()
+  defineModuleVariables(process.argv[1])
   connect()
   process.on('SIGINT', () => stop(new Interrupted()))
   process.on('uncaughtException', (thrown) => isInstance(Exit, thrown) || printThrown(thrown))
@@ -90,7 +92,7 @@ async function runCell(code, file) {
 
 async function evaluateCell(code, file) {
   const text = withoutImports(stripTypes(code, file), file)
-  const { value } = await evaluate(text, file, callInterruptibly)
+  const { value } = await evaluate(text, file)
   await showLast(util.types.isPromise(value) ? await value : value)
 }
 

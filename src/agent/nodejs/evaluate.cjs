@@ -2,41 +2,51 @@
 // level, and the last expression has a value. Runs in the processes that run programs.
 
 const { SyntaxError } = require('./globals.cjs')
+const { callInterruptibly } = require('./interrupts.cjs')
 
 /**
  * The promises of the code that is being evaluated. V8 ends the process if it collects such a
  * promise, and it could collect the promise of code that waits for ever.
  */
 const unsettled = new Set()
+let promiseHooks
 let session
 
-/** `node:inspector` is loaded here, because few runs need it and it takes long to load. */
+/** Loads modules, because few programs need them, and before the code can hook the loader. */
 function connect() {
-  if (session) return
+  promiseHooks = require('node:v8').promiseHooks
   session = new (require('node:inspector').Session)()
   session.connect()
 }
 
-/** The value of the last expression. An error of the code is thrown. `start` calls its argument. */
-async function evaluate(code, file, start = (begin) => begin()) {
-  connect()
+/** The value of the last expression. An error of the code is thrown, and an interrupt. */
+async function evaluate(code, file) {
   const expression = `${code}\n//# sourceURL=${file}`
   /** @type {Promise<object> | undefined} */
   let running
   let failure
-  const stopHook = require('node:v8').promiseHooks.onInit((promise) => {
-    stopHook()
-    running = promise // the first promise is that of the code
-    unsettled.add(promise)
-  })
-  try {
-    start(() => {
-      session.post('Runtime.evaluate', { expression, replMode: true }, (_, answer) => {
-        failure = answer?.exceptionDetails
-      })
+  let stopHook = () => {}
+  let isBegun = false
+  const prepare = () => {
+    stopHook = promiseHooks.onInit((promise) => {
+      stopHook()
+      running = promise // the first promise is that of the code
+      unsettled.add(promise)
     })
+  }
+  const finish = () => {
+    stopHook()
+    isBegun = true
+  }
+  const takeAnswer = (_, answer) => {
+    if (!isBegun) failure = answer?.exceptionDetails
+  }
+  const parameters = { expression, replMode: true }
+  const begin = session.post.bind(session, 'Runtime.evaluate', parameters, takeAnswer)
+  try {
+    await callInterruptibly(prepare, begin, finish)
   } finally {
-    stopHook() // also after an interrupt
+    finish() // also after an interrupt
   }
   if (failure) throw syntaxErrorOf(failure, file)
   try {

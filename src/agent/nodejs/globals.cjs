@@ -2,8 +2,19 @@
 // replace each of them, and hide it by a declaration like `class Object {}`. Runs in the processes
 // that run programs.
 
-const { Array, ArrayBuffer, Buffer, JSON, Map, Number, Object, Promise, SyntaxError, process } =
-  globalThis
+const {
+  Array,
+  ArrayBuffer,
+  Buffer,
+  JSON,
+  Map,
+  Number,
+  Object,
+  Promise,
+  Set,
+  SyntaxError,
+  process,
+} = globalThis
 const { parse, stringify } = JSON
 const { exit } = process
 
@@ -15,6 +26,7 @@ module.exports = {
   Number,
   Object,
   Promise,
+  Set,
   SyntaxError,
   exit,
   parse,

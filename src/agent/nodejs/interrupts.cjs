@@ -2,13 +2,18 @@
 
 const util = require('node:util')
 const vm = require('node:vm')
-const { attempt } = require('./attempt.cjs')
 const { HIDDEN_NAME, hidden } = require('./compile.cjs')
-const { process } = require('./globals.cjs')
+const { detach } = require('./detach.cjs')
+const { Object, Promise, process } = require('./globals.cjs')
 
 const LATE_INTERRUPT_MS = 20
 const nextTurn = util.promisify(setImmediate)
-const BEGIN = new vm.Script(`${HIDDEN_NAME}.begin()`, { filename: 'node:sandbox' })
+/** Its frame looks like one of Node's, because code sees it. */
+const SCRIPT = new vm.Script(
+  `${HIDDEN_NAME}.prepare(); ${HIDDEN_NAME}.begin(); ${HIDDEN_NAME}.finish()`,
+  { filename: 'node:repl' },
+)
+const run = SCRIPT.runInThisContext.bind(SCRIPT, { breakOnSigint: true })
 
 class Interrupted extends Error {
   constructor() {
@@ -21,11 +26,14 @@ class Interrupted extends Error {
   }
 }
 
-/** Calls a function that SIGINT ends, even in the middle of a computation. */
-function callInterruptibly(begin) {
-  hidden.begin = begin
+/**
+ * Calls functions that SIGINT ends, even in the middle of a computation. A job of V8 calls them, so that
+ * no frame of ours is on the stack.
+ */
+async function callInterruptibly(prepare, begin = () => {}, finish = () => {}) {
+  Object.assign(hidden, { prepare, begin, finish })
   try {
-    BEGIN.runInThisContext({ breakOnSigint: true })
+    await detach(Promise.resolve().then(run))
   } catch (error) {
     throw error.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED' ? new Interrupted() : error
   }
@@ -40,7 +48,7 @@ async function recover() {
   const spin = () => {
     while (performance.now() < end);
   }
-  attempt(() => callInterruptibly(spin))
+  await callInterruptibly(spin).catch(() => {})
   await nextTurn()
   await nextTurn() // a write that waited for its reader has been reported by now
   for (const { _writableState: state } of [process.stdout, process.stderr]) {

@@ -1,10 +1,13 @@
-// The file of a program. The program seldom runs from it, but workers, forks and code that reads it
+// The file of a program. The program does not run from it, but workers, forks and code that reads it
 // find it. Runs in the processes that run programs.
 
 const fs = require('node:fs')
 const { attempt } = require('./attempt.cjs')
 const { Buffer, process } = require('./globals.cjs')
 const { mainFilesOf } = require('./main-name.cjs')
+
+/** What we have written to the file. */
+let content
 
 /** Writes the file to the first place that is free and can be written. Returns its path. */
 function writeMainFile(folder, code) {
@@ -18,6 +21,7 @@ function writeNew(file, code) {
   const fd = fs.openSync(file, 'wx')
   try {
     fs.writeFileSync(fd, code)
+    content = code
     return file
   } catch (error) {
     fs.unlinkSync(file) // the disk is full
@@ -27,9 +31,15 @@ function writeNew(file, code) {
   }
 }
 
-/** Removes the file. If the program has written to it, the file is the program's. */
-function removeMainFile(file, code) {
-  attempt(() => fs.readFileSync(file).equals(Buffer.from(code)) && fs.unlinkSync(file))
+/** Replaces the code in the file. */
+function replaceMainFile(file, code) {
+  fs.writeFileSync(file, code)
+  content = code
 }
 
-module.exports = { removeMainFile, writeMainFile }
+/** Removes the file. If the program has written to it, the file is the program's. */
+function removeMainFile(file) {
+  attempt(() => fs.readFileSync(file).equals(Buffer.from(content)) && fs.unlinkSync(file))
+}
+
+module.exports = { removeMainFile, replaceMainFile, writeMainFile }

@@ -7,7 +7,7 @@ const { RECORD } = require('./child-protocol.cjs')
 const { Array, ArrayBuffer, Buffer, Object, Promise, parse, stringify } = require('./globals.cjs')
 const { sendMessage } = require('./messages.cjs')
 const { shorten } = require('./shorten.cjs')
-const { UNREADABLE, trimStack } = require('./thrown.cjs')
+const { UNREADABLE, withTrimmedStack } = require('./thrown.cjs')
 
 const LONGEST_PART = 3 * 1024 * 1024
 const LONGEST_RECORD = 4 * 1024 * 1024
@@ -42,6 +42,11 @@ function display(...values) {
 
 async function whenAll(promises) {
   await Promise.all(promises)
+}
+
+/** Shows the value of the last expression, or what its promise is fulfilled with. */
+function showValue(value) {
+  return util.types.isPromise(value) ? void value.then(showLast) : showLast(value)
 }
 
 /** Shows the value of the last expression, and never throws. */
@@ -95,7 +100,6 @@ function representationsOf(value) {
 }
 
 function sendResult(value, representations, isMain, notes) {
-  attempt(() => trimStack(value))
   const parts = {}
   const sizes = {}
   const omitted = []
@@ -115,7 +119,7 @@ function sendResult(value, representations, isMain, notes) {
 }
 
 function textOf(value, notes) {
-  const text = tryTo('util.inspect()', notes, () => inspect(value))
+  const text = tryTo('util.inspect()', notes, () => withTrimmedStack(value, () => inspect(value)))
   if (typeof text === 'string') return text
   const type = attempt(() => `${value.constructor.name}`) ?? typeof value
   return `<${notes.at(-1).replace('()', ` of ${shorten(type, 0, 100)}`)}>`
@@ -162,4 +166,4 @@ function omitLargest(parts, sizes, notesSize) {
   return omitted
 }
 
-module.exports = { display, showLast }
+module.exports = { display, showLast, showValue }

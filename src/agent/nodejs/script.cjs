@@ -2,20 +2,24 @@
 
 const { writeSync } = require('node:fs')
 const Module = require('node:module')
-const { pathToFileURL } = require('node:url')
-const util = require('node:util')
 const { attempt, isInstance } = require('./attempt.cjs')
-const { callEntry } = require('./call.cjs')
+const { assignEntry, callEntry } = require('./call.cjs')
 const { TASKS } = require('./child-protocol.cjs')
-const { compile, hidden, prepareImport } = require('./compile.cjs')
-const { evaluate } = require('./evaluate.cjs')
+const { HIDDEN_NAME, receiveHidden } = require('./compile.cjs')
 const { Number, SyntaxError, exit, process } = require('./globals.cjs')
-const { withoutImports } = require('./imports.cjs')
+const { placeOfLast } = require('./last-value.cjs')
 const { removeMainFile, writeMainFile } = require('./main-file.cjs')
-const { showLast } = require('./results.cjs')
+const {
+  compileCommonJs,
+  importModule,
+  isModule,
+  runCommonJs,
+  runMainModule,
+} = require('./main-module.cjs')
+const { showValue } = require('./results.cjs')
 const { reportAndPrint, reportThrown } = require('./thrown.cjs')
 const { stripTypes } = require('./typescript.cjs')
-const { applySettings, prepareModule } = require('./user-module.cjs')
+const { applySettings } = require('./user-module.cjs')
 
 /** The exit code of Node for code that waits for a promise that nothing can settle. */
 const UNSETTLED = 13
@@ -31,12 +35,13 @@ function runScript(task) {
     process.on('exit', () => tellCpuTime(cpu))
     const file = writeMainFile(cwd, code)
     process.on('exit', function leave(exitCode) {
-      removeMainFile(file, code)
-      if (!isUncaught) exitAtOnce(leave, exitCode)
+      removeMainFile(file)
+      // Node prints an uncaught error, and the place of an unsettled promise, after this.
+      if (!isUncaught && process.exitCode !== UNSETTLED) exitAtOnce(leave, exitCode)
     })
     process.argv = [process.execPath, file, ...args]
     process.on('uncaughtExceptionMonitor', reportUncaught)
-    process.nextTick(chooseRun(code, file, call))
+    start(code, file, call)
   } catch (error) {
     console.error(`${error.name}: ${error.message}`)
     exit(1)
@@ -49,48 +54,57 @@ function tellCpuTime(before) {
   attempt(() => writeSync(TASKS, String((user + system) / 1000)))
 }
 
-/** A function that runs the code in its own way: as a script, by evaluation, or as a module. */
-function chooseRun(code, file, call) {
+function start(code, file, call) {
   let text
   try {
     text = stripTypes(code, file)
-    const script = compile(text, file)
-    const finish = prepare(file, call)
-    return () => finish(script.runInThisContext())
+  } catch (error) {
+    reportAndPrint(error)
+    process.exitCode = 1
+    return
+  }
+  if (call) startCall(text, file, call)
+  else startMain(text, file)
+}
+
+function startMain(text, file) {
+  const place = placeOfLast(text)
+  const isFound = place !== undefined
+  const passed = place === text.length ? `\ninstanceof ${HIDDEN_NAME}` : `;${HIDDEN_NAME}=`
+  const parts = isFound ? [text.slice(0, place), passed, text.slice(place)] : [text]
+  if (isFound) receiveHidden(showValue)
+  // The assignment of a first statement has a line of its own, so that no column moves.
+  const run =
+    (place === 0 ? compile(`${passed}\n${text}`, file, -1) : compile(parts.join(''), file)) ??
+    compile(text, file)
+  if (run) runCommonJs(run, file, true)
+  else if (isModule(text, compileError)) runMainModule(parts.join(''), file)
+  else process.nextTick(Module.runMain) // Node reports the syntax error
+}
+
+/** Runs the code as a module that is not the main module, and then calls its entry. */
+function startCall(text, file, call) {
+  let named
+  const assigned = assignEntry(call)
+  if (assigned) receiveHidden((value) => (named = value))
+  const callIn = (...modules) => callEntry(call, modules, named)
+  const run = compile(text + assigned, file)
+  if (run) {
+    const module = runCommonJs(run, file, false)
+    process.nextTick(() => isUncaught || exitIfUnsettled(callIn(module.exports)))
+  } else {
+    const imported = importModule(text + assigned, file)
+    void exitIfUnsettled(imported.then((module) => callIn(module, module.default)))
+  }
+}
+
+function compile(text, file, lineOffset) {
+  try {
+    return compileCommonJs(text, file, lineOffset)
   } catch (error) {
     compileError = error
+    return undefined
   }
-  if (text === undefined) return () => failWith(compileError)
-  try {
-    if (compileError.message === 'Illegal return statement') throw compileError
-    const rewritten = withoutImports(text, file)
-    const finish = prepare(file, call)
-    return () => exitIfUnsettled(evaluate(rewritten, file).then(({ value }) => finish(value)))
-  } catch {
-    return call ? () => exitIfUnsettled(callModule(file, call)) : Module.runMain
-  }
-}
-
-function failWith(error) {
-  reportAndPrint(error)
-  process.exitCode = 1
-}
-
-/** Prepares the globals of a script. Returns a function for the value of its last expression. */
-function prepare(file, call) {
-  const module = prepareModule(file, !call)
-  return (value) => {
-    module.loaded = true
-    if (call) return exitIfUnsettled(callEntry(call, [module.exports]))
-    return util.types.isPromise(value) ? void value.then(showLast) : showLast(value)
-  }
-}
-
-/** Calls an entry of an ES module, which is not the main module. */
-async function callModule(file, call) {
-  prepareImport(file)
-  const module = await hidden.import(pathToFileURL(file).href)
-  return callEntry(call, [module, module.default])
 }
 
 /**

@@ -3,6 +3,7 @@
 
 const fs = require('node:fs')
 const Module = require('node:module')
+const { compile } = require('./compile.cjs')
 const { Object, process } = require('./globals.cjs')
 
 /**
@@ -13,26 +14,27 @@ function makeOutputBlocking() {
   for (const stream of [process.stdout, process.stderr]) stream._handle?.setBlocking?.(true)
 }
 
-const isStdin = (file) => file === '/dev/stdin' || file === '/proc/self/fd/0'
-
 /**
  * Makes functions of `fs` use descriptor 0 for /dev/stdin. Stdin is a named pipe without its name:
  * to open it once more would wait for a writer when the input is over.
  */
 function redirectStdinPaths() {
-  for (const name of ['readFileSync', 'readFile']) {
-    const read = fs[name]
-    fs[name] = (file, ...rest) => read(isStdin(file) ? 0 : file, ...rest)
-  }
-  for (const [name, answer] of Object.entries({
-    openSync: () => 0,
-    open: (...rest) => process.nextTick(rest.at(-1), null, 0),
-  })) {
-    const open = fs[name]
-    fs[name] = (file, ...rest) =>
-      isStdin(file) || file === 0 ? answer(...rest) : open(file, ...rest)
-  }
+  // These functions are in every stack trace of an error of `fs`, as functions of Node.
+  const make = compile(`(${makeRedirected.toString()})`, 'node:fs').runInThisContext()
+  const { readFileSync, readFile, openSync, open } = fs
+  Object.assign(fs, make({ readFileSync, readFile, openSync, open }, process.nextTick))
   Module.syncBuiltinESMExports()
+}
+
+function makeRedirected(fs, nextTick) {
+  const isStdin = (file) => file === '/dev/stdin' || file === '/proc/self/fd/0'
+  return {
+    readFileSync: (file, ...rest) => fs.readFileSync(isStdin(file) ? 0 : file, ...rest),
+    readFile: (file, ...rest) => fs.readFile(isStdin(file) ? 0 : file, ...rest),
+    openSync: (file, ...rest) => (isStdin(file) || file === 0 ? 0 : fs.openSync(file, ...rest)),
+    open: (file, ...rest) =>
+      isStdin(file) || file === 0 ? nextTick(rest.at(-1), null, 0) : fs.open(file, ...rest),
+  }
 }
 
 module.exports = { makeOutputBlocking, redirectStdinPaths }

@@ -15,11 +15,19 @@ const OUR_FRAMES = /\n +at .*node:sandbox.*/g
 const CALLING_FRAMES = /(?:\n +at (?:new Promise \(<anonymous>\)|(?:.*[( ])?node:.*))+$/
 const TRACEBACK_END = 30000
 
-/** Leaves only the frames of the program in a stack trace, also in the trace that Node prints. */
-function trimStack(error) {
-  if (!util.types.isNativeError(error) || typeof error.stack !== 'string') return
-  const stack = error.stack.replace(OUR_FRAMES, '').replace(CALLING_FRAMES, '')
-  if (stack !== error.stack) attempt(() => (error.stack = stack))
+/** A stack trace with no frame of ours, nor of the functions of Node that called the program. */
+const trimTrace = (trace) => trace.replace(OUR_FRAMES, '').replace(CALLING_FRAMES, '')
+
+/** What an action returns while the stack trace of a value, if this is an error, is trimmed. */
+function withTrimmedStack(value, action) {
+  const stack = util.types.isNativeError(value) ? attempt(() => value.stack) : undefined
+  if (typeof stack !== 'string' || trimTrace(stack) === stack) return action()
+  attempt(() => (value.stack = trimTrace(stack)))
+  try {
+    return action()
+  } finally {
+    attempt(() => (value.stack = stack))
+  }
 }
 
 /** Sends a record of a thrown value. */
@@ -29,14 +37,13 @@ function reportThrown(thrown) {
 }
 
 function describe(thrown) {
-  trimStack(thrown)
   const isError = util.types.isNativeError(thrown) || thrown instanceof Error
   const type = Object(thrown) === thrown ? thrown.constructor?.name : typeof thrown
   const text = isError ? undefined : util.inspect(thrown)
   const strings = {
     name: isError ? thrown.name : (type ?? 'object'),
     message: text ?? thrown.message,
-    traceback: text ?? thrown.stack,
+    traceback: text ?? trimTrace(`${thrown.stack}`),
   }
   const entries = Object.entries(strings).map(([name, each]) => [
     name,
@@ -49,9 +56,9 @@ function describe(thrown) {
 function printThrown(thrown) {
   const isError = util.types.isNativeError(thrown)
   const text = attempt(() => {
-    trimStack(thrown)
-    const shown = util.inspect(thrown)
-    return isError && shown === `[${thrown.stack}]` ? thrown.stack : shown
+    const shown = withTrimmedStack(thrown, () => util.inspect(thrown))
+    // An error without frames is shown in brackets.
+    return isError && shown === `[${trimTrace(thrown.stack)}]` ? shown.slice(1, -1) : shown
   })
   process.stderr.write(`${isError ? '' : 'Uncaught '}${text ?? UNREADABLE}\n`)
 }
@@ -61,4 +68,4 @@ function reportAndPrint(thrown) {
   printThrown(thrown)
 }
 
-module.exports = { UNREADABLE, printThrown, reportAndPrint, reportThrown, trimStack }
+module.exports = { UNREADABLE, printThrown, reportAndPrint, reportThrown, withTrimmedStack }

@@ -1,8 +1,7 @@
 // The surroundings of a program in its process: the working directory, the environment, and the
-// variables of a module. Runs in the processes that run programs.
+// variables of its module. Runs in the processes that run programs.
 
 const Module = require('node:module')
-const path = require('node:path')
 const { prepareImport } = require('./compile.cjs')
 const { Object, process } = require('./globals.cjs')
 
@@ -19,18 +18,22 @@ function setEnvironment(env) {
   if (env.NODE_PATH) Module._initPaths()
 }
 
-/** Makes the variables of a module globals, because a script has no others. */
-function prepareModule(file, isMain) {
+/** Makes the CommonJS module of a file. Returns the variables that its code has. */
+function makeModule(file, isMain) {
   const module = new Module(file, null)
-  const __dirname = path.dirname(file)
+  if (isMain) module.id = '.'
   module.filename = file
-  module.paths = Module._nodeModulePaths(__dirname)
+  module.paths = Module._nodeModulePaths(module.path)
   Module._cache[file] = module
   process.mainModule = isMain ? module : undefined
-  const variables = { module, exports: module.exports, require: Module.createRequire(file) }
-  Object.assign(globalThis, variables, { __filename: file, __dirname })
-  prepareImport(file)
-  return module
+  const require = module._compile('return require', file) // Node gives no other access to it
+  return { exports: module.exports, require, module, __filename: file, __dirname: module.path }
 }
 
-module.exports = { applySettings, prepareModule }
+/** Makes the variables of a module globals, because the code of a context has no others. */
+function defineModuleVariables(file) {
+  Object.assign(globalThis, makeModule(file, true))
+  prepareImport(file)
+}
+
+module.exports = { applySettings, defineModuleVariables, makeModule }
