@@ -7,6 +7,7 @@ import time
 from .agent_socket import agent_socket, flush_output
 from .class_sources import class_sources
 from .common_imports import import_common_modules
+from .interpreter_exit import INTERRUPTED
 from .run import run
 from .socket_messages import CELL_END, CELL_ENDED, CONTEXT_READY
 from .user_loop import user_loop
@@ -27,6 +28,7 @@ def serve_cells(names):
             _signal.signal(_signal.SIGINT, handler)
             class_sources.cells.append(task['file'])
             status = run(task, task['file'], names)
+            status = 130 if status == INTERRUPTED else status
             handler = _signal.signal(_signal.SIGINT, ignore)
         except KeyboardInterrupt:  # it came after the end of the cell's code
             handler = _signal.signal(_signal.SIGINT, ignore)

@@ -4,6 +4,7 @@ Python removes all modules at its end. That takes 4 ms, and 40 ms with pandas. S
 of the user are removed here, and the files that others refer to are closed.
 """
 
+import _signal
 import atexit
 import gc
 import os
@@ -17,6 +18,7 @@ from .tracebacks import print_ignored
 
 WRITERS = (TextIOWrapper, BufferedWriter, BufferedRandom)
 FLUSH_FAILED = 120
+INTERRUPTED = -2  # no exit code of code: the process ends by SIGINT
 fflush = c_function('fflush')
 
 
@@ -47,6 +49,10 @@ def leave(status):
         try_step(step, step)
     is_flushed &= flush_standard_streams()
     fflush(0)
+    if status == INTERRUPTED:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+        os.kill(os.getpid(), _signal.SIGINT)
+        status = 128 + _signal.SIGINT  # the signal is blocked
     os._exit(status if is_flushed else FLUSH_FAILED)
 
 

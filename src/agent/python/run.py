@@ -6,16 +6,16 @@ from .display import show_last
 from .error_record import report_error
 from .execute import execute
 from .figures import figures
-from .interpreter_exit import exit_status
+from .interpreter_exit import INTERRUPTED, exit_status
 from .json_codec import to_utf8_json
 from .value_json import Refusal
 
 
-def run(task, file, names):
-    """Returns the exit code. An error of the code is reported."""
+def run(task, file, names, evaluate=execute):
+    """Returns the exit code, or `INTERRUPTED`. An error of the code is reported."""
     try:
         try:
-            value = execute(task['code'], file, names)
+            value = evaluate(task['code'], file, names)
             if task.get('call'):
                 call_function(task['call'], names)
             elif value is not None:
@@ -31,5 +31,5 @@ def run(task, file, names):
         return 1
     except BaseException as error:
         report_error(error, file)
-        return 130 if isinstance(error, KeyboardInterrupt) else 1
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     return 0

@@ -6,7 +6,9 @@ import sys
 from _frozen_importlib_external import SourceFileLoader
 
 from .cells import serve_cells
+from .guarded_code import compile_guarded, take_outcome
 from .interpreter_exit import leave
+from .outermost import run_at_top, steps_for
 from .run import run
 from .tracebacks import print_error
 from .variables import apply_variables, search_path
@@ -22,11 +24,14 @@ def new_module(name):
 
 def run_task(task):
     """Does not return."""
-    leave(status_of(task))  # nothing of ours may refer to the user's module then
+    status, steps = start(task)  # nothing of ours may refer to the user's module at the end
+    if steps:
+        run_at_top(steps)
+    leave(status)
 
 
-def status_of(task):
-    """Runs the user's code, and returns the exit code."""
+def start(task):
+    """Runs the user's code, and returns the exit code, or returns the steps to run it."""
     apply_variables(task['env'])
     main = new_module('__main__')
     # The last module: those after it are imported by the user's code.
@@ -36,15 +41,23 @@ def status_of(task):
         os.chdir(task['cwd'])
     except OSError as error:
         print_error(error, '')
-        return 1
+        return 1, None
     folders = (folder for folder in search_path() if folder not in sys.path)
     sys.path[:0] = [task['cwd'], *folders]
     if task.get('context'):
-        return serve_cells(main.__dict__)
+        return serve_cells(main.__dict__), None
     file = task['file']
     sys.argv = [file, *task['args']]
     if task['call']:
         main = sys.modules['main'] = new_module('main')
     main.__file__, main.__cached__ = file, None
     main.__loader__ = SourceFileLoader(main.__name__, file)
-    return run(task, file, main.__dict__)
+    return start_main(task, file, main.__dict__)
+
+
+def start_main(task, file, names):
+    code = None if task['call'] else compile_guarded(task['code'], file)
+    if code is None:
+        return run(task, file, names), None
+    kept = [names]
+    return None, steps_for(code, names, lambda: leave(run(task, file, kept.pop(), take_outcome)))
