@@ -2,24 +2,39 @@
 
 No frame is left when an error has reached the top of the interpreter. C calls `sys.excepthook`
 then, which is a method of C here: it iterates over the type of the error, and so calls the steps.
+Everything is made before the fork, because new types touch many pages of memory.
 """
 
 import sys
 from _collections import deque
 from _functools import partial
 
+steps = deque()  # each is removed before it is called: at the end nothing refers to the code
 call_steps = set().update  # a global, because C has no reference to it while it runs
+unhook = partial(sys.settrace, None), partial(sys.setprofile, None)
 
 
-def steps_for(code, names, finish):
-    """Returns an iterator that calls the code, and then a function that must end the process.
+class Steps(type):
+    __iter__ = staticmethod(map(partial.__call__, iter(steps.popleft, None)).__iter__)
 
-    It refers to each step until it calls it: at the end nothing refers to the names of the code.
-    """
+
+class AtTop(BaseException, metaclass=Steps):
+    pass
+
+
+def prepare(code, names, finish):
+    """Makes steps of the code and of a function that ends the process."""
     forget = partial(forget_error, sys.excepthook)
-    hooks = partial(sys.settrace, None), partial(sys.setprofile, None)
-    steps = deque((forget, partial(eval, code, names), *hooks, partial(finish)))
-    return map(partial.__call__, iter(steps.popleft, None))
+    steps.extend((forget, partial(eval, code, names), *unhook, partial(finish)))
+
+
+def rehearse(code, names):
+    """Calls the steps here, to touch the memory pages that they touch."""
+    prepare(code, names, steps.clear)
+    try:
+        call_steps(AtTop)
+    except IndexError:
+        pass  # there are no more steps
 
 
 def forget_error(excepthook):
@@ -29,11 +44,7 @@ def forget_error(excepthook):
         sys.__dict__.pop(name, None)
 
 
-def run_at_top(steps):
+def run_at_top():
     """Does not return. The variables of its callers exist as long as the process."""
-
-    class Steps(type):
-        __iter__ = staticmethod(steps.__iter__)
-
     sys.excepthook = call_steps
-    raise Steps('Steps', (BaseException,), {})
+    raise AtTop

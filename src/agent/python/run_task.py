@@ -8,7 +8,7 @@ from _frozen_importlib_external import SourceFileLoader
 from .cells import serve_cells
 from .guarded_code import compile_guarded, take_outcome
 from .interpreter_exit import leave
-from .outermost import run_at_top, steps_for
+from .outermost import prepare, run_at_top
 from .run import run
 from .tracebacks import print_error
 from .variables import apply_variables, search_path
@@ -24,14 +24,14 @@ def new_module(name):
 
 def run_task(task):
     """Does not return."""
-    status, steps = start(task)  # nothing of ours may refer to the user's module at the end
-    if steps:
-        run_at_top(steps)
+    status = start(task)  # nothing of ours may refer to the user's module at the end
+    if status is None:
+        run_at_top()
     leave(status)
 
 
 def start(task):
-    """Runs the user's code, and returns the exit code, or returns the steps to run it."""
+    """Returns the exit code of the user's code, or `None` if it is to run at the top."""
     apply_variables(task['env'])
     main = new_module('__main__')
     # The last module: those after it are imported by the user's code.
@@ -41,11 +41,11 @@ def start(task):
         os.chdir(task['cwd'])
     except OSError as error:
         print_error(error, '')
-        return 1, None
+        return 1
     folders = (folder for folder in search_path() if folder not in sys.path)
     sys.path[:0] = [task['cwd'], *folders]
     if task.get('context'):
-        return serve_cells(main.__dict__), None
+        return serve_cells(main.__dict__)
     file = task['file']
     sys.argv = [file, *task['args']]
     if task['call']:
@@ -58,6 +58,7 @@ def start(task):
 def start_main(task, file, names):
     code = None if task['call'] else compile_guarded(task['code'], file)
     if code is None:
-        return run(task, file, names), None
+        return run(task, file, names)
     kept = [names]
-    return None, steps_for(code, names, lambda: leave(run(task, file, kept.pop(), take_outcome)))
+    prepare(code, names, lambda: leave(run(task, file, kept.pop(), take_outcome)))
+    return None
