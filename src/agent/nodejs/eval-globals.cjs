@@ -1,7 +1,8 @@
-// Removes the globals of `node -e` that a script does not have. Runs in the processes that run
-// programs.
+// Removes what `node -e` has and a script does not have: globals, and the text of `-e`. Runs in the
+// processes that run programs.
 
 const Module = require('node:module')
+const { process } = require('./globals.cjs')
 
 /** `node -e` has every module as a global of its name. A script has these, too. */
 const KEPT = new Set(['console', 'crypto', 'process'])
@@ -10,6 +11,7 @@ const NAMES = ['require', 'exports', '__filename', '__dirname', ...MODULES]
 
 function removeEvalGlobals() {
   for (const name of NAMES) delete globalThis[name]
+  delete process._eval
 }
 
 module.exports = { removeEvalGlobals }

@@ -12,6 +12,7 @@ from .event_loop import EventLoop
 from .file_operations import FILE_OPERATIONS
 from .file_requests import FileRead, FileWrite
 from .json_codec import from_json, to_json
+from .memory_guard import MemoryGuard
 from .name_server import serve_names
 from .programs import Programs, WaitingRequest
 from .protocol import CHUNK, HELLO, PING, REQUEST, VERSION
@@ -27,6 +28,7 @@ class Agent:
         self.requests = Requests(self.channel)
         self.contexts = Contexts(self.requests)
         self.programs = Programs(self.loop, self.requests, exit_causes, zygote_socket)
+        self.memory = MemoryGuard(self.programs, exit_causes)
         self.operations = {'run': self.run, 'open': self.open_context, 'exec': self.execute}
 
     def serve(self, code_cache):
@@ -44,12 +46,13 @@ class Agent:
             self.turn()
 
     def turn(self):
-        longest = 0 if self.requests.steppable else self.programs.pause_s()
+        longest = 0 if self.requests.steppable else self.memory.wait_s(self.programs.pause_s())
         if not self.loop.handle_ready(self.requests.deadlines.wait_s(longest)):
             self.programs.fork_if_due()
         self.requests.step_next()
         self.channel.exit_if_silent()
         self.requests.deadlines.check()
+        self.memory.check()
 
     def warm_up(self):
         """Does a run before the host's first, which touches memory pages of all processes."""

@@ -26,6 +26,7 @@ class ExitCauses:
     def __init__(self):
         self.counts = {cause: count_of(cause) for cause in COUNTERS}
         # gVisor does not count refusals. There, the number of threads is compared with the limit.
+        self.has_no_memory = False
         self.is_counted = any(os.path.exists(file) for file in COUNTERS['pids'][1:])
 
     def exit_of(self, status, usage):
@@ -42,7 +43,7 @@ class ExitCauses:
 
     def find_cause(self):
         """Returns the resource that the kernel has refused since the last failure, if any."""
-        found = None
+        found, self.has_no_memory = 'oom' if self.has_no_memory else None, False
         for cause in COUNTERS:
             count = count_of(cause)
             if count > self.counts[cause]:
@@ -51,6 +52,10 @@ class ExitCauses:
         if not found and self.is_crowded():
             return 'pids'
         return found or ('disk' if is_full(WORKSPACE) or is_full('/tmp') else None)
+
+    def memory_ran_out(self):
+        """Has the next failure of a program the cause `oom`."""
+        self.has_no_memory = True
 
     def is_refusal(self, text):
         """Returns whether the kernel refused a process or thread to a program that wrote this."""

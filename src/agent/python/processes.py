@@ -7,9 +7,8 @@ import os
 import time
 
 PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
-# All releases of gVisor have this version. When a process writes to memory that it shares with the
-# process it was forked from, gVisor copies 2 MB around it, and not 4 KB as Linux does.
-COPIES_LARGE_BLOCKS = os.uname().version == '#1 SMP Sun Jan 10 15:06:54 PST 2016'
+# All releases of gVisor have this version.
+IS_GVISOR = os.uname().version == '#1 SMP Sun Jan 10 15:06:54 PST 2016'
 
 
 def cpu_ms_of(pid):
@@ -62,6 +61,17 @@ def kill_tree(root, number):
             os.kill(target, number)
         except OSError:
             continue
+
+
+def pids_of_user(uid):
+    found = []
+    for pid in all_pids():
+        try:
+            if os.stat('/proc/%d' % pid).st_uid == uid:
+                found.append(pid)
+        except OSError:
+            continue
+    return found
 
 
 def all_pids():

@@ -5,14 +5,15 @@ import select
 import time
 
 from .config import PRELOAD
-from .processes import COPIES_LARGE_BLOCKS
+from .processes import IS_GVISOR
 from .program import Program
 from .protocol import DATA, SILENCE_S, WINDOW
 from .zygote_client import ZygoteClient
 
 SPARE_PAUSE_S = 0.02  # most leases have one run only: forking the next spare would slow that run
-# A spare then holds most of the preload as a copy, and programs need that memory while they run.
-ONLY_BETWEEN_RUNS = bool(PRELOAD) and COPIES_LARGE_BLOCKS
+# When a process writes to memory that a fork shares, gVisor copies 2 MB around it. So a spare holds
+# most of the preload as a copy, and programs need that memory while they run.
+ONLY_BETWEEN_RUNS = bool(PRELOAD) and IS_GVISOR
 CAUSES = {errno.EAGAIN: 'pids', errno.ENOMEM: 'oom'}  # why a fork fails
 
 
@@ -63,6 +64,9 @@ class Programs:
         program.start(waiting.id, waiting.task, waiting.context)
         for kind, payload in waiting.frames:
             self.requests.take_frame(kind, waiting.id, payload)
+
+    def are_running(self):
+        return len(self.by_pid) > len(self.spares)
 
     # Forks
 

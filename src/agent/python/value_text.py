@@ -42,6 +42,8 @@ def is_heavy(value):
                 return True
             parents = [item for item in level if not issubclass(type(item), skipped)]
             level = gc.get_referents(*parents)[:MAX_ITEMS]
+            if not level:
+                return False
     except Exception:
         pass
     return False

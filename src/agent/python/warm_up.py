@@ -6,6 +6,7 @@ fork takes about 4 us.
 
 from .guarded_code import compile_guarded, take_outcome
 from .json_codec import from_json, to_json
+from .representations import Representations
 from .outermost import rehearse
 from .run import run
 from .run_task import new_module
@@ -29,3 +30,4 @@ def warm_up():
     file, names = 'main.py', new_module('__main__').__dict__
     rehearse(compile_guarded(CODE, file), names)
     run(task, file, names, take_outcome)
+    Representations().of(0)

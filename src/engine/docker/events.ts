@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import * as v from 'valibot'
-import { setDeadline, within } from '../../util/deadline.js'
+import { within } from '../../util/deadline.js'
 import type { Deferred } from '../../util/deferred.js'
 import { deferred } from '../../util/deferred.js'
 
@@ -20,13 +20,13 @@ export interface Watch {
   end: () => void
 }
 
-/** The time limit for the event after the stream of a container has ended. */
+/** The time limit for the `die` event after the stream of a container has ended. */
 const GRACE_MS = 1000
 const RECONNECT_MS = 1000
 /** The exit code of a program that SIGKILL ended. */
 const SIGKILLED = 137
-/** The time limit for an `oom` event that follows the `die` event. */
-const OOM_GRACE_MS = 200
+/** The time limit for an `oom` event after the `die` event. On a busy machine it is late. */
+const OOM_GRACE_MS = 1000
 
 const Event = v.object({
   Action: v.string(),
@@ -35,8 +35,10 @@ const Event = v.object({
 
 interface Watched {
   exit: EngineExit
-  /** Resolves when all events of the end have arrived, or when the connection is lost. */
-  ended: Deferred<void>
+  /** Resolves at the `die` event, or when the connection is lost. */
+  died: Deferred<void>
+  /** Resolves at the `oom` event, or when the connection is lost. */
+  oom: Deferred<void>
   removed: Deferred<boolean>
 }
 
@@ -56,12 +58,14 @@ export class DockerEvents {
   /** Watches one container until `end()` of the watch is called. */
   watch(id: string): Watch {
     const exit = { exitCode: undefined, oom: false }
-    const watched: Watched = { exit, ended: deferred(), removed: deferred() }
+    const watched: Watched = { exit, died: deferred(), oom: deferred(), removed: deferred() }
     this.#watched.set(id, watched)
     void this.#listen()
     return {
       exit: async () => {
-        if (this.#connection && !watched.exit.oom) await within(GRACE_MS, watched.ended.promise)
+        if (this.#connection && !watched.exit.oom) await within(GRACE_MS, watched.died.promise)
+        const mayBeOom = watched.exit.exitCode === SIGKILLED && !watched.exit.oom
+        if (this.#connection && mayBeOom) await within(OOM_GRACE_MS, watched.oom.promise)
         return { ...watched.exit }
       },
       isForgotten: async (ms) =>
@@ -101,16 +105,14 @@ export class DockerEvents {
     const { Action, Actor } = event.output
     const watched = this.#watched.get(Actor.ID)
     if (!watched) return
-    const { exit, ended, removed } = watched
+    const { exit, died, oom, removed } = watched
     if (Action === 'oom') {
       exit.oom = true
-      if (exit.exitCode !== undefined) ended.resolve()
+      oom.resolve()
     }
     if (Action === 'die') {
       exit.exitCode = Number(Actor.Attributes.exitCode)
-      const mayBeOom = exit.exitCode === SIGKILLED && !exit.oom
-      if (mayBeOom) setDeadline(OOM_GRACE_MS, ended.resolve)
-      else ended.resolve()
+      died.resolve()
     }
     if (Action === 'destroy') removed.resolve(true)
   }
@@ -118,8 +120,10 @@ export class DockerEvents {
 
 /** Resolves all current waits. A wait after the next connection uses new promises. */
 function resolveWaits(watched: Watched): void {
-  watched.ended.resolve()
+  watched.died.resolve()
+  watched.oom.resolve()
   watched.removed.resolve(false)
-  watched.ended = deferred()
+  watched.died = deferred()
+  watched.oom = deferred()
   watched.removed = deferred()
 }

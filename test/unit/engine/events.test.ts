@@ -45,6 +45,22 @@ describe('the events of a container', () => {
     expect(await outcomeOf(exit)).toEqual({ exitCode: undefined, oom: false })
   })
 
+  it('have a further second for an oom after a kill', async () => {
+    const { events, emit } = await fakeEvents()
+    const late = events.watch('one').exit()
+    const never = events.watch('two').exit()
+    await flushStreams()
+    await emit('die', { exitCode: '137' })
+    await emit('die', { exitCode: '137' }, 'two')
+    await vi.advanceTimersByTimeAsync(999)
+    expect(await outcomeOf(late)).toBe('pending')
+    await emit('oom')
+    expect(await outcomeOf(late)).toEqual({ exitCode: 137, oom: true })
+    expect(await outcomeOf(never)).toBe('pending')
+    await vi.advanceTimersByTimeAsync(2)
+    expect(await outcomeOf(never)).toEqual({ exitCode: 137, oom: false })
+  })
+
   it('resolve isForgotten() when the engine has destroyed the container', async () => {
     const { events, emit } = await fakeEvents()
     const forgotten = events.watch('one').isForgotten(5000)

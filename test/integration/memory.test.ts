@@ -57,3 +57,32 @@ describe.each(runtimes)('256 MiB with the data packages under %s', (runtime) => 
     expect(await sandbox.runCode('print(1)')).toMatchObject({ stdout: '1\n', exitCode: 0 })
   })
 })
+
+describe.each(runtimes)('a lack of memory under %s', (runtime) => {
+  const pool = usePool({ runtime, memory: '192m', languages: { python: { size: 1, max: 2 } } })
+  const hoard = `
+import os, time
+def hoard():
+    kept = []
+    while True:
+        kept.append(bytearray(b'x') * 1_000_000)
+        time.sleep(0.003)`
+
+  it('ends the program that takes too much, and not the lease', async () => {
+    const sandbox = await leaseOfTest(pool(), 'python')
+    const result = await sandbox.runCode(`${hoard}\nhoard()`)
+    expect(result).toMatchObject({ signal: 'SIGKILL', killedBy: 'oom' })
+    expect(await sandbox.runCode('print(1)')).toMatchObject({ stdout: '1\n', exitCode: 0 })
+  })
+
+  it('ends the child process that takes too much, and not its program', async () => {
+    const sandbox = await leaseOfTest(pool(), 'python')
+    const code = `${hoard}
+pid = os.fork()
+if pid == 0:
+    hoard()
+print(os.waitpid(pid, 0)[1])`
+    const result = await sandbox.runCode(code)
+    expect(result).toMatchObject({ stdout: '9\n', exitCode: 0 })
+  })
+})
