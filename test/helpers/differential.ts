@@ -107,6 +107,7 @@ const DIFFERING: readonly (readonly [RegExp, string])[] = [
   [/\n +at (?:async )?new Promise \(<anonymous>\)/g, ''],
   [/\bat Object\.<anonymous> \((.*)\)/g, 'at $1'],
   [/^( +at .*) \{$/gm, '$1'],
+  [/ \{(?=\n {2}code: 'ERR_)/g, ''],
 ]
 
 function comparable(text: string): string {

@@ -4,7 +4,6 @@ import type { Program } from '../helpers/differential.js'
 import { programsOf, runByRunCode, runPlain } from '../helpers/differential.js'
 import { codesIn, tableOf } from '../helpers/docs.js'
 import { languages, places, useLease, usePool } from '../helpers/engine.js'
-import { KNOWN_FAULTS } from '../helpers/known-faults.js'
 
 /** Under gVisor a program starts slowly: every twelfth program runs there. */
 const PROGRAMS_PER_RUN_UNDER_GVISOR = 12
@@ -14,10 +13,8 @@ const PAGE = 'docs/differences.md'
 const TABLES: Record<AgentName, string> = { python: 'In Python', nodejs: 'In JavaScript' }
 
 /** The names of the programs that differ for a reason that the page gives. */
-const acceptedNames = (language: AgentName) =>
+const listedNames = (language: AgentName) =>
   tableOf(PAGE, TABLES[language]).rows.flatMap((row) => codesIn(row.at(-1) ?? ''))
-const faultyNames = (language: AgentName) => Object.values(KNOWN_FAULTS[language]).flat()
-const listedNames = (language: AgentName) => [...acceptedNames(language), ...faultyNames(language)]
 
 /** Vitest shortens long names unless they are values of their own. */
 const named = (programs: readonly Program[]) =>
@@ -55,7 +52,7 @@ describe.each(places)('a program of $language under $runtime', ({ runtime, langu
   })
 
   it.skipIf(isSlow).each(named(programs.filter(({ name }) => listed.has(name))))(
-    'differs, as a list says: %s',
+    'differs, as the page says: %s',
     async (_, program) => {
       const plain = await runPlain(await leaseFor(program), program)
       expect(await runByRunCode(await leaseFor(program), program)).not.toEqual(plain)

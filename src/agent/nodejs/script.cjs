@@ -60,6 +60,7 @@ function start(code, file, call) {
     text = stripTypes(code, file)
   } catch (error) {
     reportAndPrint(error)
+    process.stderr.write(`\nNode.js ${process.version}\n`)
     process.exitCode = 1
     return
   }

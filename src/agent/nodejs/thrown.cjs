@@ -57,8 +57,9 @@ function printThrown(thrown) {
   const isError = util.types.isNativeError(thrown)
   const text = attempt(() => {
     const shown = withTrimmedStack(thrown, () => util.inspect(thrown))
+    const stack = isError ? trimTrace(thrown.stack) : ''
     // An error without frames is shown in brackets.
-    return isError && shown === `[${trimTrace(thrown.stack)}]` ? shown.slice(1, -1) : shown
+    return isError && shown.startsWith(`[${stack}]`) ? stack + shown.slice(stack.length + 2) : shown
   })
   process.stderr.write(`${isError ? '' : 'Uncaught '}${text ?? UNREADABLE}\n`)
 }

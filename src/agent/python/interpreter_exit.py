@@ -14,7 +14,7 @@ from _thread import _count as thread_count
 from _weakref import ref
 
 from .system_calls import c_function
-from .tracebacks import print_ignored
+from .tracebacks import forget, print_ignored
 
 WRITERS = (TextIOWrapper, BufferedWriter, BufferedRandom)
 FLUSH_FAILED = 120
@@ -28,7 +28,11 @@ def exit_status(code):
         return 0
     if isinstance(code, int):
         return code & 0xFF if -(2**63) <= code < 2**63 else 255
-    print(code, file=sys.stderr)
+    try:
+        sys.stderr.write(str(code))
+    except BaseException:
+        pass  # Python says nothing either
+    print(file=sys.stderr)
     return 1
 
 
@@ -40,6 +44,7 @@ def leave(status):
     try_step(atexit._run_exitfuncs, atexit)
     is_flushed = flush_standard_streams()
     for step in (
+        forget,
         flush_files,
         collect_garbage,
         restore_standard_streams,

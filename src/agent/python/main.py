@@ -20,7 +20,7 @@ from .preload import MATPLOTLIB, PreloadError, preload
 from .privileges import as_nobody, drop_groups
 from .restart import restart
 from .run_task import run_task
-from .variables import need_new_interpreter
+from .variables import forget_home, need_new_interpreter
 from .warm_up import warm_up
 from .zygote import start_zygote
 
@@ -56,6 +56,7 @@ def prepare_programs():
 
 def set_environment():
     os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8', PYTHONUNBUFFERED='1')
+    forget_home()
     os.environ['PYTHONDONTWRITEBYTECODE'] = '1'  # it would be among the files of a run
     sys.dont_write_bytecode = True
     for name, value in (('MPLBACKEND', 'Agg'), ('MPLCONFIGDIR', MATPLOTLIB)):

@@ -9,6 +9,8 @@ import sys
 from _collections import deque
 from _functools import partial
 
+from .tracebacks import forget
+
 steps = deque()  # each is removed before it is called: at the end nothing refers to the code
 call_steps = set().update  # a global, because C has no reference to it while it runs
 unhook = partial(sys.settrace, None), partial(sys.setprofile, None)
@@ -40,8 +42,7 @@ def rehearse(code, names):
 def forget_error(excepthook):
     """Removes the traces of the error that has reached the top."""
     sys.excepthook = excepthook
-    for name in ('last_exc', 'last_type', 'last_value', 'last_traceback'):
-        sys.__dict__.pop(name, None)
+    forget()
 
 
 def run_at_top():

@@ -19,18 +19,41 @@ def print_error(error, file):
     leave_out_ours(trace)
     BaseException.with_traceback(error, trace)
     text = text_of(error)
+    remember(error)
+    hook = getattr(sys, 'excepthook', sys.__excepthook__)
+    printed = text if hook is sys.__excepthook__ else call_hook(hook, error, text)
     try:
-        if sys.excepthook is not sys.__excepthook__:
-            sys.excepthook(type(error), error, trace)
-            return text
-    except Exception:
-        pass  # the user's hook failed
-    try:
-        sys.stderr.write(text)
+        sys.stderr.write(printed)
         sys.stderr.flush()
     except Exception:
         pass  # it is closed
     return text
+
+
+def call_hook(hook, error, text):
+    """Calls the user's hook. Returns what is left to be printed, if the hook fails."""
+    try:
+        hook(type(error), error, error.__traceback__)
+        return ''
+    except Exception as failure:
+        BaseException.with_traceback(failure, failure.__traceback__.tb_next)
+        if failure.__context__ is error:
+            failure.__context__ = None
+        parts = text_of(failure), text
+        return 'Error in sys.excepthook:\n%s\nOriginal exception was:\n%s' % parts
+
+
+def remember(error):
+    """Sets the variables of `sys` for a debugger that is started after the error."""
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    if sys.version_info >= (3, 12):
+        sys.last_exc = error
+
+
+def forget():
+    """Removes these variables. They keep the variables of functions alive."""
+    for name in ('last_exc', 'last_type', 'last_value', 'last_traceback'):
+        sys.__dict__.pop(name, None)
 
 
 def leave_out_ours(trace):
@@ -43,8 +66,11 @@ def leave_out_ours(trace):
 
 
 def print_ignored(error, subject):
-    """Prints an error that can only be ignored, without the frame that has caught it."""
-    error = BaseException.with_traceback(error, error.__traceback__.tb_next)
+    """Prints an error that can only be ignored, without the frames of ours that led to it."""
+    trace = error.__traceback__
+    while trace and trace.tb_frame.f_code.co_filename == OURS:
+        trace = trace.tb_next
+    BaseException.with_traceback(error, trace)
     try:
         sys.stderr.write('Exception ignored in: %r\n%s' % (subject, text_of(error)))
     except BaseException:

@@ -31,12 +31,21 @@ def need_new_interpreter(variables, has_preload):
 def apply_variables(variables):
     """Sets the variables. Those that Python has read at its start take effect, too."""
     os.environ.update(variables)
+    if 'HOME' in variables:
+        forget_home()
     if 'TZ' in variables:
         time.tzset()
     if not variables.keys().isdisjoint(('LC_ALL', 'LC_CTYPE', 'LANG')):
         set_character_type()
     if os.environ.get('PYTHONDONTWRITEBYTECODE'):
         sys.dont_write_bytecode = True
+
+
+def forget_home():
+    """Lets `site` compute the folders of the user anew."""
+    site = sys.modules.get('site')
+    if site:
+        site.USER_BASE = site.USER_SITE = None
 
 
 def set_character_type():
