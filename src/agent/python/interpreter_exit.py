@@ -28,7 +28,10 @@ def exit_status(code):
         return 0
     if isinstance(code, int):
         return code & 0xFF if -(2**63) <= code < 2**63 else 255
-    print(code, file=sys.stderr)
+    try:
+        print(code, file=sys.stderr)
+    except Exception:
+        print(file=sys.stderr)  # as Python does if the object has no text
     return 1
 
 
