@@ -6,8 +6,8 @@ fork takes about 4 us.
 
 from .guarded_code import compile_guarded, take_outcome
 from .json_codec import from_json, to_json
-from .representations import Representations
 from .outermost import rehearse
+from .representations import Representations
 from .run import run
 from .run_task import new_module
 
