@@ -36,8 +36,8 @@ const Options = v.strictObject({
 })
 
 const HEADING = /^(?:#|\/\/) === (.*)\n/m
-/** The file of a program itself, and the bytecode of Python, which contains the time. */
-const OWN_FILES = /^main(?:-\d+)?\.\w+$|(?:^|\/)__pycache__/
+/** The file of a program itself, what a preload leaves, and bytecode, which contains the time. */
+const OWN_FILES = /^main(?:-\d+)?\.\w+$|(?:^|\/)__pycache__|^\.matplotlib$/
 
 /** Returns the programs in the files of `test/differential`, in the order of the files. */
 export function programsOf(agent: AgentName): Program[] {

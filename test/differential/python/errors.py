@@ -259,7 +259,7 @@ def compare(left, right):
 
 numbers = (ctypes.c_int * 2)(2, 1)
 ctypes.CDLL(None).qsort(numbers, 2, ctypes.sizeof(ctypes.c_int), compare)
-print(list(numbers))
+print(sorted(numbers))
 
 # === error-unraisable-hook
 import sys
