@@ -4,12 +4,15 @@ The agent does it before it forks the zygote. A spare does it again: the first a
 fork takes about 4 us.
 """
 
+import os
+
 from .guarded_code import compile_guarded, take_outcome
 from .json_codec import from_json, to_json
 from .outermost import rehearse
 from .representations import Representations
 from .run import run
 from .run_task import new_module
+from .variables import apply_variables
 
 CODE = """
 import sys
@@ -26,6 +29,8 @@ print(end='')
 
 
 def warm_up():
+    apply_variables({'HOME': os.environ['HOME']})
+    os.chdir(os.curdir)
     task = from_json(to_json({'code': CODE, 'env': {}, 'args': []}))
     file, names = 'main.py', new_module('__main__').__dict__
     rehearse(compile_guarded(CODE, file), names)
