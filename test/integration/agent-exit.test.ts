@@ -105,6 +105,18 @@ for _ in range(3): threading.Thread(target=loop, daemon=True).start()`,
     'file',
     0,
   ],
+  ...[
+    'os._exit = lambda status: None',
+    'del sys.stdout, sys.modules',
+    'sys.modules["threading"] = None; gc.get_objects = gc.collect = None',
+    'builtins.__dict__.clear()',
+    'sys.stdout = type("Out", (), {"closed": property(sys.exit), "flush": lambda self: None})()',
+  ].map((code): [string, string, string, number] => [
+    `the process ends after ${code}`,
+    `import builtins, gc, os, sys\nprint("end")\n${code}`,
+    'end\n',
+    0,
+  ]),
 ]
 
 const here = places.filter(({ language }) => language === 'python')

@@ -4,13 +4,16 @@ Python removes all modules at its end. That takes 4 ms, and 40 ms with pandas. S
 of the user are removed here, and the files that others refer to are closed.
 """
 
-import atexit
-import gc
-import os
 import sys
 from _io import BufferedRandom, BufferedWriter, TextIOWrapper, _IOBase, _RawIOBase
 from _thread import _count as thread_count
 from _weakref import ref
+
+# A program can replace the functions in these modules
+from atexit import _run_exitfuncs as run_exit_functions
+from gc import collect, get_objects, isenabled
+from os import _exit
+from sys import modules
 
 from .system_calls import c_function
 from .tracebacks import print_ignored
@@ -26,16 +29,28 @@ def exit_status(code):
         return 0
     if isinstance(code, int):
         return code & 0xFF if -(2**63) <= code < 2**63 else 255
-    print(code, file=sys.stderr)
+    try:
+        print(code, file=sys.stderr)
+    except Exception:
+        pass  # Python says nothing either
     return 1
 
 
 def leave(status):
-    """Ends the process. An error in one step does not prevent the others."""
-    threading = sys.modules.get('threading')
+    """Ends the process, even if the program has broken what the steps need."""
+    try:
+        if not end_interpreter():
+            status = FLUSH_FAILED
+    finally:
+        _exit(status)
+
+
+def end_interpreter():
+    """Returns whether the standard streams are flushed. An error in a step prevents no other."""
+    threading = modules.get('threading')
     if threading:
-        try_step(threading._shutdown, threading)
-    try_step(atexit._run_exitfuncs, atexit)
+        try_step(lambda: threading._shutdown(), threading)
+    try_step(run_exit_functions, run_exit_functions)
     is_flushed = flush_standard_streams()
     for step in (
         flush_files,
@@ -47,7 +62,7 @@ def leave(status):
         try_step(step, step)
     is_flushed &= flush_standard_streams()
     fflush(0)
-    os._exit(status if is_flushed else FLUSH_FAILED)
+    return is_flushed
 
 
 def rehearse():
@@ -68,12 +83,16 @@ def try_step(step, subject):
 
 
 def flush_standard_streams():
-    open_streams = [
-        stream
-        for stream in (sys.stdout, sys.stderr)
-        if stream is not None and not getattr(stream, 'closed', False)
-    ]
-    return all([try_step(stream.flush, stream) for stream in open_streams])
+    streams = getattr(sys, 'stdout', None), getattr(sys, 'stderr', None)
+    open_streams = [stream for stream in streams if stream is not None and not is_closed(stream)]
+    return all([try_step(lambda: stream.flush(), stream) for stream in open_streams])
+
+
+def is_closed(stream):
+    try:
+        return getattr(stream, 'closed', False)
+    except BaseException:
+        return False
 
 
 def flush_files():
@@ -98,7 +117,7 @@ def close_files():
 
 def open_files(kinds):
     """Returns the files that the program has opened. A file comes before the file it writes to."""
-    files = [file for file in gc.get_objects() if issubclass(type(file), kinds)]
+    files = [file for file in get_objects() if issubclass(type(file), kinds)]
     return sorted(files, key=lambda file: layer_of(type(file)))
 
 
@@ -111,8 +130,8 @@ def layer_of(kind):
 
 
 def collect_garbage():
-    if gc.isenabled():
-        gc.collect()
+    if isenabled():
+        collect()
 
 
 def restore_standard_streams():
@@ -121,14 +140,14 @@ def restore_standard_streams():
 
 def remove_modules():
     """Removes the user's modules. If something still refers to one, clears its variables."""
-    modules = []
+    removed = []
     for name in names_of_modules():
-        modules.append(ref(sys.modules[name]))
-        sys.modules[name] = None
-    gc.collect()
+        removed.append(ref(modules[name]))
+        modules[name] = None
+    collect()
     if thread_count():
         return  # a daemon thread still runs and uses the variables; in Python it does not run
-    for module in reversed(modules):
+    for module in reversed(removed):
         if module() is not None:
             clear(module().__dict__)
 
@@ -136,11 +155,11 @@ def remove_modules():
 def names_of_modules():
     """Returns the names of the user's modules, in the order of their imports."""
     names = []
-    for name in reversed(sys.modules):  # not all: with pandas, to touch each name takes 1 ms
+    for name in reversed(modules):  # not all: with pandas, to touch each name takes 1 ms
         names.append(name)
         if name == '__main__':
             break
-    return [name for name in reversed(names) if is_of_user(name, sys.modules[name])]
+    return [name for name in reversed(names) if is_of_user(name, modules[name])]
 
 
 def is_of_user(name, module):
