@@ -149,4 +149,26 @@ describe.each(here)('the end of a Python program, $where', (place) => {
     await opened.answer()
     expect(await folder.read('class')).toBe('data')
   })
+
+  it.skipIf(isSlow(place)).each([
+    [
+      'an exit of the hook for errors',
+      'import sys\nsys.excepthook = lambda *_: sys.exit(3)\n1/0',
+      3,
+    ],
+    [
+      'an error of a wrong class',
+      'class E(Exception): with_traceback = __traceback__ = property(lambda e: 1/0)\nraise E',
+      1,
+    ],
+  ])('%s does not end a context', async (_, code, exitCode) => {
+    const { agent, path: context } = await folderOfTest()
+    const opened = agent.open({ op: 'open', context })
+    await opened.wait('the context is open', () => opened.started !== undefined)
+    const cell = await agent.ask({ op: 'run', context, code })
+    const next = await agent.ask({ op: 'run', context, code: 'print(1)' })
+    opened.signal('SIGKILL')
+    await opened.answer()
+    expect([cell.done.exitCode, next.stdout.toString()]).toEqual([exitCode, '1\n'])
+  })
 })

@@ -193,10 +193,11 @@ describe.each(underGvisor)('resource limits of the $language agent under gVisor'
 it('the memory guard of Python goes on if the process that it kills has just ended', () => {
   const code = `
 import sys
+from unittest.mock import Mock
 sys.path.insert(0, 'src/agent')
 from python import memory_guard
 memory_guard.pids_of_user = lambda user: [2**22]  # no process has this pid
-memory_guard.MemoryGuard(None, None).kill_largest()`
+memory_guard.MemoryGuard(Mock(), Mock()).kill_largest()`
   execFileSync('python3', ['-B', '-c', code], { stdio: 'pipe' })
 })
 
