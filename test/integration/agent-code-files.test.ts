@@ -22,6 +22,7 @@ print(subprocess.run([sys.executable, __file__, 'x'], capture_output=True, text=
       'import sys; print(open(__file__).readlines()[-1], flush=True); sys.stdin.read()\n# NAME',
     fails: '1 / 0  # this line',
     overwrites: 'open(__file__, "w").write("mine")',
+    makesPipe: 'import os; os.unlink(__file__); os.mkfifo(__file__)',
     importsMain: 'import main; print(main.x)',
     users: 'x = 5',
   },
@@ -35,6 +36,8 @@ console.log(fs.readFileSync(__filename, 'utf8').split('\\n').at(-1))
 fs.readFileSync(0) // NAME`,
     fails: 'throw Error("x") // this line',
     overwrites: 'require("fs").writeFileSync(__filename, "mine")',
+    makesPipe:
+      'require("fs").unlinkSync(__filename); require("child_process").execFileSync("mkfifo", [__filename])',
     importsMain: 'console.log(require("./main.js").x)',
     users: 'exports.x = 5',
   },
@@ -114,6 +117,12 @@ describe.each(places)('the file of code of the $language agent, $where', (place)
     const folder = await folderOfTest()
     await folder.agent.ask(run(programs.overwrites, cwdOf(folder)))
     expect(await folder.read(programs.file)).toBe('mine')
+  })
+
+  it('a pipe that the program has made in its place stays', async () => {
+    const folder = await folderOfTest()
+    const { done } = await folder.agent.ask(run(programs.makesPipe, cwdOf(folder)))
+    expect([done.exitCode, await folder.tree()]).toEqual([0, [programs.file]])
   })
 
   it.runIf(runsAsNobody(place))('a program runs in a folder that it cannot write', async () => {

@@ -105,6 +105,18 @@ for _ in range(3): threading.Thread(target=loop, daemon=True).start()`,
     'file',
     0,
   ],
+  ...[
+    'os._exit = lambda status: None',
+    'del sys.stdout, sys.modules',
+    'sys.modules["threading"] = None; gc.get_objects = gc.collect = None',
+    'builtins.__dict__.clear()',
+    'sys.stdout = type("Out", (), {"closed": property(sys.exit), "flush": lambda self: None})()',
+  ].map((code): [string, string, string, number] => [
+    `the process ends after ${code}`,
+    `import builtins, gc, os, sys\nprint("end")\n${code}`,
+    'end\n',
+    0,
+  ]),
 ]
 
 const here = places.filter(({ language }) => language === 'python')
@@ -136,5 +148,27 @@ describe.each(here)('the end of a Python program, $where', (place) => {
     await agent.ask({ op: 'run', context: path, code })
     await opened.answer()
     expect(await folder.read('class')).toBe('data')
+  })
+
+  it.skipIf(isSlow(place)).each([
+    [
+      'an exit of the hook for errors',
+      'import sys\nsys.excepthook = lambda *_: sys.exit(3)\n1/0',
+      3,
+    ],
+    [
+      'an error of a wrong class',
+      'class E(Exception): with_traceback = __traceback__ = property(lambda e: 1/0)\nraise E',
+      1,
+    ],
+  ])('%s does not end a context', async (_, code, exitCode) => {
+    const { agent, path: context } = await folderOfTest()
+    const opened = agent.open({ op: 'open', context })
+    await opened.wait('the context is open', () => opened.started !== undefined)
+    const cell = await agent.ask({ op: 'run', context, code })
+    const next = await agent.ask({ op: 'run', context, code: 'print(1)' })
+    opened.signal('SIGKILL')
+    await opened.answer()
+    expect([cell.done.exitCode, next.stdout.toString()]).toEqual([exitCode, '1\n'])
   })
 })

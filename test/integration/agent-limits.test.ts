@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import type { FileRequest } from '../../src/agent/protocol.js'
 import { Kind, WINDOW_BYTES } from '../../src/agent/protocol.js'
@@ -187,6 +188,17 @@ describe.each(underGvisor)('resource limits of the $language agent under gVisor'
     expect(refused.done).toMatchObject({ exitCode: 2, cause: 'pids' })
     expect((await agent.ask(sh('echo well'))).stdout.toString()).toBe('well\n')
   })
+})
+
+it('the memory guard of Python goes on if the process that it kills has just ended', () => {
+  const code = `
+import sys
+from unittest.mock import Mock
+sys.path.insert(0, 'src/agent')
+from python import memory_guard
+memory_guard.pids_of_user = lambda user: [2**22]  # no process has this pid
+memory_guard.MemoryGuard(Mock(), Mock()).kill_largest()`
+  execFileSync('python3', ['-B', '-c', code], { stdio: 'pipe' })
 })
 
 describe.each(inProcess)('descriptors of the $language agent', (place) => {

@@ -130,6 +130,11 @@ const RECORDS: [string, Buffer, number][] = [
   ['that are not UTF-8', withLength(Buffer.alloc(LONGEST, 0xff)), 3],
   ['with no data', encodeRecord({ type: 'result', isMain: true }), 40_000],
   ['that are not JSON', withLength(Buffer.from('x')), 200_000],
+  [
+    'with notes that are not texts',
+    encodeRecord({ type: 'result', isMain: false, notes: listOf(300_000, () => 1) }),
+    3,
+  ],
 ]
 
 describe('the event loop is not blocked by records', () => {

@@ -51,6 +51,7 @@ function placeOfLast(code) {
 
 /** The places where the last statement may begin, from the end of the code. */
 function* startsFromEnd(code, base) {
+  const ends = new Map()
   let last = code.length
   for (const [lineStart, lineEnd] of linesFromEnd(code, code.length)) {
     const isLast = last === code.length
@@ -59,7 +60,7 @@ function* startsFromEnd(code, base) {
     for (let at = lineEnd; at >= lineStart; at--) {
       if (at < lineEnd - LONGEST_LINE) at = lineStart
       if (at > lineStart && code[at - 1] !== ';' && code[at - 1] !== '}') continue
-      const start = skipSpace(code, at)
+      const start = skipSpace(code, at, ends)
       if (start >= last) continue
       last = start
       if (!beginsStatement(code, start)) yield start
@@ -148,28 +149,39 @@ const hasIndentation = (line, base) =>
 
 /** The end of the code before `end`, without comments. A string may contain what looks like one. */
 function endOfCode(code, end) {
-  const text = code.slice(0, end).trimEnd()
-  const lineStart = text.lastIndexOf('\n') + 1
-  const comment = text.endsWith('*/') ? text.lastIndexOf('/*') : text.indexOf('//', lineStart)
-  return comment < 0 ? text.length : endOfCode(code, comment)
+  for (let comment = end; ;) {
+    const text = code.slice(0, comment).trimEnd()
+    const lineStart = text.lastIndexOf('\n') + 1
+    comment = text.endsWith('*/') ? text.lastIndexOf('/*') : text.indexOf('//', lineStart)
+    if (comment < 0) return text.length
+  }
 }
 
-/** The end of the white space and the comments that begin at an index. */
-function skipSpace(code, index) {
-  const start = code.length - code.slice(index).trimStart().length
-  const close = code.startsWith('//', start)
-    ? '\n'
-    : code.startsWith('/*', start)
-      ? '*/'
-      : undefined
-  if (close === undefined) return start
-  const end = code.indexOf(close, start)
-  return end < 0 ? code.length : skipSpace(code, end + close.length)
+/**
+ * The end of the white space and the comments that begin at an index. `ends` has that of comments that
+ * were skipped before: long comments are not read again from each of their lines.
+ */
+function skipSpace(code, index, ends = new Map()) {
+  const comments = []
+  let at = skipWhite(code, index)
+  for (;;) {
+    const close = code.startsWith('//', at) ? '\n' : code.startsWith('/*', at) ? '*/' : undefined
+    if (close === undefined || ends.has(at)) break
+    comments.push(at)
+    const end = code.indexOf(close, at)
+    at = end < 0 ? code.length : skipWhite(code, end + close.length)
+  }
+  const end = ends.get(at) ?? at
+  for (const comment of comments) ends.set(comment, end)
+  return end
 }
+
+const skipWhite = (code, index) => code.length - code.slice(index).trimStart().length
 
 function withoutEnd(text) {
-  const trimmed = text.trimEnd()
-  return trimmed.endsWith(';') ? withoutEnd(trimmed.slice(0, -1)) : trimmed
+  let trimmed = text.trimEnd()
+  while (trimmed.endsWith(';')) trimmed = trimmed.slice(0, -1).trimEnd()
+  return trimmed
 }
 
 /** Whether a text can be the body of an async function. */

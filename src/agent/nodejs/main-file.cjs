@@ -37,9 +37,10 @@ function replaceMainFile(file, code) {
   content = code
 }
 
-/** Removes the file. If the program has written to it, the file is the program's. */
+/** Removes the file. If the program has written to it, or it is a pipe now, it is the program's. */
 function removeMainFile(file) {
-  attempt(() => fs.readFileSync(file).equals(Buffer.from(content)) && fs.unlinkSync(file))
+  const flag = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK
+  attempt(() => fs.readFileSync(file, { flag }).equals(Buffer.from(content)) && fs.unlinkSync(file))
 }
 
 module.exports = { removeMainFile, replaceMainFile, writeMainFile }

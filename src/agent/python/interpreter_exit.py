@@ -4,14 +4,16 @@ Python removes all modules at its end. That takes 4 ms, and 40 ms with pandas. S
 of the user are removed here, and the files that others refer to are closed.
 """
 
-import _signal
-import atexit
-import gc
-import os
+# A program can replace the functions in modules. These names keep them.
 import sys
 from _io import BufferedRandom, BufferedWriter, TextIOWrapper, _IOBase, _RawIOBase
+from _signal import SIG_DFL, SIGINT, signal
 from _thread import _count as thread_count
 from _weakref import ref
+from atexit import _run_exitfuncs as run_exit_functions
+from gc import collect, get_objects, isenabled
+from os import _exit, getpid, kill
+from sys import modules
 
 from .system_calls import c_function
 from .tracebacks import forget, print_ignored
@@ -37,11 +39,23 @@ def exit_status(code):
 
 
 def leave(status):
-    """Ends the process. An error in one step does not prevent the others."""
-    threading = sys.modules.get('threading')
+    """Ends the process, even if the program has broken what the steps need."""
+    try:
+        if not end_interpreter():
+            status = FLUSH_FAILED
+        if status == INTERRUPTED:
+            signal(SIGINT, SIG_DFL)
+            kill(getpid(), SIGINT)
+    finally:
+        _exit(128 + SIGINT if status == INTERRUPTED else status)
+
+
+def end_interpreter():
+    """Returns whether the standard streams are flushed. An error in a step prevents no other."""
+    threading = modules.get('threading')
     if threading:
-        try_step(threading._shutdown, threading)
-    try_step(atexit._run_exitfuncs, atexit)
+        try_step(lambda: threading._shutdown(), threading)
+    try_step(run_exit_functions, run_exit_functions)
     is_flushed = flush_standard_streams()
     for step in (
         forget,
@@ -54,11 +68,7 @@ def leave(status):
         try_step(step, step)
     is_flushed &= flush_standard_streams()
     fflush(0)
-    if status == INTERRUPTED:
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-        os.kill(os.getpid(), _signal.SIGINT)
-        status = 128 + _signal.SIGINT  # the signal is blocked
-    os._exit(status if is_flushed else FLUSH_FAILED)
+    return is_flushed
 
 
 def rehearse():
@@ -79,12 +89,16 @@ def try_step(step, subject):
 
 
 def flush_standard_streams():
-    open_streams = [
-        stream
-        for stream in (sys.stdout, sys.stderr)
-        if stream is not None and not getattr(stream, 'closed', False)
-    ]
-    return all([try_step(stream.flush, stream) for stream in open_streams])
+    streams = getattr(sys, 'stdout', None), getattr(sys, 'stderr', None)
+    open_streams = [stream for stream in streams if stream is not None and not is_closed(stream)]
+    return all([try_step(lambda: stream.flush(), stream) for stream in open_streams])
+
+
+def is_closed(stream):
+    try:
+        return getattr(stream, 'closed', False)
+    except BaseException:
+        return False
 
 
 def flush_files():
@@ -109,7 +123,7 @@ def close_files():
 
 def open_files(kinds):
     """Returns the files that the program has opened. A file comes before the file it writes to."""
-    files = [file for file in gc.get_objects() if issubclass(type(file), kinds)]
+    files = [file for file in get_objects() if issubclass(type(file), kinds)]
     return sorted(files, key=lambda file: layer_of(type(file)))
 
 
@@ -122,8 +136,8 @@ def layer_of(kind):
 
 
 def collect_garbage():
-    if gc.isenabled():
-        gc.collect()
+    if isenabled():
+        collect()
 
 
 def restore_standard_streams():
@@ -132,14 +146,14 @@ def restore_standard_streams():
 
 def remove_modules():
     """Removes the user's modules. If something still refers to one, clears its variables."""
-    modules = []
+    removed = []
     for name in names_of_modules():
-        modules.append(ref(sys.modules[name]))
-        sys.modules[name] = None
-    gc.collect()
+        removed.append(ref(modules[name]))
+        modules[name] = None
+    collect()
     if thread_count():
         return  # a daemon thread still runs and uses the variables; in Python it does not run
-    for module in reversed(modules):
+    for module in reversed(removed):
         if module() is not None:
             clear(module().__dict__)
 
@@ -147,11 +161,11 @@ def remove_modules():
 def names_of_modules():
     """Returns the names of the user's modules, in the order of their imports."""
     names = []
-    for name in reversed(sys.modules):  # not all: with pandas, to touch each name takes 1 ms
+    for name in reversed(modules):  # not all: with pandas, to touch each name takes 1 ms
         names.append(name)
         if name == '__main__':
             break
-    return [name for name in reversed(names) if is_of_user(name, sys.modules[name])]
+    return [name for name in reversed(names) if is_of_user(name, modules[name])]
 
 
 def is_of_user(name, module):

@@ -66,5 +66,8 @@ class MemoryGuard:
         pids = [pid for pid in pids_of_user(NOBODY) if pid != self.killed]
         if pids:
             self.killed = max(pids, key=own_bytes_of)
-            self.exit_causes.memory_ran_out()
-            os.kill(self.killed, _signal.SIGKILL)
+            try:
+                os.kill(self.killed, _signal.SIGKILL)
+                self.exit_causes.memory_ran_out()
+            except ProcessLookupError:
+                pass  # it has ended meanwhile

@@ -30,6 +30,11 @@ def run(task, file, names, evaluate=execute):
         agent_socket.send_record(to_utf8_json(record))
         return 1
     except BaseException as error:
-        report_error(error, file)
+        try:
+            report_error(error, file)
+        except SystemExit as exit:  # of the user's `sys.excepthook`
+            return exit_status(exit.code)
+        except Exception:
+            pass  # no text can be made of the error
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     return 0

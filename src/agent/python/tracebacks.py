@@ -13,7 +13,7 @@ OURS = '<agent>'  # the file name in the code of these modules
 
 def print_error(error, file):
     """Prints an error, from the first frame in the user's file on, and returns its text."""
-    trace = error.__traceback__
+    trace = BaseException.__traceback__.__get__(error)
     while trace and trace.tb_frame.f_code.co_filename != file:
         trace = trace.tb_next
     leave_out_ours(trace)

@@ -97,4 +97,9 @@ describe('the place of the last expression', () => {
   it.each(WITHOUT_VALUE)('of %j does not exist', (code) => {
     expect(placeOfLast(code)).toBeUndefined()
   })
+
+  it('is found in a time that grows with the length of the comments', () => {
+    const code = `a\n${'// b\n'.repeat(50_000)}c;${';'.repeat(50_000)}\n${'// d\n'.repeat(50_000)}`
+    expect(placeOfLast(code)).toBe(2)
+  })
 })
