@@ -82,7 +82,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     for (let count = 0; count < 5; count++) {
       answers.push(await runner().run({ language: 'python', code }))
     }
-    expect(answers.map(({ stdout }) => stdout)).toEqual(Array(5).fill('[]\n'))
+    expect(answers.map(({ stdout }) => stdout)).toEqual(Array(5).fill("['main.py']\n"))
     expect(new Set(answers.map(({ container }) => container.name)).size).toBe(5)
   })
 
