@@ -166,6 +166,34 @@ describe.each(places)('contexts of the $language agent, $where', (place) => {
     },
   )
 
+  it.each(['computing', 'awaiting'] as const)(
+    'interrupts of a run that is %s do not end the next run',
+    async (name) => {
+      const { agent, start, ask } = await newContext()
+      for (let round = 0; round < (isSlow(place) ? 3 : 25); round++) {
+        const request = start(cells[name])
+        await request.waitForText('ready\n')
+        request.signal('SIGINT')
+        for (let pings = round % 9; pings >= 0; pings--) await agent.ping()
+        request.signal('SIGINT')
+        expect((await request.answer()).done.exitCode).toBe(130)
+        expect(results((await ask('41 + 1')).records)).toEqual(['42'])
+      }
+    },
+  )
+
+  it('an interrupt that follows its run at once ends it', async () => {
+    const { agent, start, ask } = await newContext()
+    await ask(cells.set)
+    const [request] = agent.inOneWrite(() => {
+      const one = start(cells.computing)
+      one.signal('SIGINT')
+      return [one]
+    })
+    expect((await request?.answer())?.done.exitCode).toBe(130)
+    expect(results((await ask(cells.use)).records)).toEqual(['42'])
+  })
+
   it('an interrupt between two runs does not end the context', async () => {
     const { opened, ask } = await newContext()
     await ask(cells.set)

@@ -9,7 +9,7 @@ const { defineHidden } = require('./compile.cjs')
 const { connect, evaluate } = require('./evaluate.cjs')
 const { Number, Promise, exit, parse, process } = require('./globals.cjs')
 const { withoutImports } = require('./imports.cjs')
-const { Interrupted, recover } = require('./interrupts.cjs')
+const { Interrupted, absorbSignals, readArrived, recover } = require('./interrupts.cjs')
 const { extension, mainName } = require('./main-name.cjs')
 const { sendMessage } = require('./messages.cjs')
 const { showLast } = require('./results.cjs')
@@ -34,7 +34,7 @@ function serveContext(task) {
   defineHidden()
   defineModuleVariables(process.argv[1])
   connect()
-  process.on('SIGINT', () => stop(new Interrupted()))
+  process.on('SIGINT', () => {}) // a line of the agent ends code that waits
   process.on('uncaughtException', (thrown) => isInstance(Exit, thrown) || printThrown(thrown))
   process.exit = (code = process.exitCode) => {
     const end = new Exit(code)
@@ -53,7 +53,10 @@ class Exit extends Error {
   }
 }
 
-/** Reads tasks, each of which is a line, and runs them. The agent sends one at a time. */
+/**
+ * Reads lines: tasks, which it runs, and interrupts. The agent sends a task only when the one before
+ * has ended, and an interrupt only to a task.
+ */
 function readCells(folder) {
   let text = ''
   let count = 0
@@ -64,19 +67,32 @@ function readCells(folder) {
     .on('data', (part) => {
       text += part
       if (!text.endsWith('\n')) return
-      const { code } = parse(text)
+      const lines = text.trimEnd().split('\n')
       text = ''
-      void runCell(code, path.join(folder, `cell-${++count}.${extension}`))
+      for (const line of lines) {
+        const task = parse(line)
+        if (task.isInterrupt) stop(new Interrupted())
+        else void runCell(task, path.join(folder, `cell-${++count}.${extension}`))
+      }
     })
 }
 
-async function runCell(code, file) {
+async function runCell({ code, followsInterrupt }, file) {
   const before = process.cpuUsage()
   let exitCode = 0
   try {
     await new Promise((resolve, reject) => {
-      stop = reject
-      evaluateCell(code, file).then(resolve, reject)
+      let isStopped = false
+      stop = (reason) => {
+        isStopped = true
+        reject(reason)
+      }
+      const mayBegin = async () => {
+        if (followsInterrupt) await absorbSignals()
+        await readArrived() // an interrupt that came before the code can be interrupted
+        return !isStopped
+      }
+      evaluateCell(code, file, mayBegin).then(resolve, reject)
     })
   } catch (thrown) {
     const isInterrupted = isInstance(Interrupted, thrown)
@@ -90,8 +106,9 @@ async function runCell(code, file) {
   sendMessage(END, { exitCode, cpuMs: (user + system) / 1000 })
 }
 
-async function evaluateCell(code, file) {
+async function evaluateCell(code, file, mayBegin) {
   const text = withoutImports(stripTypes(code, file), file)
+  if (!(await mayBegin())) return
   const { value } = await evaluate(text, file)
   await showLast(util.types.isPromise(value) ? await value : value)
 }

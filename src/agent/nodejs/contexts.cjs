@@ -9,7 +9,8 @@ const { Kind, sendCredit, sendJson } = require('./protocol.cjs')
 const { finish, requests } = require('./requests.cjs')
 const { giveTask } = require('./spare.cjs')
 
-const SECOND_INTERRUPT_MS = 200
+/** An interrupt so soon after another one has no effect. */
+const INTERRUPT_PAUSE_MS = 200
 
 /** The open contexts, by name. */
 const contexts = new Map()
@@ -20,6 +21,8 @@ class Context extends Program {
   isReady = false
   idleSince = 0
   cause = undefined
+  /** Whether it got an interrupt since the last task. */
+  wasInterrupted = false
 
   constructor(id, child, name) {
     super(id, child)
@@ -41,7 +44,8 @@ class Context extends Program {
     this.run = new ContextRun(id, this)
     this.setDeadline(timeoutMs)
     requests.set(id, this.run)
-    giveTask(this.child, { code })
+    giveTask(this.child, { code, followsInterrupt: this.wasInterrupted })
+    this.wasInterrupted = false
     this.assignOutputs(id)
   }
 
@@ -72,6 +76,11 @@ class Context extends Program {
     if (this.run && !requests.has(this.id)) finish(this.run.id, this.exit)
   }
 
+  signal(name) {
+    this.wasInterrupted ||= name === 'SIGINT'
+    super.signal(name)
+  }
+
   isIdle() {
     return this.isReady && !this.run && !this.cause
   }
@@ -89,6 +98,8 @@ class Context extends Program {
 
 /** A `run` request in a context. */
 class ContextRun {
+  interruptedAt = -Infinity
+
   constructor(id, context) {
     this.id = id
     this.context = context
@@ -104,12 +115,18 @@ class ContextRun {
     this.context.credit(stream, amount)
   }
 
+  /**
+   * An interrupt is a line, which ends code that waits, and then a signal, which ends a computation.
+   * A second signal soon after could kill the process: Node has no handler for a moment when a
+   * computation has ended.
+   */
   signal(name) {
+    if (name !== 'SIGINT') return this.context.signal(name)
+    const now = performance.now()
+    if (now - this.interruptedAt < INTERRUPT_PAUSE_MS) return
+    this.interruptedAt = now
+    giveTask(this.context.child, { isInterrupt: true })
     this.context.signal(name)
-    if (name !== 'SIGINT') return
-    // Node loses an interrupt that comes when it begins to wait. If the run goes on, it gets
-    // another.
-    setTimeout(() => this.context.run === this && this.context.signal(name), SECOND_INTERRUPT_MS)
   }
 }
 

@@ -5,6 +5,7 @@
 const {
   Array,
   ArrayBuffer,
+  Atomics,
   Buffer,
   JSON,
   Map,
@@ -21,6 +22,7 @@ const { exit } = process
 module.exports = {
   Array,
   ArrayBuffer,
+  Atomics,
   Buffer,
   Map,
   Number,

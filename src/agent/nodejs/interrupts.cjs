@@ -4,9 +4,10 @@ const util = require('node:util')
 const vm = require('node:vm')
 const { HIDDEN_NAME, hidden } = require('./compile.cjs')
 const { detach } = require('./detach.cjs')
-const { Object, Promise, process } = require('./globals.cjs')
+const { Atomics, Object, Promise, process } = require('./globals.cjs')
 
-const LATE_INTERRUPT_MS = 20
+const LATE_SIGNAL_MS = 20
+const never = new Int32Array(new SharedArrayBuffer(4))
 const nextTurn = util.promisify(setImmediate)
 /** Its frame looks like one of Node's, because code sees it. */
 const SCRIPT = new vm.Script(
@@ -41,19 +42,34 @@ async function callInterruptibly(prepare, begin = () => {}, finish = () => {}) {
 
 /**
  * Repairs the effects of an interrupt. An interrupted write is never reported as done, and later
- * writes wait for it. A second interrupt may still arrive, and must not end the next cell.
+ * writes wait for it.
  */
 async function recover() {
-  const end = performance.now() + LATE_INTERRUPT_MS
-  const spin = () => {
-    while (performance.now() < end);
-  }
-  await callInterruptibly(spin).catch(() => {})
-  await nextTurn()
-  await nextTurn() // a write that waited for its reader has been reported by now
+  await readArrived() // a write that waited for its reader has been reported by now
   for (const { _writableState: state } of [process.stdout, process.stderr]) {
     if (state.writing) state.onwrite()
   }
 }
 
-module.exports = { Interrupted, callInterruptibly, recover }
+/** Lets the event loop read what has arrived. */
+async function readArrived() {
+  await nextTurn()
+  await nextTurn()
+}
+
+/**
+ * Waits for a signal that came too late for the cell before, so that it does not end the next one: the
+ * thread of Node for SIGINT counts the signals, but can end before it has handled all of them.
+ */
+async function absorbSignals() {
+  const pause = () => Atomics.wait(never, 0, 0, LATE_SIGNAL_MS) // the thread gets the processor
+  const wasInterrupted = () => {
+    return callInterruptibly(pause).then(
+      () => false,
+      () => true,
+    )
+  }
+  while (await wasInterrupted());
+}
+
+module.exports = { Interrupted, absorbSignals, callInterruptibly, readArrived, recover }
