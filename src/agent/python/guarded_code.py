@@ -26,10 +26,9 @@ def compile_guarded(code, file):
 
 
 def with_kind(compiled):
-    """Sets the class in the handler. The code may have another class of the name `BaseException`."""
+    """Sets the class in the handler. The code may call another class `BaseException`."""
     constants = (
-        BaseException if type(each) is str and each == KIND else each
-        for each in compiled.co_consts
+        BaseException if type(each) is str and each == KIND else each for each in compiled.co_consts
     )
     return compiled.replace(co_consts=tuple(constants))
 
