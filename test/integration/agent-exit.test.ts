@@ -155,13 +155,15 @@ describe.each(here)('the end of a Python program, $where', (place) => {
       'an exit of the hook for errors',
       'import sys\nsys.excepthook = lambda *_: sys.exit(3)\n1/0',
       3,
+      '',
     ],
     [
       'an error of a wrong class',
       'class E(Exception): with_traceback = __traceback__ = property(lambda e: 1/0)\nraise E',
       1,
+      'raise E\nE\n',
     ],
-  ])('%s does not end a context', async (_, code, exitCode) => {
+  ])('%s does not end a context', async (_, code, exitCode, printed) => {
     const { agent, path: context } = await folderOfTest()
     const opened = agent.open({ op: 'open', context })
     await opened.wait('the context is open', () => opened.started !== undefined)
@@ -170,5 +172,6 @@ describe.each(here)('the end of a Python program, $where', (place) => {
     opened.signal('SIGKILL')
     await opened.answer()
     expect([cell.done.exitCode, next.stdout.toString()]).toEqual([exitCode, '1\n'])
+    expect(cell.stderr).toContain(printed)
   })
 })

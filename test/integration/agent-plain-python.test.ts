@@ -80,4 +80,16 @@ describe.each(pythonPlaces)('plain programs of the $language agent, $where', (pl
     expect(records).toMatchObject([{ type: 'error', name: 'KeyboardInterrupt' }])
     expect([done.exitCode, done.signal]).toEqual([null, 'SIGINT'])
   })
+
+  it.skipIf(few)(
+    'an error counts if the program has a class BaseException of its own',
+    async () => {
+      const { agent } = await folderOfTest()
+      const own = 'import sys\nclass BaseException(Exception): pass\n'
+      const failed = await agent.ask(run(`${own}1 / 0`))
+      expect(failed.records).toMatchObject([{ type: 'error', name: 'ZeroDivisionError' }])
+      const left = await agent.ask(run(`${own}sys.exit(3)`))
+      expect([left.stderr, left.done.exitCode]).toEqual(['', 3])
+    },
+  )
 })

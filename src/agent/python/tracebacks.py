@@ -7,13 +7,14 @@ import sys
 from io import StringIO
 
 print_exception = sys.excepthook
+trace_of = BaseException.__traceback__.__get__  # a class of the user may hide the attribute
 
 OURS = '<agent>'  # the file name in the code of these modules
 
 
 def print_error(error, file):
     """Prints an error, from the first frame in the user's file on, and returns its text."""
-    trace = BaseException.__traceback__.__get__(error)
+    trace = trace_of(error)
     while trace and trace.tb_frame.f_code.co_filename != file:
         trace = trace.tb_next
     leave_out_ours(trace)
@@ -33,7 +34,7 @@ def print_error(error, file):
 def call_hook(hook, error, text):
     """Calls the user's hook. Returns what is left to be printed, if the hook fails."""
     try:
-        hook(type(error), error, error.__traceback__)
+        hook(type(error), error, trace_of(error))
         return ''
     except Exception as failure:
         BaseException.with_traceback(failure, failure.__traceback__.tb_next)
@@ -45,7 +46,7 @@ def call_hook(hook, error, text):
 
 def remember(error):
     """Sets the variables of `sys` for a debugger that is started after the error."""
-    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace_of(error)
     if sys.version_info >= (3, 12):
         sys.last_exc = error
 
@@ -67,7 +68,7 @@ def leave_out_ours(trace):
 
 def print_ignored(error, subject):
     """Prints an error that can only be ignored, without the frames of ours that led to it."""
-    trace = error.__traceback__
+    trace = trace_of(error)
     while trace and trace.tb_frame.f_code.co_filename == OURS:
         trace = trace.tb_next
     BaseException.with_traceback(error, trace)
@@ -81,7 +82,7 @@ def text_of(error):
     """Returns what Python prints for an error."""
     stderr, sys.stderr = sys.stderr, StringIO()
     try:
-        print_exception(type(error), error, error.__traceback__)
+        print_exception(type(error), error, trace_of(error))
         return sys.stderr.getvalue()
     except Exception:
         return '%s\n' % type(error).__name__  # perhaps no import works
