@@ -11,8 +11,9 @@ for name in ('LocalHost', 'a.localhost', socket.gethostname()):
 try: socket.getaddrinfo('example.invalid', 80)
 except OSError as error: print(error.errno == socket.EAI_AGAIN)
 `,
-  nodejs: `const { lookup } = require('node:dns').promises
-for (const name of ['LocalHost', 'a.localhost', require('node:os').hostname()]) {
+  nodejs: `import { lookup } from 'node:dns/promises'
+import { hostname } from 'node:os'
+for (const name of ['LocalHost', 'a.localhost', hostname()]) {
   const found = await lookup(name, { all: true })
   console.log(...found.map(({ address }) => address).sort())
 }

@@ -30,7 +30,6 @@ print(end='')
 
 def warm_up():
     apply_variables({'HOME': os.environ['HOME']})
-    os.chdir(os.curdir)
     task = from_json(to_json({'code': CODE, 'env': {}, 'args': []}))
     file, names = 'main.py', new_module('__main__').__dict__
     rehearse(compile_guarded(CODE, file), names)
