@@ -44,7 +44,9 @@ const CELLS = {
     unparsed: 'x = = 1',
     sleeping: 'console.log("ready"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)',
     computing: 'console.log("ready"); while (true);',
-    awaiting: 'console.log("ready"); await new Promise((go) => setTimeout(go, 300_000))',
+    // In a timer: Node has no handler for SIGINT at the moment when the computation ends.
+    awaiting:
+      'setTimeout(() => console.log("ready")); await new Promise(() => setInterval(() => {}, 300_000))',
     looping: 'var i = 0; console.log("ready"); while (true) display(++i)',
     background: 'setTimeout(() => console.log("late"), 300); 0',
     stdin: 'require("fs").readFileSync(0, "utf8")',

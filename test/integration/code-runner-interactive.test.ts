@@ -199,11 +199,12 @@ time.sleep(600)`
 it('an interactive run is refused if the queue is full', async () => {
   const runner = await CodeRunner.ofTest({ SANDBOX_RUNTIME: 'runc', SANDBOX_POOL_SIZE: '1' })
   const disconnect = new AbortController()
-  // Two programs run, and a hundred callers are in the queue.
-  const others = Array.from({ length: 102 }, () =>
-    runner.post(run(PROGRAMS.python.deaf, { timeoutMs: 60_000 }), { signal: disconnect.signal }),
-  )
-  const settled = Promise.allSettled(others)
+  const post = () =>
+    runner.post(run(PROGRAMS.python.deaf, { timeoutMs: 60_000 }), { signal: disconnect.signal })
+  const running = [post(), post()]
+  await until('two programs run', async () => (await runner.leased()) === 2)
+  const waiting = Array.from({ length: 100 }, post)
+  const settled = Promise.allSettled([...running, ...waiting])
   await until('the queue is full', async () => (await runner.languages()).python?.waiting === 100)
   const client = runner.connect()
   await client.send(run(''))

@@ -7,6 +7,7 @@ import time
 from .agent_socket import agent_socket, flush_output
 from .class_sources import class_sources
 from .common_imports import import_common_modules
+from .execute import execute
 from .interpreter_exit import INTERRUPTED
 from .run import run
 from .socket_messages import CELL_END, CELL_ENDED, CONTEXT_READY
@@ -19,7 +20,7 @@ def serve_cells(names):
     class_sources.install()
     import_common_modules()  # now, as an interrupt of a cell could come in the middle of it
     user_loop.offer()
-    handler = _signal.signal(_signal.SIGINT, ignore)
+    handler = _signal.signal(_signal.SIGINT, keep)
     task, count = agent_socket.next_task(CONTEXT_READY), 0
     while task:
         count, start, status = count + 1, time.process_time(), 130
@@ -27,11 +28,13 @@ def serve_cells(names):
             user_loop.make_current()
             _signal.signal(_signal.SIGINT, handler)
             class_sources.cells.append(task['file'])
-            status = run(task, task['file'], names)
+            is_early = kept and not task['wasInterrupted']
+            kept.clear()
+            status = run(task, task['file'], names, interrupted if is_early else execute)
             status = 130 if status == INTERRUPTED else status
-            handler = _signal.signal(_signal.SIGINT, ignore)
+            handler = _signal.signal(_signal.SIGINT, keep)
         except KeyboardInterrupt:  # it came after the end of the cell's code
-            handler = _signal.signal(_signal.SIGINT, ignore)
+            handler = _signal.signal(_signal.SIGINT, keep)
         flush_output()
         if not agent_socket.is_usable():
             break
@@ -41,5 +44,18 @@ def serve_cells(names):
     return status if count else 0
 
 
-def ignore(*_):
-    """Handles an interrupt between cells. Processes that a thread starts would inherit SIG_IGN."""
+kept = []  # the interrupts between cells
+
+
+def keep(*_):
+    """Handles an interrupt between cells. It belongs to the last cell, or to the next one.
+
+    Processes that a thread starts would inherit SIG_IGN.
+    """
+    kept.append(True)
+
+
+def interrupted(code, file, names):
+    """Executes a cell whose interrupt has come before it."""
+    _signal.raise_signal(_signal.SIGINT)
+    return execute(code, file, names)

@@ -54,6 +54,7 @@ class Context:
         self.program, self.files = None, None
         self.base_bytes = None  # the memory of its process before the first cell
         self.is_evicted = False
+        self.was_interrupted = False  # since its last task
 
     def run(self, id, task):
         if not self.program or self.program.expected_tag:
@@ -61,6 +62,7 @@ class Context:
         self.requests.open[id] = self.program
         self.files = self.files or CellFiles(self.program.pid)
         task['file'] = self.files.write(task['code'])
+        task['wasInterrupted'], self.was_interrupted = self.was_interrupted, False
         self.program.start_cell(id, task, CELL_ENDED)
 
     def is_idle(self):

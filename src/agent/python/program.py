@@ -79,6 +79,8 @@ class Program(Request):
 
     def signal(self, number):
         if self.exit is None:
+            if self.context and number == _signal.SIGINT:
+                self.context.was_interrupted = True
             kill_tree(self.pid, number)
 
     def end_overdue(self):
