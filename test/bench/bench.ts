@@ -59,7 +59,7 @@ export async function interleave(
         const ms = await timed(() => checked(bench, contender))
         if (round >= 0) times.add(ms)
         await contender.settle()
-        await machineIsIdle() // a lease prepares its next spare, which must not slow the next contender
+        await machineIsIdle(bench.numbers.idleTimeoutMs) // a lease prepares its next spare, which must not slow the next contender
       }
     }
   } finally {

@@ -4,12 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const INTERVAL_MS = 2
 /** The number of idle samples in a row: a lease waits 10 ms before it prepares its next spare. */
 const SAMPLES = 8
-/** The time limit of the wait. A busy machine is then measured with its load. */
-const DEADLINE_MS = 3000
 
-/** Waits until only this process runs, so that no work of an earlier contender remains. */
-export async function machineIsIdle(): Promise<void> {
-  const giveUp = performance.now() + DEADLINE_MS
+/**
+ * Waits until only this process runs, so that no work of an earlier contender remains. After
+ * `timeoutMs`, a busy machine is measured with its load.
+ */
+export async function machineIsIdle(timeoutMs: number): Promise<void> {
+  const giveUp = performance.now() + timeoutMs
   for (let idle = 0; idle < SAMPLES && performance.now() < giveUp;) {
     await sleep(INTERVAL_MS)
     idle = running() > 1 ? 0 : idle + 1

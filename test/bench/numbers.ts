@@ -16,6 +16,8 @@ export interface Numbers {
   transferBytes: number
   leases: number
   idleMs: number
+  /** The longest wait for an idle machine before a run, in milliseconds. */
+  idleTimeoutMs: number
 }
 
 const MIB = 1024 * 1024
@@ -34,6 +36,7 @@ export const FULL: Numbers = {
   transferBytes: 100 * MIB,
   leases: 10_000,
   idleMs: 5000,
+  idleTimeoutMs: 3000,
 }
 
 /** The numbers of `--smoke`, which takes a few seconds and only checks that the scenarios work. */
@@ -50,4 +53,5 @@ export const SMOKE: Numbers = {
   transferBytes: MIB,
   leases: 40,
   idleMs: 50,
+  idleTimeoutMs: 20,
 }

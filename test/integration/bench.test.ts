@@ -7,7 +7,7 @@ import * as v from 'valibot'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { buildInto, makeBuildFolder } from '../helpers/build.js'
 
-const DEADLINE_MS = 600_000
+const DEADLINE_MS = 300_000
 
 const Results = v.object({
   machine: v.object({ cores: v.number(), engine: v.string() }),
