@@ -33,7 +33,7 @@ async function callEntry({ entry, args, kwargs }, modules, topLevelValue) {
   }
 }
 
-/** Calls a function of the program from a job of V8, so that no frame of ours is on the stack. */
+/** Calls a function of the program from a job of V8, so that the stack has no frame of the agent. */
 function callDetached(found, args) {
   return detach(Promise.resolve().then(apply.bind(undefined, found, undefined, args)))
 }

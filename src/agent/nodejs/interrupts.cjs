@@ -29,7 +29,7 @@ class Interrupted extends Error {
 
 /**
  * Calls functions that SIGINT ends, even in the middle of a computation. A job of V8 calls them, so that
- * no frame of ours is on the stack.
+ * no frame of the agent is on the stack.
  */
 async function callInterruptibly(prepare, begin = () => {}, finish = () => {}) {
   Object.assign(hidden, { prepare, begin, finish })

@@ -1,5 +1,5 @@
 // Runs the code of a program as a module: CommonJS, or else an ES module. Node calls the code, so that
-// no frame of ours is on its stack. Runs in the processes that run programs.
+// no frame of the agent is on its stack. Runs in the processes that run programs.
 
 const fs = require('node:fs')
 const Module = require('node:module')

@@ -15,7 +15,7 @@ const OUR_FRAMES = /\n +at .*node:sandbox.*/g
 const CALLING_FRAMES = /(?:\n +at (?:new Promise \(<anonymous>\)|(?:.*[( ])?node:.*))+$/
 const TRACEBACK_END = 30000
 
-/** A stack trace with no frame of ours, nor of the functions of Node that called the program. */
+/** A stack trace without the frames of the agent and of the functions of Node that called the program. */
 const trimTrace = (trace) => trace.replace(OUR_FRAMES, '').replace(CALLING_FRAMES, '')
 
 /** What an action returns while the stack trace of a value, if this is an error, is trimmed. */

@@ -24,7 +24,7 @@ def new_module(name):
 
 def run_task(task):
     """Does not return."""
-    status = start(task)  # nothing of ours may refer to the user's module at the end
+    status = start(task)  # at the end, the agent must not refer to the user's module
     if status is None:
         run_at_top()
     leave(status)
