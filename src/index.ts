@@ -67,6 +67,7 @@ export type {
   StartReports,
   WarmMemory,
 } from './sandbox-pool.js'
+export type { ContainerOptions } from './languages/container-options.js'
 export type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './config/pool-options.js'
 export { closeSandboxes, getSandboxes, initSandboxes } from './default-pool.js'
 export type { SizeBounds } from './pool/warm-size.js'

@@ -28,7 +28,11 @@ export class Launcher {
   readonly #probed = new Set<string>()
   /** The measurements of memory, one for each language. */
   readonly #memory = new Map<Language, Promise<WarmMemory | undefined>>()
-  #runtime: string | undefined
+  readonly #runtimes = new Map<Language, string>()
+  /** The runtimes with a shared kernel that the process was warned of. */
+  readonly #warned = new Set<string>()
+  /** The runtimes of the engine, which is asked once for all languages. */
+  #listed: Promise<readonly Runtime[]> | undefined
 
   constructor(engine: Engine, settings: Settings, owner: string) {
     this.#engine = engine
@@ -36,9 +40,9 @@ export class Launcher {
     this.#owner = owner
   }
 
-  /** The runtime; `undefined` until it is chosen. */
-  get runtime(): string | undefined {
-    return this.#runtime
+  /** Returns the runtime of a language; `undefined` until it is chosen. */
+  runtimeOf(language: Language): string | undefined {
+    return this.#runtimes.get(language)
   }
 
   /** Returns the image in use, or the first candidate. */
@@ -55,17 +59,32 @@ export class Launcher {
   }
 
   /**
-   * Returns the runtime that the operator named, or the one that the engine prefers. Warns once if the
-   * programs of the preferred runtime share the kernel of the host.
+   * Chooses the runtime of each language: the one that the operator named, or the one that the engine
+   * prefers. Warns once if the programs of the preferred runtime share the kernel of the host.
    *
-   * @throws SandboxError `SANDBOX_RUNTIME_MISSING`
+   * @throws SandboxError `SANDBOX_RUNTIME_MISSING` if the engine does not have one of them.
    */
-  async chooseRuntime(): Promise<string> {
-    if (this.#runtime) return this.#runtime
-    const listed = await this.#engine.runtimes()
-    // Another launch may have chosen, and warned, while the engine answered.
-    if (this.#runtime) return this.#runtime
-    const { runtime } = this.#settings
+  async chooseRuntimes(): Promise<void> {
+    for (const language of this.#settings.languages.keys()) await this.#chooseRuntime(language)
+  }
+
+  async #chooseRuntime(language: Language): Promise<string> {
+    const known = this.#runtimes.get(language)
+    if (known !== undefined) return known
+    const { runtime } = this.#planOf(language)
+    this.#listed ??= this.#engine.runtimes()
+    try {
+      const chosen = this.#select(await this.#listed, runtime)
+      this.#runtimes.set(language, chosen)
+      return chosen
+    } catch (error) {
+      // The operator may add a runtime or start the engine, so the next launch asks again.
+      this.#listed = undefined
+      throw error
+    }
+  }
+
+  #select(listed: readonly Runtime[], runtime: string): string {
     const isAutomatic = runtime === 'auto'
     const chosen = isAutomatic ? listed[0] : listed.find(({ name }) => name === runtime)
     if (!chosen) {
@@ -76,20 +95,21 @@ export class Launcher {
         `the engine at ${this.#engine.address} has ${missing}`,
       )
     }
-    if (isAutomatic && !chosen.hasOwnKernel) warnOfSharedKernel(chosen, this.#engine)
-    this.#runtime = chosen.name
-    return this.#runtime
+    if (isAutomatic && !chosen.hasOwnKernel && !this.#warned.has(chosen.name)) {
+      warnOfSharedKernel(chosen, this.#engine)
+      this.#warned.add(chosen.name)
+    }
+    return chosen.name
   }
 
   async launch(language: Language, name: string, signal: AbortSignal): Promise<Channel> {
     signal.throwIfAborted()
-    const runtime = await this.chooseRuntime()
+    const runtime = await this.#chooseRuntime(language)
     const plan = this.#planOf(language)
     const image = await this.#findImage(language, plan.images)
-    const { command, reaper, memoryBytes } = plan
-    const { limits } = this.#settings
+    const { command, reaper, limits } = plan
     const owner = this.#owner
-    const spec = { ...limits, memoryBytes, name, owner, language, image, runtime, command, reaper }
+    const spec = { ...limits, name, owner, language, image, runtime, command, reaper }
     try {
       const container = await this.#engine.launch(spec, signal)
       const helloDeadline = deadlineIn(HELLO_MS, signal)
@@ -113,7 +133,7 @@ export class Launcher {
     container.stdin.write(plan.bundle.frameFor(image))
     const channel = await Channel.open(container, signal)
     if (!this.#memory.has(language)) {
-      this.#memory.set(language, measure(language, container, plan.memoryBytes))
+      this.#memory.set(language, measure(language, container, plan.limits.memoryBytes))
     }
     if (channel.codeCache) plan.bundle.keep(image, channel.codeCache)
     const { commands } = plan

@@ -142,9 +142,9 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * pool retries failed launches in the background, and slow launches continue. If a warm container
    * leaves less than half of its memory to programs, the process emits a warning.
    *
-   * @throws SandboxError `SANDBOX_RUNTIME_MISSING` if the engine does not have the chosen runtime.
-   * It is also thrown if `NODE_ENV` is `production`, the engine does not have gVisor and no runtime
-   * is chosen.
+   * @throws SandboxError `SANDBOX_RUNTIME_MISSING` if the engine does not have the chosen runtime of
+   * a language. It is also thrown if `NODE_ENV` is `production`, the engine does not have gVisor and
+   * no runtime is chosen.
    * @throws SandboxError `SANDBOX_PRELOAD_FAILED` if no container of a language is ready and a
    * module could not be imported, `SANDBOX_INTERPRETER_MISSING` if the image does not have the
    * interpreter. The pool is closed before one of these two is thrown.
@@ -160,7 +160,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
 
   async #start(deadline: number): Promise<StartReports> {
     const leftMs = () => Math.max(0, deadline - performance.now())
-    await within(leftMs(), this.#launcher.chooseRuntime()).catch((error: unknown) => {
+    await within(leftMs(), this.#launcher.chooseRuntimes()).catch((error: unknown) => {
       if (error instanceof SandboxError && error.code === 'SANDBOX_RUNTIME_MISSING') throw error
       // Every launch fails with the same error, so the report has it.
     })
@@ -194,19 +194,19 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   async acquire(language: Language, options: AcquireOptions = {}): Promise<Sandbox> {
     const pool = this.#poolOf(language)
     const lease = await pool.acquire(check(AcquireCall, options, 'acquire'))
-    const runtime = this.#launcher.runtime ?? 'unknown'
-    const { commands, maxPrograms } = this.#settings.languages.get(language) ?? {}
-    return new Sandbox(lease, { language, runtime, commands, maxPrograms })
+    const runtime = this.#launcher.runtimeOf(language) ?? 'unknown'
+    const { commands, maxPrograms, env } = this.#settings.languages.get(language) ?? {}
+    return new Sandbox(lease, { language, runtime, commands, maxPrograms, env })
   }
 
   /** Returns the current state of every language. */
   stats(): OfLanguages<LanguageStats> {
-    const runtime = this.#launcher.runtime
     return Object.fromEntries(
-      [...this.#pools].map(([language, pool]) => [
-        language,
-        { ...pool.stats(), runtime, image: this.#launcher.imageOf(language) },
-      ]),
+      [...this.#pools].map(([language, pool]) => {
+        const runtime = this.#launcher.runtimeOf(language)
+        const image = this.#launcher.imageOf(language)
+        return [language, { ...pool.stats(), runtime, image }]
+      }),
     )
   }
 

@@ -1,10 +1,14 @@
+import type { ContainerOptions } from '../languages/container-options.js'
 import type { DefinedLanguage } from '../languages/define.js'
 import type { Engine } from '../engine/engine.js'
 import type { BuiltInLanguage } from '../languages/built-in.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 
-/** The options of one built-in language of a pool. */
-export interface LanguageOptions {
+/**
+ * The options of one built-in language of a pool. The options of its containers replace those of the
+ * pool.
+ */
+export interface LanguageOptions extends ContainerOptions {
   /**
    * The number of containers that the pool keeps warm. With `{ min, max }` the pool starts with
    * `min` and adapts the number to the load, so that it is enough for the callers that are expected
@@ -34,12 +38,6 @@ export interface LanguageOptions {
    * @default none
    */
   preload?: readonly string[] | undefined
-  /**
-   * The memory limit of a container of this language.
-   *
-   * @default the option `memory` of the pool
-   */
-  memory?: string | undefined
 }
 
 /**
@@ -49,8 +47,11 @@ export interface LanguageOptions {
 export type PoolLanguages = Partial<Record<BuiltInLanguage, LanguageOptions>> &
   Readonly<Record<string, LanguageOptions | DefinedLanguage | undefined>>
 
-/** The options of a `SandboxPool`. All of them are optional. */
-export interface SandboxPoolOptions {
+/**
+ * The options of a `SandboxPool`. All of them are optional. The options of a container are those of
+ * every language that does not have its own.
+ */
+export interface SandboxPoolOptions extends ContainerOptions {
   /**
    * The languages: `python`, `nodejs`, `typescript`, and definitions from `defineLanguage()` under
    * their own names. Each language has its own containers and its own queue.
@@ -64,82 +65,6 @@ export interface SandboxPoolOptions {
    * @default `createDockerEngine()`
    */
   engine?: Engine | undefined
-  /**
-   * The OCI runtime. With `auto` the pool uses gVisor (`runsc`) if the engine has it. Otherwise it
-   * throws an error if `NODE_ENV` is `production`, or else warns and uses `runc` or the first runtime
-   * of the engine.
-   *
-   * @default SANDBOX_RUNTIME, else 'auto'
-   */
-  runtime?: string | undefined
-  /**
-   * The memory limit of a container, with the unit `b`, `k`, `m` or `g`. Files in its tmpfs count,
-   * too. A container has no swap.
-   *
-   * @default SANDBOX_MAX_MEMORY, else '256m'
-   */
-  memory?: string | undefined
-  /**
-   * The number of CPUs of a container. A fraction is allowed.
-   *
-   * @default 1
-   */
-  cpus?: number | undefined
-  /**
-   * The greatest number of processes and threads of the programs in a container. Under gVisor,
-   * gVisor's own kernel applies this limit. The limit of the engine is then higher, because it also
-   * counts the threads of gVisor.
-   *
-   * @default 128
-   */
-  pids?: number | undefined
-  /**
-   * The greatest number of programs that run at the same time in a lease. Further programs wait,
-   * and the wait counts in their `timeoutMs`. After half of that time, or after 5 s, they start in
-   * spite of the limit, because a running program may be waiting for them. Background processes and
-   * contexts do not count.
-   *
-   * @default `pids` / 2 for Python, `pids` / 16 for Node
-   */
-  maxPrograms?: number | undefined
-  /**
-   * The greatest number of open files of a process.
-   *
-   * @default 1024
-   */
-  openFiles?: number | undefined
-  /**
-   * The size of the tmpfs on `/workspace`.
-   *
-   * @default '64m'
-   */
-  workspaceSize?: string | undefined
-  /**
-   * The size of the tmpfs on `/tmp`.
-   *
-   * @default '32m'
-   */
-  tmpSize?: string | undefined
-  /**
-   * The size of `/dev/shm`.
-   *
-   * @default '16m'
-   */
-  shmSize?: string | undefined
-  /**
-   * The network of the engine that the containers join. With `none` a container has only the
-   * loopback interface. If the runtime is registered with `--network=none`, containers have no
-   * network whatever this option is. `hono-sandbox setup` registers an old gVisor in this way.
-   *
-   * @default 'none'
-   */
-  network?: string | undefined
-  /**
-   * The path of a file with a seccomp profile. It replaces the default profile of the engine.
-   *
-   * @default SANDBOX_SECCOMP_PROFILE unless SANDBOX_ENABLE_SECCOMP is false, else the engine's own
-   */
-  seccompProfile?: string | undefined
   /**
    * The greatest number of callers in the queue of each language. Further callers get
    * `SANDBOX_QUEUE_FULL`.

@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { AgentBundle } from '../agent/bundle.js'
 import type { AgentConfig } from '../agent/protocol.js'
-import { parseBytes } from './byte-size.js'
+import type { ContainerSettings } from './containers.js'
+import { containersOfLanguage, containersOfPool } from './containers.js'
 import type { ContainerLimits, LaunchSpec } from '../engine/engine.js'
 import { readEnvironment } from './environment.js'
 import type { SandboxEnvironment } from './environment.js'
 import { SandboxError } from '../errors.js'
+import type { Variables } from '../languages/container-options.js'
 import type { DefinedLanguage, LanguageCommands } from '../languages/define.js'
 import type { Language } from '../languages/built-in.js'
 import { AGENTS, isBuiltIn, LANGUAGES } from '../languages/built-in.js'
@@ -27,14 +28,18 @@ export interface LanguagePlan {
   images: readonly string[]
   /** The command line of the agent, with its config as the last argument. */
   command: readonly string[]
-  /** The memory limit of a container. */
-  memoryBytes: number
+  /** The limits of a container. */
+  limits: ContainerLimits
+  /** The name of a runtime, or `auto`. */
+  runtime: string
   /** The source of the agent: the first frame to a new container. */
   bundle: AgentBundle
   /** The process that reaps orphans: the agent, or an init process of the engine. */
   reaper: LaunchSpec['reaper']
   /** The greatest number of programs that run at the same time in a lease. */
   maxPrograms: number
+  /** The environment variables of every program. They are no part of a container. */
+  env: Variables
   /** The commands of a defined language; `undefined` if the agent itself runs the code. */
   commands: LanguageCommands | undefined
 }
@@ -42,8 +47,6 @@ export interface LanguagePlan {
 /** The settings of a pool: all values are checked, and all defaults are filled in. */
 export interface Settings {
   languages: ReadonlyMap<Language, LanguagePlan>
-  runtime: string
-  limits: ContainerLimits
   maxWaiting: number
   startTimeoutMs: number
   leaseTtlMs: number
@@ -60,31 +63,9 @@ const DEFAULT_SIZE = 2
  */
 export function readSettings(options: SandboxPoolOptions, env = readEnvironment()): Settings {
   const checked = check(PoolSettings, options, 'SandboxPool')
-  const memory = checked.memory ?? env.SANDBOX_MAX_MEMORY ?? '256m'
-  const memoryBytes = parseBytes(
-    checked.memory === undefined ? 'SANDBOX_MAX_MEMORY' : 'memory',
-    memory,
-  )
-  const profile = checked.seccompProfile ?? profileOf(env)
-  const pids = checked.pids ?? 128
+  const languages = checked.languages ?? { python: {}, nodejs: {} }
   return {
-    languages: readLanguages(
-      checked.languages ?? { python: {}, nodejs: {} },
-      { memoryBytes, pids, maxPrograms: checked.maxPrograms },
-      env,
-    ),
-    runtime: checked.runtime ?? env.SANDBOX_RUNTIME ?? 'auto',
-    limits: {
-      network: checked.network ?? 'none',
-      memoryBytes,
-      cpus: checked.cpus ?? 1,
-      pids,
-      openFiles: checked.openFiles ?? 1024,
-      workspaceBytes: parseBytes('workspaceSize', checked.workspaceSize ?? '64m'),
-      tmpBytes: parseBytes('tmpSize', checked.tmpSize ?? '32m'),
-      shmBytes: parseBytes('shmSize', checked.shmSize ?? '16m'),
-      ...(profile !== undefined && { seccompProfile: readProfile(profile) }),
-    },
+    languages: readLanguages(languages, containersOfPool(checked, env), env),
     maxWaiting: checked.maxWaiting ?? 100,
     startTimeoutMs: checked.startTimeoutMs ?? 30_000,
     leaseTtlMs: checked.leaseTtlMs ?? 300_000,
@@ -94,44 +75,56 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
 
 function readLanguages(
   languages: PoolLanguages,
-  limits: Pick<ContainerLimits, 'memoryBytes' | 'pids'> & Pick<SandboxPoolOptions, 'maxPrograms'>,
-  env: SandboxEnvironment,
+  ofPool: ContainerSettings,
+  variables: SandboxEnvironment,
 ): Settings['languages'] {
-  const { pids } = limits
   const plans = new Map<Language, LanguagePlan>()
   for (const [language, options] of Object.entries(languages)) {
-    if (!options) continue
-    const origin =
-      'agent' in options
-        ? originOfDefined(language, options)
-        : originOfBuiltIn(language, options, env)
-    const size = options.size ?? env.SANDBOX_POOL_SIZE ?? DEFAULT_SIZE
-    const max = options.max ?? defaultMax(size)
-    const { max: largest } = boundsOf(size)
-    if (max < largest)
-      throw invalid(language, `max is ${max}, expected at least the size ${largest}`)
-    const memoryBytes =
-      options.memory === undefined
-        ? limits.memoryBytes
-        : parseBytes(`languages.${language}.memory`, options.memory)
-    const config: AgentConfig = {
-      ...(options.preload && { preload: options.preload }),
-      ...origin.config,
-      // Three quarters of the memory are left for running programs and for the files in the tmpfs.
-      contextBytes: Math.floor(memoryBytes / 4),
-      pids,
-    }
-    const { images, commands } = origin
-    const { bundle, reaper, tasksPerProgram } = origin.agent
-    const command = [...origin.agent.command, JSON.stringify(config)]
-    const maxPrograms = limits.maxPrograms ?? Math.max(1, Math.floor(pids / tasksPerProgram))
-    const agent = { command, bundle, reaper, maxPrograms, commands }
-    plans.set(language, { size, max, images, memoryBytes, ...agent })
+    if (options) plans.set(language, planOf(language, options, ofPool, variables))
   }
   return plans
 }
 
-/** The properties of a language that do not depend on the options of the pool. */
+function planOf(
+  language: string,
+  options: LanguageOptions | DefinedLanguage,
+  ofPool: ContainerSettings,
+  variables: SandboxEnvironment,
+): LanguagePlan {
+  const origin =
+    'agent' in options
+      ? originOfDefined(language, options)
+      : originOfBuiltIn(language, options, variables)
+  const size = options.size ?? variables.SANDBOX_POOL_SIZE ?? DEFAULT_SIZE
+  const max = options.max ?? defaultMax(size)
+  const { max: largest } = boundsOf(size)
+  if (max < largest) throw invalid(language, `max is ${max}, expected at least the size ${largest}`)
+  const containers = containersOfLanguage(language, options, ofPool)
+  const { limits, runtime, env } = containers
+  const { bundle, reaper, tasksPerProgram } = origin.agent
+  const config: AgentConfig = {
+    ...(options.preload && { preload: options.preload }),
+    ...origin.config,
+    // Three quarters of the memory are left for running programs and for the files in the tmpfs.
+    contextBytes: Math.floor(limits.memoryBytes / 4),
+    pids: limits.pids,
+  }
+  return {
+    size,
+    max,
+    images: origin.images,
+    command: [...origin.agent.command, JSON.stringify(config)],
+    limits,
+    runtime,
+    bundle,
+    reaper,
+    maxPrograms: containers.maxPrograms ?? Math.max(1, Math.floor(limits.pids / tasksPerProgram)),
+    env,
+    commands: origin.commands && { ...origin.commands, env },
+  }
+}
+
+/** The properties of a language that do not depend on the options of its containers. */
 interface Origin extends Pick<LanguagePlan, 'images' | 'commands'> {
   agent: AgentManifest
   config?: AgentConfig | undefined
@@ -140,41 +133,22 @@ interface Origin extends Pick<LanguagePlan, 'images' | 'commands'> {
 function originOfBuiltIn(
   language: string,
   { image }: LanguageOptions,
-  env: SandboxEnvironment,
+  variables: SandboxEnvironment,
 ): Origin {
   // The schema has already refused all other names. This check narrows the type.
   if (!isBuiltIn(language)) throw invalid(language, 'the language is not built in')
   const { agent, config, images }: LanguageManifest = LANGUAGES[language]
-  const chosen = image ?? env[LANGUAGES[language].imageVariable]
+  const chosen = image ?? variables[LANGUAGES[language].imageVariable]
   return { agent, config, images: chosen === undefined ? images : [chosen], commands: undefined }
 }
 
 function originOfDefined(language: string, definition: DefinedLanguage): Origin {
-  const { name, image, agent, file, compile, run, env } = definition
+  const { name, image, agent, file, compile, run } = definition
   if (name !== language)
     throw invalid(language, `expected a definition with this name, got the name ${name}`)
-  return { agent: AGENTS[agent].agent, images: [image], commands: { file, compile, run, env } }
+  return { agent: AGENTS[agent].agent, images: [image], commands: { file, compile, run } }
 }
 
 function invalid(language: string, problem: string): SandboxError {
   return new SandboxError('SANDBOX_INVALID_OPTION', `languages.${language}: ${problem}`)
-}
-
-function profileOf(env: SandboxEnvironment): string | undefined {
-  // SANDBOX_ENABLE_SECCOMP=true needs no code: the engine applies its default profile by itself.
-  return env.SANDBOX_ENABLE_SECCOMP === false ? undefined : env.SANDBOX_SECCOMP_PROFILE
-}
-
-function readProfile(path: string): string {
-  try {
-    const text = readFileSync(path, 'utf8')
-    JSON.parse(text)
-    return text
-  } catch (cause) {
-    throw new SandboxError(
-      'SANDBOX_INVALID_OPTION',
-      `the seccomp profile ${JSON.stringify(path)} is not a readable JSON file`,
-      { cause },
-    )
-  }
 }

@@ -1,5 +1,6 @@
 import { check } from '../schemas/check.js'
 import type { AgentName } from './built-in.js'
+import type { ContainerOptions } from './container-options.js'
 import { DefinedLanguageSettings } from './definition-schema.js'
 import { shellWords } from '../util/shell-words.js'
 import type { SizeBounds } from '../pool/warm-size.js'
@@ -8,7 +9,7 @@ import type { SizeBounds } from '../pool/warm-size.js'
  * The commands of a defined language. Its code is written to a file, and the commands compile and
  * run that file.
  */
-export interface LanguageCommands {
+export interface LanguageCommands extends Pick<ContainerOptions, 'env'> {
   /** The name of the file for the code, in the working directory: `main.c`. */
   file: string
   /** The command that compiles the file, with its arguments: `['cc', '-o', 'main', 'main.c']`. */
@@ -18,15 +19,13 @@ export interface LanguageCommands {
    * them.
    */
   run: readonly string[]
-  /**
-   * Environment variables of the compiler and the code. Variables of a call take precedence over
-   * them.
-   */
-  env?: Readonly<Record<string, string>> | undefined
 }
 
-/** A language that is not built in: the argument and the result of `defineLanguage()`. */
-export interface DefinedLanguage extends LanguageCommands {
+/**
+ * A language that is not built in: the argument and the result of `defineLanguage()`. The options of
+ * its containers replace those of the pool.
+ */
+export interface DefinedLanguage extends LanguageCommands, ContainerOptions {
   /**
    * The name of the language: lowercase letters, digits, `_`, `.` and `-`, beginning with a letter.
    * It must not be the name of a built-in language.
@@ -61,12 +60,6 @@ export interface DefinedLanguage extends LanguageCommands {
    * @default twice the size, or twice the upper bound of the size
    */
   max?: number | undefined
-  /**
-   * The memory limit of a container of this language.
-   *
-   * @default the option `memory` of the pool
-   */
-  memory?: string | undefined
 }
 
 /**

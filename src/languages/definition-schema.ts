@@ -1,6 +1,7 @@
 import * as v from 'valibot'
+import { ContainerEntries } from '../schemas/container.js'
 import { Preload, Size } from '../schemas/pool.js'
-import { Path, Positive, Variable, WithoutNul } from '../schemas/values.js'
+import { Path, Positive, WithoutNul } from '../schemas/values.js'
 import { AGENT_NAMES, isBuiltIn } from './built-in.js'
 
 /** The name of a language. It becomes a part of container names and a key of objects. */
@@ -30,9 +31,8 @@ export const DefinedLanguageSettings = v.strictObject({
   file: FileName,
   compile: v.optional(Argv),
   run: Argv,
-  env: v.optional(v.record(Variable, WithoutNul)),
   preload: v.optional(Preload),
   size: v.optional(Size),
   max: v.optional(Positive),
-  memory: v.optional(v.string()),
+  ...ContainerEntries,
 })

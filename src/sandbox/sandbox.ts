@@ -8,6 +8,7 @@ import { CodeContexts } from './code/contexts.js'
 import type { CodeOptions, RunCodeOptions } from './code/options.js'
 import { codeResult } from './code/result.js'
 import { deadlineIn } from '../util/deadline.js'
+import type { Variables } from '../languages/container-options.js'
 import type { LanguageCommands } from '../languages/define.js'
 import { SandboxError, SandboxFileError } from '../errors.js'
 import * as formats from './program/format.js'
@@ -34,6 +35,8 @@ export interface SandboxAbout {
   commands?: LanguageCommands | undefined
   /** The maximum number of programs that run at once; absent for no limit. */
   maxPrograms?: number | undefined
+  /** The environment variables of every program. Variables of a call take precedence over them. */
+  env?: Variables | undefined
 }
 
 /** The handle that `runCode()` returns: code that runs. */

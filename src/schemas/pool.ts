@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { ContainerEntries } from './container.js'
 import { Count, Milliseconds, Path, Positive, PositiveMilliseconds, WithoutNul } from './values.js'
 
 /** The options of `acquire()`. */
@@ -40,5 +41,5 @@ export const LanguageSettings = v.strictObject({
   max: v.optional(Positive),
   image: v.optional(Path),
   preload: v.optional(Preload),
-  memory: v.optional(v.string()),
+  ...ContainerEntries,
 })

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { SandboxError } from '../errors.js'
 import { whyNotJson } from '../util/json.js'
 import { check } from './check.js'
-import { Count, Milliseconds, NotEmpty, Path, Positive, Variable, WithoutNul } from './values.js'
+import { Count, Milliseconds, NotEmpty, Path, Positive, Variables, WithoutNul } from './values.js'
 
 /** A command: a string for the shell, or an array of a program and its arguments. */
 export const ExecCommand = v.union([
@@ -48,7 +48,7 @@ const Cancellation = {
 }
 const Surroundings = {
   cwd: v.optional(Path),
-  env: v.optional(v.record(Variable, v.optional(WithoutNul))),
+  env: v.optional(Variables),
 }
 /** A value that JSON can represent. JSON.stringify() would drop other values without an error. */
 const Json = v.pipe(

@@ -36,7 +36,10 @@ export const WithoutNul = v.pipe(
 )
 
 /** The name of an environment variable. */
-export const Variable = v.pipe(WithoutNul, v.regex(/^[^=]+$/, "a name without '='"))
+const Variable = v.pipe(WithoutNul, v.regex(/^[^=]+$/, "a name without '='"))
+
+/** Environment variables by name. A variable with the value `undefined` is not set. */
+export const Variables = v.record(Variable, v.optional(WithoutNul))
 
 const NOT_EMPTY = v.minLength<string, 1, string>(1, 'a string that is not empty')
 

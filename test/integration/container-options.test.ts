@@ -97,6 +97,46 @@ describe.each(runtimes)('the options of a pool under %s', (runtime) => {
   })
 })
 
+describe('the languages of a pool', () => {
+  it('languages have containers with their own limits and runtimes', async () => {
+    const [runtime = '', small = runtime] = runtimes
+    const pool = await poolOfTest({
+      runtime,
+      pids: 48,
+      workspaceSize: '8m',
+      languages: {
+        python: { size: 1, memory: '192m', cpus: 0.5 },
+        nodejs: {
+          size: 1,
+          runtime: small,
+          memory: '128m',
+          cpus: 0.25,
+          pids: 32,
+          workspaceSize: '4m',
+        },
+      },
+    })
+    for (const [language, limits] of [
+      ['python', { runtime, memory: 192, cpus: 0.5, pids: 48, workspace: 8 }],
+      ['nodejs', { runtime: small, memory: 128, cpus: 0.25, pids: 32, workspace: 4 }],
+    ] as const) {
+      const sandbox = await leaseOfTest(pool, language)
+      const isGvisor = limits.runtime === 'runsc'
+      const inspected = await docker.getContainer(sandbox.name).inspect()
+      expect(inspected.HostConfig, language).toMatchObject({
+        Runtime: limits.runtime,
+        Memory: limits.memory * MIB,
+        NanoCpus: limits.cpus * 1e9,
+        PidsLimit: isGvisor ? limits.pids * 16 + 128 : limits.pids,
+      })
+      expect(sandbox).toMatchObject({ language, runtime: limits.runtime })
+      expect(pool.stats()[language]).toMatchObject({ runtime: limits.runtime })
+      const size = await sandbox.exec("df -m /workspace | awk 'NR == 2 { print $2 }'")
+      expect(size.stdout).toBe(`${limits.workspace}\n`)
+    }
+  })
+})
+
 describe('a seccomp profile', () => {
   it('a seccomp profile of the operator replaces the default profile of the engine', async () => {
     const folder = folderOfTest()

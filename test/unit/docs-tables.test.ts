@@ -9,6 +9,7 @@ import { PoolSettings } from '../../src/config/pool-schema.js'
 import { readSettings } from '../../src/config/settings.js'
 import { LANGUAGES } from '../../src/languages/built-in.js'
 import { SandboxFiles } from '../../src/sandbox/sandbox-files.js'
+import { ContainerEntries } from '../../src/schemas/container.js'
 import { LanguageSettings } from '../../src/schemas/pool.js'
 import {
   codesIn,
@@ -35,10 +36,13 @@ const LISTS = [
     page: OPTIONS_PAGE,
     header: 'Option',
     names: [
-      ...Object.keys(PoolSettings.entries),
-      ...Object.keys(LanguageSettings.entries).map((key) => `languages.*.${key}`),
+      ...Object.keys(PoolSettings.entries).filter(isNotOfContainer),
+      ...Object.keys(LanguageSettings.entries)
+        .filter(isNotOfContainer)
+        .map((key) => `languages.*.${key}`),
     ],
   },
+  { page: OPTIONS_PAGE, header: 'Option of a container', names: Object.keys(ContainerEntries) },
   { page: OPTIONS_PAGE, header: 'Middleware option', names: fieldsOf('SandboxOptions') },
   {
     page: CALLS_PAGE,
@@ -141,7 +145,9 @@ it.each(OPTIONS)('$page: the table "$header" has every option with its default',
 })
 
 describe('the documented options of a pool', () => {
-  const { rows } = tableOf(OPTIONS_PAGE, 'Option')
+  const rows = ['Option', 'Option of a container'].flatMap(
+    (header) => tableOf(OPTIONS_PAGE, header).rows,
+  )
 
   it('have every environment variable, and no page names another variable', () => {
     const known = Object.keys(Environment.entries)
@@ -158,24 +164,29 @@ describe('the documented options of a pool', () => {
     const shown = new Map(
       rows.map(([name = '', , value = '']) => [codesIn(name)[0], codesIn(value)]),
     )
-    const { limits, languages, ...settings } = readSettings({}, {})
+    const { languages, ...settings } = readSettings({}, {})
+    const python = languages.get('python')
     const sizes = {
-      memory: limits.memoryBytes,
-      workspaceSize: limits.workspaceBytes,
-      tmpSize: limits.tmpBytes,
-      shmSize: limits.shmBytes,
+      memory: python?.limits.memoryBytes,
+      workspaceSize: python?.limits.workspaceBytes,
+      tmpSize: python?.limits.tmpBytes,
+      shmSize: python?.limits.shmBytes,
     }
     for (const [name, bytes] of Object.entries(sizes)) {
       expect(parseBytes(name, shown.get(name)?.[0] ?? ''), name).toBe(bytes)
     }
-    const { cpus, pids, openFiles, network } = limits
-    const { runtime, maxWaiting, startTimeoutMs, leaseTtlMs } = settings
-    const times = { startTimeoutMs, leaseTtlMs }
-    const plain = { cpus, pids, openFiles, network, runtime, maxWaiting, ...times }
-    for (const [name, value] of Object.entries(plain)) {
+    const { maxWaiting, startTimeoutMs, leaseTtlMs } = settings
+    const ofPool = { maxWaiting, startTimeoutMs, leaseTtlMs }
+    const ofContainer = {
+      cpus: python?.limits.cpus,
+      pids: python?.limits.pids,
+      openFiles: python?.limits.openFiles,
+      network: python?.limits.network,
+      runtime: python?.runtime,
+    }
+    for (const [name, value] of Object.entries({ ...ofContainer, ...ofPool })) {
       expect(shown.get(name)?.[0]?.replaceAll('_', ''), name).toBe(String(value))
     }
-    const python = languages.get('python')
     expect(shown.get('languages.*.size')?.map(Number)).toEqual([python?.size])
     expect(python?.max).toBe(2 * Number(python?.size))
     const images = new Set(Object.values(LANGUAGES).map((language) => language.images[0]))
@@ -214,6 +225,10 @@ function runRequestFields(): string[] {
       readText('examples/code-runner/run-request.ts'),
     ) ?? []
   return [...body.matchAll(/^ {2}(\w+):/gm)].map(([, name = '']) => name)
+}
+
+function isNotOfContainer(name: string): boolean {
+  return !Object.hasOwn(ContainerEntries, name)
 }
 
 function isErrorCode(name: string): name is SandboxErrorCode {

@@ -91,6 +91,8 @@ describe('the types of results and options', () => {
     // @ts-expect-error `max` is missing
     void new SandboxPool({ languages: { python: { size: { min: 1 } } } })
     // @ts-expect-error no such option
+    void new SandboxPool({ languages: { python: { pid: 64 } } })
+    // @ts-expect-error no such option
     sandbox({ timeoutMs: 5 })
   })
 })

@@ -79,15 +79,15 @@ describe('readSettings', () => {
   it('fills in every default', () => {
     const settings = readSettings({}, {})
     expect([...settings.languages.keys()]).toEqual(['python', 'nodejs'])
-    expect(settings.languages.get('python')).toMatchObject({ size: 2, max: 4 })
+    const python = settings.languages.get('python')
+    expect(python).toMatchObject({ size: 2, max: 4, runtime: 'auto', env: {} })
+    expect(python?.limits).toMatchObject({ network: 'none', memoryBytes: 268_435_456, pids: 128 })
+    expect(python?.limits).not.toHaveProperty('seccompProfile')
     expect(settings).toMatchObject({
-      runtime: 'auto',
       maxWaiting: 100,
       startTimeoutMs: 30_000,
       leaseTtlMs: 300_000,
     })
-    expect(settings.limits).toMatchObject({ network: 'none', memoryBytes: 268_435_456, pids: 128 })
-    expect(settings.limits).not.toHaveProperty('seccompProfile')
   })
 
   it('prefers an option to a variable, and a variable to a default', () => {
@@ -102,14 +102,15 @@ describe('readSettings', () => {
       size: 5,
       max: 10,
       images: ['mine'],
+      runtime: 'runc',
+      limits: { memoryBytes: 1024 ** 3 },
     })
-    expect(byVariable).toMatchObject({ runtime: 'runc', limits: { memoryBytes: 1024 ** 3 } })
     const languages = { python: { size: 1, image: 'other' } }
     const byOption = readSettings({ languages, memory: '64m', runtime: 'runsc' }, env)
+    const limits = { memoryBytes: 64 * 1024 ** 2 }
     expect([...byOption.languages]).toMatchObject([
-      ['python', { size: 1, max: 2, images: ['other'] }],
+      ['python', { size: 1, max: 2, images: ['other'], runtime: 'runsc', limits }],
     ])
-    expect(byOption).toMatchObject({ runtime: 'runsc', limits: { memoryBytes: 64 * 1024 ** 2 } })
   })
 
   it('gives a language its own memory, and a quarter of that to its idle contexts', () => {
@@ -120,7 +121,7 @@ describe('readSettings', () => {
       ['nodejs', 64 * 1024 ** 2],
     ] as const) {
       const plan = plans.get(language)
-      expect(plan?.memoryBytes).toBe(bytes)
+      expect(plan?.limits.memoryBytes).toBe(bytes)
       expect(plan?.command.at(-1)).toContain(`"contextBytes":${bytes / 4}`)
     }
   })
@@ -160,7 +161,7 @@ describe('readSettings', () => {
     [{ leaseTtlMs: 2 ** 31 }, 'leaseTtlMs'],
     [{ leaseTtlMs: 0 }, 'leaseTtlMs is not valid, expected 1 ms or more'],
     [{ startTimeoutMs: 0 }, 'startTimeoutMs is not valid, expected 1 ms or more'],
-    [{ seccompProfile: '/no/such/file' }, '"/no/such/file"'],
+    [{ seccompProfile: '/no/such/file' }, 'seccompProfile is "/no/such/file"'],
   ])('refuses %j and names the option', (options, part) => {
     const error = thrown(() => readSettings(options, {}))
     expect(error.code).toBe('SANDBOX_INVALID_OPTION')
@@ -175,9 +176,9 @@ describe('readSettings', () => {
   it('reads the profile of the variable unless seccomp is disabled', () => {
     const SANDBOX_SECCOMP_PROFILE = '/no/such/file'
     const off = readSettings({}, { SANDBOX_SECCOMP_PROFILE, SANDBOX_ENABLE_SECCOMP: false })
-    expect(off.limits).not.toHaveProperty('seccompProfile')
+    expect(off.languages.get('python')?.limits).not.toHaveProperty('seccompProfile')
     const on = () => readSettings({}, { SANDBOX_SECCOMP_PROFILE, SANDBOX_ENABLE_SECCOMP: true })
-    expect(thrown(on).message).toContain('/no/such/file')
+    expect(thrown(on).message).toContain('SANDBOX_SECCOMP_PROFILE is "/no/such/file"')
   })
 })
 
