@@ -5,10 +5,18 @@ import type { BuiltInLanguage } from '../languages/built-in.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 
 /**
- * The options of one built-in language of a pool. The options of its containers replace those of the
- * pool.
+ * The options of a built-in language of a pool, or of an entry with a `base`. The options of its
+ * containers replace those of the pool.
  */
 export interface LanguageOptions extends ContainerOptions {
+  /**
+   * The built-in language that an entry under a name of its own behaves as. It makes a second set of
+   * containers of a language, with another image, preload or limits:
+   * `{ 'python-data': { base: 'python', image, preload: ['numpy'] } }`.
+   *
+   * @default none, because the entry has the name of a built-in language
+   */
+  base?: BuiltInLanguage | undefined
   /**
    * The number of containers that the pool keeps warm. With `{ min, max }` the pool starts with
    * `min` and adapts the number to the load, so that it is enough for the callers that are expected
@@ -41,8 +49,8 @@ export interface LanguageOptions extends ContainerOptions {
 }
 
 /**
- * The languages of a pool, by name: options of a built-in language, or a definition from
- * `defineLanguage()`.
+ * The languages of a pool, by name: options of a built-in language, options with a `base` under
+ * another name, or a definition from `defineLanguage()`.
  */
 export type PoolLanguages = Partial<Record<BuiltInLanguage, LanguageOptions>> &
   Readonly<Record<string, LanguageOptions | DefinedLanguage | undefined>>
@@ -53,8 +61,8 @@ export type PoolLanguages = Partial<Record<BuiltInLanguage, LanguageOptions>> &
  */
 export interface SandboxPoolOptions extends ContainerOptions {
   /**
-   * The languages: `python`, `nodejs`, `typescript`, and definitions from `defineLanguage()` under
-   * their own names. Each language has its own containers and its own queue.
+   * The languages: `python`, `nodejs`, `typescript`, entries with a `base`, and definitions from
+   * `defineLanguage()` under their own names. Each language has its own containers and its own queue.
    *
    * @default `{ python: {}, nodejs: {} }`
    */

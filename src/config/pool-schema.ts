@@ -5,22 +5,37 @@ import { ContainerEntries } from '../schemas/container.js'
 import { LanguageSettings } from '../schemas/pool.js'
 import { Count, Positive, PositiveMilliseconds } from '../schemas/values.js'
 
+const NAMES = BUILT_IN_NAMES.join(', ')
+
+/** The options of a built-in language under its own name. */
+const BuiltIn = v.strictObject({
+  ...LanguageSettings.entries,
+  base: v.optional(v.undefined('no value, because a built-in language has no base')),
+})
+/** The options of an entry under another name, which behaves as its base. */
+const Based = v.strictObject({
+  ...LanguageSettings.entries,
+  base: v.picklist(BUILT_IN_NAMES, `one of ${NAMES}`),
+})
 /**
  * A definition from `defineLanguage()`. The first check gives a mistyped name of a built-in
  * language an error of its own, instead of an error about a missing field of a definition.
  */
 const Defined = v.pipe(
   v.custom<object>(
-    (value) => typeof value === 'object' && value !== null && 'name' in value,
-    'a definition from defineLanguage(), because the language is not built in',
+    (value) => has(value, 'name'),
+    `options with a base, or a definition from defineLanguage(), because only these are built in: ${NAMES}`,
   ),
   DefinedLanguageSettings,
 )
-const BuiltIn = v.entriesFromList(BUILT_IN_NAMES, v.optional(LanguageSettings))
+/** It is not a union, because the errors of a union do not name the invalid field. */
+const Own = v.lazy((entry) => (has(entry, 'base') ? Based : Defined))
 
 /** The options of a pool. Only the TypeScript type of `engine` describes its methods. */
 export const PoolSettings = v.strictObject({
-  languages: v.optional(v.objectWithRest(BuiltIn, v.optional(Defined))),
+  languages: v.optional(
+    v.objectWithRest(v.entriesFromList(BUILT_IN_NAMES, v.optional(BuiltIn)), v.optional(Own)),
+  ),
   engine: v.optional(v.custom<object>((value) => typeof value === 'object', 'an Engine')),
   ...ContainerEntries,
   maxWaiting: v.optional(Count),
@@ -28,3 +43,7 @@ export const PoolSettings = v.strictObject({
   leaseTtlMs: v.optional(PositiveMilliseconds),
   launchConcurrency: v.optional(Positive),
 })
+
+function has(value: unknown, field: string): boolean {
+  return typeof value === 'object' && value !== null && field in value
+}

@@ -9,6 +9,7 @@ import type { SandboxEnvironment } from './environment.js'
 import { SandboxError } from '../errors.js'
 import type { Variables } from '../languages/container-options.js'
 import type { DefinedLanguage, LanguageCommands } from '../languages/define.js'
+import { LanguageName } from '../languages/definition-schema.js'
 import type { Language } from '../languages/built-in.js'
 import { AGENTS, isBuiltIn, LANGUAGES } from '../languages/built-in.js'
 import { check } from '../schemas/check.js'
@@ -63,6 +64,10 @@ const DEFAULT_SIZE = 2
  */
 export function readSettings(options: SandboxPoolOptions, env = readEnvironment()): Settings {
   const checked = check(PoolSettings, options, 'SandboxPool')
+  // The names are those of the options, because the schema leaves out names such as `constructor`.
+  for (const name of Object.keys(options.languages ?? {})) {
+    if (!isBuiltIn(name)) check(LanguageName, name, `languages.${name}: the name`)
+  }
   const languages = checked.languages ?? { python: {}, nodejs: {} }
   return {
     languages: readLanguages(languages, containersOfPool(checked, env), env),
@@ -132,13 +137,14 @@ interface Origin extends Pick<LanguagePlan, 'images' | 'commands'> {
 
 function originOfBuiltIn(
   language: string,
-  { image }: LanguageOptions,
+  { base, image }: LanguageOptions,
   variables: SandboxEnvironment,
 ): Origin {
+  const name: string = base ?? language
   // The schema has already refused all other names. This check narrows the type.
-  if (!isBuiltIn(language)) throw invalid(language, 'the language is not built in')
-  const { agent, config, images }: LanguageManifest = LANGUAGES[language]
-  const chosen = image ?? variables[LANGUAGES[language].imageVariable]
+  if (!isBuiltIn(name)) throw invalid(language, 'the language is not built in')
+  const { agent, config, images }: LanguageManifest = LANGUAGES[name]
+  const chosen = image ?? variables[LANGUAGES[name].imageVariable]
   return { agent, config, images: chosen === undefined ? images : [chosen], commands: undefined }
 }
 

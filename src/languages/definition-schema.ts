@@ -4,14 +4,20 @@ import { Preload, Size } from '../schemas/pool.js'
 import { Path, Positive, WithoutNul } from '../schemas/values.js'
 import { AGENT_NAMES, isBuiltIn } from './built-in.js'
 
-/** The name of a language. It becomes a part of container names and a key of objects. */
-const LanguageName = v.pipe(
+/**
+ * The name of a language that is not built in. It becomes a part of container names and a key of
+ * objects.
+ */
+export const LanguageName = v.pipe(
   v.string(),
   v.regex(
     /^[a-z][a-z0-9_.-]{0,39}$/,
     'lowercase letters, digits, _, . and -, beginning with a letter',
   ),
-  v.check((name) => !(isBuiltIn(name) || name in {}), 'a name that is not reserved'),
+  v.check(
+    (name) => !(isBuiltIn(name) || name in {} || name === 'prototype'),
+    'a name that is not reserved',
+  ),
 )
 const FileName = v.pipe(
   WithoutNul,

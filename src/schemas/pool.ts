@@ -35,7 +35,7 @@ export const Size = v.lazy((size) =>
   typeof size === 'object' && size !== null ? Bounds : FixedSize,
 )
 
-/** The options of a built-in language of a pool. */
+/** The options of a built-in language of a pool, without `base`. */
 export const LanguageSettings = v.strictObject({
   size: v.optional(Size),
   max: v.optional(Positive),

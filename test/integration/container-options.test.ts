@@ -98,7 +98,7 @@ describe.each(runtimes)('the options of a pool under %s', (runtime) => {
 })
 
 describe('the languages of a pool', () => {
-  it('languages have containers with their own limits and runtimes', async () => {
+  it('languages have containers with their own limits and runtimes, also with the same base', async () => {
     const [runtime = '', small = runtime] = runtimes
     const pool = await poolOfTest({
       runtime,
@@ -106,7 +106,8 @@ describe('the languages of a pool', () => {
       workspaceSize: '8m',
       languages: {
         python: { size: 1, memory: '192m', cpus: 0.5 },
-        nodejs: {
+        'python-small': {
+          base: 'python',
           size: 1,
           runtime: small,
           memory: '128m',
@@ -116,9 +117,12 @@ describe('the languages of a pool', () => {
         },
       },
     })
+    const code = `
+import shutil
+print(shutil.disk_usage('/workspace').total // 2**20)`
     for (const [language, limits] of [
       ['python', { runtime, memory: 192, cpus: 0.5, pids: 48, workspace: 8 }],
-      ['nodejs', { runtime: small, memory: 128, cpus: 0.25, pids: 32, workspace: 4 }],
+      ['python-small', { runtime: small, memory: 128, cpus: 0.25, pids: 32, workspace: 4 }],
     ] as const) {
       const sandbox = await leaseOfTest(pool, language)
       const isGvisor = limits.runtime === 'runsc'
@@ -131,9 +135,23 @@ describe('the languages of a pool', () => {
       })
       expect(sandbox).toMatchObject({ language, runtime: limits.runtime })
       expect(pool.stats()[language]).toMatchObject({ runtime: limits.runtime })
-      const size = await sandbox.exec("df -m /workspace | awk 'NR == 2 { print $2 }'")
-      expect(size.stdout).toBe(`${limits.workspace}\n`)
+      expect(await sandbox.runCode(code)).toMatchObject({ stdout: `${limits.workspace}\n` })
     }
+  })
+
+  it.each([
+    ['python', 'def main(n): return n + 1'],
+    ['typescript', 'function main(n: number): number { return n + 1 }'],
+  ] as const)('an entry with the base %s behaves as its base', async (base, code) => {
+    const name = `${base}-2`
+    const pool = await poolOfTest({ languages: { [name]: { base, size: 1 } } })
+    const sandbox = await leaseOfTest(pool, name)
+    expect(sandbox.name).toMatch(new RegExp(`^sandbox_${name}_1\\.`))
+    expect(await sandbox.call(code, { args: [1] })).toMatchObject({ ok: true, value: 2 })
+    const context = await sandbox.createCodeContext()
+    expect(context.language).toBe(name)
+    await sandbox.runCode(code, { context })
+    expect(await sandbox.runCode('main(41)', { context })).toMatchObject({ text: '42' })
   })
 })
 

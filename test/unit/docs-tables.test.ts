@@ -37,9 +37,9 @@ const LISTS = [
     header: 'Option',
     names: [
       ...Object.keys(PoolSettings.entries).filter(isNotOfContainer),
-      ...Object.keys(LanguageSettings.entries)
-        .filter(isNotOfContainer)
-        .map((key) => `languages.*.${key}`),
+      ...['base', ...Object.keys(LanguageSettings.entries).filter(isNotOfContainer)].map(
+        (key) => `languages.*.${key}`,
+      ),
     ],
   },
   { page: OPTIONS_PAGE, header: 'Option of a container', names: Object.keys(ContainerEntries) },

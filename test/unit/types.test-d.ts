@@ -92,6 +92,11 @@ describe('the types of results and options', () => {
     void new SandboxPool({ languages: { python: { size: { min: 1 } } } })
     // @ts-expect-error no such option
     void new SandboxPool({ languages: { python: { pid: 64 } } })
+    void new SandboxPool({ languages: { data: { base: 'python', memory: '1g', env: { A: '1' } } } })
+    // @ts-expect-error no such base
+    void new SandboxPool({ languages: { data: { base: 'ruby', memory: '1g' } } })
+    // @ts-expect-error no such option
+    void new SandboxPool({ languages: { data: { base: 'python', memroy: '1g' } } })
     // @ts-expect-error no such option
     sandbox({ timeoutMs: 5 })
   })

@@ -72,13 +72,14 @@ describe('the options of a container', () => {
         ...OF_POOL,
         languages: {
           python: OF_LANGUAGE,
+          data: { ...OF_LANGUAGE, base: 'python' },
           bash: { ...OF_LANGUAGE, ...BASH },
           nodejs: {},
         },
       },
       {},
     ).languages
-    for (const language of ['python', 'bash']) {
+    for (const language of ['python', 'data', 'bash']) {
       expect(plans.get(language), language).toMatchObject({
         runtime: 'runc',
         maxPrograms: 3,

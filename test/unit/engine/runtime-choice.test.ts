@@ -86,13 +86,14 @@ describe('a pool with a runtime for each language', () => {
   it('asks the engine once, and launches each language under its own runtime', async () => {
     const languages = {
       python: { size: 1, runtime: 'shared' },
+      data: { base: 'python', size: 1 },
       nodejs: { size: 1, runtime: 'auto' },
     } as const
     const { launched, runtimes, pool } = await startOn([OWN_KERNEL, SHARED_KERNEL], {
       runtime: 'shared',
       languages: { ...languages, typescript: { size: 1, runtime: 'own' } },
     })
-    const expected = { python: 'shared', nodejs: 'own', typescript: 'own' }
+    const expected = { python: 'shared', data: 'shared', nodejs: 'own', typescript: 'own' }
     const byLanguage = launched.map(({ language, runtime }) => [language, runtime])
     expect(Object.fromEntries(byLanguage)).toEqual(expected)
     const reported = Object.entries(pool.stats()).map(([name, { runtime }]) => [name, runtime])

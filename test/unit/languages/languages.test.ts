@@ -51,12 +51,20 @@ describe('defineLanguage', () => {
     expect(defineLanguage(BASH)).toEqual(BASH)
   })
 
-  it.each(['python', 'nodejs', 'typescript', 'constructor', '', 'Bash', 'c++', '1st', '__proto__'])(
-    'refuses the name %j',
-    (name) => {
-      expect(messageOf(() => define({ name }))).toMatch(/^defineLanguage: name is not valid/)
-    },
-  )
+  it.each([
+    'python',
+    'nodejs',
+    'typescript',
+    'constructor',
+    'prototype',
+    '',
+    'Bash',
+    'c++',
+    '1st',
+    '__proto__',
+  ])('refuses the name %j', (name) => {
+    expect(messageOf(() => define({ name }))).toMatch(/^defineLanguage: name is not valid/)
+  })
 
   it.each(['', '.', '..', '/main.sh', 'a/b', '-e', 'a\0b', '--'])('refuses the file %j', (file) => {
     expect(messageOf(() => define({ file }))).toMatch(/^defineLanguage: file is not valid/)
@@ -184,6 +192,34 @@ describe('the languages of a pool', () => {
     expect(languages.get('typescript')).toMatchObject({ reaper: 'engine' })
   })
 
+  it('behave as their base under other names', () => {
+    const env = { SANDBOX_BASE_NODEJS_IMAGE: 'mine' }
+    const { languages } = readSettings(
+      {
+        languages: {
+          'python-data': { base: 'python', image: 'data', preload: ['numpy'], memory: '100m' },
+          ts2: { base: 'typescript', size: 1 },
+          plain: { base: 'python' },
+        },
+      },
+      env,
+    )
+    expect([...languages.keys()]).toEqual(['python-data', 'ts2', 'plain'])
+    const command = [
+      ...AGENTS.python.agent.command,
+      JSON.stringify({ preload: ['numpy'], contextBytes: 25 * MIB, pids: 128 }),
+    ]
+    expect(languages.get('python-data')).toMatchObject({
+      command,
+      reaper: 'agent',
+      images: ['data'],
+      commands: undefined,
+    })
+    expect(languages.get('ts2')).toMatchObject({ images: ['mine'], reaper: 'engine', size: 1 })
+    expect(languages.get('ts2')?.command.at(-1)).toContain('"typescript":true')
+    expect(languages.get('plain')).toMatchObject({ images: AGENTS.python.images, size: 2, max: 4 })
+  })
+
   it('must have the names of their definitions', () => {
     const message = messageOf(() => readSettings({ languages: { sh: BASH } }, {}))
     expect(message).toBe('languages.sh: expected a definition with this name, got the name bash')
@@ -191,9 +227,24 @@ describe('the languages of a pool', () => {
 
   it.each([
     [
-      { bash: {} },
-      'languages.bash is not valid, expected a definition from defineLanguage(), because the language is not built in',
+      { javascript: {} },
+      'languages.javascript is not valid, expected options with a base, or a definition from defineLanguage(), because only these are built in: python, nodejs, typescript',
     ],
+    [
+      { data: { base: 'ruby' } },
+      'languages.data.base is not valid, expected one of python, nodejs, typescript',
+    ],
+    [{ data: { base: undefined } }, 'languages.data.base is not valid'],
+    [{ data: { base: 'python', run: [SECRET] } }, 'languages.data.run is not an option'],
+    [
+      { python: { base: 'python' } },
+      'languages.python.base is not valid, expected no value, because a built-in language has no base',
+    ],
+    [
+      { 'My Data': { base: 'python' } },
+      'languages.My Data: the name is not valid, expected lowercase letters',
+    ],
+    [{ constructor: { base: 'python' } }, 'languages.constructor: the name is not valid'],
     [{ bash: { size: 1 } }, 'languages.bash is not valid'],
     [{ bash: SECRET }, 'languages.bash is not valid'],
     [{ bash: { name: 'bash' } }, 'languages.bash.image is missing'],
