@@ -11,7 +11,7 @@ import { Count, Path, Positive, PositiveMilliseconds, WholeNumber } from '../sch
 const Defined = v.pipe(
   v.custom<object>(
     (value) => typeof value === 'object' && value !== null && 'name' in value,
-    'a definition from defineLanguage(), because the language is not built in',
+    `a definition from defineLanguage(), because only ${BUILT_IN_NAMES.join(', ')} are built in`,
   ),
   DefinedLanguageSettings,
 )

@@ -192,7 +192,7 @@ describe('the languages of a pool', () => {
   it.each([
     [
       { bash: {} },
-      'languages.bash is not valid, expected a definition from defineLanguage(), because the language is not built in',
+      'languages.bash is not valid, expected a definition from defineLanguage(), because only python, nodejs, typescript are built in',
     ],
     [{ bash: { size: 1 } }, 'languages.bash is not valid'],
     [{ bash: SECRET }, 'languages.bash is not valid'],
