@@ -1,6 +1,4 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { matchedRoutes } from 'hono/route'
-import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
 import { SandboxError } from '../src/errors.js'
 import { check } from '../src/schemas/check.js'
 import type { Language } from '../src/languages/built-in.js'
@@ -9,6 +7,7 @@ import type { SandboxPool } from '../src/sandbox-pool.js'
 import { getSandboxes } from '../src/default-pool.js'
 import type { ErrorResponse } from './error-response.js'
 import { errorResponse } from './error-response.js'
+import { hasHandler } from './has-handler.js'
 import { MiddlewareCall } from './options.js'
 import type { ResponseEnd } from './response-end.js'
 import { onBodyEnd, onResponseClose, outgoingOf, socketOf } from './response-end.js'
@@ -72,8 +71,12 @@ export interface SandboxOptions {
  *
  * If the request gets no container, the middleware sends an error response: 503 with `Retry-After`
  * if the queue is full or the wait takes too long, 503 while the pool closes, 400 for an unknown
- * language, and 501 for a WebSocket upgrade. A path without a handler gets no lease. If the
- * middleware is mounted twice, a request gets only one lease.
+ * language, and 501 for a WebSocket upgrade. If the middleware is mounted twice, a request gets only
+ * one lease.
+ *
+ * A request gets no lease if no handler follows the middleware. A function with two parameters that
+ * is mounted with `.use()` or `.all()` on a path that ends with `*` counts as a middleware, and each
+ * other function counts as a handler.
  *
  * @throws SandboxError `SANDBOX_INVALID_OPTION` if an option is not valid.
  *
@@ -147,17 +150,6 @@ export const sandbox = (
 function hasSandbox(c: Context<SandboxEnv>): boolean {
   const held: Sandbox | undefined = c.get('sandbox')
   return held !== undefined
-}
-
-/**
- * Returns whether a handler follows this middleware. Without this check, requests for unknown paths,
- * for example from a scanner, would lease containers.
- */
-function hasHandler(c: Context): boolean {
-  const later = matchedRoutes(c).slice(c.req.routeIndex + 1)
-  return later.some(({ method, handler }) => {
-    return method !== 'ALL' || !isMiddleware(findTargetHandler(handler))
-  })
 }
 
 function isUpgrade(c: Context): boolean {
