@@ -8,6 +8,8 @@ import { getSandboxes } from '../src/default-pool.js'
 import type { ErrorResponse } from './error-response.js'
 import { errorResponse } from './error-response.js'
 import { hasHandler } from './has-handler.js'
+import type { SandboxLogger } from './logger.js'
+import { logError } from './logger.js'
 import { MiddlewareCall } from './options.js'
 import type { ResponseEnd } from './response-end.js'
 import { onBodyEnd, onResponseClose, outgoingOf, socketOf } from './response-end.js'
@@ -60,6 +62,12 @@ export interface SandboxOptions {
    * @default 120_000
    */
   drainTimeoutMs?: number | undefined
+  /**
+   * The logger for error responses of the middleware: it gets one warning for each, with the code
+   * and the message for the operator, before the response is created. Without a logger, nothing is
+   * written.
+   */
+  logger?: SandboxLogger | undefined
   /** Creates the response if the request gets no container. The default is `errorResponse()`. */
   onUnavailable?: ((error: SandboxError, c: Context) => Response | Promise<Response>) | undefined
 }
@@ -94,7 +102,7 @@ export const sandbox = (
   options: SandboxOptions = {},
 ): MiddlewareHandler<SandboxEnv, string, {}, ErrorResponse> => {
   check(MiddlewareCall, options, 'sandbox')
-  const { language = 'python', acquireTimeoutMs, onUnavailable } = options
+  const { language = 'python', acquireTimeoutMs, logger, onUnavailable } = options
   const { stallTimeoutMs = 30_000, drainTimeoutMs = 120_000 } = options
 
   return async function sandboxMiddleware(c, next) {
@@ -119,6 +127,7 @@ export const sandbox = (
       })
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error
+      logError(logger, error)
       if (!onUnavailable) return errorResponse(c, error)
       // The response is set and not returned: a returned response would add its type, which only
       // the app can define, to the type of the middleware.

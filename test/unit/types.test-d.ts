@@ -27,7 +27,7 @@ import type {
   StartReports,
 } from '../../src/index.js'
 import { createDockerEngine, initSandboxes, SandboxPool } from '../../src/index.js'
-import type { SandboxEnv, SandboxErrorBody } from '../../middleware/index.js'
+import type { SandboxEnv, SandboxErrorBody, SandboxLogger } from '../../middleware/index.js'
 import { sandbox } from '../../middleware/index.js'
 
 describe("c.get('sandbox')", () => {
@@ -61,6 +61,19 @@ describe("c.get('sandbox')", () => {
       c.get('sandbox')
       return c.text('')
     })
+  })
+})
+
+describe('the type SandboxLogger', () => {
+  it('allows console and the overloads of pino', () => {
+    interface LikePino {
+      warn: {
+        <T extends string>(message: T, ...values: T extends `${string}%s` ? [string] : []): void
+        <T>(fields: T, message?: T extends string ? never : string): void
+      }
+    }
+    expectTypeOf<Console>().toExtend<SandboxLogger>()
+    expectTypeOf<LikePino>().toExtend<SandboxLogger>()
   })
 })
 
