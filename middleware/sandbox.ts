@@ -1,4 +1,4 @@
-import type { Context, MiddlewareHandler } from 'hono'
+import type { Context, Env, Input, MiddlewareHandler, ValidationTargets } from 'hono'
 import { SandboxError } from '../src/errors.js'
 import { check } from '../src/schemas/check.js'
 import type { Language } from '../src/languages/built-in.js'
@@ -26,15 +26,35 @@ export interface SandboxEnv {
   }
 }
 
-/** The options of the middleware `sandbox()`. */
-export interface SandboxOptions {
+/** The environment of an app that is not named. `Context` of Hono has the same default. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type UnnamedEnv = any
+
+/** The values of validators that are not named: JSON is `any`, as in `c.req.json()`. */
+interface UnnamedInput {
+  out: ValidationTargets
+}
+
+/**
+ * The options of the middleware `sandbox()`. The type parameters are those of the context that the
+ * functions get: the environment of the app, the path of the route, and the input that validators
+ * have checked. TypeScript cannot infer them from the place of `sandbox()` in a route. If they are
+ * not named, the values of `c.get()` and of validated JSON are `any`.
+ */
+export interface SandboxOptions<
+  E extends Env = UnnamedEnv,
+  P extends string = string,
+  I extends Input = UnnamedInput,
+> {
   /**
    * The language, or a function that returns it for a request. Validate the body before this
    * middleware: the server does not notice that a client disconnects while a large body is unread.
    *
    * @default 'python'
    */
-  language?: Language | ((c: Context) => Language | undefined | Promise<Language | undefined>)
+  language?:
+    | Language
+    | ((c: Context<E, P, I>) => Language | undefined | Promise<Language | undefined>)
   /**
    * The pool that leases the containers.
    *
@@ -69,7 +89,9 @@ export interface SandboxOptions {
    */
   logger?: SandboxLogger | undefined
   /** Creates the response if the request gets no container. The default is `errorResponse()`. */
-  onUnavailable?: ((error: SandboxError, c: Context) => Response | Promise<Response>) | undefined
+  onUnavailable?:
+    | ((error: SandboxError, c: Context<E, P, I>) => Response | Promise<Response>)
+    | undefined
 }
 
 /**
@@ -98,9 +120,16 @@ export interface SandboxOptions {
  *   .post('/run', async (c) => c.json(await c.get('sandbox').runCode(await c.req.text())))
  * ```
  */
-export const sandbox = (
+export function sandbox<
+  E extends Env = UnnamedEnv,
+  P extends string = string,
+  I extends Input = UnnamedInput,
+>(options?: SandboxOptions<E, P, I>): MiddlewareHandler<SandboxEnv, string, {}, ErrorResponse>
+// The types of the context are not those of the result: a handler would get them from there, too,
+// although the middleware sets only the sandbox.
+export function sandbox(
   options: SandboxOptions = {},
-): MiddlewareHandler<SandboxEnv, string, {}, ErrorResponse> => {
+): MiddlewareHandler<SandboxEnv, string, {}, ErrorResponse> {
   check(MiddlewareCall, options, 'sandbox')
   const { language = 'python', acquireTimeoutMs, logger, onUnavailable } = options
   const { stallTimeoutMs = 30_000, drainTimeoutMs = 120_000 } = options
