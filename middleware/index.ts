@@ -1,5 +1,5 @@
 export { errorBody, errorResponse } from './error-response.js'
-export type { SandboxErrorBody } from './error-response.js'
+export type { SandboxErrorBody, SandboxErrorResponses } from './error-response.js'
 export type { StreamEvent } from './event-format.js'
 export type { SandboxLogger } from './logger.js'
 export { receiveFiles } from './receive-files.js'

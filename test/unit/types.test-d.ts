@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import { Hono } from 'hono'
+import type { ApplyGlobalResponse } from 'hono/client'
 import { hc } from 'hono/client'
 import { validator } from 'hono/validator'
 import { describe, expectTypeOf, it } from 'vitest'
@@ -32,6 +33,7 @@ import { createDockerEngine, initSandboxes, SandboxPool } from '../../src/index.
 import type {
   SandboxEnv,
   SandboxErrorBody,
+  SandboxErrorResponses,
   SandboxLogger,
   SandboxOptions,
 } from '../../middleware/index.js'
@@ -179,6 +181,27 @@ describe('a Hono client', () => {
       expectTypeOf(await answer.json()).toEqualTypeOf<SandboxErrorBody>()
     }
     if (answer.ok) expectTypeOf(await answer.json()).toEqualTypeOf<{ ran: true }>()
+  })
+
+  it('narrows for a middleware of .use() with SandboxErrorResponses, in both styles', async () => {
+    const chained = new Hono().use('/run', sandbox()).get('/run', (c) => c.json({ ran: true }, 200))
+    const app = new Hono<SandboxEnv>()
+    app.use('/run', sandbox())
+    const stated = app.get('/run', (c) => c.json({ ran: true }, 200))
+    const plain = await hc<typeof chained>('http://localhost').run.$get()
+    expectTypeOf(plain.status).toEqualTypeOf<200>()
+    const answers = [
+      await hc<ApplyGlobalResponse<typeof chained, SandboxErrorResponses>>('x').run.$get(),
+      await hc<ApplyGlobalResponse<typeof stated, SandboxErrorResponses>>('x').run.$get(),
+    ]
+    for (const answer of answers) {
+      if (answer.status === 503) {
+        expectTypeOf(await answer.json()).toEqualTypeOf<SandboxErrorBody>()
+      } else if (answer.status === 400) {
+        expectTypeOf(await answer.json()).toEqualTypeOf<SandboxErrorBody>()
+      }
+      if (answer.ok) expectTypeOf(await answer.json()).toEqualTypeOf<{ ran: true }>()
+    }
   })
 })
 
