@@ -9,6 +9,12 @@ export interface SandboxErrorBody {
 
 type Status = 400 | 404 | 408 | 409 | 413 | 500 | 501 | 503
 
+/**
+ * The error responses of the middleware by their status, for the helper type `ApplyGlobalResponse`
+ * of `hono/client`. It adds them to the routes of an app that has `sandbox()` in `.use()`.
+ */
+export type SandboxErrorResponses = Readonly<Record<Status, { json: SandboxErrorBody }>>
+
 /** An error response, with a type for clients of Hono's `hc`. */
 export type ErrorResponse = Response & TypedResponse<SandboxErrorBody, Status, 'json'>
 

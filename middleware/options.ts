@@ -16,6 +16,7 @@ export const MiddlewareCall = v.strictObject({
   acquireTimeoutMs: v.optional(Milliseconds),
   stallTimeoutMs: v.optional(PositiveMilliseconds),
   drainTimeoutMs: v.optional(PositiveMilliseconds),
+  logger: v.optional(v.object({ warn: v.function('a function') })),
   onUnavailable: v.optional(v.function('a function')),
 })
 

@@ -1,6 +1,4 @@
-import type { Context, MiddlewareHandler } from 'hono'
-import { matchedRoutes } from 'hono/route'
-import { findTargetHandler, isMiddleware } from 'hono/utils/handler'
+import type { Context, Env, Input, MiddlewareHandler, ValidationTargets } from 'hono'
 import { SandboxError } from '../src/errors.js'
 import { check } from '../src/schemas/check.js'
 import type { Language } from '../src/languages/built-in.js'
@@ -9,6 +7,9 @@ import type { SandboxPool } from '../src/sandbox-pool.js'
 import { getSandboxes } from '../src/default-pool.js'
 import type { ErrorResponse } from './error-response.js'
 import { errorResponse } from './error-response.js'
+import { hasHandler } from './has-handler.js'
+import type { SandboxLogger } from './logger.js'
+import { logError } from './logger.js'
 import { MiddlewareCall } from './options.js'
 import type { ResponseEnd } from './response-end.js'
 import { onBodyEnd, onResponseClose, outgoingOf, socketOf } from './response-end.js'
@@ -25,15 +26,35 @@ export interface SandboxEnv {
   }
 }
 
-/** The options of the middleware `sandbox()`. */
-export interface SandboxOptions {
+/** The environment of an app that is not named. `Context` of Hono has the same default. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type UnnamedEnv = any
+
+/** The values of validators that are not named: JSON is `any`, as in `c.req.json()`. */
+interface UnnamedInput {
+  out: ValidationTargets
+}
+
+/**
+ * The options of the middleware `sandbox()`. The type parameters are those of the context that the
+ * functions get: the environment of the app, the path of the route, and the input that validators
+ * have checked. TypeScript cannot infer them from the place of `sandbox()` in a route. If they are
+ * not named, the values of `c.get()` and of validated JSON are `any`.
+ */
+export interface SandboxOptions<
+  E extends Env = UnnamedEnv,
+  P extends string = string,
+  I extends Input = UnnamedInput,
+> {
   /**
    * The language, or a function that returns it for a request. Validate the body before this
    * middleware: the server does not notice that a client disconnects while a large body is unread.
    *
    * @default 'python'
    */
-  language?: Language | ((c: Context) => Language | undefined | Promise<Language | undefined>)
+  language?:
+    | Language
+    | ((c: Context<E, P, I>) => Language | undefined | Promise<Language | undefined>)
   /**
    * The pool that leases the containers.
    *
@@ -61,8 +82,16 @@ export interface SandboxOptions {
    * @default 120_000
    */
   drainTimeoutMs?: number | undefined
+  /**
+   * The logger for error responses of the middleware: it gets one warning for each, with the code
+   * and the message for the operator, before the response is created. Without a logger, nothing is
+   * written.
+   */
+  logger?: SandboxLogger | undefined
   /** Creates the response if the request gets no container. The default is `errorResponse()`. */
-  onUnavailable?: ((error: SandboxError, c: Context) => Response | Promise<Response>) | undefined
+  onUnavailable?:
+    | ((error: SandboxError, c: Context<E, P, I>) => Response | Promise<Response>)
+    | undefined
 }
 
 /**
@@ -72,8 +101,12 @@ export interface SandboxOptions {
  *
  * If the request gets no container, the middleware sends an error response: 503 with `Retry-After`
  * if the queue is full or the wait takes too long, 503 while the pool closes, 400 for an unknown
- * language, and 501 for a WebSocket upgrade. A path without a handler gets no lease. If the
- * middleware is mounted twice, a request gets only one lease.
+ * language, and 501 for a WebSocket upgrade. If the middleware is mounted twice, a request gets only
+ * one lease.
+ *
+ * A request gets no lease if no handler follows the middleware. A function with two parameters that
+ * is mounted with `.use()` or `.all()` on a path that ends with `*` counts as a middleware, and each
+ * other function counts as a handler.
  *
  * @throws SandboxError `SANDBOX_INVALID_OPTION` if an option is not valid.
  *
@@ -87,11 +120,18 @@ export interface SandboxOptions {
  *   .post('/run', async (c) => c.json(await c.get('sandbox').runCode(await c.req.text())))
  * ```
  */
-export const sandbox = (
+export function sandbox<
+  E extends Env = UnnamedEnv,
+  P extends string = string,
+  I extends Input = UnnamedInput,
+>(options?: SandboxOptions<E, P, I>): MiddlewareHandler<SandboxEnv, string, {}, ErrorResponse>
+// The types of the context are not those of the result: a handler would get them from there, too,
+// although the middleware sets only the sandbox.
+export function sandbox(
   options: SandboxOptions = {},
-): MiddlewareHandler<SandboxEnv, string, {}, ErrorResponse> => {
+): MiddlewareHandler<SandboxEnv, string, {}, ErrorResponse> {
   check(MiddlewareCall, options, 'sandbox')
-  const { language = 'python', acquireTimeoutMs, onUnavailable } = options
+  const { language = 'python', acquireTimeoutMs, logger, onUnavailable } = options
   const { stallTimeoutMs = 30_000, drainTimeoutMs = 120_000 } = options
 
   return async function sandboxMiddleware(c, next) {
@@ -116,6 +156,7 @@ export const sandbox = (
       })
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error
+      logError(logger, error)
       if (!onUnavailable) return errorResponse(c, error)
       // The response is set and not returned: a returned response would add its type, which only
       // the app can define, to the type of the middleware.
@@ -147,17 +188,6 @@ export const sandbox = (
 function hasSandbox(c: Context<SandboxEnv>): boolean {
   const held: Sandbox | undefined = c.get('sandbox')
   return held !== undefined
-}
-
-/**
- * Returns whether a handler follows this middleware. Without this check, requests for unknown paths,
- * for example from a scanner, would lease containers.
- */
-function hasHandler(c: Context): boolean {
-  const later = matchedRoutes(c).slice(c.req.routeIndex + 1)
-  return later.some(({ method, handler }) => {
-    return method !== 'ALL' || !isMiddleware(findTargetHandler(handler))
-  })
 }
 
 function isUpgrade(c: Context): boolean {

@@ -46,6 +46,23 @@ export interface SandboxErrorOptions {
   retryAfterMs?: number
 }
 
+/** A {@link SandboxError} as JSON. A `SandboxFileError` has `errno` and `path`, too. */
+export interface SandboxErrorJson {
+  /** The name of the class. */
+  name: string
+  code: SandboxErrorCode
+  /** The message for the operator, with the suggestion. */
+  message: string
+  /** Missing if the error has none. */
+  suggestion?: string
+  /** Missing if the error has none. */
+  retryAfterMs?: number
+  /** The name of the system error of a `SandboxFileError`. */
+  errno?: string
+  /** The path of a `SandboxFileError`. */
+  path?: string
+}
+
 /**
  * The base class of all errors of this library. It reports a problem that the operator or the
  * caller must solve. A failure of the user's code is not thrown: it is in the result of the call.
@@ -75,6 +92,22 @@ export class SandboxError extends Error {
     this.suggestion = options.suggestion
     this.retryAfterMs = options.retryAfterMs
   }
+
+  /**
+   * Returns the fields of the error for `JSON.stringify()`, so that a log or a report has the
+   * message. `cause` and `stack` are left out. The message is meant for the operator: send clients
+   * the response of `errorResponse()` instead.
+   */
+  toJSON(): SandboxErrorJson {
+    const { name, code, message, suggestion, retryAfterMs } = this
+    return {
+      name,
+      code,
+      message,
+      ...(suggestion !== undefined && { suggestion }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    }
+  }
 }
 
 /**
@@ -100,5 +133,10 @@ export class SandboxFileError extends SandboxError {
     super('SANDBOX_FILE_FAILED', `${errno}: ${message}: ${JSON.stringify(path)}`, options)
     this.errno = errno
     this.path = path
+  }
+
+  /** Returns the fields of the error for `JSON.stringify()`, with `errno` and `path`. */
+  override toJSON(): SandboxErrorJson {
+    return { ...super.toJSON(), errno: this.errno, path: this.path }
   }
 }

@@ -18,7 +18,7 @@ export type {
 } from './engine/engine.js'
 export type { ImageStore, PullOptions } from './engine/image-store.js'
 export { SandboxError, SandboxFileError } from './errors.js'
-export type { SandboxErrorCode, SandboxErrorOptions } from './errors.js'
+export type { SandboxErrorCode, SandboxErrorJson, SandboxErrorOptions } from './errors.js'
 export { ExecHandle } from './sandbox/program/handle.js'
 export type {
   BytesOutput,

@@ -14,7 +14,7 @@ import { runRequest } from './run-request.js'
 import { gatherFiles, placeFiles, startRun } from './run.js'
 
 // Must come after `runRequest`, which reads the language from the body.
-const leased = sandbox({ language: (c: Context<RunEnv>) => c.get('run').language })
+const leased = sandbox<RunEnv>({ language: (c) => c.get('run').language })
 
 /**
  * Creates a server that runs code snippets: `POST /run`, `POST /run/stream`, the WebSocket

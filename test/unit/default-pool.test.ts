@@ -34,6 +34,12 @@ describe('the default pool', () => {
     expect(await initSandboxes({ engine, languages: { python: { size: 1 } } })).toBe(report)
   })
 
+  it('has errors with their messages in the JSON of its report', async () => {
+    const report: unknown = JSON.parse(JSON.stringify(await initSandboxes(options)))
+    const error = { code: 'SANDBOX_ENGINE_UNAVAILABLE', message: 'no engine in this test' }
+    expect(report).toMatchObject({ python: { errors: [error] } })
+  })
+
   it.each([
     ['other options', { ...options, maxWaiting: 5 }],
     ['other languages', { engine, languages: { python: { size: 2 } } }],

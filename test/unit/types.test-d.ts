@@ -1,5 +1,8 @@
+import type { Context } from 'hono'
 import { Hono } from 'hono'
+import type { ApplyGlobalResponse } from 'hono/client'
 import { hc } from 'hono/client'
+import { validator } from 'hono/validator'
 import { describe, expectTypeOf, it } from 'vitest'
 import * as v from 'valibot'
 import type {
@@ -27,7 +30,13 @@ import type {
   StartReports,
 } from '../../src/index.js'
 import { createDockerEngine, initSandboxes, SandboxPool } from '../../src/index.js'
-import type { SandboxEnv, SandboxErrorBody } from '../../middleware/index.js'
+import type {
+  SandboxEnv,
+  SandboxErrorBody,
+  SandboxErrorResponses,
+  SandboxLogger,
+  SandboxOptions,
+} from '../../middleware/index.js'
 import { sandbox } from '../../middleware/index.js'
 
 describe("c.get('sandbox')", () => {
@@ -64,15 +73,134 @@ describe("c.get('sandbox')", () => {
   })
 })
 
+interface Run {
+  language: 'python' | 'nodejs'
+}
+type AppEnv = SandboxEnv & { Variables: { user: { language: string } } }
+
+describe('the functions in the options of sandbox()', () => {
+  const body = validator('json', (): Run => ({ language: 'python' }))
+
+  it('compile behind a validator, and the handler keeps its types', () => {
+    const language = sandbox({ language: (c) => c.req.valid('json').language })
+    new Hono().post('/:id', body, language, (c) => {
+      expectTypeOf(c.req.valid('json')).toEqualTypeOf<Run>()
+      expectTypeOf(c.req.param('id')).toEqualTypeOf<string>()
+      expectTypeOf(c.get('sandbox')).toEqualTypeOf<Sandbox>()
+      return c.text('')
+    })
+    new Hono().post(
+      '/run',
+      validator('json', () => ({ language: 'nodejs' })),
+      sandbox({ language: (c) => c.req.valid('json').language }),
+      (c) => {
+        expectTypeOf(c.req.valid('json')).toEqualTypeOf<{ language: string }>()
+        expectTypeOf(c.get('sandbox')).toEqualTypeOf<Sandbox>()
+        return c.text('')
+      },
+    )
+    new Hono().use('/run', body, sandbox({ language: (c) => c.req.valid('json').language }))
+  })
+
+  it('have the values of a validator that they name', () => {
+    const language = (c: Parameters<typeof body>[0]) => {
+      expectTypeOf(c.req.valid('json')).toEqualTypeOf<Run>()
+      return c.req.valid('json').language
+    }
+    new Hono<AppEnv>().post('/:id', body, sandbox({ language }), (c) => {
+      expectTypeOf(c.req.valid('json')).toEqualTypeOf<Run>()
+      expectTypeOf(c.get('sandbox')).toEqualTypeOf<Sandbox>()
+      expectTypeOf(c.get('user')).toEqualTypeOf<{ language: string }>()
+      return c.text('')
+    })
+    const form: SandboxOptions<AppEnv, '/:id', { out: { form: Run } }> = {
+      language: (c) => c.req.valid('form').language,
+      onUnavailable: (_, c) => c.text(c.req.param('id')),
+    }
+    new Hono<AppEnv>().post('/:id', sandbox(form), (c) => c.text(c.get('sandbox').name))
+  })
+
+  it('have the variables of an app that they name', () => {
+    const app = new Hono<AppEnv>()
+    app.use('/run', sandbox({ language: (c) => c.get('user').language }))
+    app.use('/run', sandbox<AppEnv>({ language: (c) => c.get('user').language }))
+    app.post('/run', sandbox({ language: (c: Context<AppEnv>) => c.get('user').language }), (c) => {
+      expectTypeOf(c.get('user')).toEqualTypeOf<{ language: string }>()
+      expectTypeOf(c.get('sandbox')).toEqualTypeOf<Sandbox>()
+      return c.text('')
+    })
+    // @ts-expect-error no such variable
+    sandbox<AppEnv>({ language: (c) => c.get('usr') })
+    // @ts-expect-error a language is a string
+    sandbox<AppEnv>({ language: (c) => c.get('user') })
+  })
+
+  it('give a handler no variable that only they name', () => {
+    new Hono().post('/run', sandbox<AppEnv>({ language: (c) => c.get('user').language }), (c) => {
+      // @ts-expect-error no such variable
+      c.get('user')
+      return c.text('')
+    })
+  })
+})
+
+describe('the type SandboxLogger', () => {
+  it('allows console and the overloads of pino', () => {
+    interface LikePino {
+      warn: {
+        <T extends string>(message: T, ...values: T extends `${string}%s` ? [string] : []): void
+        <T>(fields: T, message?: T extends string ? never : string): void
+      }
+    }
+    expectTypeOf<Console>().toExtend<SandboxLogger>()
+    expectTypeOf<LikePino>().toExtend<SandboxLogger>()
+  })
+})
+
 describe('a Hono client', () => {
-  it('narrows the body by the status', async () => {
+  it('narrows the body by the status and by `ok`', async () => {
     const app = new Hono().get('/run', sandbox(), (c) => c.json({ ran: true }, 200))
     const answer = await hc<typeof app>('http://localhost').run.$get()
     if (answer.status === 503) {
       expectTypeOf(await answer.json()).toEqualTypeOf<SandboxErrorBody>()
-    }
-    if (answer.status === 200) {
+    } else if (answer.status === 400) {
+      expectTypeOf(await answer.json()).toEqualTypeOf<SandboxErrorBody>()
+    } else if (answer.status === 200) {
       expectTypeOf(await answer.json()).toEqualTypeOf<{ ran: true }>()
+    }
+    if (!answer.ok) expectTypeOf(await answer.json()).toEqualTypeOf<SandboxErrorBody>()
+  })
+
+  it('narrows in the statement style, by the type of the route', async () => {
+    const app = new Hono<SandboxEnv>()
+    const route = app.get('/run', sandbox(), (c) => c.json({ ran: true }, 200))
+    const answer = await hc<typeof route>('http://localhost').run.$get()
+    if (answer.status === 503) {
+      expectTypeOf(await answer.json()).toEqualTypeOf<SandboxErrorBody>()
+    } else if (answer.status === 400) {
+      expectTypeOf(await answer.json()).toEqualTypeOf<SandboxErrorBody>()
+    }
+    if (answer.ok) expectTypeOf(await answer.json()).toEqualTypeOf<{ ran: true }>()
+  })
+
+  it('narrows for a middleware of .use() with SandboxErrorResponses, in both styles', async () => {
+    const chained = new Hono().use('/run', sandbox()).get('/run', (c) => c.json({ ran: true }, 200))
+    const app = new Hono<SandboxEnv>()
+    app.use('/run', sandbox())
+    const stated = app.get('/run', (c) => c.json({ ran: true }, 200))
+    const plain = await hc<typeof chained>('http://localhost').run.$get()
+    expectTypeOf(plain.status).toEqualTypeOf<200>()
+    const answers = [
+      await hc<ApplyGlobalResponse<typeof chained, SandboxErrorResponses>>('x').run.$get(),
+      await hc<ApplyGlobalResponse<typeof stated, SandboxErrorResponses>>('x').run.$get(),
+    ]
+    for (const answer of answers) {
+      if (answer.status === 503) {
+        expectTypeOf(await answer.json()).toEqualTypeOf<SandboxErrorBody>()
+      } else if (answer.status === 400) {
+        expectTypeOf(await answer.json()).toEqualTypeOf<SandboxErrorBody>()
+      }
+      if (answer.ok) expectTypeOf(await answer.json()).toEqualTypeOf<{ ran: true }>()
     }
   })
 })
