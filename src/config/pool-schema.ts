@@ -35,6 +35,8 @@ export const PoolSettings = v.strictObject({
   network: v.optional(Path),
   seccompProfile: v.optional(Path),
   maxWaiting: v.optional(Count),
+  maxPerTenant: v.optional(Positive),
+  maxWaitingPerTenant: v.optional(Count),
   startTimeoutMs: v.optional(PositiveMilliseconds),
   leaseTtlMs: v.optional(PositiveMilliseconds),
   launchConcurrency: v.optional(Positive),

@@ -45,6 +45,8 @@ export interface Settings {
   runtime: string
   limits: ContainerLimits
   maxWaiting: number
+  maxPerTenant: number | undefined
+  maxWaitingPerTenant: number | undefined
   startTimeoutMs: number
   leaseTtlMs: number
   launchConcurrency: number
@@ -86,6 +88,8 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
       ...(profile !== undefined && { seccompProfile: readProfile(profile) }),
     },
     maxWaiting: checked.maxWaiting ?? 100,
+    maxPerTenant: checked.maxPerTenant,
+    maxWaitingPerTenant: checked.maxWaitingPerTenant,
     startTimeoutMs: checked.startTimeoutMs ?? 30_000,
     leaseTtlMs: checked.leaseTtlMs ?? 300_000,
     launchConcurrency: checked.launchConcurrency ?? availableParallelism() + 1,

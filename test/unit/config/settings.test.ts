@@ -83,6 +83,8 @@ describe('readSettings', () => {
     expect(settings).toMatchObject({
       runtime: 'auto',
       maxWaiting: 100,
+      maxPerTenant: undefined,
+      maxWaitingPerTenant: undefined,
       startTimeoutMs: 30_000,
       leaseTtlMs: 300_000,
     })
@@ -158,6 +160,8 @@ describe('readSettings', () => {
     [{ cpus: 0 }, 'cpus'],
     [{ pids: 1 }, 'pids is not valid, expected 16 or more'],
     [{ leaseTtlMs: 2 ** 31 }, 'leaseTtlMs'],
+    [{ maxPerTenant: 0 }, 'maxPerTenant is not valid, expected 1 or more'],
+    [{ maxWaitingPerTenant: -1 }, 'maxWaitingPerTenant is not valid, expected 0 or more'],
     [{ leaseTtlMs: 0 }, 'leaseTtlMs is not valid, expected 1 ms or more'],
     [{ startTimeoutMs: 0 }, 'startTimeoutMs is not valid, expected 1 ms or more'],
     [{ seccompProfile: '/no/such/file' }, '"/no/such/file"'],
