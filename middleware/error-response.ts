@@ -7,7 +7,7 @@ export interface SandboxErrorBody {
   error: { code: SandboxErrorCode; message: string }
 }
 
-type Status = 400 | 404 | 408 | 409 | 413 | 500 | 501 | 503
+type Status = 400 | 404 | 408 | 409 | 413 | 429 | 500 | 501 | 503
 
 /**
  * The error responses of the middleware by their status, for the helper type `ApplyGlobalResponse`
@@ -38,6 +38,7 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_RUNTIME_MISSING: 503,
   SANDBOX_SETUP_FAILED: 500,
   SANDBOX_STDIN_CLOSED: 500,
+  SANDBOX_TENANT_LIMIT: 429,
   SANDBOX_TOO_MANY_CONTEXTS: 409,
   SANDBOX_UNKNOWN_CONTEXT: 404,
   SANDBOX_UNKNOWN_LANGUAGE: 400,
@@ -98,11 +99,11 @@ const MISSING_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
  * Returns the HTTP response for a `SandboxError`, with the body `{ error: { code, message } }`. The
  * message never contains the address of the engine, the name of an image or output of a process.
  *
- * The status is 503 if no sandbox is available, with `Retry-After` if the pool knows the time of a
- * retry. It is 400 for an unknown language and an invalid upload, 404 for an unknown process or
- * context and a file that does not exist, 408 for a stalled upload, 409 for a lost context and too
- * many contexts, 413 for an upload that is too large, 501 for a WebSocket upgrade, and 500 for all
- * other errors.
+ * The status is 503 if no sandbox is available, and 429 if the tenant has reached its own bound, both
+ * with `Retry-After` if the pool knows the time of a retry. It is 400 for an unknown language and an
+ * invalid upload, 404 for an unknown process or context and a file that does not exist, 408 for a
+ * stalled upload, 409 for a lost context and too many contexts, 413 for an upload that is too large,
+ * 501 for a WebSocket upgrade, and 500 for all other errors.
  *
  * @example
  * ```ts

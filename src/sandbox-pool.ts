@@ -15,7 +15,8 @@ import { AcquireCall, CloseCall, LanguageSettings } from './schemas/pool.js'
 import { check } from './schemas/check.js'
 import type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool/types.js'
 import { LaunchLimit } from './pool/launch-limit.js'
-import { LAST_REMOVALS_MS, Pool } from './pool/pool.js'
+import { Pool } from './pool/pool.js'
+import { LAST_REMOVALS_MS } from './pool/removals.js'
 import { Sandbox } from './sandbox/sandbox.js'
 import type { SandboxPoolOptions } from './config/pool-options.js'
 import type { Settings } from './config/settings.js'
@@ -126,6 +127,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
         size,
         max,
         maxWaiting: this.#settings.maxWaiting,
+        maxPerTenant: this.#settings.maxPerTenant,
+        maxWaitingPerTenant: this.#settings.maxWaitingPerTenant,
         leaseTtlMs: this.#settings.leaseTtlMs,
         suffix: owner,
         launch: (name, signal) => this.#launch(language, name, signal),
@@ -188,8 +191,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * the lease with `release()` of the sandbox.
    *
    * @throws SandboxError `SANDBOX_UNKNOWN_LANGUAGE`, `SANDBOX_QUEUE_FULL`,
-   * `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_ACQUIRE_ABORTED`, `SANDBOX_CLOSED`. If the pool has no
-   * container and launches fail, it throws the code of the latest launch failure.
+   * `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_TENANT_LIMIT`, `SANDBOX_ACQUIRE_ABORTED`, `SANDBOX_CLOSED`.
+   * If the pool has no container and launches fail, it throws the code of the latest launch failure.
    */
   async acquire(language: Language, options: AcquireOptions = {}): Promise<Sandbox> {
     const pool = this.#poolOf(language)
@@ -328,9 +331,10 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   #poolOf(language: Language): Pool<Channel> {
     const pool = this.#pools.get(language)
     if (pool) return pool
+    const known = [...this.#pools.keys()].join(', ') || 'no language'
     throw new SandboxError(
       'SANDBOX_UNKNOWN_LANGUAGE',
-      `this language is not in the pool; the pool has ${[...this.#pools.keys()].join(', ')}`,
+      `this language is not in the pool; the pool has ${known}`,
     )
   }
 }

@@ -81,6 +81,21 @@ export interface SandboxPoolOptions extends ContainerOptions {
    */
   maxWaiting?: number | undefined
   /**
+   * The greatest number of leases that a tenant holds at the same time in one language. Further
+   * callers of the tenant wait until one of its leases ends, and do not delay other tenants.
+   *
+   * @default none
+   */
+  maxPerTenant?: number | undefined
+  /**
+   * The greatest number of callers of one tenant in the queue of each language. Further callers of
+   * the tenant get `SANDBOX_TENANT_LIMIT`. It has an effect if it is less than `maxWaiting`, which
+   * counts the callers of all tenants.
+   *
+   * @default none
+   */
+  maxWaitingPerTenant?: number | undefined
+  /**
    * The time limit of `start()`, in milliseconds. Containers that are not ready by then continue to
    * launch in the background.
    *

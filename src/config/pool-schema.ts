@@ -39,6 +39,8 @@ export const PoolSettings = v.strictObject({
   engine: v.optional(v.custom<object>((value) => typeof value === 'object', 'an Engine')),
   ...ContainerEntries,
   maxWaiting: v.optional(Count),
+  maxPerTenant: v.optional(Positive),
+  maxWaitingPerTenant: v.optional(Count),
   startTimeoutMs: v.optional(PositiveMilliseconds),
   leaseTtlMs: v.optional(PositiveMilliseconds),
   launchConcurrency: v.optional(Positive),

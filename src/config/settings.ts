@@ -49,6 +49,8 @@ export interface LanguagePlan {
 export interface Settings {
   languages: ReadonlyMap<Language, LanguagePlan>
   maxWaiting: number
+  maxPerTenant: number | undefined
+  maxWaitingPerTenant: number | undefined
   startTimeoutMs: number
   leaseTtlMs: number
   launchConcurrency: number
@@ -72,6 +74,8 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
   return {
     languages: readLanguages(languages, containersOfPool(checked, env), env),
     maxWaiting: checked.maxWaiting ?? 100,
+    maxPerTenant: checked.maxPerTenant,
+    maxWaitingPerTenant: checked.maxWaitingPerTenant,
     startTimeoutMs: checked.startTimeoutMs ?? 30_000,
     leaseTtlMs: checked.leaseTtlMs ?? 300_000,
     launchConcurrency: checked.launchConcurrency ?? availableParallelism() + 1,

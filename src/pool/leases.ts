@@ -4,10 +4,16 @@ import type { LeaseEnd, Released } from './lease.js'
 import { Lease } from './lease.js'
 
 interface LeasesOptions<T> {
-  /** The time to live of each lease, in milliseconds. */
+  /** The default time to live of a lease, in milliseconds. */
   ttlMs: number
   /** Takes the container back. Returns whether it stays in the pool or is replaced. */
   onEnd: (lease: Lease<T>) => Released
+}
+
+interface BeginOptions {
+  /** The time to live of this lease, in milliseconds. */
+  ttlMs: number | undefined
+  onEnded: () => void
 }
 
 /** Keeps the leases that have not ended, by container. */
@@ -34,12 +40,13 @@ export class Leases<T> {
     return this.#held.get(container)
   }
 
-  begin(container: T): Lease<T> {
-    const { ttlMs, onEnd } = this.#options
+  /** Begins a lease. `onEnded` is called when it has ended, before its container is taken back. */
+  begin(container: T, { ttlMs = this.#options.ttlMs, onEnded }: BeginOptions): Lease<T> {
     const takeBack = (lease: Lease<T>) => {
       this.#held.delete(container)
       this.heldMs.add(lease.heldMs)
-      return onEnd(lease)
+      onEnded()
+      return this.#options.onEnd(lease)
     }
     const lease = new Lease(container, takeBack, ttlMs)
     this.#held.set(container, lease)

@@ -1,6 +1,6 @@
 import { Backoff } from './backoff.js'
 import { within } from '../util/deadline.js'
-import type { SandboxError } from '../errors.js'
+import type { Caller } from './caller.js'
 import { Launches } from './launches.js'
 import type { Lease, Released } from './lease.js'
 import { Leases } from './leases.js'
@@ -13,19 +13,14 @@ import type {
   StartReport,
 } from './types.js'
 import { AcquireErrors } from './acquire-errors.js'
+import type { LeaseRequest } from './admission.js'
+import { Admission } from './admission.js'
 import { diedIdle } from './container-errors.js'
-import { Removals } from './removals.js'
+import { LAST_REMOVALS_MS, Removals } from './removals.js'
 import { inRemovalOrder, nextToLend, isResponsive } from './responsive.js'
-import { RetryTimes } from './retry-times.js'
 import { WaitQueue } from './wait-queue.js'
 import type { SizeBounds } from './warm-size.js'
 import { defaultMax, WarmSize } from './warm-size.js'
-
-/**
- * The time in milliseconds that `close()` waits for launches and removals after the last lease has
- * ended, if the deadline leaves less.
- */
-export const LAST_REMOVALS_MS = 1000
 
 /**
  * The warm containers of one language. This class does not depend on Docker or HTTP.
@@ -39,7 +34,8 @@ export class Pool<T extends Pooled> {
   readonly #warm: WarmSize
   #max: number
   readonly #errors: AcquireErrors
-  readonly #queue = new WaitQueue<Lease<T>>()
+  readonly #queue: WaitQueue<Caller<Lease<T>>>
+  readonly #admission: Admission<T>
   readonly #idle = new Set<T>()
   readonly #leases: Leases<T>
   readonly #launches: Launches<T>
@@ -47,7 +43,6 @@ export class Pool<T extends Pooled> {
     onEvent: (event) => this.#emit(event),
     onSettled: () => this.#refill(),
   })
-  readonly #retryTimes: RetryTimes
   readonly #backoff = new Backoff(() => this.#refill())
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
@@ -56,7 +51,7 @@ export class Pool<T extends Pooled> {
     this.#options = options
     this.#warm = new WarmSize(options.size, () => this.#trim())
     this.#max = options.max
-    this.#errors = new AcquireErrors(options.language)
+    this.#queue = new WaitQueue(options)
     this.#leases = new Leases({
       ttlMs: options.leaseTtlMs,
       onEnd: (lease) => this.#takeBack(lease),
@@ -78,10 +73,24 @@ export class Pool<T extends Pooled> {
       },
       onSettled: () => this.#refill(),
     })
-    this.#retryTimes = new RetryTimes({
-      launch: this.#launches.tookMs,
-      hold: this.#leases.heldMs,
-      removal: this.#removals.tookMs,
+    this.#errors = new AcquireErrors({
+      language: options.language,
+      queue: this.#queue,
+      backoff: this.#backoff,
+      steps: {
+        launch: this.#launches.tookMs,
+        hold: this.#leases.heldMs,
+        removal: this.#removals.tookMs,
+      },
+      stats: () => this.stats(),
+    })
+    this.#admission = new Admission({
+      queue: this.#queue,
+      errors: this.#errors,
+      nextIdle: () => nextToLend(this.#idle),
+      lend: (container, request) => this.#lend(container, request),
+      onDemand: () => this.#warm.arrived(),
+      refill: () => this.#refill(),
     })
   }
 
@@ -101,42 +110,13 @@ export class Pool<T extends Pooled> {
   /**
    * Leases a warm container, or waits in the queue for one.
    *
-   * @throws SandboxError `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`,
+   * @throws SandboxError `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_TENANT_LIMIT`,
    * `SANDBOX_ACQUIRE_ABORTED`, `SANDBOX_CLOSED`. If the pool has no container and launches fail, it
    * throws the code of the latest launch failure without waiting.
    */
-  async acquire({ timeoutMs = 10_000, signal }: AcquireOptions = {}): Promise<Lease<T>> {
+  async acquire(options: AcquireOptions = {}): Promise<Lease<T>> {
     if (this.#isClosed) throw this.#errors.closed()
-    if (signal?.aborted) throw this.#errors.aborted(signal.reason)
-    this.#warm.arrived()
-    const idle = nextToLend(this.#idle)
-    // A container that has just become ready belongs to the first caller in the queue.
-    if (idle && this.#queue.size === 0) {
-      const lease = this.#lend(idle)
-      this.#refill()
-      return lease
-    }
-    const unavailable = this.#unavailable()
-    if (unavailable) throw unavailable
-    if (this.#queue.size >= this.#options.maxWaiting) {
-      const retryAfterMs = this.#retryTimes.next(this.#max, this.#queue)
-      throw this.#errors.queueFull(this.#queue.size, retryAfterMs)
-    }
-    const waiting = this.#queue.add({
-      timeoutMs,
-      signal,
-      onTimeout: () => {
-        const retryAfterMs = this.#retryTimes.next(this.#max, this.#queue)
-        return this.#errors.timedOut(timeoutMs, retryAfterMs, this.#backoff.lastError)
-      },
-      onAbort: (reason) => this.#errors.aborted(reason),
-    })
-    this.#refill()
-    const lease = await waiting
-    if (!signal?.aborted) return lease
-    // The signal aborted after this caller got the lease and before it could use it.
-    lease.end('released')
-    throw this.#errors.aborted(signal.reason)
+    return this.#admission.acquire(options)
   }
 
   stats(): PoolStats {
@@ -148,7 +128,8 @@ export class Pool<T extends Pooled> {
       leased: this.#leases.size,
       starting: this.#launches.starting,
       recycling: this.#removals.size,
-      waiting: this.#queue.size,
+      waiting: this.#queue.callers.size,
+      tenants: this.#queue.tenants,
       holdMs: Math.round(this.#leases.heldMs.value ?? 0),
       lastError: this.#backoff.lastError,
     }
@@ -205,14 +186,14 @@ export class Pool<T extends Pooled> {
    * the maximum.
    */
   #refill(): void {
-    while (this.#queue.size > 0) {
+    for (let caller = this.#queue.next; caller; caller = this.#queue.next) {
       const container = nextToLend(this.#idle)
       if (!container) break
-      this.#queue.settleFirst(this.#lend(container))
+      caller.resolve(this.#lend(container, caller))
     }
     if (this.#isClosed || this.#backoff.isWaiting) return
     const missing = this.#warm.now - this.#idle.size - this.#launches.starting
-    const wanted = missing + this.#queue.size
+    const wanted = missing + this.#queue.servable
     const allowed = this.#max - this.#live
     for (let left = Math.min(wanted, allowed); left > 0; left--) void this.#launches.begin()
   }
@@ -242,9 +223,11 @@ export class Pool<T extends Pooled> {
     }
   }
 
-  #lend(container: T): Lease<T> {
+  #lend(container: T, { tenant, leaseTtlMs }: LeaseRequest<T>): Lease<T> {
     this.#idle.delete(container)
-    const lease = this.#leases.begin(container)
+    this.#queue.leaseBegan(tenant)
+    const onEnded = () => this.#queue.leaseEnded(tenant)
+    const lease = this.#leases.begin(container, { ttlMs: leaseTtlMs, onEnded })
     this.#emit({ type: 'acquired', name: container.name })
     return lease
   }
@@ -275,7 +258,7 @@ export class Pool<T extends Pooled> {
   /** Removes idle containers above the warm size or above the maximum. */
   #trim(): void {
     for (const container of inRemovalOrder(this.#idle)) {
-      const isWanted = this.#idle.size <= this.#warm.now + this.#queue.size
+      const isWanted = this.#idle.size <= this.#warm.now + this.#queue.servable
       // Containers that are being removed do not count here. Otherwise the pool would remove warm
       // containers although these removals are enough to meet the maximum.
       if (isWanted && this.#staying <= this.#max) return
@@ -286,7 +269,7 @@ export class Pool<T extends Pooled> {
   async #close(deadlineMs: number): Promise<void> {
     const deadline = performance.now() + deadlineMs
     this.#closing.abort(this.#errors.closed())
-    this.#queue.rejectAll(() => this.#errors.closed())
+    for (const caller of this.#queue.callers) caller.reject(this.#errors.closed())
     this.#backoff.stop()
     this.#warm.stop()
     for (const container of this.#idle) this.#recycle(container)
@@ -298,17 +281,6 @@ export class Pool<T extends Pooled> {
       this.#launches.settled().then(() => this.#removals.settled()),
     )
     this.#removals.giveUp(this.#launches.names)
-  }
-
-  /**
-   * Returns the error of a caller for which waiting makes no sense; `undefined` if it should wait.
-   */
-  #unavailable(): SandboxError | undefined {
-    const isAlive = this.#idle.size + this.#leases.size > 0
-    // If neither is true, the pause is over: this caller starts the next launch. This happens in a
-    // pool whose warm size is 0.
-    const isRetrying = this.#launches.starting > 0 || this.#backoff.isWaiting
-    return isAlive || !isRetrying ? undefined : this.#errors.unavailable(this.#backoff)
   }
 
   /**

@@ -2,6 +2,12 @@ import { MovingAverage } from '../util/moving-average.js'
 import type { Pooled, PoolEvent } from './types.js'
 import { asSandboxError, removalUnconfirmed } from './container-errors.js'
 
+/**
+ * The time in milliseconds that `close()` waits for launches and removals after the last lease has
+ * ended, if the deadline leaves less.
+ */
+export const LAST_REMOVALS_MS = 1000
+
 interface RemovalsOptions {
   onEvent: (event: PoolEvent) => void
   /** Called after each removal, also after a failed removal. */

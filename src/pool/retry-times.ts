@@ -16,7 +16,7 @@ const LONGEST_MS = 600_000
 const USED_SHARE = 0.9
 
 /** The average duration of each step in the life of a container, in milliseconds. */
-interface Steps {
+export interface Steps {
   launch: MovingAverage
   hold: MovingAverage
   removal: MovingAverage
@@ -30,13 +30,32 @@ interface Queue {
 }
 
 /**
- * Calculates the retry times of refused callers. Each refused caller gets a different time, because
- * callers that return at the same time would find the queue full again. The time between two
- * retries is the time for which one caller occupies one of `max` places, divided by `max`: a caller
+ * Returns the time in milliseconds from one caller to the next in a pool of `max` places. A caller
  * occupies a place while its container launches, is leased and is removed.
  */
+export function slotMs({ launch, hold, removal }: Steps, max: number): number {
+  const replaceMs = launch.value === undefined ? REPLACE_MS : launch.value + (removal.value ?? 0)
+  return toSlot((hold.value ?? DEFAULT_HOLD_MS) + replaceMs, max)
+}
+
+/**
+ * Returns the time in milliseconds from one caller to the next of a tenant that may hold `leases` at
+ * once. The lease alone occupies a place of the tenant.
+ */
+export function tenantSlotMs({ hold }: Pick<Steps, 'hold'>, leases: number): number {
+  return toSlot(hold.value ?? DEFAULT_HOLD_MS, leases)
+}
+
+function toSlot(occupiedMs: number, places: number): number {
+  return Math.max(1, occupiedMs / places / USED_SHARE)
+}
+
+/**
+ * Calculates the retry times of refused callers. Each refused caller gets a different time, because
+ * callers that return at the same time would find the queue full again. A slot is the time between
+ * two retries.
+ */
 export class RetryTimes {
-  readonly #steps: Steps
   /**
    * The number of reserved retries that are not due yet. It counts retries instead of milliseconds,
    * because the time for one retry changes with the averages.
@@ -44,13 +63,8 @@ export class RetryTimes {
   #reserved = 0
   #at = performance.now()
 
-  constructor(steps: Steps) {
-    this.#steps = steps
-  }
-
   /** Returns the retry time of the next refused caller, in milliseconds from now. */
-  next(max: number, { size, lastLeavesInMs }: Queue): number {
-    const slotMs = Math.max(1, this.#occupiedMs / max / USED_SHARE)
+  next(slotMs: number, { size, lastLeavesInMs }: Queue): number {
     const now = performance.now()
     this.#reserved = Math.max(0, this.#reserved - (now - this.#at) / slotMs)
     this.#at = now
@@ -62,12 +76,5 @@ export class RetryTimes {
     if (dueMs > longestMs) return Math.ceil(longestMs * (0.5 + Math.random() / 2))
     this.#reserved = ahead + 1
     return Math.ceil(dueMs)
-  }
-
-  /** The time for which one caller occupies a place, in milliseconds. */
-  get #occupiedMs(): number {
-    const { launch, hold, removal } = this.#steps
-    const replaceMs = launch.value === undefined ? REPLACE_MS : launch.value + (removal.value ?? 0)
-    return (hold.value ?? DEFAULT_HOLD_MS) + replaceMs
   }
 }

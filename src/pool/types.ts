@@ -27,6 +27,10 @@ export interface PoolOptions<T extends Pooled> {
   max: number
   /** The greatest number of callers in the queue. */
   maxWaiting: number
+  /** The greatest number of leases of a tenant at the same time. Without it there is no bound. */
+  maxPerTenant?: number | undefined
+  /** The greatest number of callers of a tenant in the queue. Without it there is no bound. */
+  maxWaitingPerTenant?: number | undefined
   /** The time to live of a lease, in milliseconds. */
   leaseTtlMs: number
   /** The end of every container name. It differs between servers, which may share one engine. */
@@ -53,6 +57,8 @@ export interface PoolStats {
   recycling: number
   /** The number of callers in the queue. */
   waiting: number
+  /** The number of tenants with leases or with callers in the queue. */
+  tenants: number
   /** The moving average of the duration of a lease, in milliseconds. */
   holdMs: number
   /** The error of the latest launch, if it failed; `undefined` if it succeeded. */
@@ -80,6 +86,21 @@ export interface AcquireOptions {
   timeoutMs?: number | undefined
   /** If this signal aborts, the caller leaves the queue with `SANDBOX_ACQUIRE_ABORTED`. */
   signal?: AbortSignal | undefined
+  /**
+   * The key of the user, the team or the API key for which the caller acts: 1 to 200 characters. It
+   * counts for `maxPerTenant` and `maxWaitingPerTenant`, and for the fair order of the queue. No
+   * error, event or statistic contains it. Callers without a tenant have no bounds of their own, and
+   * count as one tenant in the order of the queue.
+   *
+   * @default none
+   */
+  tenant?: string | undefined
+  /**
+   * The greatest duration of this lease, in milliseconds, at least 1.
+   *
+   * @default `leaseTtlMs` of the pool
+   */
+  leaseTtlMs?: number | undefined
 }
 
 /** An event in the pool of one language. `name` is the name of the container. */

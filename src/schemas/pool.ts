@@ -2,10 +2,16 @@ import * as v from 'valibot'
 import { ContainerEntries } from './container.js'
 import { Count, Milliseconds, Path, Positive, PositiveMilliseconds, WithoutNul } from './values.js'
 
+const TENANT_LENGTH = 'a string of 1 to 200 characters'
+
 /** The options of `acquire()`. */
 export const AcquireCall = v.strictObject({
   timeoutMs: v.optional(Milliseconds),
   signal: v.optional(v.instance(AbortSignal)),
+  tenant: v.optional(
+    v.pipe(v.string(), v.minLength(1, TENANT_LENGTH), v.maxLength(200, TENANT_LENGTH)),
+  ),
+  leaseTtlMs: v.optional(PositiveMilliseconds),
 })
 
 /** The options of `createDockerEngine()`. */

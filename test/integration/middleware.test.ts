@@ -357,7 +357,12 @@ describe('a request without a free sandbox', () => {
     const url = await listen(appOf({ language: (c) => c.req.query('language') ?? '' }))
     const answer = await fetch(`${url}/run?language=cobol`)
     expect(answer.status).toBe(400)
-    expect(await answer.json()).toMatchObject({ error: { code: 'SANDBOX_UNKNOWN_LANGUAGE' } })
+    expect(await answer.json()).toEqual({
+      error: {
+        code: 'SANDBOX_UNKNOWN_LANGUAGE',
+        message: 'this language is not in the pool; the pool has python',
+      },
+    })
   })
 
   it('onUnavailable can replace the answer', async () => {

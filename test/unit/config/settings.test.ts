@@ -85,6 +85,8 @@ describe('readSettings', () => {
     expect(python?.limits).not.toHaveProperty('seccompProfile')
     expect(settings).toMatchObject({
       maxWaiting: 100,
+      maxPerTenant: undefined,
+      maxWaitingPerTenant: undefined,
       startTimeoutMs: 30_000,
       leaseTtlMs: 300_000,
     })
@@ -159,6 +161,8 @@ describe('readSettings', () => {
     [{ cpus: 0 }, 'cpus'],
     [{ pids: 1 }, 'pids is not valid, expected 16 or more'],
     [{ leaseTtlMs: 2 ** 31 }, 'leaseTtlMs'],
+    [{ maxPerTenant: 0 }, 'maxPerTenant is not valid, expected 1 or more'],
+    [{ maxWaitingPerTenant: -1 }, 'maxWaitingPerTenant is not valid, expected 0 or more'],
     [{ leaseTtlMs: 0 }, 'leaseTtlMs is not valid, expected 1 ms or more'],
     [{ startTimeoutMs: 0 }, 'startTimeoutMs is not valid, expected 1 ms or more'],
     [{ seccompProfile: '/no/such/file' }, 'seccompProfile is "/no/such/file"'],

@@ -1,57 +1,17 @@
-import * as fc from 'fast-check'
 import { expect, vi } from 'vitest'
 import type { AcquireOptions } from '../../../src/pool/types.js'
 import type { SizeBounds } from '../../../src/pool/warm-size.js'
 import { boundsOf } from '../../../src/pool/warm-size.js'
 import type { FakeContainer, FakeLauncher, FakeLease, FakePool } from '../fakes/fake-pool.js'
 import { fakePool, flushMicrotasks } from '../fakes/fake-pool.js'
+import type { Step } from './pool-steps.js'
 
-const OPS = [
-  'acquire',
-  'acquire',
-  'acquireWithTimeout',
-  'acquireAbortable',
-  'abort',
-  'use',
-  'release',
-  'release',
-  'endBadly',
-  'crash',
-  'crashLeased',
-  'goSilent',
-  'answerAgain',
-  'launchWorks',
-  'launchFails',
-  'launchSlow',
-  'answerLaunch',
-  'answerLaunch',
-  'failLaunch',
-  'removeWorks',
-  'removeFails',
-  'removeSlow',
-  'answerRemove',
-  'failRemove',
-  'resize',
-  'resizeBetween',
-  'time',
-  'time',
-] as const
-
-interface Step {
-  op: (typeof OPS)[number]
-  /** Chooses a caller, a lease or a container, or a duration. */
-  pick: number
-  /** The number of microtasks that run before the next step. Above 8, all run. */
-  microtasks: number
-}
-
-/** The steps of a case, in any order. */
-export const Steps: fc.Arbitrary<Step[]> = fc.array(
-  fc.record({ op: fc.constantFrom(...OPS), pick: fc.nat(999), microtasks: fc.nat(14) }),
-  { minLength: 5, maxLength: 60, size: 'max' },
-)
+/** Callers without a tenant, and two tenants. */
+const TENANTS = [undefined, 'a', 'b']
+const MAX_PER_TENANT = 2
 
 interface Caller {
+  tenant: string | undefined
   state: 'waiting' | 'granted' | 'rejected'
   abort?: AbortController
   settled: number
@@ -63,6 +23,8 @@ export class PoolDriver {
   readonly pool: FakePool
   readonly callers: Caller[] = []
   readonly leases = new Map<FakeContainer, FakeLease>()
+  /** The tenants of all leases. */
+  readonly #tenants = new Map<FakeLease, string | undefined>()
   readonly used = new Set<FakeContainer>()
   readonly #openLeases = new Map<string, number>()
   readonly #violations: string[] = []
@@ -76,7 +38,9 @@ export class PoolDriver {
     const { launcher, pool } = fakePool({
       size,
       max,
-      maxWaiting: 4,
+      maxWaiting: 6,
+      maxPerTenant: MAX_PER_TENANT,
+      maxWaitingPerTenant: 4,
       leaseTtlMs: 3000,
       onEvent: ({ type, name }) => {
         if (type === 'acquired') this.#countLease(name, 1)
@@ -103,12 +67,14 @@ export class PoolDriver {
   }
 
   async acquire(options: AcquireOptions, abort?: AbortController): Promise<void> {
-    const caller: Caller = { state: 'waiting', settled: 0, ...(abort && { abort }) }
+    const { tenant } = options
+    const caller: Caller = { tenant, state: 'waiting', settled: 0, ...(abort && { abort }) }
     const at = this.callers.push(caller) - 1
     try {
       const lease = await this.pool.acquire(options)
       caller.state = 'granted'
       this.#newlyGranted.push(at)
+      this.#tenants.set(lease, tenant)
       if (!lease.ended) this.#addLease(lease)
     } catch {
       caller.state = 'rejected'
@@ -133,16 +99,17 @@ export class PoolDriver {
     const lease = choose([...this.leases.values()], pick)
     const launch = choose(launcher.launches, pick)
     const removal = choose(launcher.removals, pick)
+    const tenant = choose(TENANTS, pick)
     switch (op) {
       case 'acquire':
-        void this.acquire({})
+        void this.acquire({ tenant })
         break
       case 'acquireWithTimeout':
-        void this.acquire({ timeoutMs: pick })
+        void this.acquire({ tenant, timeoutMs: pick })
         break
       case 'acquireAbortable': {
         const abort = new AbortController()
-        void this.acquire({ signal: abort.signal }, abort)
+        void this.acquire({ tenant, signal: abort.signal }, abort)
         break
       }
       case 'abort':
@@ -246,14 +213,32 @@ export class PoolDriver {
     expect(idle + leased + starting + recycling, 'counted').toBe(this.launcher.alive.size)
     expect(leased, 'leases').toBe(this.leases.size)
     expect(new Set(this.launcher.names).size, 'names').toBe(this.launcher.names.length)
-    expect(waiting === 0 || idle === 0, 'a container is idle while a caller waits').toBe(true)
-    const firstWaiting = this.callers.findIndex(({ state }) => state === 'waiting')
     expect(this.callers.filter(({ state }) => state === 'waiting').length).toBe(waiting)
     for (const at of this.#newlyGranted) {
-      expect(firstWaiting === -1 || at < firstWaiting, 'first in, first out').toBe(true)
+      const isBefore = ({ tenant, state }: Caller) =>
+        state === 'waiting' && tenant === this.callers[at]?.tenant
+      expect(this.callers.slice(0, at).some(isBefore), 'first in, first out').toBe(false)
     }
     this.#newlyGranted = []
     for (const { settled } of this.callers) expect(settled).toBeLessThanOrEqual(1)
+    this.#checkTenants()
+  }
+
+  #checkTenants(): void {
+    const { idle, tenants } = this.pool.stats()
+    const holders = Array.from(this.leases.values(), (lease) => this.#tenants.get(lease))
+    const waiting = this.callers.flatMap((caller) => (caller.state === 'waiting' ? [caller] : []))
+    const present = new Set([...holders, ...waiting.map(({ tenant }) => tenant)])
+    present.delete(undefined)
+    expect(tenants, 'tenants').toBe(present.size)
+    for (const tenant of TENANTS) {
+      const held = holders.filter((holder) => holder === tenant).length
+      const isWaiting = waiting.some((caller) => caller.tenant === tenant)
+      const bound = tenant === undefined ? Infinity : MAX_PER_TENANT
+      expect(held, 'leases of a tenant').toBeLessThanOrEqual(bound)
+      const isServed = !isWaiting || held === bound || idle === 0
+      expect(isServed, 'a container is idle while a caller could get it').toBe(true)
+    }
   }
 
   /** Makes all launches and removals work, releases all leases and lets time pass. */

@@ -18,6 +18,7 @@ function selfSizingPool(size = { min: 1, max: 8 }, max = 16, launchMs = LAUNCH_M
     size,
     max,
     maxWaiting: 1000,
+    maxPerTenant: 1,
     leaseTtlMs: 300_000,
     suffix: 'f00d42',
     launch: async (name, signal) => {
@@ -71,6 +72,21 @@ async function sizesDuring(pool: FakePool, ms: number): Promise<number[]> {
 }
 
 describe('a pool that sizes itself', () => {
+  it('grows for a caller that waits for a lease of its own tenant when the caller gets one', async () => {
+    const { pool, launcher } = selfSizingPool()
+    await start(pool)
+    const lease = await pool.acquire({ tenant: 'a' })
+    await advanceInSteps(LAUNCH_MS)
+    const { size } = pool.stats()
+    const waiting = pool.acquire({ tenant: 'a' })
+    expect(pool.stats()).toMatchObject({ size, idle: size, starting: 0, waiting: 1 })
+    launcher.removeMode = 'manual'
+    lease.end('failed')
+    await waiting
+    await flushMicrotasks()
+    expect(pool.stats()).toMatchObject({ size: size + 1, idle: size - 1, starting: 2 })
+  })
+
   it('starts with its minimum', async () => {
     const { pool } = selfSizingPool({ min: 2, max: 8 })
     const report = pool.start()

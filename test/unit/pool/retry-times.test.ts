@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { MovingAverage } from '../../../src/util/moving-average.js'
 import { SandboxError } from '../../../src/errors.js'
 import { Pool } from '../../../src/pool/pool.js'
-import { RetryTimes } from '../../../src/pool/retry-times.js'
+import { RetryTimes, slotMs, tenantSlotMs } from '../../../src/pool/retry-times.js'
 import type { FakeContainer, FakePool } from '../fakes/fake-pool.js'
 import { FakeLauncher } from '../fakes/fake-pool.js'
 import { useFakeTime } from '../fakes/fake-time.js'
@@ -118,9 +118,9 @@ describe('RetryTimes', () => {
   /** The times of a pool of 2 that serves 20 callers a second, of which 18 are planned. */
   function withKnownTimes() {
     const [launch, hold, removal] = [averageOf(40), averageOf(50), averageOf(10)]
-    const retryAfter = new RetryTimes({ launch, hold, removal })
+    const retryAfter = new RetryTimes()
     const next = (size: number, lastLeavesInMs = 10_000) =>
-      retryAfter.next(2, { size, lastLeavesInMs })
+      retryAfter.next(slotMs({ launch, hold, removal }, 2), { size, lastLeavesInMs })
     return { hold, next }
   }
 
@@ -160,4 +160,9 @@ describe('RetryTimes', () => {
     vi.advanceTimersByTime(61_200)
     expect(next(0)).toBe(56)
   })
+})
+
+it('the slot of a tenant is the average lease over its places, without launches', () => {
+  expect(tenantSlotMs({ hold: averageOf(1800) }, 2)).toBe(1000)
+  expect(tenantSlotMs({ hold: averageOf(1800) }, Infinity)).toBe(1)
 })
