@@ -1,5 +1,11 @@
 import * as v from 'valibot'
-import { Count, Milliseconds, NotEmpty, PositiveMilliseconds } from '../src/schemas/values.js'
+import {
+  Count,
+  Milliseconds,
+  NotEmpty,
+  Positive,
+  PositiveMilliseconds,
+} from '../src/schemas/values.js'
 import { Sandbox } from '../src/sandbox/sandbox.js'
 
 const SandboxOption = v.optional(v.instance(Sandbox, 'a Sandbox'))
@@ -14,10 +20,25 @@ export const MiddlewareCall = v.strictObject({
   ),
   pool: v.optional(v.custom<object>((value) => typeof value === 'object', 'a SandboxPool')),
   acquireTimeoutMs: v.optional(Milliseconds),
+  leaseTtlMs: v.optional(PositiveMilliseconds),
+  session: v.optional(v.function('a function')),
+  sessionIdleMs: v.optional(PositiveMilliseconds),
+  sessionTtlMs: v.optional(PositiveMilliseconds),
+  sessionConcurrency: v.optional(Positive),
+  tenant: v.optional(v.function('a function')),
+  env: v.optional(v.function('a function')),
   stallTimeoutMs: v.optional(PositiveMilliseconds),
   drainTimeoutMs: v.optional(PositiveMilliseconds),
   logger: v.optional(v.object({ warn: v.function('a function') })),
   onUnavailable: v.optional(v.function('a function')),
+})
+
+/** The options of `signedSession()`. */
+export const SignedSessionCall = v.strictObject({
+  secret: v.pipe(v.string(), v.minLength(32, 'at least 32 characters')),
+  name: v.optional(NotEmpty),
+  secure: v.optional(v.boolean()),
+  maxAge: v.optional(Count),
 })
 
 /** The options of `streamSandbox()`. */

@@ -1,18 +1,17 @@
-import type { Context, Env, Input, MiddlewareHandler, ValidationTargets } from 'hono'
+import type { Context, Env, Input, MiddlewareHandler } from 'hono'
 import { SandboxError } from '../src/errors.js'
 import { check } from '../src/schemas/check.js'
-import type { Language } from '../src/languages/built-in.js'
 import type { Sandbox } from '../src/sandbox/sandbox.js'
-import type { SandboxPool } from '../src/sandbox-pool.js'
 import { getSandboxes } from '../src/default-pool.js'
+import { acquireFor } from './acquire.js'
 import type { ErrorResponse } from './error-response.js'
 import { errorResponse } from './error-response.js'
 import { hasHandler } from './has-handler.js'
-import type { SandboxLogger } from './logger.js'
 import { logError } from './logger.js'
 import { MiddlewareCall } from './options.js'
 import type { ResponseEnd } from './response-end.js'
 import { onBodyEnd, onResponseClose, outgoingOf, socketOf } from './response-end.js'
+import type { SandboxOptions, UnnamedEnv, UnnamedInput } from './sandbox-options.js'
 import { onStall } from './stall.js'
 
 /**
@@ -26,78 +25,11 @@ export interface SandboxEnv {
   }
 }
 
-/** The environment of an app that is not named. `Context` of Hono has the same default. */
-// oxlint-disable-next-line typescript/no-explicit-any
-type UnnamedEnv = any
-
-/** The values of validators that are not named: JSON is `any`, as in `c.req.json()`. */
-interface UnnamedInput {
-  out: ValidationTargets
-}
-
-/**
- * The options of the middleware `sandbox()`. The type parameters are those of the context that the
- * functions get: the environment of the app, the path of the route, and the input that validators
- * have checked. TypeScript cannot infer them from the place of `sandbox()` in a route. If they are
- * not named, the values of `c.get()` and of validated JSON are `any`.
- */
-export interface SandboxOptions<
-  E extends Env = UnnamedEnv,
-  P extends string = string,
-  I extends Input = UnnamedInput,
-> {
-  /**
-   * The language, or a function that returns it for a request. Validate the body before this
-   * middleware: the server does not notice that a client disconnects while a large body is unread.
-   *
-   * @default 'python'
-   */
-  language?:
-    | Language
-    | ((c: Context<E, P, I>) => Language | undefined | Promise<Language | undefined>)
-  /**
-   * The pool that leases the containers.
-   *
-   * @default the pool of `initSandboxes()`
-   */
-  pool?: SandboxPool | undefined
-  /**
-   * The time limit for the wait for a container, in milliseconds.
-   *
-   * @default 10_000
-   */
-  acquireTimeoutMs?: number | undefined
-  /**
-   * The time limit for a client that does not read the response, in milliseconds. It counts while
-   * no call of the sandbox is running. After it the lease ends, and the rest of the response is
-   * sent without a sandbox.
-   *
-   * @default 30_000
-   */
-  stallTimeoutMs?: number | undefined
-  /**
-   * The time limit for a client that reads the response slowly, in milliseconds after the last call
-   * of the sandbox. After it the lease ends.
-   *
-   * @default 120_000
-   */
-  drainTimeoutMs?: number | undefined
-  /**
-   * The logger for error responses of the middleware: it gets one warning for each, with the code
-   * and the message for the operator, before the response is created. Without a logger, nothing is
-   * written.
-   */
-  logger?: SandboxLogger | undefined
-  /** Creates the response if the request gets no container. The default is `errorResponse()`. */
-  onUnavailable?:
-    | ((error: SandboxError, c: Context<E, P, I>) => Response | Promise<Response>)
-    | undefined
-}
-
 /**
  * Returns a middleware that leases a container before the handler runs. The handler gets the
  * sandbox with `c.get('sandbox')`. The lease ends when the last byte of the response is sent, when
- * the client disconnects, or when the handler throws.
+ * the client disconnects, or when the handler throws. With the option `session`, the container stays
+ * for further requests, and only the programs of the request end.
  *
  * If the request gets no container, the middleware sends an error response: 503 with `Retry-After`
  * if the queue is full or the wait takes too long, 503 while the pool closes, 400 for an unknown
@@ -131,7 +63,7 @@ export function sandbox(
   options: SandboxOptions = {},
 ): MiddlewareHandler<SandboxEnv, string, {}, ErrorResponse> {
   check(MiddlewareCall, options, 'sandbox')
-  const { language = 'python', acquireTimeoutMs, logger, onUnavailable } = options
+  const { language = 'python', logger, onUnavailable } = options
   const { stallTimeoutMs = 30_000, drainTimeoutMs = 120_000 } = options
 
   return async function sandboxMiddleware(c, next) {
@@ -150,10 +82,8 @@ export function sandbox(
       if (!outgoing && isUpgrade(c)) throw upgradeUnsupported()
       const pool = options.pool ?? getSandboxes()
       const wanted = typeof language === 'string' ? language : await language(c)
-      lease = await pool.acquire(wanted ?? '', {
-        timeoutMs: acquireTimeoutMs,
-        signal: disconnect.signal,
-      })
+      const { signal } = disconnect
+      lease = await acquireFor(c, { pool, language: wanted ?? '', signal }, options)
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error
       logError(logger, error)

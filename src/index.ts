@@ -50,13 +50,22 @@ export { parseJson } from './util/json.js'
 export type { JsonLimits } from './util/json.js'
 export type { Language } from './languages/built-in.js'
 export type { LeaseEnd, Released } from './pool/lease.js'
-export type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool/types.js'
+export type { PoolEvent, PoolStats, StartReport } from './pool/types.js'
 export type { LogMatch } from './sandbox/process/log-watch.js'
 export { SandboxProcess } from './sandbox/process/process.js'
 export type { ProcessLogs, WaitForOptions } from './sandbox/process/process.js'
 export type { StartProcessOptions } from './sandbox/process/processes.js'
 export { Sandbox } from './sandbox/sandbox.js'
-export type { CodeHandle, SandboxAbout } from './sandbox/sandbox.js'
+export type { CodeHandle } from './sandbox/sandbox.js'
+export type { AcquireSandboxOptions as AcquireOptions, SandboxAbout } from './sandbox/about.js'
+export type { SandboxSession, SessionEnd } from './sandbox/session-handle.js'
+export type {
+  EndedSession,
+  OnSessionEnd,
+  SessionFilter,
+  SessionInfo,
+  SessionOptions,
+} from './sessions/types.js'
 export type { SandboxFiles } from './sandbox/sandbox-files.js'
 export { SandboxPool } from './sandbox-pool.js'
 export type {

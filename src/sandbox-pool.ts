@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Channel } from './agent/channel.js'
 import { createDockerEngine } from './engine/docker/docker-engine.js'
 import type { Engine } from './engine/engine.js'
 import { within } from './util/deadline.js'
@@ -11,13 +9,23 @@ import { FailureWarnings } from './pool/failure-warnings.js'
 import type { BuiltInLanguage, Language } from './languages/built-in.js'
 import type { WarmMemory } from './launcher.js'
 import { Launcher } from './launcher.js'
-import { AcquireCall, CloseCall, LanguageSettings } from './schemas/pool.js'
+import type { LanguageStats } from './language-pool.js'
+import { LanguagePool } from './language-pool.js'
+import {
+  AcquireCall,
+  CloseCall,
+  LanguageSettings,
+  SessionCall,
+  SessionChoice,
+  SessionId,
+} from './schemas/pool.js'
 import { check } from './schemas/check.js'
-import type { AcquireOptions, PoolEvent, PoolStats, StartReport } from './pool/types.js'
+import type { PoolEvent, StartReport } from './pool/types.js'
 import { LaunchLimit } from './pool/launch-limit.js'
-import { Pool } from './pool/pool.js'
 import { LAST_REMOVALS_MS } from './pool/removals.js'
-import { Sandbox } from './sandbox/sandbox.js'
+import type { AcquireSandboxOptions } from './sandbox/about.js'
+import type { Sandbox } from './sandbox/sandbox.js'
+import type { SessionFilter, SessionInfo, SessionOptions } from './sessions/types.js'
 import type { SandboxPoolOptions } from './config/pool-options.js'
 import type { Settings } from './config/settings.js'
 import { readSettings } from './config/settings.js'
@@ -25,14 +33,7 @@ import { Sweeper } from './engine/sweeper.js'
 import type { SizeBounds } from './pool/warm-size.js'
 import { boundsOf, defaultMax } from './pool/warm-size.js'
 
-/** The state of one language of a `SandboxPool` at one moment. */
-export interface LanguageStats extends PoolStats {
-  /** The OCI runtime; `undefined` until the engine has answered once. */
-  runtime: string | undefined
-  /** The image of the containers. */
-  image: string
-}
-
+export type { LanguageStats } from './language-pool.js'
 export type { WarmMemory } from './launcher.js'
 
 /** A value for each language of a pool, by the name of the language. */
@@ -62,12 +63,6 @@ export type SandboxPoolEvents = {
 }
 
 /**
- * The delay of a launch in milliseconds. It is longer than a short run, and short compared with a
- * launch.
- */
-const LAUNCH_DELAY_MS = 15
-
-/**
  * The errors that end the start, because a retry would fail in the same way. A missing image is not
  * one of them, because it can be pulled later.
  */
@@ -95,7 +90,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   readonly #closeEngine: () => void
   readonly #launchLimit: LaunchLimit
   readonly #launcher: Launcher
-  readonly #pools = new Map<Language, Pool<Channel>>()
+  readonly #pools = new Map<Language, LanguagePool>()
   readonly #sweeper: Sweeper
   readonly #warnings = new FailureWarnings()
   #isStarting = false
@@ -109,32 +104,23 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    */
   constructor(options: SandboxPoolOptions = {}) {
     super()
-    this.#settings = readSettings(options)
+    const settings = readSettings(options)
+    this.#settings = settings
     this.#engine = options.engine ?? createDockerEngine()
     // An engine from the options is not closed, because another pool may use it.
     this.#closeEngine = options.engine ? () => {} : () => this.#engine.close()
     // The owner is the end of every container name and a label of every container. It is random, so
     // that several servers can share one engine.
     const owner = randomBytes(4).toString('hex')
-    this.#launcher = new Launcher(this.#engine, this.#settings, owner)
+    this.#launcher = new Launcher(this.#engine, settings, owner)
     this.#sweeper = new Sweeper(() =>
       this.#engine.sweep({ owner, isLaunching: (name) => this.#isLaunching(name) }),
     )
-    this.#launchLimit = new LaunchLimit(this.#settings.launchConcurrency)
-    for (const [language, { size, max }] of this.#settings.languages) {
-      const pool = new Pool({
-        language,
-        size,
-        max,
-        maxWaiting: this.#settings.maxWaiting,
-        maxPerTenant: this.#settings.maxPerTenant,
-        maxWaitingPerTenant: this.#settings.maxWaitingPerTenant,
-        leaseTtlMs: this.#settings.leaseTtlMs,
-        suffix: owner,
-        launch: (name, signal) => this.#launch(language, name, signal),
-        onEvent: (event) => this.#onEvent(language, event),
-      })
-      this.#pools.set(language, pool)
+    this.#launchLimit = new LaunchLimit(settings.launchConcurrency)
+    const parts = { settings, launcher: this.#launcher, launchLimit: this.#launchLimit, owner }
+    for (const [language, plan] of settings.languages) {
+      const onEvent = (event: PoolEvent) => this.#onEvent(language, event)
+      this.#pools.set(language, new LanguagePool([language, plan], parts, onEvent))
     }
   }
 
@@ -194,23 +180,45 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_TENANT_LIMIT`, `SANDBOX_ACQUIRE_ABORTED`, `SANDBOX_CLOSED`.
    * If the pool has no container and launches fail, it throws the code of the latest launch failure.
    */
-  async acquire(language: Language, options: AcquireOptions = {}): Promise<Sandbox> {
+  async acquire(language: Language, options: AcquireSandboxOptions = {}): Promise<Sandbox> {
     const pool = this.#poolOf(language)
-    const lease = await pool.acquire(check(AcquireCall, options, 'acquire'))
-    const runtime = this.#launcher.runtimeOf(language) ?? 'unknown'
-    const { commands, maxPrograms, env } = this.#settings.languages.get(language) ?? {}
-    return new Sandbox(lease, { language, runtime, commands, maxPrograms, env })
+    return pool.acquire(check(AcquireCall, options, 'acquire'))
+  }
+
+  /**
+   * Returns the sandbox of the session with this id, and opens the session if there is none. All
+   * callers with the same id, language and tenant get the same container, one after the other or at
+   * the same time. `release()` ends the use by this caller, not the session. The middleware calls
+   * this for its option `session`.
+   *
+   * @throws SandboxError the codes of `acquire()`; `SANDBOX_TOO_MANY_SESSIONS` if all places for
+   * sessions are in use; `SANDBOX_TENANT_LIMIT` if the tenant has too many sessions.
+   */
+  async session(language: Language, id: string, options: SessionOptions = {}): Promise<Sandbox> {
+    const pool = this.#poolOf(language)
+    const checkedId = check(SessionId, id, 'session: id')
+    return pool.session(checkedId, check(SessionCall, options, 'session'))
+  }
+
+  /** Returns the sessions of all languages. */
+  listSessions(): SessionInfo[] {
+    return [...this.#pools.values()].flatMap((pool) => pool.listSessions())
+  }
+
+  /**
+   * Ends the sessions with this id, with their requests and programs. Resolves to their number when
+   * they have ended.
+   */
+  async endSession(id: string, filter: SessionFilter = {}): Promise<number> {
+    const { language, tenant } = check(SessionChoice, filter, 'endSession')
+    const pools = language === undefined ? [...this.#pools.values()] : [this.#poolOf(language)]
+    const counts = await Promise.all(pools.map((pool) => pool.endSession(id, { tenant })))
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
   /** Returns the current state of every language. */
   stats(): OfLanguages<LanguageStats> {
-    return Object.fromEntries(
-      [...this.#pools].map(([language, pool]) => {
-        const runtime = this.#launcher.runtimeOf(language)
-        const image = this.#launcher.imageOf(language)
-        return [language, { ...pool.stats(), runtime, image }]
-      }),
-    )
+    return Object.fromEntries([...this.#pools].map(([language, pool]) => [language, pool.stats()]))
   }
 
   /** Whether `close()` was called. From then on there are no new leases. */
@@ -318,17 +326,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     }
   }
 
-  async #launch(language: Language, name: string, signal: AbortSignal): Promise<Channel> {
-    // A launch uses a CPU for some time. A lease that has just begun usually has one short run, so
-    // the delay lets this run go first. If callers wait in the queue, the launch begins without a
-    // delay.
-    const { leased, waiting } = this.#poolOf(language).stats()
-    if (leased > 0 && waiting === 0) await sleep(LAUNCH_DELAY_MS)
-    signal.throwIfAborted()
-    return this.#launchLimit.run(signal, () => this.#launcher.launch(language, name, signal))
-  }
-
-  #poolOf(language: Language): Pool<Channel> {
+  #poolOf(language: Language): LanguagePool {
     const pool = this.#pools.get(language)
     if (pool) return pool
     const known = [...this.#pools.keys()].join(', ') || 'no language'

@@ -2,13 +2,14 @@ import type { ContainerOptions } from '../languages/container-options.js'
 import type { DefinedLanguage } from '../languages/define.js'
 import type { Engine } from '../engine/engine.js'
 import type { BuiltInLanguage } from '../languages/built-in.js'
-import type { SizeBounds } from '../pool/warm-size.js'
+import type { SizeOptions } from '../languages/size-options.js'
+import type { OnSessionEnd } from '../sessions/types.js'
 
 /**
  * The options of a built-in language of a pool, or of an entry with a `base`. The options of its
  * containers replace those of the pool.
  */
-export interface LanguageOptions extends ContainerOptions {
+export interface LanguageOptions extends ContainerOptions, SizeOptions {
   /**
    * The built-in language that an entry under a name of its own behaves as. It makes a second set of
    * containers of a language, with another image, preload or limits:
@@ -17,21 +18,6 @@ export interface LanguageOptions extends ContainerOptions {
    * @default none, because the entry has the name of a built-in language
    */
   base?: BuiltInLanguage | undefined
-  /**
-   * The number of containers that the pool keeps warm. With `{ min, max }` the pool starts with
-   * `min` and adapts the number to the load, so that it is enough for the callers that are expected
-   * during one launch.
-   *
-   * @default SANDBOX_POOL_SIZE, else 2
-   */
-  size?: number | SizeBounds | undefined
-  /**
-   * The greatest number of containers at the same time. It includes containers that are starting or
-   * being removed.
-   *
-   * @default twice the size, or twice the upper bound of the size
-   */
-  max?: number | undefined
   /**
    * The image of the containers. It must have the interpreter of the language on its PATH.
    *
@@ -109,6 +95,25 @@ export interface SandboxPoolOptions extends ContainerOptions {
    * @default 300_000
    */
   leaseTtlMs?: number | undefined
+  /**
+   * The greatest number of sessions of one tenant in each language.
+   *
+   * @default no limit
+   */
+  maxSessionsPerTenant?: number | undefined
+  /**
+   * Whether the session that has been idle for the longest time ends, if there is no place for a
+   * new one. A session with a request or a running process never ends in this way.
+   *
+   * @default false
+   */
+  evictIdle?: boolean | undefined
+  /**
+   * Called when a session ends, before its container leaves: save its files here. It has 10 seconds.
+   * A request with the same id waits for it. The sandbox is `undefined` if the container has exited.
+   * An error of the function is a warning of the process.
+   */
+  onSessionEnd?: OnSessionEnd | undefined
   /**
    * The greatest number of launches at the same time, over all languages.
    *

@@ -43,6 +43,9 @@ export const PoolSettings = v.strictObject({
   maxWaitingPerTenant: v.optional(Count),
   startTimeoutMs: v.optional(PositiveMilliseconds),
   leaseTtlMs: v.optional(PositiveMilliseconds),
+  maxSessionsPerTenant: v.optional(Positive),
+  evictIdle: v.optional(v.boolean()),
+  onSessionEnd: v.optional(v.function('a function')),
   launchConcurrency: v.optional(Positive),
 })
 

@@ -18,6 +18,7 @@ import type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './pool-
 import { PoolSettings } from './pool-schema.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 import { boundsOf, defaultMax } from '../pool/warm-size.js'
+import type { OnSessionEnd } from '../sessions/types.js'
 
 /** The settings of one language of a pool, with all defaults filled in. */
 export interface LanguagePlan {
@@ -25,6 +26,8 @@ export interface LanguagePlan {
   size: number | SizeBounds
   /** The greatest number of containers at the same time. */
   max: number
+  /** The greatest number of sessions; `undefined` for one less than `max`. */
+  maxSessions: number | undefined
   /** The images that the launcher looks for, in order of preference. */
   images: readonly string[]
   /** The command line of the agent, with its config as the last argument. */
@@ -53,6 +56,9 @@ export interface Settings {
   maxWaitingPerTenant: number | undefined
   startTimeoutMs: number
   leaseTtlMs: number
+  maxSessionsPerTenant: number
+  evictIdle: boolean
+  onSessionEnd: OnSessionEnd | undefined
   launchConcurrency: number
 }
 
@@ -78,6 +84,9 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
     maxWaitingPerTenant: checked.maxWaitingPerTenant,
     startTimeoutMs: checked.startTimeoutMs ?? 30_000,
     leaseTtlMs: checked.leaseTtlMs ?? 300_000,
+    maxSessionsPerTenant: checked.maxSessionsPerTenant ?? Number.POSITIVE_INFINITY,
+    evictIdle: checked.evictIdle ?? false,
+    onSessionEnd: options.onSessionEnd,
     launchConcurrency: checked.launchConcurrency ?? availableParallelism() + 1,
   }
 }
@@ -108,6 +117,13 @@ function planOf(
   const max = options.max ?? defaultMax(size)
   const { max: largest } = boundsOf(size)
   if (max < largest) throw invalid(language, `max is ${max}, expected at least the size ${largest}`)
+  const { maxSessions } = options
+  if (maxSessions !== undefined && maxSessions >= max) {
+    throw invalid(
+      language,
+      `maxSessions is ${maxSessions}, expected less than max, which is ${max}`,
+    )
+  }
   const containers = containersOfLanguage(language, options, ofPool)
   const { limits, runtime, env } = containers
   const { bundle, reaper, tasksPerProgram } = origin.agent
@@ -121,6 +137,7 @@ function planOf(
   return {
     size,
     max,
+    maxSessions,
     images: origin.images,
     command: [...origin.agent.command, JSON.stringify(config)],
     limits,

@@ -2,8 +2,8 @@ import { check } from '../schemas/check.js'
 import type { AgentName } from './built-in.js'
 import type { ContainerOptions } from './container-options.js'
 import { DefinedLanguageSettings } from './definition-schema.js'
+import type { SizeOptions } from './size-options.js'
 import { shellWords } from '../util/shell-words.js'
-import type { SizeBounds } from '../pool/warm-size.js'
 
 /**
  * The commands of a defined language. Its code is written to a file, and the commands compile and
@@ -25,7 +25,7 @@ export interface LanguageCommands extends Pick<ContainerOptions, 'env'> {
  * A language that is not built in: the argument and the result of `defineLanguage()`. The options of
  * its containers replace those of the pool.
  */
-export interface DefinedLanguage extends LanguageCommands, ContainerOptions {
+export interface DefinedLanguage extends LanguageCommands, ContainerOptions, SizeOptions {
   /**
    * The name of the language: lowercase letters, digits, `_`, `.` and `-`, beginning with a letter.
    * It must not be the name of a built-in language.
@@ -45,21 +45,6 @@ export interface DefinedLanguage extends LanguageCommands, ContainerOptions {
    * @default none
    */
   preload?: readonly string[] | undefined
-  /**
-   * The number of containers that the pool keeps warm. With `{ min, max }` the pool starts with
-   * `min` and adapts the number to the load, so that it is enough for the callers that are expected
-   * during one launch.
-   *
-   * @default SANDBOX_POOL_SIZE, else 2
-   */
-  size?: number | SizeBounds | undefined
-  /**
-   * The greatest number of containers at the same time. It includes containers that are starting or
-   * being removed.
-   *
-   * @default twice the size, or twice the upper bound of the size
-   */
-  max?: number | undefined
 }
 
 /**

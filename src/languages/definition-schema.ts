@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { ContainerEntries } from '../schemas/container.js'
-import { Preload, Size } from '../schemas/pool.js'
-import { Path, Positive, WithoutNul } from '../schemas/values.js'
+import { Preload, SizeEntries } from '../schemas/pool.js'
+import { Path, WithoutNul } from '../schemas/values.js'
 import { AGENT_NAMES, isBuiltIn } from './built-in.js'
 
 /**
@@ -38,7 +38,6 @@ export const DefinedLanguageSettings = v.strictObject({
   compile: v.optional(Argv),
   run: Argv,
   preload: v.optional(Preload),
-  size: v.optional(Size),
-  max: v.optional(Positive),
+  ...SizeEntries,
   ...ContainerEntries,
 })

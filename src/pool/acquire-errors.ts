@@ -26,6 +26,8 @@ interface AcquireErrorsOptions {
   queue: WaitQueue<Waiting>
   backoff: Backoff
   steps: Steps
+  /** The number of places for leases with a time to live. */
+  places: () => number
   stats: () => PoolStats
 }
 
@@ -108,14 +110,14 @@ export class AcquireErrors {
   }
 
   #retryAfterMs(): number {
-    const { steps, stats, queue } = this.#options
-    return this.#retryTimes.next(slotMs(steps, stats().max), queue.callers)
+    const { steps, places, queue } = this.#options
+    return this.#retryTimes.next(slotMs(steps, places()), queue.callers)
   }
 
   /** The tenant waits for its own leases, and for its part of the pool. */
   #tenantRetryAfterMs({ bounds, retryTimes, callers }: Tenant<Waiting>): number {
-    const { steps, stats, queue } = this.#options
-    const partMs = slotMs(steps, stats().max) * Math.max(1, queue.competing)
+    const { steps, places, queue } = this.#options
+    const partMs = slotMs(steps, places()) * Math.max(1, queue.competing)
     return retryTimes.next(Math.max(tenantSlotMs(steps, bounds.leases), partMs), callers)
   }
 }

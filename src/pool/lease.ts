@@ -14,14 +14,19 @@ export type LeaseEnd =
   | 'ttl'
   /** The container exited. */
   | 'crash'
+  /** The session of the lease was idle for too long. */
+  | 'idle'
+  /** The session of the lease made room for another session. */
+  | 'evicted'
   /** The pool closed. */
   | 'closed'
 
 /**
- * The state of a container after its lease: `returned` means that it was not used and is idle in
- * the pool again, `recreated` means that it is removed and replaced.
+ * The state of a container after a lease: `returned` means that it was not used and is idle in the
+ * pool again, `recreated` means that it is removed and replaced, `kept` means that it stays with
+ * its session.
  */
-export type Released = 'returned' | 'recreated'
+export type Released = 'returned' | 'recreated' | 'kept'
 
 /**
  * The use of one container by one holder. A lease ends once: the first call of `end()` sets the
@@ -32,23 +37,24 @@ export class Lease<T> {
   /** Aborts when the lease ends. The reason of the abort is a {@link LeaseEnd}. */
   readonly signal: AbortSignal
   readonly #abort = new AbortController()
-  readonly #onEnd: (lease: Lease<T>) => Released
+  readonly #takeBack: (lease: Lease<T>) => Released
   readonly #since = performance.now()
   #heldMs: number | undefined
   #ttlMs: number | undefined
   #ttl: DeadlineTimer | undefined
   #used = false
   #calls = 0
+  readonly #stops = new Set<(how: LeaseEnd) => void>()
   #end: { how: LeaseEnd; released: Released } | undefined
 
-  /** `onEnd` returns the container to the pool. Without `ttlMs` the lease has no time to live. */
+  /** `takeBack` takes the container back. Without `ttlMs` the lease has no time to live. */
   constructor(
     readonly container: T,
-    onEnd: (lease: Lease<T>) => Released,
+    takeBack: (lease: Lease<T>) => Released,
     ttlMs?: number,
   ) {
     this.signal = this.#abort.signal
-    this.#onEnd = onEnd
+    this.#takeBack = takeBack
     this.renew(ttlMs)
   }
 
@@ -95,6 +101,15 @@ export class Lease<T> {
     ended.then(over, over)
   }
 
+  /**
+   * Calls `stop` when the lease ends, with the reason. Returns the function that removes `stop`. A
+   * lease can have many programs, and Node warns if a signal has more than ten listeners.
+   */
+  onEnd(stop: (how: LeaseEnd) => void): () => void {
+    this.#stops.add(stop)
+    return () => void this.#stops.delete(stop)
+  }
+
   /** Ends the lease. Returns whether the container goes back to the pool or is replaced. */
   end(how: LeaseEnd): Released {
     if (this.#end) return this.#end.released
@@ -106,7 +121,8 @@ export class Lease<T> {
     // The abort comes before the removal of the container: running programs then settle with this
     // reason, and not with `crash`.
     this.#abort.abort(how)
-    this.#end.released = this.#onEnd(this)
+    for (const stop of this.#stops) stop(how)
+    this.#end.released = this.#takeBack(this)
     return this.#end.released
   }
 }
@@ -117,6 +133,8 @@ const SUGGESTIONS: Readonly<Record<LeaseEnd, string>> = {
   failed: 'Look for the error that the handler threw',
   ttl: 'Release the sandbox sooner, or raise leaseTtlMs',
   crash: 'Check killedBy of the previous result: oom and crash can end the container',
+  idle: 'Get the sandbox of the session again: it has a new container then',
+  evicted: 'Get the sandbox of the session again: it has a new container then',
   closed: 'Retry with another pool: the pool of this lease was closed',
 }
 
@@ -125,4 +143,17 @@ export function leaseEnded(name: string, how: LeaseEnd): SandboxError {
   return new SandboxError('SANDBOX_LEASE_ENDED', `the lease of ${name} has ended (${how})`, {
     suggestion: SUGGESTIONS[how],
   })
+}
+
+/**
+ * Returns a function that marks the container of a lease as used and returns the lease. Every call
+ * in the container begins with it. The function throws `SANDBOX_LEASE_ENDED` if the lease has ended.
+ */
+export function useOf<T extends { name: string }>(lease: Lease<T>): () => Lease<T> {
+  return () => {
+    const { ended } = lease
+    if (ended) throw leaseEnded(lease.container.name, ended)
+    lease.touch()
+    return lease
+  }
 }

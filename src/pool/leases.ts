@@ -11,7 +11,7 @@ interface LeasesOptions<T> {
 }
 
 interface BeginOptions {
-  /** The time to live of this lease, in milliseconds. */
+  /** The time to live of this lease, in milliseconds; `Infinity` for a lease without one. */
   ttlMs: number | undefined
   onEnded: () => void
 }
@@ -19,9 +19,10 @@ interface BeginOptions {
 /** Keeps the leases that have not ended, by container. */
 export class Leases<T> {
   readonly #options: LeasesOptions<T>
-  /** The average duration of a lease, in milliseconds. */
+  /** The average duration of a lease with a time to live, in milliseconds. */
   readonly heldMs = new MovingAverage()
   readonly #held = new Map<T, Lease<T>>()
+  #unlimited = 0
 
   constructor(options: LeasesOptions<T>) {
     this.#options = options
@@ -29,6 +30,11 @@ export class Leases<T> {
 
   get size(): number {
     return this.#held.size
+  }
+
+  /** The number of leases without a time to live: those of sessions. */
+  get unlimited(): number {
+    return this.#unlimited
   }
 
   get containers(): readonly T[] {
@@ -42,13 +48,17 @@ export class Leases<T> {
 
   /** Begins a lease. `onEnded` is called when it has ended, before its container is taken back. */
   begin(container: T, { ttlMs = this.#options.ttlMs, onEnded }: BeginOptions): Lease<T> {
+    const isLimited = Number.isFinite(ttlMs)
     const takeBack = (lease: Lease<T>) => {
       this.#held.delete(container)
-      this.heldMs.add(lease.heldMs)
+      // A lease without a time to live says nothing about the time until a place is free.
+      if (isLimited) this.heldMs.add(lease.heldMs)
+      else this.#unlimited--
       onEnded()
       return this.#options.onEnd(lease)
     }
-    const lease = new Lease(container, takeBack, ttlMs)
+    if (!isLimited) this.#unlimited++
+    const lease = new Lease(container, takeBack, isLimited ? ttlMs : undefined)
     this.#held.set(container, lease)
     return lease
   }

@@ -82,6 +82,7 @@ export class Pool<T extends Pooled> {
         hold: this.#leases.heldMs,
         removal: this.#removals.tookMs,
       },
+      places: () => Math.max(1, this.#max - this.#leases.unlimited),
       stats: () => this.stats(),
     })
     this.#admission = new Admission({

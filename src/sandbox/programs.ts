@@ -1,45 +1,33 @@
 import type { Channel } from '../agent/channel.js'
 import type { ExecRequest, RunRequest } from '../agent/protocol.js'
-import type { LanguageCommands } from '../languages/define.js'
+import type { Variables } from '../languages/container-options.js'
 import type { Lease } from '../pool/lease.js'
 import { check } from '../schemas/check.js'
 import * as calls from '../schemas/sandbox-calls.js'
-import type { CodeContexts } from './code/contexts.js'
-import { FileRuns } from './code/file-runs.js'
 import type { CallOptions } from './code/function-call.js'
 import type { RunCodeOptions } from './code/options.js'
 import type { ProgramLimits } from './program/limits.js'
+import { DEFAULT_TIMEOUT_MS } from './program/limits.js'
 import type { ExecOptions } from './program/options.js'
-import { ProgramSlots } from './program/program-slots.js'
 import { Program } from './program/program.js'
-
-/** The default time limit of a call that runs a program. */
-export const DEFAULT_TIMEOUT_MS = 30_000
-
-/** The parts of a sandbox that its programs need. */
-interface ProgramsOptions {
-  /** Returns the lease for use; throws if the lease is over. */
-  use: () => Lease<Channel>
-  contexts: CodeContexts
-  /** The commands of a defined language; absent if the agent itself runs the code. */
-  commands: LanguageCommands | undefined
-  writeFile: ConstructorParameters<typeof FileRuns>[1]
-  /** The maximum number of programs that run at once. */
-  maxPrograms: number
-}
+import type { SandboxState } from './state.js'
 
 /** Starts the programs of one lease: in a slot, in a context, or from a file. */
 export class Programs {
   readonly #use: () => Lease<Channel>
-  readonly #contexts: CodeContexts
-  readonly #fileRuns: FileRuns | undefined
-  readonly #slots: ProgramSlots
+  readonly #state: SandboxState
+  readonly #env: Variables | undefined
 
-  constructor({ use, contexts, commands, writeFile, maxPrograms }: ProgramsOptions) {
+  /** `use` returns the lease, and throws if it has ended. `env` is added to each program. */
+  constructor(use: () => Lease<Channel>, state: SandboxState, env: Variables | undefined) {
     this.#use = use
-    this.#contexts = contexts
-    this.#fileRuns = commands && new FileRuns(commands, writeFile)
-    this.#slots = new ProgramSlots(maxPrograms)
+    this.#state = state
+    this.#env = env && Object.keys(env).length > 0 ? env : undefined
+  }
+
+  /** Returns the variables of a call together with the variables of the lease. */
+  variables(env: Variables | undefined): Variables | undefined {
+    return this.#env ? { ...this.#env, ...env } : env
   }
 
   /**
@@ -49,17 +37,19 @@ export class Programs {
   code(code: string, options: RunCodeOptions): Program {
     const checked = check(calls.RunCall, options, 'runCode')
     const { args, context, timeoutMs = DEFAULT_TIMEOUT_MS, ...rest } = checked
-    const { cwd, env } = rest
-    const limits = { ...rest, timeoutMs }
+    const { cwd } = rest
+    const env = this.variables(rest.env)
+    const limits = { ...rest, env, timeoutMs }
     const text = calls.codeOf(code, 'runCode')
     if (context !== undefined) {
       check(calls.RunInContext, options, 'runCode with a context')
-      const found = this.#contexts.get(context)
+      const found = this.#state.contexts.get(context)
       const lease = this.#use()
       const request = { op: 'run', code: text, context: found.about.id } as const
       return found.run((queued) => new Program(lease, request, { ...limits, ...queued }))
     }
-    if (this.#fileRuns) return this.#fileRuns.start(this.#use(), text, args ?? [], limits)
+    const { fileRuns } = this.#state
+    if (fileRuns) return fileRuns.start(this.#use(), text, args ?? [], limits)
     return this.#inSlot({ op: 'run', code: text, cwd, env, args }, limits)
   }
 
@@ -67,7 +57,8 @@ export class Programs {
   functionCall(code: string, options: CallOptions): Program {
     const { entry = 'main', args = [], kwargs = {}, ...rest } = options
     check(calls.CallCall, options, 'call')
-    const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS, signal, maxOutputBytes } = rest
+    const { cwd, timeoutMs = DEFAULT_TIMEOUT_MS, signal, maxOutputBytes } = rest
+    const env = this.variables(rest.env)
     const call = { entry, args, kwargs }
     const request = { op: 'run', code: calls.codeOf(code, 'call'), cwd, env, call } as const
     return this.#inSlot(request, { timeoutMs, signal, maxOutputBytes })
@@ -77,7 +68,8 @@ export class Programs {
   command(command: string | readonly string[], options: ExecOptions): Program {
     const argv = calls.argvOf(command, 'exec')
     const checked = check(calls.ExecCall, options, 'exec')
-    const { cwd, env, timeoutMs = DEFAULT_TIMEOUT_MS } = checked
+    const { cwd, timeoutMs = DEFAULT_TIMEOUT_MS } = checked
+    const env = this.variables(checked.env)
     return this.#inSlot({ op: 'exec', argv, cwd, env }, { ...checked, timeoutMs })
   }
 
@@ -87,7 +79,7 @@ export class Programs {
     limits: ProgramLimits & { timeoutMs: number },
   ): Program {
     const lease = this.#use()
-    return this.#slots.run(
+    return this.#state.slots.run(
       limits.timeoutMs,
       (after) => new Program(lease, request, { ...limits, after }),
     )

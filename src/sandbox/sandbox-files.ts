@@ -6,7 +6,7 @@ import { SandboxFileError } from '../errors.js'
 import type { Collected } from './files/collect.js'
 import { collect } from './files/collect.js'
 import type { FileEntry } from './files/entry.js'
-import { Files } from './files/files.js'
+import { DEFAULT_MAX_READ_BYTES, Files } from './files/files.js'
 import type {
   CollectOptions,
   FileCallOptions,
@@ -20,8 +20,6 @@ import { check } from '../schemas/check.js'
 import { Path } from '../schemas/values.js'
 
 type FileFormat = 'bytes' | 'text' | 'stream'
-
-const DEFAULT_MAX_READ_BYTES = 64 * 1024 * 1024
 
 /**
  * The file calls of a sandbox. Every {@link Sandbox} has them.

@@ -4,39 +4,31 @@ import type { Channel } from '../agent/channel.js'
 import type { CallOptions, CallResult } from './code/function-call.js'
 import { callResult } from './code/function-call.js'
 import type { CodeContext, CodeContextOptions } from './code/contexts.js'
-import { CodeContexts } from './code/contexts.js'
 import type { CodeOptions, RunCodeOptions } from './code/options.js'
 import { codeResult } from './code/result.js'
-import { deadlineIn } from '../util/deadline.js'
-import type { Variables } from '../languages/container-options.js'
-import type { LanguageCommands } from '../languages/define.js'
-import { SandboxError, SandboxFileError } from '../errors.js'
+import { SandboxError } from '../errors.js'
 import * as formats from './program/format.js'
 import { ExecHandle } from './program/handle.js'
 import type { BytesOutput, ExecOptions, ProgramOptions, TextOutput } from './program/options.js'
 import type { CodeResult, ExecResult } from './program/result.js'
 import { createHandle } from './program/create-handle.js'
 import type { Lease, LeaseEnd, Released } from '../pool/lease.js'
-import { leaseEnded } from '../pool/lease.js'
+import { useOf } from '../pool/lease.js'
 import * as calls from '../schemas/sandbox-calls.js'
 import { check } from '../schemas/check.js'
 import type { SandboxProcess } from './process/process.js'
 import type { StartProcessOptions } from './process/processes.js'
-import { Processes } from './process/processes.js'
-import { DEFAULT_TIMEOUT_MS, Programs } from './programs.js'
+import type { SandboxAbout } from './about.js'
+import { Programs } from './programs.js'
 import { SandboxFiles } from './sandbox-files.js'
+import type { SandboxSession } from './session-handle.js'
+import { SandboxState } from './state.js'
 
-/** A description of a sandbox, for its constructor. */
-export interface SandboxAbout {
-  language: string
-  /** The container runtime of the sandbox: `runc`, `runsc`, ... */
-  runtime: string
-  /** The commands of a defined language; absent if the agent itself runs the code. */
-  commands?: LanguageCommands | undefined
-  /** The maximum number of programs that run at once; absent for no limit. */
-  maxPrograms?: number | undefined
-  /** The environment variables of every program. Variables of a call take precedence over them. */
-  env?: Variables | undefined
+/** The parts of a session that its requests share. */
+interface Visited {
+  /** The state of the container; a new one if absent. */
+  state?: SandboxState | undefined
+  session?: SandboxSession | undefined
 }
 
 /** The handle that `runCode()` returns: code that runs. */
@@ -45,8 +37,10 @@ export type CodeHandle<Data = string> = ExecHandle<Data, CodeResult<Data>>
 /**
  * A leased container. A handler gets it from `c.get('sandbox')`, other code from `pool.acquire()`.
  *
- * No other lease shares the container. When the lease ends, its programs are killed, and every
- * further call throws `SANDBOX_LEASE_ENDED`. The file calls are those of {@link SandboxFiles}.
+ * No other lease shares the container, except for the requests of one session. When the lease ends,
+ * its programs are killed, and every further call throws `SANDBOX_LEASE_ENDED`. In a session, only
+ * the programs of the request are killed: the contexts (where the run is interrupted), processes and
+ * files stay. The file calls are those of {@link SandboxFiles}.
  *
  * @example
  * ```ts
@@ -69,25 +63,26 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   readonly runtime: string
   /** Aborts when the lease ends. The reason of the abort is a `LeaseEnd`. */
   readonly signal: AbortSignal
+  /** The session that the sandbox belongs to; `undefined` without a session. */
+  readonly session: SandboxSession | undefined
   readonly #lease: Lease<Channel>
-  readonly #isDefined: boolean
+  readonly #state: SandboxState
+  readonly #use: () => Lease<Channel>
   readonly #programs: Programs
-  readonly #processes = new Processes()
-  readonly #contexts = new CodeContexts()
 
   /** Used by the pool. An app gets a sandbox from `acquire()` or from the middleware. */
-  constructor(lease: Lease<Channel>, about: SandboxAbout) {
-    super(() => this.#use())
+  constructor(
+    lease: Lease<Channel>,
+    about: SandboxAbout,
+    { state = new SandboxState(lease, about), session }: Visited = {},
+  ) {
+    const use = useOf(lease)
+    super(use)
     this.#lease = lease
-    const { commands, maxPrograms = Infinity } = about
-    this.#isDefined = commands !== undefined
-    this.#programs = new Programs({
-      use: () => this.#use(),
-      contexts: this.#contexts,
-      commands,
-      writeFile: (...file) => this.writeFile(...file),
-      maxPrograms,
-    })
+    this.#state = state
+    this.#use = use
+    this.#programs = new Programs(use, state, about.env)
+    this.session = session
     this.name = lease.container.name
     this.signal = lease.signal
     this.language = about.language
@@ -161,22 +156,29 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   async createCodeContext(options: CodeContextOptions = {}): Promise<CodeContext> {
     this.#requireBuiltIn('createCodeContext')
     const checked = check(calls.ContextCall, options, 'createCodeContext')
-    const { cwd, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = checked
-    const deadline = deadlineIn(timeoutMs, signal)
-    try {
-      const call = { signal: deadline.signal }
-      if (cwd !== undefined && (await this.stat(cwd, call)).type !== 'directory') {
-        throw new SandboxFileError('ENOTDIR', cwd, 'not a directory')
-      }
-      return await this.#contexts.create(this.#use(), this.language, checked, deadline.signal)
-    } finally {
-      deadline.clear()
-    }
+    const env = this.#programs.variables(checked.env)
+    this.#use()
+    return this.#state.createContext({ ...checked, env }, this.signal).catch((error: unknown) => {
+      this.#use() // If the lease has ended, this is the reason.
+      throw error
+    })
   }
 
-  /** Returns the contexts of this lease, in the order of their creation. */
+  /** Returns the contexts of the container, in the order of their creation. */
   listCodeContexts(): CodeContext[] {
-    return this.#contexts.list()
+    return this.#state.contexts.list()
+  }
+
+  /**
+   * Interrupts the run that a context executes, for example for a stop button in another request of
+   * the session. The result of the run has `killedBy: 'abort'`; the context keeps its variables, and
+   * continues with the next run. It does nothing if the context executes no run.
+   *
+   * @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT` or `SANDBOX_LEASE_ENDED`.
+   */
+  interruptCodeContext(context: CodeContext | string): void {
+    this.#use()
+    this.#state.contexts.get(check(calls.ContextName, context, 'interruptCodeContext')).interrupt()
   }
 
   /**
@@ -185,7 +187,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * @throws SandboxError `SANDBOX_UNKNOWN_CONTEXT`.
    */
   async deleteCodeContext(context: CodeContext | string): Promise<void> {
-    await this.#contexts.delete(check(calls.ContextName, context, 'deleteCodeContext'))
+    this.#use()
+    await this.#state.contexts.delete(check(calls.ContextName, context, 'deleteCodeContext'))
   }
 
   /**
@@ -213,7 +216,8 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
 
   /**
    * Starts a command as a background process: a string with `/bin/sh -c`, an array without a shell.
-   * Resolves when the process runs. All processes are killed when the lease ends.
+   * Resolves when the process runs. All processes are killed when the lease ends, or the session if
+   * there is one.
    *
    * @throws SandboxError `SANDBOX_PROCESS_EXITED` if the process cannot be started: the message has
    * the reason; `SANDBOX_WAIT_TIMEOUT` if it does not start within `timeoutMs`;
@@ -226,8 +230,9 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   ): Promise<SandboxProcess> {
     const argv = calls.argvOf(command, 'startProcess')
     const checked = check(calls.StartCall, options, 'startProcess')
-    const readFile = (path: string) => this.readFile(path)
-    return this.#processes.start(this.#use(), command, argv, checked, readFile)
+    this.#use()
+    const env = this.#programs.variables(checked.env)
+    return this.#state.processes.start(command, argv, { ...checked, env })
   }
 
   /**
@@ -235,7 +240,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * start. At most 20 of them have exited: older ones are dropped from the list.
    */
   listProcesses(): SandboxProcess[] {
-    return this.#processes.list()
+    return this.#state.processes.list()
   }
 
   /**
@@ -244,7 +249,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * @throws SandboxError `SANDBOX_UNKNOWN_PROCESS`.
    */
   getProcess(id: string): SandboxProcess {
-    return this.#processes.get(id)
+    return this.#state.processes.get(id)
   }
 
   /**
@@ -253,7 +258,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
    * @throws SandboxError `SANDBOX_UNKNOWN_PROCESS` or `SANDBOX_INVALID_OPTION`.
    */
   killProcess(id: string, signal: NodeJS.Signals = 'SIGKILL'): void {
-    this.#processes.get(id).kill(signal)
+    this.#state.processes.get(id).kill(signal)
   }
 
   /**
@@ -267,7 +272,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
 
   /**
    * Ends the lease. A container that was not used goes back to the pool; a used container is
-   * replaced.
+   * replaced; the container of a session stays with the session.
    */
   release(reason: LeaseEnd = 'released'): Released {
     return this.#lease.end(reason)
@@ -278,17 +283,10 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
   }
 
   #requireBuiltIn(method: string): void {
-    if (!this.#isDefined) return
+    if (!this.#state.fileRuns) return
     const supported = 'Python, JavaScript and TypeScript'
     const message = `${method}: not supported for ${this.language}, only for ${supported}`
     throw new SandboxError('SANDBOX_INVALID_OPTION', message)
-  }
-
-  #use(): Lease<Channel> {
-    const { ended } = this.#lease
-    if (ended) throw leaseEnded(this.name, ended)
-    this.#lease.touch()
-    return this.#lease
   }
 }
 

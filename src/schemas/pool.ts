@@ -1,17 +1,46 @@
 import * as v from 'valibot'
 import { ContainerEntries } from './container.js'
-import { Count, Milliseconds, Path, Positive, PositiveMilliseconds, WithoutNul } from './values.js'
+import {
+  Count,
+  Milliseconds,
+  Path,
+  Positive,
+  PositiveMilliseconds,
+  Variables,
+  WithoutNul,
+} from './values.js'
 
-const TENANT_LENGTH = 'a string of 1 to 200 characters'
+/** The key of a tenant or a session. Its length is bounded, because the pool keeps it. */
+const Key = v.pipe(
+  v.string('a string of 1 to 200 characters'),
+  v.minLength(1, 'a string of 1 to 200 characters'),
+  v.maxLength(200, 'a string of 1 to 200 characters'),
+)
 
 /** The options of `acquire()`. */
 export const AcquireCall = v.strictObject({
   timeoutMs: v.optional(Milliseconds),
   signal: v.optional(v.instance(AbortSignal)),
-  tenant: v.optional(
-    v.pipe(v.string(), v.minLength(1, TENANT_LENGTH), v.maxLength(200, TENANT_LENGTH)),
-  ),
+  tenant: v.optional(Key),
   leaseTtlMs: v.optional(PositiveMilliseconds),
+  env: v.optional(Variables),
+})
+
+/** The id of a session. */
+export const SessionId = Key
+
+/** The options of `session()`. */
+export const SessionCall = v.strictObject({
+  ...AcquireCall.entries,
+  sessionIdleMs: v.optional(PositiveMilliseconds),
+  sessionTtlMs: v.optional(PositiveMilliseconds),
+  sessionConcurrency: v.optional(Positive),
+})
+
+/** The second argument of `endSession()`. */
+export const SessionChoice = v.strictObject({
+  language: v.optional(v.string()),
+  tenant: v.optional(Key),
 })
 
 /** The options of `createDockerEngine()`. */
@@ -37,14 +66,18 @@ const Bounds = v.pipe(
  * The schema of the size of a pool. It is not a union, because the errors of a union name neither
  * `min` nor `max`.
  */
-export const Size = v.lazy((size) =>
-  typeof size === 'object' && size !== null ? Bounds : FixedSize,
-)
+const Size = v.lazy((size) => (typeof size === 'object' && size !== null ? Bounds : FixedSize))
+
+/** The numbers of containers and sessions of a language. */
+export const SizeEntries = {
+  size: v.optional(Size),
+  max: v.optional(Positive),
+  maxSessions: v.optional(Count),
+}
 
 /** The options of a built-in language of a pool, without `base`. */
 export const LanguageSettings = v.strictObject({
-  size: v.optional(Size),
-  max: v.optional(Positive),
+  ...SizeEntries,
   image: v.optional(Path),
   preload: v.optional(Preload),
   ...ContainerEntries,

@@ -185,14 +185,22 @@ describe.each(places)('contexts of the $language agent, $where', (place) => {
   )
 
   it('an interrupt that follows its run at once ends it', async () => {
-    const { agent, start, ask } = await newContext()
-    await ask(cells.set)
-    const [request] = agent.inOneWrite(() => {
-      const one = start(cells.computing)
-      one.signal('SIGINT')
-      return [one]
-    })
-    expect((await request?.answer())?.done.exitCode).toBe(130)
+    const interrupt = async () => {
+      const { agent, start, ask } = await newContext()
+      await ask(cells.set)
+      const [request] = agent.inOneWrite(() => {
+        const one = start(cells.computing)
+        one.signal('SIGINT')
+        return [one]
+      })
+      return { ask, end: (await request?.answer())?.done }
+    }
+    let { ask, end } = await interrupt()
+    // Node has no handler for an interrupt at the exact moment when a computation begins.
+    for (let tries = 1; end?.signal === 'SIGINT' && tries < 3; tries++) {
+      ;({ ask, end } = await interrupt())
+    }
+    expect(end?.exitCode).toBe(130)
     expect(results((await ask(cells.use)).records)).toEqual(['42'])
   })
 

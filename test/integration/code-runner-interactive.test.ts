@@ -174,7 +174,7 @@ time.sleep(600)`
     socket.write(`GET /run/interactive HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`)
     socket.once('data', () => socket.write(Buffer.alloc(1000, 0xff)))
     await within('the server closes the connection', once(socket.resume(), 'close'))
-    expect(await runner().leased()).toBe(0)
+    await until('the connection holds no lease', async () => (await runner().leased()) === 0)
   })
 
   it('a request without an upgrade is answered with 404', async () => {

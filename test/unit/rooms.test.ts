@@ -10,11 +10,13 @@ const ROOMS = new Map(
   ]),
 )
 
+const EXAMPLES = ['examples/code-runner', 'examples/notebook']
+
 /** The rooms that may import these packages. Each room may import any other package. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   dockerode: ['engine/docker'],
-  hono: ['middleware', 'examples/code-runner'],
-  '@hono/node-server': ['middleware', 'examples/code-runner'],
+  hono: ['middleware', ...EXAMPLES],
+  '@hono/node-server': ['middleware', ...EXAMPLES],
 }
 
 const files = ['src', 'middleware', 'examples'].flatMap((folder) =>

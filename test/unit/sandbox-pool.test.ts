@@ -42,7 +42,12 @@ describe('acquire()', () => {
       { tenant: KEY.repeat(20) },
       'acquire: tenant is not valid, expected a string of 1 to 200 characters',
     ],
-    [{ tenant: { KEY } }, 'acquire: tenant is not valid, expected string'],
+    [{ tenant: { KEY } }, 'acquire: tenant is not valid, expected a string of 1 to 200 characters'],
+    [{ env: { 'A=B': KEY } }, "acquire: env is not valid, expected a name without '='"],
+    [
+      { env: { TOKEN: `${KEY}\0` } },
+      'acquire: env.TOKEN is not valid, expected a string without NUL',
+    ],
     [{ leaseTtlMs: 0 }, 'acquire: leaseTtlMs is not valid, expected 1 ms or more'],
   ])('refuses %j', async (options, message) => {
     const pool = poolWith({ languages: { python: { size: 0 } } })
@@ -60,5 +65,79 @@ describe('acquire()', () => {
     await expect(poolWith({ languages: {} }).acquire('ruby')).rejects.toMatchObject({
       message: `${message} no language`,
     })
+  })
+})
+
+describe('session()', () => {
+  const languages = { python: { size: 1, max: 3 } }
+
+  it('counts, lists and ends the sessions of all languages', async () => {
+    const pool = poolWith({ languages: { ...languages, data: { base: 'python', size: 1 } } })
+    await pool.start()
+    const box = await pool.session('python', KEY)
+    await pool.session('data', KEY, { tenant: 'team' })
+    expect(pool.stats()).toMatchObject({ python: { sessions: 1 }, data: { sessions: 1 } })
+    expect(JSON.stringify(pool.stats())).not.toContain(KEY)
+    expect(pool.listSessions()).toMatchObject([
+      { id: KEY, language: 'python', tenant: undefined, requests: 1, idleMs: 0 },
+      { id: KEY, language: 'data', tenant: 'team' },
+    ])
+    expect(box.release()).toBe('kept')
+    expect(await pool.endSession(KEY, { tenant: 'other' })).toBe(0)
+    expect(await pool.endSession(KEY, { language: 'data' })).toBe(1)
+    expect(await pool.endSession(KEY)).toBe(1)
+    expect(pool.listSessions()).toEqual([])
+  })
+
+  it('leaves one container for callers without a session', async () => {
+    const pool = poolWith({ languages })
+    await pool.start()
+    await pool.session('python', 'one')
+    await pool.session('python', 'two')
+    await expect(pool.session('python', 'three')).rejects.toMatchObject({
+      code: 'SANDBOX_TOO_MANY_SESSIONS',
+    })
+    expect((await pool.acquire('python')).session).toBeUndefined()
+    pool.resize('python', 1, 1)
+    await expect(pool.session('python', 'four')).rejects.toMatchObject({
+      message: expect.stringContaining('Raise max to 2 or more'),
+    })
+  })
+
+  it('has no part in the time after which a refused caller retries', async () => {
+    const pool = poolWith({ languages: { python: { size: 2, max: 2 } }, maxWaiting: 0 })
+    await pool.start()
+    vi.useFakeTimers({ toFake: ['performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const box = await pool.session('python', 'long')
+    vi.advanceTimersByTime(3_600_000)
+    await box.session?.end()
+    expect(pool.stats().python?.holdMs).toBe(0)
+  })
+
+  it.each([
+    ['', {}, 'session: id is not valid, expected a string of 1 to 200 characters'],
+    [{ KEY }, {}, 'session: id is not valid, expected a string of 1 to 200 characters'],
+    ['a', { sessionIdleMs: 0 }, 'session: sessionIdleMs is not valid, expected 1 ms or more'],
+    [
+      'a',
+      { sessionConcurrency: 0 },
+      'session: sessionConcurrency is not valid, expected 1 or more',
+    ],
+    ['a', { idle: 1 }, 'session: idle is not an option'],
+  ])('refuses the id %j with %j', async (id, options, message) => {
+    const pool = poolWith({ languages })
+    const refused = callWith(pool, 'session', 'python', id, options)
+    await expect(refused).rejects.toMatchObject({
+      code: 'SANDBOX_INVALID_OPTION',
+      message: expect.stringContaining(message),
+    })
+  })
+
+  it('needs maxSessions below max', () => {
+    const python = { size: 1, max: 2, maxSessions: 2 }
+    expect(() => poolWith({ languages: { python } })).toThrow(
+      'languages.python: maxSessions is 2, expected less than max, which is 2',
+    )
   })
 })

@@ -50,18 +50,20 @@ type ContextName = string | { id: string }
 /** Each context is a process, and all of them share the memory of the container. */
 const MAX_CONTEXTS = 8
 
-/** Keeps the contexts of one lease. */
+/** Keeps the contexts of one container. */
 export class CodeContexts {
+  readonly #lease: Lease<Channel>
+  readonly #language: string
   readonly #byId = new Map<string, Context>()
   #created = 0
 
+  constructor(lease: Lease<Channel>, language: string) {
+    this.#lease = lease
+    this.#language = language
+  }
+
   /** Creates a context and waits until its process has started. */
-  async create(
-    lease: Lease<Channel>,
-    language: string,
-    { name, cwd, env }: CodeContextOptions,
-    signal: AbortSignal,
-  ): Promise<CodeContext> {
+  async create({ name, cwd, env }: CodeContextOptions, signal: AbortSignal): Promise<CodeContext> {
     if (this.#byId.size >= MAX_CONTEXTS) {
       throw new SandboxError(
         'SANDBOX_TOO_MANY_CONTEXTS',
@@ -70,8 +72,8 @@ export class CodeContexts {
       )
     }
     const id = `context-${++this.#created}`
-    const about = { id, name, language, cwd: cwd ?? '/workspace' }
-    const context = new Context(lease, about, { op: 'open', context: id, cwd, env })
+    const about = { id, name, language: this.#language, cwd: cwd ?? '/workspace' }
+    const context = new Context(this.#lease, about, { op: 'open', context: id, cwd, env })
     this.#byId.set(id, context)
     try {
       await context.open(signal)
@@ -172,6 +174,11 @@ class Context {
       const program = start({ after, context: { state } })
       return program
     })
+  }
+
+  /** Interrupts the program that runs in the process; it does nothing if no program runs. */
+  interrupt(): void {
+    this.#current?.end('abort')
   }
 
   /**

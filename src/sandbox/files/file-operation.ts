@@ -8,6 +8,7 @@ import type { Content } from '../streams/content.js'
 import { writeContent } from '../streams/content.js'
 import { ChunkQueue } from '../streams/chunk-queue.js'
 import type { Lease } from '../../pool/lease.js'
+import { leaseEnded } from '../../pool/lease.js'
 import type { FileCallOptions } from './options.js'
 
 /** One file request to the agent, with its streams, its time limit and its abort signal. */
@@ -32,9 +33,11 @@ export class FileOperation {
     const timer = timeoutMs === undefined ? undefined : setDeadline(timeoutMs, onTimeout)
     const onAbort = () => this.stop(abortedCall(request.path, signal?.reason))
     signal?.addEventListener('abort', onAbort, { once: true })
+    const forget = lease.onEnd((how) => this.stop(leaseEnded(lease.container.name, how)))
     this.ended = this.#finish(() => {
       timer?.clear()
       signal?.removeEventListener('abort', onAbort)
+      forget()
     })
     // The caller may read the bytes and get the error from `next()` instead of from here.
     this.ended.catch(() => {})

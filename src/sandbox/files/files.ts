@@ -20,6 +20,9 @@ const Entry = v.object({
   mode: v.number(),
 })
 
+/** The maximum size of a file that is read at once, if the call has no other limit. */
+export const DEFAULT_MAX_READ_BYTES = 64 * 1024 * 1024
+
 /** The size of an entry without its path, in bytes. */
 const ENTRY_BYTES = 200
 /** The additional size of an unpaired surrogate: it is 20 times as slow to write as JSON. */

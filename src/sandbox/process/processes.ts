@@ -46,19 +46,24 @@ const DEFAULT_START_MS = 30_000
  */
 const MAX_EXITED = 20
 
-/** Keeps the background processes of one lease. */
+/** Keeps the background processes of one container. */
 export class Processes {
+  readonly #lease: Lease<Channel>
+  readonly #readFile: (path: string) => Promise<Buffer>
   readonly #byId = new Map<string, SandboxProcess>()
   readonly #starting = new Set<string>()
   #started = 0
 
+  constructor(lease: Lease<Channel>, readFile: (path: string) => Promise<Buffer>) {
+    this.#lease = lease
+    this.#readFile = readFile
+  }
+
   /** Starts a process and waits until it runs. */
   async start(
-    lease: Lease<Channel>,
     command: string | readonly string[],
     argv: readonly string[],
     options: StartProcessOptions,
-    readFile: (path: string) => Promise<Buffer>,
   ): Promise<SandboxProcess> {
     const { cwd, env, signal, timeoutMs = DEFAULT_START_MS, maxLogBytes: keepBytes } = options
     const id = options.id ?? this.#newId()
@@ -66,7 +71,8 @@ export class Processes {
       const message = `startProcess: id: a process named ${JSON.stringify(id)} is running`
       throw new SandboxError('SANDBOX_INVALID_OPTION', message)
     }
-    const program = new Program(lease, { op: 'exec', argv, cwd, env }, { signal, keepBytes })
+    const request = { op: 'exec', argv, cwd, env } as const
+    const program = new Program(this.#lease, request, { signal, keepBytes })
     program.output.drop(Number.POSITIVE_INFINITY)
     this.#starting.add(id)
     let hasTimedOut = false
@@ -84,11 +90,16 @@ export class Processes {
       signal?.throwIfAborted()
       throw error
     }
-    const process = new SandboxProcess(program, { id, pid: started.pid, command }, readFile)
+    const process = new SandboxProcess(program, { id, pid: started.pid, command }, this.#readFile)
     this.#byId.delete(id)
     this.#byId.set(id, process)
     void process.exited.then(() => this.#evictExited())
     return process
+  }
+
+  /** Whether at least one process is running. */
+  get areRunning(): boolean {
+    return this.#starting.size > 0 || this.list().some(({ status }) => status === 'running')
   }
 
   /** Returns the processes in the order of their start. */

@@ -20,12 +20,15 @@ export const NEVER_STARTED: ProgramEnd = {
   killedBy: undefined,
 }
 
-const KILLED_BY_LEASE_END: Readonly<Record<LeaseEnd, KilledBy>> = {
+/** The reason that a program ends with, if its lease ends first. */
+export const KILLED_BY_LEASE_END: Readonly<Record<LeaseEnd, KilledBy>> = {
   released: 'abort',
   aborted: 'abort',
   failed: 'abort',
   ttl: 'timeout',
   crash: 'crash',
+  idle: 'abort',
+  evicted: 'abort',
   closed: 'shutdown',
 }
 

@@ -1,5 +1,8 @@
 import type { ContextState } from './result.js'
 
+/** The default time limit of a call that runs a program. */
+export const DEFAULT_TIMEOUT_MS = 30_000
+
 /** The conditions under which a program starts, and the limits that end it. */
 export interface ProgramLimits {
   timeoutMs?: number | undefined

@@ -4,7 +4,7 @@ import type { ExecRequest, RunRequest, Started } from '../../agent/protocol.js'
 import { Stream } from '../../agent/protocol.js'
 import { aborted, deadlineIn, setDeadline } from '../../util/deadline.js'
 import { deferred } from '../../util/deferred.js'
-import { endOf, NEVER_STARTED } from './killed-by.js'
+import { endOf, KILLED_BY_LEASE_END, NEVER_STARTED } from './killed-by.js'
 import type { ProgramEnd } from './killed-by.js'
 import type { CodeEnd, ContextState, ExecEnd, KilledBy } from './result.js'
 import type { Lease } from '../../pool/lease.js'
@@ -52,9 +52,15 @@ export class Program {
       timeoutMs === undefined ? undefined : setDeadline(timeoutMs, () => this.end('timeout'))
     const abort = () => this.end('abort')
     signal?.addEventListener('abort', abort, { once: true })
+    // The container of a session stays when the lease of one request ends. If the container itself
+    // has ended, its exit tells more.
+    const forget = lease.onEnd((how) => {
+      if (how !== 'crash') this.end(KILLED_BY_LEASE_END[how])
+    })
     this.ended = this.#ended.promise.then((end) => {
       timer?.clear()
       signal?.removeEventListener('abort', abort)
+      forget()
       this.output.end()
       return this.#describe(end)
     })

@@ -114,6 +114,11 @@ export async function flushMicrotasks(count = 30): Promise<void> {
   for (let left = count; left > 0; left--) await Promise.resolve()
 }
 
+/** Returns the value or the error of a promise when it settles. */
+export async function settled(promise: Promise<unknown>): Promise<unknown> {
+  return promise.catch((error: unknown) => error)
+}
+
 /** Returns the value or the error of a promise, or `pending` if it has not settled. */
 export async function outcomeOf(promise: Promise<unknown>): Promise<unknown> {
   return Promise.race([

@@ -1,0 +1,33 @@
+import type { Context } from 'hono'
+import type { Language } from '../src/languages/built-in.js'
+import type { Sandbox } from '../src/sandbox/sandbox.js'
+import type { SandboxPool } from '../src/sandbox-pool.js'
+import type { SandboxOptions } from './sandbox-options.js'
+
+type Acquiring = Pick<
+  SandboxOptions,
+  | 'session'
+  | 'sessionIdleMs'
+  | 'sessionTtlMs'
+  | 'sessionConcurrency'
+  | 'tenant'
+  | 'env'
+  | 'leaseTtlMs'
+  | 'acquireTimeoutMs'
+>
+
+/** Acquires the sandbox of a request: of its session if it has one, otherwise a lease of its own. */
+export async function acquireFor(
+  c: Context,
+  { pool, language, signal }: { pool: SandboxPool; language: Language; signal: AbortSignal },
+  options: Acquiring,
+): Promise<Sandbox> {
+  const { sessionIdleMs, sessionTtlMs, sessionConcurrency, leaseTtlMs } = options
+  const tenant = await options.tenant?.(c)
+  const env = await options.env?.(c)
+  const id = await options.session?.(c)
+  const request = { timeoutMs: options.acquireTimeoutMs, signal, tenant, env, leaseTtlMs }
+  if (id === undefined) return pool.acquire(language, request)
+  const times = { sessionIdleMs, sessionTtlMs, sessionConcurrency }
+  return pool.session(language, id, { ...request, ...times })
+}

@@ -1,0 +1,42 @@
+import { setDeadline } from '../util/deadline.js'
+import type { SessionErrors } from './session-errors.js'
+
+/** The limits of all waits of one request together. */
+export class Patience {
+  readonly signal: AbortSignal | undefined
+  readonly #timeoutMs: number
+  readonly #errors: SessionErrors
+  readonly #since = performance.now()
+
+  constructor(timeoutMs: number, signal: AbortSignal | undefined, errors: SessionErrors) {
+    this.signal = signal
+    this.#timeoutMs = timeoutMs
+    this.#errors = errors
+  }
+
+  /** The rest of the time, in milliseconds. */
+  get leftMs(): number {
+    return Math.max(0, this.#timeoutMs - (performance.now() - this.#since))
+  }
+
+  /**
+   * Waits for the promise, which must not reject.
+   *
+   * @throws SandboxError `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_ACQUIRE_ABORTED`.
+   */
+  async until(promise: Promise<unknown>): Promise<void> {
+    const { signal } = this
+    let clear = () => {}
+    const limit = new Promise<never>((_resolve, reject) => {
+      const abort = () => reject(this.#errors.aborted(signal?.reason))
+      const timer = setDeadline(this.leftMs, () => reject(this.#errors.timedOut(this.#timeoutMs)))
+      signal?.addEventListener('abort', abort, { once: true })
+      if (signal?.aborted) abort()
+      clear = () => {
+        timer.clear()
+        signal?.removeEventListener('abort', abort)
+      }
+    })
+    await Promise.race([promise, limit]).finally(() => clear())
+  }
+}

@@ -1,0 +1,58 @@
+import { SandboxError } from '../errors.js'
+
+/** Creates the errors of requests that get no session. No message contains an id or a tenant. */
+export class SessionErrors {
+  readonly #language: string
+
+  constructor(language: string) {
+    this.#language = language
+  }
+
+  tooMany(max: number, retryAfterMs: number | undefined): SandboxError {
+    const message = `all ${max} sessions of ${this.#language} are in use`
+    return new SandboxError('SANDBOX_TOO_MANY_SESSIONS', message, optionsOf(retryAfterMs))
+  }
+
+  tooManyOfTenant(max: number, retryAfterMs: number | undefined): SandboxError {
+    const message = `this tenant has ${max} sessions of ${this.#language}, which is its maximum`
+    return new SandboxError('SANDBOX_TENANT_LIMIT', message, optionsOf(retryAfterMs))
+  }
+
+  noPlace(max: number): SandboxError {
+    return new SandboxError(
+      'SANDBOX_INVALID_OPTION',
+      `${this.#language} has no place for a session: its max is ${max}`,
+      {
+        suggestion: 'Raise max to 2 or more: one container is kept for requests without a session',
+      },
+    )
+  }
+
+  queueFull(waiting: number): SandboxError {
+    const message = `the queue of this ${this.#language} session is full: ${waiting} requests wait`
+    return new SandboxError('SANDBOX_QUEUE_FULL', message)
+  }
+
+  noTurn(timeoutMs: number, waiting: number): SandboxError {
+    const message = `this request of a ${this.#language} session got no turn within ${timeoutMs} ms: ${waiting} requests wait`
+    return new SandboxError('SANDBOX_ACQUIRE_TIMEOUT', message)
+  }
+
+  timedOut(timeoutMs: number): SandboxError {
+    const message = `no ${this.#language} session became available within ${timeoutMs} ms`
+    return new SandboxError('SANDBOX_ACQUIRE_TIMEOUT', message)
+  }
+
+  aborted(cause: unknown): SandboxError {
+    const message = `the wait for a ${this.#language} session was aborted`
+    return new SandboxError('SANDBOX_ACQUIRE_ABORTED', message, { cause })
+  }
+
+  closed(): SandboxError {
+    return new SandboxError('SANDBOX_CLOSED', `the ${this.#language} pool is closed`)
+  }
+}
+
+function optionsOf(retryAfterMs: number | undefined): { retryAfterMs?: number } {
+  return retryAfterMs === undefined ? {} : { retryAfterMs }
+}

@@ -1,0 +1,174 @@
+import type { Channel } from '../agent/channel.js'
+import type { Lease } from '../pool/lease.js'
+import type { AcquireOptions } from '../pool/types.js'
+import type { SandboxAbout } from '../sandbox/about.js'
+import type { Sandbox } from '../sandbox/sandbox.js'
+import type { SessionEnd } from '../sandbox/session-handle.js'
+import { LostSessions } from './lost-sessions.js'
+import { Patience } from './patience.js'
+import type { Place, SessionBounds } from './places.js'
+import { Places } from './places.js'
+import { SessionErrors } from './session-errors.js'
+import { Session } from './session.js'
+import type { OnSessionEnd, SessionFilter, SessionInfo, SessionOptions } from './types.js'
+
+const DEFAULT_IDLE_MS = 10 * 60_000
+const DEFAULT_TTL_MS = 60 * 60_000
+
+/** The parts of the pool of one language that its sessions need. */
+interface SessionsOptions {
+  language: string
+  /** The bounds at this moment. The `max` of a pool can change. */
+  bounds: () => SessionBounds
+  /** The default time to live of the lease of a request, in milliseconds. */
+  leaseTtlMs: number
+  /** Leases a container without a time limit. */
+  acquire: (options: AcquireOptions) => Promise<Lease<Channel>>
+  /** Describes the sandboxes of the language. */
+  about: () => SandboxAbout
+  onSessionEnd: OnSessionEnd | undefined
+}
+
+/**
+ * The sessions of one language. A session is found by its id and its tenant, so the id of one
+ * tenant never opens the session of another.
+ */
+export class Sessions {
+  readonly #options: SessionsOptions
+  readonly #errors: SessionErrors
+  readonly #places: Places
+  readonly #lost = new LostSessions()
+  /** The sessions that have not ended, by key. */
+  readonly #open = new Map<string, Session>()
+  /** The sessions that wait for their container, by key. The promises never reject. */
+  readonly #opening = new Map<string, Promise<unknown>>()
+  #isClosed = false
+
+  constructor(options: SessionsOptions) {
+    this.#options = options
+    this.#errors = new SessionErrors(options.language)
+    this.#places = new Places(options.bounds, this.#errors)
+  }
+
+  /** The number of sessions, from before the launch until the container has left. */
+  get size(): number {
+    return this.#places.size
+  }
+
+  /**
+   * Gives the sandbox of a session to a request, and opens the session if there is none. All first
+   * requests of a session wait for the same container.
+   */
+  async visit(id: string, options: SessionOptions): Promise<Sandbox> {
+    const { timeoutMs = 10_000, signal, tenant, env } = options
+    const key = JSON.stringify([tenant ?? null, id])
+    const patience = new Patience(timeoutMs, signal, this.#errors)
+    for (let isFirst = true; ; isFirst = false) {
+      if (this.#isClosed) throw this.#errors.closed()
+      if (!isFirst && patience.leftMs === 0) throw this.#errors.timedOut(timeoutMs)
+      const opening = this.#opening.get(key)
+      const session = this.#open.get(key)
+      if (opening) await patience.until(opening)
+      else if (!session) await this.#openSession(key, id, options, patience)
+      else if (session.isEnding) await patience.until(session.over)
+      else {
+        const sandbox = await session.visit({
+          timeoutMs: patience.leftMs,
+          signal,
+          leaseTtlMs: options.leaseTtlMs ?? this.#options.leaseTtlMs,
+          idleMs: options.sessionIdleMs ?? DEFAULT_IDLE_MS,
+          concurrency: options.sessionConcurrency ?? Number.POSITIVE_INFINITY,
+          env: { ...this.#options.about().env, ...env },
+        })
+        if (sandbox) return sandbox
+      }
+    }
+  }
+
+  list(): SessionInfo[] {
+    return Array.from(this.#open.values(), ({ info }) => info)
+  }
+
+  /** Ends the sessions with this id. Returns how many there were, when they have ended. */
+  async end(id: string, { tenant }: SessionFilter): Promise<number> {
+    const chosen = [...this.#open.values()].filter(
+      ({ info }) => info.id === id && (tenant === undefined || info.tenant === tenant),
+    )
+    await Promise.all(chosen.map((session) => session.end('ended')))
+    return chosen.length
+  }
+
+  /** Refuses new requests, and ends each session as soon as its requests are over. */
+  close(): void {
+    this.#isClosed = true
+    for (const session of this.#open.values()) void session.end('closed')
+  }
+
+  async #openSession(
+    key: string,
+    id: string,
+    options: SessionOptions,
+    patience: Patience,
+  ): Promise<void> {
+    const opened = this.#launch(key, id, options, patience)
+    // The other requests of the session try again themselves if this request fails: its time may be
+    // over, or its client may have left.
+    this.#opening.set(
+      key,
+      opened.catch(() => {}),
+    )
+    await opened.finally(() => this.#opening.delete(key))
+  }
+
+  async #launch(
+    key: string,
+    id: string,
+    { tenant, sessionTtlMs = DEFAULT_TTL_MS }: SessionOptions,
+    patience: Patience,
+  ): Promise<void> {
+    const place = await this.#places.take(tenant, patience)
+    try {
+      const { leftMs: timeoutMs, signal } = patience
+      const lease = await this.#options.acquire({ timeoutMs, signal, tenant })
+      if (this.#isClosed) {
+        lease.end('closed')
+        throw this.#errors.closed()
+      }
+      this.#keep(key, place, lease, { id, tenant, ttlMs: sessionTtlMs })
+    } catch (error) {
+      this.#places.free(place)
+      throw error
+    }
+  }
+
+  #keep(
+    key: string,
+    place: Place,
+    lease: Lease<Channel>,
+    about: { id: string; tenant: string | undefined; ttlMs: number },
+  ): void {
+    const session = new Session(lease, {
+      ...about,
+      about: this.#options.about(),
+      lostReason: this.#lost.take(key),
+      maxWaiting: this.#options.bounds().maxWaiting,
+      errors: this.#errors,
+      onIdle: (idle) => this.#places.offer(idle),
+      onEnd: this.#options.onSessionEnd,
+    })
+    place.session = session
+    this.#open.set(key, session)
+    void session.over.then((reason) => this.#forget(key, place, reason))
+  }
+
+  #forget(key: string, place: Place, reason: SessionEnd): void {
+    this.#open.delete(key)
+    this.#lost.remember(key, reason)
+    this.#places.free(place)
+  }
+}
+
+/** Returns the greatest number of sessions: one container is left for requests without a session. */
+export function sessionLimit(max: number, maxSessions = Number.POSITIVE_INFINITY): number {
+  return Math.min(maxSessions, max - 1)
+}
