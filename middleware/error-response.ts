@@ -109,12 +109,14 @@ const MISSING_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
  * @example
  * ```ts
  * import { Hono } from 'hono'
+ * import { HTTPException } from 'hono/http-exception'
  * import { SandboxError } from 'hono-sandbox'
  * import { errorResponse } from 'hono-sandbox/middleware'
  *
  * const app = new Hono()
  * app.onError((error, c) => {
  *   if (error instanceof SandboxError) return errorResponse(c, error)
+ *   if (error instanceof HTTPException) return error.getResponse()
  *   return c.text('Internal Server Error', 500)
  * })
  * ```

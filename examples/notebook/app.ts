@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { HTTPException } from 'hono/http-exception'
 import type { SandboxPool } from 'hono-sandbox'
 import { SandboxError } from 'hono-sandbox'
 import { errorResponse, sandbox, signedSession } from 'hono-sandbox/middleware'
@@ -40,6 +41,7 @@ export function createApp(secret: string, pool?: SandboxPool) {
     })
     .onError((error, c) => {
       if (error instanceof SandboxError) return errorResponse(c, error)
+      if (error instanceof HTTPException) return error.getResponse()
       console.error(error)
       return c.text('Internal Server Error', 500)
     })
