@@ -20,7 +20,6 @@ import { flushMicrotasks } from './fake-pool.js'
 
 /** A container without an engine: a test reads its stdin and writes its stdout as the agent. */
 export class FakeAgent implements Container {
-  readonly name = 'sandbox_python_1.1_f00d42'
   readonly stdin = new PassThrough({ highWaterMark: 2 ** 24 })
   readonly stdout = new PassThrough()
   readonly exited: Promise<ContainerExit>
@@ -37,7 +36,7 @@ export class FakeAgent implements Container {
   onFrame: (frame: Frame) => void = () => {}
   readonly #exit = deferred<ContainerExit>()
 
-  constructor() {
+  constructor(readonly name = 'sandbox_python_1.1_f00d42') {
     this.exited = this.#exit.promise
     const reader = new FrameReader(MAX_REQUEST_BYTES)
     this.stdin.on('data', (chunk: Buffer) => {
@@ -129,8 +128,8 @@ export class FakeAgent implements Container {
 }
 
 /** Opens a channel: the fake agent sends `hello`. */
-export async function openChannel(): Promise<{ agent: FakeAgent; channel: Channel }> {
-  const agent = new FakeAgent()
+export async function openChannel(name?: string): Promise<{ agent: FakeAgent; channel: Channel }> {
+  const agent = new FakeAgent(name)
   const opening = Channel.open(agent, new AbortController().signal)
   agent.sendJson(Kind.hello, 0, { version: PROTOCOL_VERSION, language: 'python' })
   return { agent, channel: await opening }

@@ -31,7 +31,7 @@ export function fakeSessions(
   const source = {
     /** Returns the next container. A test replaces it to refuse or to wait. */
     acquire: async (_options: AcquireOptions): Promise<Lease<Channel>> => {
-      const { agent, channel } = await openChannel()
+      const { agent, channel } = await openChannel(`sandbox_python_${containers.length + 1}`)
       const lease = new Lease<Channel>(channel, () => {
         void channel.remove()
         return 'recreated'
