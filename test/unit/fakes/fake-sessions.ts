@@ -28,10 +28,11 @@ export function fakeSessions(
   }
   const containers: FakeContainer[] = []
   const acquired: AcquireOptions[] = []
+  let launched = 0
   const source = {
     /** Returns the next container. A test replaces it to refuse or to wait. */
     acquire: async (_options: AcquireOptions): Promise<Lease<Channel>> => {
-      const { agent, channel } = await openChannel(`sandbox_python_${containers.length + 1}`)
+      const { agent, channel } = await openChannel(`sandbox_python_${++launched}`)
       const lease = new Lease<Channel>(channel, () => {
         void channel.remove()
         return 'recreated'

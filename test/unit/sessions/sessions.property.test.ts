@@ -9,7 +9,7 @@ import { cases } from '../fakes/property.js'
 const MAX_SESSIONS = 2
 
 /** One event in the life of the sessions. `at` chooses one of the visits or containers. */
-const Step = fc.oneof(
+const Events = fc.oneof(
   fc.record({
     do: fc.constant('visit' as const),
     id: fc.constantFrom('a', 'b', 'c', 'd'),
@@ -23,6 +23,10 @@ const Step = fc.oneof(
   }),
   fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 60 }) }),
 )
+
+const Step = fc.record({ event: Events, hasPause: fc.boolean() })
+
+type Event = typeof Events extends fc.Arbitrary<infer T> ? T : never
 
 interface Visit {
   key: string
@@ -44,7 +48,7 @@ describe('sessions after any steps', () => {
           vi.clearAllTimers()
           const { sessions, containers } = fakeSessions({ maxSessions: MAX_SESSIONS, evictIdle })
           const visits: Visit[] = []
-          const visit = (step: Extract<(typeof steps)[number], { do: 'visit' }>) => {
+          const visit = (step: Extract<Event, { do: 'visit' }>) => {
             const { do: _, id, ...options } = step
             const entry: Visit = {
               key: `${options.tenant} ${id}`,
@@ -59,7 +63,7 @@ describe('sessions after any steps', () => {
             )
           }
           const open = () => visits.filter(({ sandbox }) => sandbox && !sandbox.signal.aborted)
-          const apply = async (step: (typeof steps)[number]) => {
+          const apply = (step: Event) => {
             if (step.do === 'visit') return visit(step)
             if (step.do === 'wait') return advanceTime(step.ms)
             const held = open()
@@ -69,12 +73,15 @@ describe('sessions after any steps', () => {
             else containers[step.at % containers.length]?.agent.exit()
           }
 
-          for (const step of steps) {
-            await apply(step)
-            await flushStreams()
+          for (const { event, hasPause } of steps) {
+            apply(event)
+            // Without a pause, the next step meets requests that have just begun.
+            if (hasPause) await flushStreams()
             expect(sessions.size).toBeLessThanOrEqual(MAX_SESSIONS)
             const leased = containers.filter(({ lease }) => !lease.ended)
             expect(leased.length).toBeLessThanOrEqual(MAX_SESSIONS)
+            const inUse = new Map(open().map(({ key, sandbox }) => [sandbox?.name, key]))
+            expect(new Set(inUse.values()).size).toBe(inUse.size)
             for (const { agent } of containers) {
               const granted = visits.filter(({ sandbox }) => sandbox?.name === agent.name)
               expect(new Set(granted.map(({ key }) => key)).size).toBeLessThanOrEqual(1)
