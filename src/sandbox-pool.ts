@@ -11,6 +11,8 @@ import type { WarmMemory } from './launcher.js'
 import { Launcher } from './launcher.js'
 import type { LanguageStats } from './language-pool.js'
 import { LanguagePool } from './language-pool.js'
+import type { SandboxPoolEvents } from './pool-events.js'
+import { emitEvent } from './pool-events.js'
 import {
   AcquireCall,
   CloseCall,
@@ -34,6 +36,7 @@ import type { SizeBounds } from './pool/warm-size.js'
 import { boundsOf, defaultMax } from './pool/warm-size.js'
 
 export type { LanguageStats } from './language-pool.js'
+export type { SandboxPoolEvent, SandboxPoolEvents } from './pool-events.js'
 export type { WarmMemory } from './launcher.js'
 
 /** A value for each language of a pool, by the name of the language. */
@@ -50,17 +53,6 @@ export interface LanguageStart extends StartReport {
 
 /** The results of `start()`, by the name of the language. */
 export type StartReports = OfLanguages<LanguageStart>
-
-/** An event of a `SandboxPool`, with the language that it belongs to. */
-export type SandboxPoolEvent = PoolEvent & { language: Language }
-
-/**
- * The arguments of the listeners of a `SandboxPool`, by the name of the event: `launched`,
- * `launchFailed`, `acquired`, `ended`, `crashed`, `removed`, `removeFailed`.
- */
-export type SandboxPoolEvents = {
-  [Type in PoolEvent['type']]: [event: Extract<SandboxPoolEvent, { type: Type }>]
-}
 
 /**
  * The errors that end the start, because a retry would fail in the same way. A missing image is not
@@ -283,7 +275,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * and emits a warning of the process if the event has no listener.
    */
   #onEvent(language: Language, event: PoolEvent): void {
-    const hasListener = this.#emit(language, event)
+    const hasListener = emitEvent(this, { ...event, language })
     if (event.type === 'launchFailed' || event.type === 'removeFailed') {
       this.#sweeper.failed()
       // Failures during the start are in its report, so they need no warning.
@@ -301,29 +293,6 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
 
   #isLaunching(name: string): boolean {
     return [...this.#pools.values()].some((pool) => pool.isLaunching(name))
-  }
-
-  /**
-   * Emits an event and returns whether it has a listener. Each type has a case of its own, so that
-   * TypeScript can match the type of the event with its name.
-   */
-  #emit(language: Language, event: PoolEvent): boolean {
-    switch (event.type) {
-      case 'launched':
-        return this.emit(event.type, { ...event, language })
-      case 'launchFailed':
-        return this.emit(event.type, { ...event, language })
-      case 'acquired':
-        return this.emit(event.type, { ...event, language })
-      case 'ended':
-        return this.emit(event.type, { ...event, language })
-      case 'crashed':
-        return this.emit(event.type, { ...event, language })
-      case 'removed':
-        return this.emit(event.type, { ...event, language })
-      case 'removeFailed':
-        return this.emit(event.type, { ...event, language })
-    }
   }
 
   #poolOf(language: Language): LanguagePool {
