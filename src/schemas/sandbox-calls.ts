@@ -16,10 +16,10 @@ export const Content = v.union(
     v.string(),
     v.instance(Uint8Array),
     v.instance(Blob),
-    // The chunks of the stream are checked when they arrive.
-    v.custom<ReadableStream<string | Uint8Array>>((value) => value instanceof ReadableStream),
+    // Streams of the web and of Node are async iterables. Their chunks are checked when they arrive.
+    v.custom<AsyncIterable<string | Uint8Array>>(isAsyncIterable),
   ],
-  'a string, bytes, a Blob or a ReadableStream',
+  'a string, bytes, a Blob, a stream or an async iterable',
 )
 
 /** A chunk of a stream, or of the stdin of a running program. */
@@ -164,6 +164,10 @@ export const CollectCall = v.strictObject({
   maxBytes: v.optional(Count),
   since: v.optional(v.custom(isListing, 'the result of listFiles()')),
 })
+
+function isAsyncIterable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}
 
 /** Checks a listing without an array schema, because the schema takes 100 ms for 75,000 entries. */
 function isListing(value: unknown): boolean {

@@ -4,7 +4,7 @@ import type { Channel } from '../../agent/channel.js'
 import type { FileRequest } from '../../agent/protocol.js'
 import { SandboxError, SandboxFileError } from '../../errors.js'
 import type { Content } from '../streams/content.js'
-import { cancelContent } from '../streams/content.js'
+import { cancelContent, isStream } from '../streams/content.js'
 import { sortByPath } from './sort-by-path.js'
 import { FileOperation } from './file-operation.js'
 import type { FileEntry } from './entry.js'
@@ -63,10 +63,9 @@ export class Files {
     options: FileCallOptions,
   ): Promise<void> {
     try {
-      const call =
-        content instanceof ReadableStream
-          ? new FileOperation(this.#use(), request, options)
-          : this.#call(request, options)
+      const call = isStream(content)
+        ? new FileOperation(this.#use(), request, options)
+        : this.#call(request, options)
       await call.write(content)
     } finally {
       cancelContent(content)

@@ -11,7 +11,7 @@ export interface ProgramOptions {
   /** Environment variables for this call only. They are added to the variables of the container. */
   env?: Record<string, string | undefined> | undefined
   /**
-   * The complete stdin of the program: text, bytes, a `Blob` or a stream.
+   * The complete stdin of the program: text, bytes, a `Blob`, a stream, or an async iterable.
    *
    * @default nothing; take the handle's `stdin` to write it while the program runs
    */

@@ -1,11 +1,16 @@
+import { Readable } from 'node:stream'
 import { check } from '../../schemas/check.js'
 import { Chunk } from '../../schemas/sandbox-calls.js'
 
 /**
  * The content of a file, or the input of a program: text, bytes, a `Blob`, or a stream of text or
- * bytes.
+ * bytes. A stream is a web stream, a stream of Node such as `fs.createReadStream()`, or any async
+ * iterable, such as an async generator.
  */
-export type Content = string | Uint8Array | Blob | ReadableStream<Uint8Array | string>
+export type Content = string | Uint8Array | Blob | ContentStream
+
+/** Content that arrives in chunks. A stream of Node is an async iterable, too. */
+type ContentStream = ReadableStream<Uint8Array | string> | AsyncIterable<Uint8Array | string>
 
 /** The receiver of content: a file request, or the stdin of a program. */
 interface ContentTarget {
@@ -21,9 +26,10 @@ interface ContentTarget {
  * @throws the error of the stream, if the content is a stream and fails.
  */
 export async function writeContent(target: ContentTarget, content: Content): Promise<void> {
-  if (content instanceof Blob) return writeContent(target, content.stream())
-  if (!(content instanceof ReadableStream)) return target.write(bytesOf(content))
-  const reader = content.getReader()
+  if (typeof content === 'string' || content instanceof Uint8Array) {
+    return target.write(bytesOf(content))
+  }
+  const reader = webStreamOf(content).getReader()
   void target.outcome.then(() => reader.cancel().catch(() => {}))
   for (;;) {
     const { done, value } = await reader.read()
@@ -32,10 +38,32 @@ export async function writeContent(target: ContentTarget, content: Content): Pro
   }
 }
 
-/** Cancels content that will not be read. Only a stream that has no reader has to be cancelled. */
+/**
+ * Cancels content that will not be read. Only a stream has to be cancelled: an open file or socket
+ * may be behind it. It does nothing for a stream that was read.
+ */
 export function cancelContent(content: Content | undefined): void {
-  const isUnread = content instanceof ReadableStream && !content.locked
-  if (isUnread) void content.cancel().catch(() => {})
+  if (content === undefined || !isStream(content)) return
+  if (content instanceof Readable) content.destroy()
+  else if (!(content instanceof ReadableStream)) {
+    void content[Symbol.asyncIterator]()
+      .return?.()
+      .catch(() => {})
+  } else if (!content.locked) void content.cancel().catch(() => {})
+}
+
+/** Returns whether the content arrives in chunks, from a source that may be slow. */
+export function isStream(content: Content): content is ContentStream {
+  const isWhole = typeof content === 'string' || content instanceof Uint8Array
+  return !isWhole && !(content instanceof Blob)
+}
+
+function webStreamOf(content: Blob | ContentStream): ReadableStream<Uint8Array | string> {
+  if (content instanceof Blob) return content.stream()
+  if (content instanceof ReadableStream) return content
+  // An iterator of a stream of Node cannot be stopped while it waits for the next chunk.
+  if (content instanceof Readable) return Readable.toWeb(content)
+  return ReadableStream.from(content)
 }
 
 /**
