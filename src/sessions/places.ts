@@ -49,6 +49,35 @@ export class Places {
    * `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_ACQUIRE_ABORTED`.
    */
   async take(tenant: string | undefined, patience: Patience): Promise<Place> {
+    try {
+      return await this.#take(tenant, patience)
+    } finally {
+      // A request that fails may have been woken for a place that it does not take.
+      this.#wake()
+    }
+  }
+
+  free(place: Place): void {
+    this.#taken.delete(place)
+    const isExpected = place.session && this.#leaving.has(place.session)
+    if (!isExpected) this.#wake()
+  }
+
+  /** Gives a session that is idle to the first request that waits for a place. */
+  offer(session: Session): void {
+    if (this.#queue.size === 0 || session.isEnding || !session.isIdle) return
+    this.#leaving.add(session)
+    // The session ends before the request continues, so that no other request can begin to use it.
+    void session.end('evicted')
+    this.#queue.settleFirst(session)
+  }
+
+  /** Wakes the first request that waits, if there is a free place. */
+  #wake(): void {
+    if (this.#taken.size < this.#bounds().maxSessions) this.#queue.settleFirst(undefined)
+  }
+
+  async #take(tenant: string | undefined, patience: Patience): Promise<Place> {
     for (;;) {
       const { maxSessions, maxSessionsPerTenant } = this.#bounds()
       if (maxSessions < 1) throw this.#errors.noPlace(maxSessions + 1)
@@ -64,19 +93,6 @@ export class Places {
     }
   }
 
-  free(place: Place): void {
-    this.#taken.delete(place)
-    const isExpected = place.session && this.#leaving.has(place.session)
-    if (!isExpected) this.#queue.settleFirst(undefined)
-  }
-
-  /** Gives an idle session to the first request that waits for a place. */
-  offer(session: Session): void {
-    if (this.#queue.size === 0 || !session.isIdle) return
-    this.#leaving.add(session)
-    this.#queue.settleFirst(session)
-  }
-
   async #makeRoomOfTenant(own: readonly Place[], patience: Patience): Promise<void> {
     const leaving = this.#leavingOf(own)
     if (!leaving) throw this.#errors.tooManyOfTenant(own.length, soonestEnd(own))
@@ -86,7 +102,8 @@ export class Places {
   /** Waits until a place is free. Throws if no session can make room. */
   async #makeRoom(all: readonly Place[], patience: Patience): Promise<void> {
     const { evictIdle, maxWaiting } = this.#bounds()
-    const leaving = this.#leavingOf(all)
+    // The requests that wait get the next place, before this one.
+    const leaving = this.#queue.size === 0 ? this.#leavingOf(all) : undefined
     if (leaving) return this.#replace(leaving, patience)
     if (!evictIdle) throw this.#errors.tooMany(all.length, soonestEnd(all))
     if (this.#queue.size >= maxWaiting) throw this.#errors.queueFull(this.#queue.size)
@@ -100,11 +117,11 @@ export class Places {
     if (offered) await this.#replace(offered, patience)
   }
 
-  /** Returns a session that ends anyway, or the one that makes room. */
+  /** Returns a session that ends anyway and waits for no request, or the one that makes room. */
   #leavingOf(places: readonly Place[]): Session | undefined {
     const sessions = places.flatMap(({ session }) => session ?? [])
     const free = sessions.filter((session) => !this.#leaving.has(session))
-    const ending = free.find(({ isEnding }) => isEnding)
+    const ending = free.find(({ isEnding, info }) => isEnding && info.requests === 0)
     return ending ?? (this.#bounds().evictIdle ? longestIdle(free) : undefined)
   }
 

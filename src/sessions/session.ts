@@ -41,7 +41,7 @@ interface SessionParts {
   /** The greatest number of requests that wait for their turn. */
   maxWaiting: number
   errors: SessionErrors
-  /** Called when the last request of the session has ended. */
+  /** Called when a request of the session or a process has ended: the session may be idle now. */
   onIdle: (session: Session) => void
   onEnd: OnSessionEnd | undefined
 }
@@ -91,6 +91,8 @@ export class Session {
     this.#parts = parts
     this.#lease = lease
     this.#state = new SandboxState(lease, parts.about)
+    // A process can be the last user of the session.
+    this.#state.processes.onExit = () => parts.onIdle(this)
     lease.touch()
     lease.signal.addEventListener('abort', () => void this.#onLeaseEnd(), { once: true })
     this.#expiry = this.#endAfter(parts.ttlMs, 'ttl')
@@ -115,7 +117,7 @@ export class Session {
 
   /** The time in milliseconds until the session ends if it gets no request. */
   get endsInMs(): number {
-    const idleMs = this.#idleSince + this.#idleMs - performance.now()
+    const idleMs = this.#idleMs - this.info.idleMs
     return Math.max(0, idleMs, this.#keptUntil - performance.now())
   }
 
@@ -129,7 +131,7 @@ export class Session {
     const lease = Number.isFinite(visit.concurrency)
       ? await this.#turn(visit)
       : this.#begin(this.#visits)
-    if (!lease) return undefined
+    if (!lease || lease.ended) return undefined
     lease.renew(visit.leaseTtlMs)
     if (visit.signal?.aborted) {
       lease.end('aborted')
@@ -223,12 +225,13 @@ export class Session {
 
   async #onLeaseEnd(): Promise<void> {
     const how = this.#lease.ended ?? 'closed'
+    const wasEnding = this.isEnding
+    // The session takes no more requests from now on, also while the exit is not known yet.
+    this.#reason ??= how === 'crash' ? 'crash' : 'closed'
     for (const visit of this.#visits) visit.end(how)
     this.#unused.resolve()
-    if (this.#reason) return
+    if (wasEnding) return
     if (how !== 'crash') return this.#end('closed')
-    // The session takes no more requests from now on, also while the exit is not known yet.
-    this.#reason = 'crash'
     const { oom } = await this.#lease.container.exited
     await this.#end(oom ? 'oom' : 'crash')
   }

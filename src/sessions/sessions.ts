@@ -63,9 +63,8 @@ export class Sessions {
     const { timeoutMs = 10_000, signal, tenant, env } = options
     const key = JSON.stringify([tenant ?? null, id])
     const patience = new Patience(timeoutMs, signal, this.#errors)
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       if (this.#isClosed) throw this.#errors.closed()
-      if (!isFirst && patience.leftMs === 0) throw this.#errors.timedOut(timeoutMs)
       const opening = this.#opening.get(key)
       const session = this.#open.get(key)
       if (opening) await patience.until(opening)
