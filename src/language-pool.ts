@@ -138,7 +138,10 @@ export class LanguagePool {
   }
 
   #sessionBounds(): SessionBounds {
-    const { maxSessionsPerTenant, evictIdle, maxWaiting } = this.#parts.settings
+    const { maxPerTenant = Infinity, evictIdle, maxWaiting } = this.#parts.settings
+    // A session is a lease of its tenant. A session beyond this bound would wait in vain for the end
+    // of another one.
+    const maxSessionsPerTenant = Math.min(this.#parts.settings.maxSessionsPerTenant, maxPerTenant)
     const maxSessions = sessionLimit(this.#pool.stats().max, this.#plan.maxSessions)
     return { maxSessions, maxSessionsPerTenant, evictIdle, maxWaiting }
   }
