@@ -127,8 +127,7 @@ export class LanguagePool {
 
   /** Ends the sessions as soon as their requests are over, and closes the pool. */
   async close(options: { deadlineMs: number }): Promise<void> {
-    this.#sessions.close()
-    await this.#pool.close(options)
+    await Promise.all([this.#sessions.close(options), this.#pool.close(options)])
   }
 
   #about(): SandboxAbout {

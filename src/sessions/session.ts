@@ -15,7 +15,7 @@ import { Turns } from './turns.js'
 import type { OnSessionEnd, SessionInfo } from './types.js'
 
 /** The time limit of `onSessionEnd`, in milliseconds. */
-const SAVE_MS = 10_000
+export const SAVE_MS = 10_000
 
 /** The reasons for which a session first waits until its requests are over. */
 const PATIENT: ReadonlySet<SessionEnd> = new Set(['ttl', 'closed'])
@@ -149,6 +149,11 @@ export class Session {
     if (!this.#reason) void this.#end(reason)
     if (!PATIENT.has(reason)) this.#unused.resolve()
     await this.over
+  }
+
+  /** Ends the requests that a session waits for before it ends. */
+  endRequests(): void {
+    if (this.isEnding) this.#unused.resolve()
   }
 
   #handle(): SandboxSession {
