@@ -115,10 +115,10 @@ export class Session {
     return this.#visits.size === 0 && this.#queue.size === 0 && !this.#state.processes.areRunning
   }
 
-  /** The time in milliseconds until the session ends if it gets no request. */
+  /** The time in whole milliseconds until the session ends if it gets no further request. */
   get endsInMs(): number {
     const idleMs = this.#idleMs - this.info.idleMs
-    return Math.max(0, idleMs, this.#keptUntil - performance.now())
+    return Math.ceil(Math.max(0, idleMs, this.#keptUntil - performance.now()))
   }
 
   /**
@@ -202,6 +202,7 @@ export class Session {
   }
 
   #left(): void {
+    if (this.#visits.size === 0) this.#idleSince = performance.now()
     if (this.#reason) {
       if (this.#visits.size === 0) this.#unused.resolve()
       return
@@ -210,7 +211,6 @@ export class Session {
       this.#queue.settleFirst(this.#begin(this.#ordered))
     }
     if (this.#visits.size > 0) return
-    this.#idleSince = performance.now()
     this.#idleTimer = this.#endAfter(this.#idleMs, 'idle')
     this.#parts.onIdle(this)
   }

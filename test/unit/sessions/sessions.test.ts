@@ -267,7 +267,7 @@ describe('onSessionEnd', () => {
     await flushStreams()
     expect(box.signal.reason).toBe('closed')
     expect(onSessionEnd).toHaveBeenCalledExactlyOnceWith(
-      expect.objectContaining({ reason: 'closed' }),
+      expect.objectContaining({ reason: 'closed', requests: 0, idleMs: expect.closeTo(0, -1) }),
       expect.objectContaining({ name: box.name }),
     )
     expect(await outcomeOf(closing)).toBe('pending')
