@@ -94,6 +94,7 @@ export class Session {
     // A process can be the last user of the session.
     this.#state.processes.onExit = () => parts.onIdle(this)
     lease.touch()
+    lease.container.keep()
     lease.signal.addEventListener('abort', () => void this.#onLeaseEnd(), { once: true })
     this.#expiry = this.#endAfter(parts.ttlMs, 'ttl')
   }
@@ -107,7 +108,7 @@ export class Session {
 
   /** Whether the session ends: it takes no more requests. */
   get isEnding(): boolean {
-    return this.#reason !== undefined
+    return this.#reason !== undefined || this.#lease.container.isLost
   }
 
   /** Whether no request and no background process uses the session. */
@@ -126,7 +127,7 @@ export class Session {
    * session ends: the request needs another session.
    */
   async visit(visit: Visit): Promise<Sandbox | undefined> {
-    if (this.#reason) return undefined
+    if (this.isEnding) return undefined
     this.#idleMs = visit.idleMs
     const lease = Number.isFinite(visit.concurrency)
       ? await this.#turn(visit)
@@ -203,7 +204,7 @@ export class Session {
 
   #left(): void {
     if (this.#visits.size === 0) this.#idleSince = performance.now()
-    if (this.#reason) {
+    if (this.isEnding) {
       if (this.#visits.size === 0) this.#unused.resolve()
       return
     }
@@ -230,7 +231,7 @@ export class Session {
 
   async #onLeaseEnd(): Promise<void> {
     const how = this.#lease.ended ?? 'closed'
-    const wasEnding = this.isEnding
+    const wasEnding = this.#reason !== undefined
     // The session takes no more requests from now on, also while the exit is not known yet.
     this.#reason ??= how === 'crash' ? 'crash' : 'closed'
     for (const visit of this.#visits) visit.end(how)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { deferred } from '../../../src/util/deferred.js'
-import { flushStreams } from '../fakes/fake-agent.js'
+import { Stream } from '../../../src/agent/protocol.js'
+import { awaited, flushStreams } from '../fakes/fake-agent.js'
 import { outcomeOf, settled } from '../fakes/fake-pool.js'
 import { fakeSessions } from '../fakes/fake-sessions.js'
 import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
@@ -49,6 +50,44 @@ describe('a request of a session', () => {
     await flushStreams()
     advanceTime(1000)
     expect(await again).toMatchObject({ code: 'SANDBOX_TOO_MANY_SESSIONS' })
+  })
+})
+
+describe('the container of a session', () => {
+  /** Ends a request whose program is not confirmed to be killed within the usual time. */
+  async function unconfirmed() {
+    const { sessions, containers } = fakeSessions()
+    const box = await sessions.visit('ada', {})
+    const run = awaited(box.exec('while :; do :; done'))
+    await flushStreams()
+    box.release()
+    advanceTime(500)
+    expect(await run).toMatchObject({ killedBy: 'abort' })
+    return { sessions, agent: containers[0]!.agent }
+  }
+
+  it('stays if its agent is busy and confirms the end of a program late', async () => {
+    const { sessions, agent } = await unconfirmed()
+    // More than the credit of the stream: the host must still grant credit.
+    for (let sent = 0; sent < 8; sent++) agent.data(1, Stream.stdout, Buffer.alloc(64 * 1024))
+    await flushStreams()
+    expect(agent.creditOf(Stream.stdout)).toBeGreaterThan(128 * 1024)
+    agent.done(1, { exitCode: null, signal: 'SIGKILL' })
+    await flushStreams()
+    advanceTime(60_000)
+    expect(agent.kills).toBe(0)
+    expect((await sessions.visit('ada', {})).session?.isNew).toBe(false)
+  })
+
+  it('is killed if its agent never confirms it, and the next request gets another one', async () => {
+    const { sessions, agent } = await unconfirmed()
+    agent.isFrozen = true // the engine does not report the exit yet
+    advanceTime(5000)
+    expect(agent.kills).toBe(1)
+    const next = sessions.visit('ada', {})
+    expect(await outcomeOf(next)).toBe('pending')
+    agent.exit()
+    expect((await next).session).toMatchObject({ isNew: true, lostReason: 'crash' })
   })
 })
 
