@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import type { Context } from 'hono'
 import { getSignedCookie, setSignedCookie } from 'hono/cookie'
 import { check } from '../src/schemas/check.js'
@@ -60,12 +60,15 @@ export function signedSession(options: SignedSessionOptions): (c: Context) => Pr
   const { secret, name = 'sandbox_session', maxAge } = options
   const { secure = process.env.NODE_ENV === 'production' } = options
   const prefix = secure ? 'host' : undefined
+  // A signature of Hono does not contain the name of the cookie. With a key of its own, a value that
+  // the app has signed for another cookie is no id of a session.
+  const key = createHmac('sha256', secret).update(`hono-sandbox session ${name}`).digest('base64')
 
   return async function sessionOfCookie(c) {
-    const known = await getSignedCookie(c, secret, name, prefix)
+    const known = await getSignedCookie(c, key, name, prefix)
     if (known && ID.test(known)) return known
     const id = randomBytes(ID_BYTES).toString('base64url')
-    await setSignedCookie(c, name, id, secret, {
+    await setSignedCookie(c, name, id, key, {
       httpOnly: true,
       sameSite: 'Lax',
       ...(prefix && { prefix }),

@@ -127,8 +127,7 @@ export class LanguagePool {
 
   /** Ends the sessions as soon as their requests are over, and closes the pool. */
   async close(options: { deadlineMs: number }): Promise<void> {
-    this.#sessions.close()
-    await this.#pool.close(options)
+    await Promise.all([this.#sessions.close(options), this.#pool.close(options)])
   }
 
   #about(): SandboxAbout {
@@ -138,7 +137,10 @@ export class LanguagePool {
   }
 
   #sessionBounds(): SessionBounds {
-    const { maxSessionsPerTenant, evictIdle, maxWaiting } = this.#parts.settings
+    const { maxPerTenant = Infinity, evictIdle, maxWaiting } = this.#parts.settings
+    // A session is a lease of its tenant. A session beyond this bound would wait in vain for the end
+    // of another one.
+    const maxSessionsPerTenant = Math.min(this.#parts.settings.maxSessionsPerTenant, maxPerTenant)
     const maxSessions = sessionLimit(this.#pool.stats().max, this.#plan.maxSessions)
     return { maxSessions, maxSessionsPerTenant, evictIdle, maxWaiting }
   }

@@ -30,6 +30,11 @@ type Failure = NonNullable<v.InferOutput<typeof Hello>['failed']>
 const PING_INTERVAL_MS = 2000
 /** The time after which a container whose agent does not answer is killed. */
 const SILENCE_MS = 60_000
+/**
+ * The additional time for a request to end after SIGKILL in a container that is kept, in
+ * milliseconds. An agent needs more than a second if many programs use its CPU.
+ */
+const KEPT_GRACE_MS = 5000
 /** The exit of a container before the engine has reported it. */
 const UNREPORTED_EXIT: ContainerExit = { exitCode: undefined, oom: false, stderr: '' }
 
@@ -58,6 +63,7 @@ export class Channel {
    */
   #unanswered = 0
   #lost: ContainerExit | undefined
+  #isKept = false
   #grace: DeadlineTimer | undefined
   #fault: string | undefined
   /** Whether some received input waits for a later turn of the event loop. */
@@ -130,6 +136,19 @@ export class Channel {
     return this.#codeCache.size > 0 ? this.#codeCache.bytes() : undefined
   }
 
+  /** Whether the container has exited or was killed, also if its exit is not reported yet. */
+  get isLost(): boolean {
+    return this.#lost !== undefined
+  }
+
+  /**
+   * Gives each request more time to end before the container is killed, because the container has a
+   * state that its holder needs. The callers get their answers as early as before.
+   */
+  keep(): void {
+    this.#isKept = true
+  }
+
   /**
    * Starts a request. `onData` is called with each chunk of its streams.
    *
@@ -147,7 +166,7 @@ export class Channel {
     const id = this.#nextId++
     const exchange = new Exchange(onData, {
       send: (kind, ...parts) => this.#send(kind, id, ...parts),
-      kill: () => this.kill(),
+      unconfirmed: () => this.#onUnconfirmed(id),
     })
     if (this.#lost) {
       exchange.lose(this.#lost)
@@ -178,6 +197,15 @@ export class Channel {
     const killed = this.#container.kill()
     this.#loseAll(UNREPORTED_EXIT)
     await killed
+  }
+
+  #onUnconfirmed(id: number): void {
+    const kill = () => void this.kill().catch(() => {})
+    if (!this.#isKept) return kill()
+    this.#exchanges.get(id)?.abandon(UNREPORTED_EXIT)
+    setDeadline(KEPT_GRACE_MS, () => {
+      if (this.#exchanges.has(id)) kill()
+    }).unref()
   }
 
   #send(kind: number, id: number, ...parts: Uint8Array[]): void {

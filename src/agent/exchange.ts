@@ -12,8 +12,8 @@ export type Outcome = { done: Done } | { lost: ContainerExit }
 export interface Wire {
   /** Sends a frame of this request. */
   send: (kind: number, ...parts: Uint8Array[]) => void
-  /** Kills the container if its agent does not answer. All its exchanges are lost immediately. */
-  kill: () => Promise<void>
+  /** Called if the agent does not confirm the end of the request within the grace period. */
+  unconfirmed: () => void
 }
 
 /**
@@ -35,7 +35,7 @@ export class Exchange {
   readonly started: Promise<Started | undefined>
   readonly #settle: (outcome: Outcome) => void
   readonly #begin: (started: Started | undefined) => void
-  readonly #onData: (stream: number, bytes: Buffer) => void
+  #onData: (stream: number, bytes: Buffer) => void
   readonly #wire: Wire
   /** The credit of the agent: the number of bytes that it may still send, by stream. */
   readonly #allowed = new Map<number, number>([
@@ -109,14 +109,14 @@ export class Exchange {
 
   /**
    * Sends a signal that ends the request. If the request does not end within the grace period, the
-   * container is killed. Further calls do nothing.
+   * container is killed, at once or later if it is kept. Further calls do nothing.
    */
   stop(name: 'SIGKILL' | 'SIGTERM'): void {
     if (this.#isOver || this.#isStopped) return
     this.#isStopped = true
     this.#grace?.clear()
     this.signal(name)
-    this.#grace = setDeadline(KILL_GRACE_MS, () => void this.#wire.kill().catch(() => {}))
+    this.#grace = setDeadline(KILL_GRACE_MS, () => this.#wire.unconfirmed())
   }
 
   /**
@@ -180,10 +180,22 @@ export class Exchange {
     this.#end({ lost })
   }
 
+  /**
+   * Answers the caller, but not the agent: the request continues, and its output is dropped.
+   */
+  abandon(lost: ContainerExit): void {
+    this.#onData = (stream, bytes) => this.consumed(stream, bytes.length)
+    this.#answer({ lost })
+  }
+
   #end(outcome: Outcome): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#grace?.clear()
+    this.#answer(outcome)
+  }
+
+  #answer(outcome: Outcome): void {
     this.#wake()
     this.#begin(undefined)
     this.#settle(outcome)

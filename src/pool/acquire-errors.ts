@@ -28,6 +28,8 @@ interface AcquireErrorsOptions {
   steps: Steps
   /** The number of places for leases with a time to live. */
   places: () => number
+  /** The number of leases with a time to live. The others do not end soon. */
+  limited: () => number
   stats: () => PoolStats
 }
 
@@ -83,10 +85,10 @@ export class AcquireErrors {
     const { lastError, failures, delayMs, isWaiting } = this.#options.backoff
     if (!lastError || (failures < UNAVAILABLE_AFTER && !PERMANENT.has(lastError.code)))
       return undefined
-    const { idle, leased, starting } = this.#options.stats()
+    const { idle, starting } = this.#options.stats()
     // If no launch runs and no pause does, the pause is over: this caller starts the next launch.
     // This happens in a pool whose warm size is 0.
-    if (idle + leased > 0 || (starting === 0 && !isWaiting)) return undefined
+    if (idle + this.#options.limited() > 0 || (starting === 0 && !isWaiting)) return undefined
     return new SandboxError(
       lastError.code,
       `no ${this.#options.language} sandbox is available: ${lastError.message}`,

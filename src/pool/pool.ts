@@ -83,6 +83,7 @@ export class Pool<T extends Pooled> {
         removal: this.#removals.tookMs,
       },
       places: () => Math.max(1, this.#max - this.#leases.unlimited),
+      limited: () => this.#leases.size - this.#leases.unlimited,
       stats: () => this.stats(),
     })
     this.#admission = new Admission({

@@ -14,9 +14,9 @@ export class Patience {
     this.#errors = errors
   }
 
-  /** The rest of the time, in milliseconds. */
+  /** The rest of the time, in whole milliseconds. */
   get leftMs(): number {
-    return Math.max(0, this.#timeoutMs - (performance.now() - this.#since))
+    return Math.max(0, Math.ceil(this.#timeoutMs - (performance.now() - this.#since)))
   }
 
   /**

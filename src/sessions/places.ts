@@ -21,17 +21,26 @@ export interface Place {
   session: Session | undefined
 }
 
+/** A place that is kept for a request, from the moment at which a session has left it. */
+interface Claim {
+  place: Place
+  /** The session that leaves the place; `undefined` if the place is free already. */
+  session: Session | undefined
+}
+
 /**
  * The places for the sessions of one language. A new session takes a place first, so that the
- * bounds also hold while many sessions begin at the same time.
+ * bounds also hold while many sessions begin at the same time. A place that becomes free for a
+ * request that waits is kept for it: no later request can take it, not even one of the session that
+ * has left it.
  */
 export class Places {
   readonly #bounds: () => SessionBounds
   readonly #errors: SessionErrors
   readonly #taken = new Set<Place>()
-  /** The sessions that make room for a request that waits for it. */
-  readonly #leaving = new Set<Session>()
-  readonly #queue = new Turns<Session | undefined>()
+  /** The next places of the sessions that make room for a request. */
+  readonly #next = new Map<Session, Place>()
+  readonly #queue = new Turns<Claim>()
 
   constructor(bounds: () => SessionBounds, errors: SessionErrors) {
     this.#bounds = bounds
@@ -49,72 +58,106 @@ export class Places {
    * `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_ACQUIRE_ABORTED`.
    */
   async take(tenant: string | undefined, patience: Patience): Promise<Place> {
-    for (;;) {
-      const { maxSessions, maxSessionsPerTenant } = this.#bounds()
-      if (maxSessions < 1) throw this.#errors.noPlace(maxSessions + 1)
-      const all = [...this.#taken]
-      const own = tenant === undefined ? [] : all.filter((place) => place.tenant === tenant)
-      if (own.length >= maxSessionsPerTenant) await this.#makeRoomOfTenant(own, patience)
-      else if (all.length >= maxSessions) await this.#makeRoom(all, patience)
-      else {
-        const place: Place = { tenant, session: undefined }
-        this.#taken.add(place)
-        return place
-      }
+    try {
+      return await this.#take(tenant, patience)
+    } finally {
+      // The bounds can have changed, and a request that fails does not take the place it got.
+      this.#wake()
     }
   }
 
   free(place: Place): void {
     this.#taken.delete(place)
-    const isExpected = place.session && this.#leaving.has(place.session)
-    if (!isExpected) this.#queue.settleFirst(undefined)
+    const { session } = place
+    const next = session && this.#next.get(session)
+    if (!next) return this.#wake()
+    this.#next.delete(session)
+    this.#taken.add(next)
   }
 
-  /** Gives an idle session to the first request that waits for a place. */
+  /** Gives the place of a session that is idle to the first request that waits. */
   offer(session: Session): void {
-    if (this.#queue.size === 0 || !session.isIdle) return
-    this.#leaving.add(session)
-    this.#queue.settleFirst(session)
+    if (this.#queue.size === 0 || session.isEnding || !session.isIdle) return
+    this.#queue.settleFirst(this.#claim(session, undefined))
   }
 
-  async #makeRoomOfTenant(own: readonly Place[], patience: Patience): Promise<void> {
+  async #take(tenant: string | undefined, patience: Patience): Promise<Place> {
+    for (let kept: Place | undefined; ;) {
+      // The bounds are checked again, because they or the other sessions can have changed.
+      if (kept) this.#taken.delete(kept)
+      const { maxSessions, maxSessionsPerTenant } = this.#bounds()
+      if (maxSessions < 1) throw this.#errors.noPlace(maxSessions + 1)
+      const all = [...this.#taken]
+      const own = tenant === undefined ? [] : all.filter((place) => place.tenant === tenant)
+      const isTenantFull = own.length >= maxSessionsPerTenant
+      if (!isTenantFull && all.length < maxSessions) {
+        const place: Place = { tenant, session: undefined }
+        this.#taken.add(place)
+        return place
+      }
+      const claim = isTenantFull
+        ? this.#claimOfTenant(own, tenant)
+        : await this.#claimAny(all, patience)
+      kept = await this.#left(claim, patience)
+    }
+  }
+
+  /** Keeps a free place for the first request that waits. */
+  #wake(): void {
+    if (this.#queue.size === 0 || this.#taken.size >= this.#bounds().maxSessions) return
+    const place: Place = { tenant: undefined, session: undefined }
+    this.#taken.add(place)
+    this.#queue.settleFirst({ place, session: undefined })
+  }
+
+  #claimOfTenant(own: readonly Place[], tenant: string | undefined): Claim {
     const leaving = this.#leavingOf(own)
     if (!leaving) throw this.#errors.tooManyOfTenant(own.length, soonestEnd(own))
-    await this.#replace(leaving, patience)
+    return this.#claim(leaving, tenant)
   }
 
-  /** Waits until a place is free. Throws if no session can make room. */
-  async #makeRoom(all: readonly Place[], patience: Patience): Promise<void> {
+  /** Waits until a session can make room. Throws if none can. */
+  async #claimAny(all: readonly Place[], { leftMs, signal }: Patience): Promise<Claim> {
     const { evictIdle, maxWaiting } = this.#bounds()
-    const leaving = this.#leavingOf(all)
-    if (leaving) return this.#replace(leaving, patience)
+    // The requests that wait get the next place, before this one.
+    const leaving = this.#queue.size === 0 ? this.#leavingOf(all) : undefined
+    if (leaving) return this.#claim(leaving, undefined)
     if (!evictIdle) throw this.#errors.tooMany(all.length, soonestEnd(all))
     if (this.#queue.size >= maxWaiting) throw this.#errors.queueFull(this.#queue.size)
-    const { leftMs, signal } = patience
-    const offered = await this.#queue.add({
+    return this.#queue.add({
       timeoutMs: leftMs,
       signal,
       onTimeout: () => this.#errors.tooMany(all.length, soonestEnd(all)),
       onAbort: (reason) => this.#errors.aborted(reason),
     })
-    if (offered) await this.#replace(offered, patience)
   }
 
-  /** Returns a session that ends anyway, or the one that makes room. */
+  /** Returns a session that ends anyway and waits for no request, or the one that makes room. */
   #leavingOf(places: readonly Place[]): Session | undefined {
     const sessions = places.flatMap(({ session }) => session ?? [])
-    const free = sessions.filter((session) => !this.#leaving.has(session))
-    const ending = free.find(({ isEnding }) => isEnding)
+    const free = sessions.filter((session) => !this.#next.has(session))
+    const ending = free.find(({ isEnding, info }) => isEnding && info.requests === 0)
     return ending ?? (this.#bounds().evictIdle ? longestIdle(free) : undefined)
   }
 
-  async #replace(session: Session, patience: Patience): Promise<void> {
-    this.#leaving.add(session)
+  #claim(session: Session, tenant: string | undefined): Claim {
+    const place: Place = { tenant, session: undefined }
+    this.#next.set(session, place)
+    // The session ends at once, so that no other request can begin to use it.
+    if (!session.isEnding) void session.end('evicted')
+    return { place, session }
+  }
+
+  /** Waits until the session has left the place. */
+  async #left({ place, session }: Claim, patience: Patience): Promise<Place> {
+    if (!session) return place
     try {
-      if (!session.isEnding) void session.end('evicted')
       await patience.until(session.over)
-    } finally {
-      this.#leaving.delete(session)
+      return place
+    } catch (error) {
+      this.#next.delete(session)
+      this.free(place)
+      throw error
     }
   }
 }

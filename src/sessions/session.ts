@@ -15,7 +15,7 @@ import { Turns } from './turns.js'
 import type { OnSessionEnd, SessionInfo } from './types.js'
 
 /** The time limit of `onSessionEnd`, in milliseconds. */
-const SAVE_MS = 10_000
+export const SAVE_MS = 10_000
 
 /** The reasons for which a session first waits until its requests are over. */
 const PATIENT: ReadonlySet<SessionEnd> = new Set(['ttl', 'closed'])
@@ -41,7 +41,7 @@ interface SessionParts {
   /** The greatest number of requests that wait for their turn. */
   maxWaiting: number
   errors: SessionErrors
-  /** Called when the last request of the session has ended. */
+  /** Called when a request of the session or a process has ended: the session may be idle now. */
   onIdle: (session: Session) => void
   onEnd: OnSessionEnd | undefined
 }
@@ -91,7 +91,10 @@ export class Session {
     this.#parts = parts
     this.#lease = lease
     this.#state = new SandboxState(lease, parts.about)
+    // A process can be the last user of the session.
+    this.#state.processes.onExit = () => parts.onIdle(this)
     lease.touch()
+    lease.container.keep()
     lease.signal.addEventListener('abort', () => void this.#onLeaseEnd(), { once: true })
     this.#expiry = this.#endAfter(parts.ttlMs, 'ttl')
   }
@@ -105,7 +108,7 @@ export class Session {
 
   /** Whether the session ends: it takes no more requests. */
   get isEnding(): boolean {
-    return this.#reason !== undefined
+    return this.#reason !== undefined || this.#lease.container.isLost
   }
 
   /** Whether no request and no background process uses the session. */
@@ -113,10 +116,10 @@ export class Session {
     return this.#visits.size === 0 && this.#queue.size === 0 && !this.#state.processes.areRunning
   }
 
-  /** The time in milliseconds until the session ends if it gets no request. */
+  /** The time in whole milliseconds until the session ends if it gets no further request. */
   get endsInMs(): number {
-    const idleMs = this.#idleSince + this.#idleMs - performance.now()
-    return Math.max(0, idleMs, this.#keptUntil - performance.now())
+    const idleMs = this.#idleMs - this.info.idleMs
+    return Math.ceil(Math.max(0, idleMs, this.#keptUntil - performance.now()))
   }
 
   /**
@@ -124,12 +127,12 @@ export class Session {
    * session ends: the request needs another session.
    */
   async visit(visit: Visit): Promise<Sandbox | undefined> {
-    if (this.#reason) return undefined
+    if (this.isEnding) return undefined
     this.#idleMs = visit.idleMs
     const lease = Number.isFinite(visit.concurrency)
       ? await this.#turn(visit)
       : this.#begin(this.#visits)
-    if (!lease) return undefined
+    if (!lease || lease.ended) return undefined
     lease.renew(visit.leaseTtlMs)
     if (visit.signal?.aborted) {
       lease.end('aborted')
@@ -147,6 +150,11 @@ export class Session {
     if (!this.#reason) void this.#end(reason)
     if (!PATIENT.has(reason)) this.#unused.resolve()
     await this.over
+  }
+
+  /** Ends the requests that a session waits for before it ends. */
+  endRequests(): void {
+    if (this.isEnding) this.#unused.resolve()
   }
 
   #handle(): SandboxSession {
@@ -195,7 +203,8 @@ export class Session {
   }
 
   #left(): void {
-    if (this.#reason) {
+    if (this.#visits.size === 0) this.#idleSince = performance.now()
+    if (this.isEnding) {
       if (this.#visits.size === 0) this.#unused.resolve()
       return
     }
@@ -203,7 +212,6 @@ export class Session {
       this.#queue.settleFirst(this.#begin(this.#ordered))
     }
     if (this.#visits.size > 0) return
-    this.#idleSince = performance.now()
     this.#idleTimer = this.#endAfter(this.#idleMs, 'idle')
     this.#parts.onIdle(this)
   }
@@ -223,12 +231,13 @@ export class Session {
 
   async #onLeaseEnd(): Promise<void> {
     const how = this.#lease.ended ?? 'closed'
+    const wasEnding = this.#reason !== undefined
+    // The session takes no more requests from now on, also while the exit is not known yet.
+    this.#reason ??= how === 'crash' ? 'crash' : 'closed'
     for (const visit of this.#visits) visit.end(how)
     this.#unused.resolve()
-    if (this.#reason) return
+    if (wasEnding) return
     if (how !== 'crash') return this.#end('closed')
-    // The session takes no more requests from now on, also while the exit is not known yet.
-    this.#reason = 'crash'
     const { oom } = await this.#lease.container.exited
     await this.#end(oom ? 'oom' : 'crash')
   }

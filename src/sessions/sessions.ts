@@ -4,16 +4,19 @@ import type { AcquireOptions } from '../pool/types.js'
 import type { SandboxAbout } from '../sandbox/about.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import type { SessionEnd } from '../sandbox/session-handle.js'
+import { within } from '../util/deadline.js'
 import { LostSessions } from './lost-sessions.js'
 import { Patience } from './patience.js'
 import type { Place, SessionBounds } from './places.js'
 import { Places } from './places.js'
 import { SessionErrors } from './session-errors.js'
-import { Session } from './session.js'
+import { SAVE_MS, Session } from './session.js'
 import type { OnSessionEnd, SessionFilter, SessionInfo, SessionOptions } from './types.js'
 
 const DEFAULT_IDLE_MS = 10 * 60_000
 const DEFAULT_TTL_MS = 60 * 60_000
+/** The part of the deadline of `close()` that is kept for `onSessionEnd`. */
+const SAVE_PART = 1 / 4
 
 /** The parts of the pool of one language that its sessions need. */
 interface SessionsOptions {
@@ -63,9 +66,8 @@ export class Sessions {
     const { timeoutMs = 10_000, signal, tenant, env } = options
     const key = JSON.stringify([tenant ?? null, id])
     const patience = new Patience(timeoutMs, signal, this.#errors)
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       if (this.#isClosed) throw this.#errors.closed()
-      if (!isFirst && patience.leftMs === 0) throw this.#errors.timedOut(timeoutMs)
       const opening = this.#opening.get(key)
       const session = this.#open.get(key)
       if (opening) await patience.until(opening)
@@ -98,10 +100,19 @@ export class Sessions {
     return chosen.length
   }
 
-  /** Refuses new requests, and ends each session as soon as its requests are over. */
-  close(): void {
+  /**
+   * Refuses new requests, and ends each session as soon as its requests are over. Resolves when all
+   * sessions have ended, at the latest at the deadline. If there is an `onSessionEnd`, the requests
+   * end before the deadline: without this time, it could save nothing.
+   */
+  async close({ deadlineMs }: { deadlineMs: number }): Promise<void> {
     this.#isClosed = true
-    for (const session of this.#open.values()) void session.end('closed')
+    const sessions = [...this.#open.values()]
+    const over = Promise.all(sessions.map((session) => session.end('closed')))
+    const saveMs = this.#options.onSessionEnd ? Math.min(SAVE_MS, deadlineMs * SAVE_PART) : 0
+    await within(deadlineMs - saveMs, over)
+    for (const session of sessions) session.endRequests()
+    await within(saveMs, over)
   }
 
   async #openSession(

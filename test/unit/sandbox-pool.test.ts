@@ -21,6 +21,22 @@ function poolWith(options: SandboxPoolOptions): SandboxPool {
   return pool
 }
 
+describe('session()', () => {
+  it('counts a session as a lease of its tenant, and makes room with evictIdle', async () => {
+    const languages = { python: { size: 3, max: 3 } }
+    const pool = poolWith({ languages, maxPerTenant: 1, evictIdle: true })
+    await pool.start()
+    const first = await pool.session('python', 'first', { tenant: KEY })
+    await expect(
+      pool.session('python', 'second', { tenant: KEY, timeoutMs: 0 }),
+    ).rejects.toMatchObject({ code: 'SANDBOX_TENANT_LIMIT' })
+    first.release()
+    const second = await pool.session('python', 'second', { tenant: KEY })
+    expect(pool.listSessions().map(({ id }) => id)).toEqual(['second'])
+    second.release()
+  })
+})
+
 describe('acquire()', () => {
   it('has the bounds of the tenants', async () => {
     const languages = { python: { size: 3, max: 3 } }

@@ -47,6 +47,11 @@ export class FileOperation {
     return this.#stopError !== undefined
   }
 
+  /** Throws the error of `stop()` if the request was stopped. */
+  throwIfStopped(): void {
+    if (this.#stopError) throw this.#stopError
+  }
+
   /** Waits until the file is open. Rejects with the error if it cannot be opened. */
   async opened(): Promise<void> {
     if (!(await this.#exchange.started)) await this.ended

@@ -152,7 +152,7 @@ export class Files {
       const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
       let rest = ''
       for (let bytes = await call.next(); bytes; bytes = await call.next()) {
-        if (call.isStopped) continue // skip these bytes: the end of the request throws the reason
+        if (call.isStopped) continue // skip these bytes: the reason is thrown after the last one
         const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
         rest = lines.pop() ?? ''
         if (rest.length > MAX_LINE_BYTES) throw unreadable()
@@ -162,6 +162,8 @@ export class Files {
           if (call.isStopped) break
         }
       }
+      // The request can have completed although it was stopped. Some entries are missing then.
+      call.throwIfStopped()
       if (rest) yield entryOf(rest)
     } finally {
       call.stop(new SandboxFileError('ECANCELED', request.path, 'the listing was stopped'))

@@ -48,6 +48,8 @@ const MAX_EXITED = 20
 
 /** Keeps the background processes of one container. */
 export class Processes {
+  /** Called when a process has exited, or could not be started. */
+  onExit: () => void = () => {}
   readonly #lease: Lease<Channel>
   readonly #readFile: (path: string) => Promise<Buffer>
   readonly #byId = new Map<string, SandboxProcess>()
@@ -87,13 +89,14 @@ export class Processes {
     if (hasTimedOut || signal?.aborted || started?.pid === undefined) {
       program.end('crash') // for a program that runs although its agent sent no process id
       const error = await notStarted(id, program)
+      this.onExit()
       signal?.throwIfAborted()
       throw error
     }
     const process = new SandboxProcess(program, { id, pid: started.pid, command }, this.#readFile)
     this.#byId.delete(id)
     this.#byId.set(id, process)
-    void process.exited.then(() => this.#evictExited())
+    void process.exited.then(() => this.#exited())
     return process
   }
 
@@ -127,11 +130,12 @@ export class Processes {
     throw new SandboxError('SANDBOX_UNKNOWN_PROCESS', `no process has this id: ${known}`)
   }
 
-  #evictExited(): void {
+  #exited(): void {
     const exited = this.list().filter(({ status }) => status === 'exited')
     for (const { id } of exited.slice(0, Math.max(0, exited.length - MAX_EXITED))) {
       this.#byId.delete(id)
     }
+    this.onExit()
   }
 }
 

@@ -212,6 +212,16 @@ describe('a launch that fails', () => {
     })
   })
 
+  it('rejects a caller at once if all leases are those of sessions, which have no end', async () => {
+    const { launcher, pool } = fakePool()
+    await pool.start()
+    launcher.launchMode = 'fails'
+    launcher.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image')
+    await pool.acquire({ leaseTtlMs: Number.POSITIVE_INFINITY })
+    await flushMicrotasks()
+    expect(await outcomeOf(pool.acquire())).toMatchObject({ code: 'SANDBOX_IMAGE_MISSING' })
+  })
+
   it('rejects a caller at once after three failures in a row, but not after one', async () => {
     const { launcher, pool } = fakePool({ max: 1 })
     launcher.launchMode = 'fails'

@@ -10,7 +10,7 @@ import {
   nextTurn,
 } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { useFakeTime } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 import { cases } from '../fakes/property.js'
 
 useFakeTime()
@@ -148,6 +148,23 @@ describe('stat()', () => {
     vi.advanceTimersByTime(5000)
     expect(agent.kills).toBe(0)
   })
+})
+
+it('rejects a listing that was stopped although its request has completed', async () => {
+  const { agent, sandbox, lease } = await leaseSandbox()
+  const listing = sandbox.listFiles('p', { timeoutMs: 100 })
+  const asking = sandbox.exists('p')
+  for (const call of [listing, asking]) call.catch(() => {})
+  await flushStreams()
+  advanceTime(100)
+  lease.end('released')
+  // The agent had already sent the answers.
+  for (const id of [1, 2]) {
+    agent.data(id, Stream.stdout, entryLine('a'))
+    agent.done(id, {})
+  }
+  expect(await outcomeOf(listing)).toMatchObject({ errno: 'ETIMEDOUT' })
+  expect(await outcomeOf(asking)).toMatchObject({ code: 'SANDBOX_LEASE_ENDED' })
 })
 
 describe('moveFile()', () => {

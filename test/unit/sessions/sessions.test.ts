@@ -222,13 +222,14 @@ describe('a session ends', () => {
     const idle = await sessions.visit('idle', {})
     idle.release()
     const busy = await sessions.visit('busy', {})
-    sessions.close()
+    const closing = sessions.close({ deadlineMs: 1000 })
     await flushStreams()
     expect(ends()).toEqual(['closed', undefined])
     await expect(sessions.visit('busy', {})).rejects.toMatchObject({ code: 'SANDBOX_CLOSED' })
     busy.release()
     await flushStreams()
     expect(ends()).toEqual(['closed', 'closed'])
+    await closing
     expect(vi.getTimerCount()).toBe(0)
   })
 })
@@ -251,6 +252,28 @@ describe('onSessionEnd', () => {
     expect(ends()).toEqual([undefined])
     saved.resolve()
     expect((await next).session).toMatchObject({ isNew: true, lostReason: 'idle' })
+  })
+
+  it('gets the sandbox of a session that is in use until the pool closes', async () => {
+    const saved = deferred<void>()
+    const onSessionEnd = vi.fn(() => saved.promise)
+    const { sessions } = fakeSessions({ onSessionEnd })
+    const box = await sessions.visit('ada', {})
+    const closing = sessions.close({ deadlineMs: 4000 })
+    advanceTime(2900)
+    await flushStreams()
+    expect(box.signal.aborted).toBe(false)
+    advanceTime(100)
+    await flushStreams()
+    expect(box.signal.reason).toBe('closed')
+    expect(onSessionEnd).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({ reason: 'closed', requests: 0, idleMs: expect.closeTo(0, -1) }),
+      expect.objectContaining({ name: box.name }),
+    )
+    expect(await outcomeOf(closing)).toBe('pending')
+    saved.resolve()
+    await closing
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('has ten seconds, and its failure is a warning', async () => {
