@@ -223,12 +223,14 @@ export class Session {
 
   async #onLeaseEnd(): Promise<void> {
     const how = this.#lease.ended ?? 'closed'
+    const wasEnding = this.isEnding
+    // The session takes no more requests from now on, also while the exit is not known yet. A
+    // request that ends here gives no turn to a request that waits.
+    this.#reason ??= how === 'crash' ? 'crash' : 'closed'
     for (const visit of this.#visits) visit.end(how)
     this.#unused.resolve()
-    if (this.#reason) return
+    if (wasEnding) return
     if (how !== 'crash') return this.#end('closed')
-    // The session takes no more requests from now on, also while the exit is not known yet.
-    this.#reason = 'crash'
     const { oom } = await this.#lease.container.exited
     await this.#end(oom ? 'oom' : 'crash')
   }
