@@ -86,7 +86,8 @@ export interface SandboxOptions<
   tenant?: ((c: Context<E, P, I>) => string | undefined | Promise<string | undefined>) | undefined
   /**
    * Returns environment variables for every program of the request. They may be secrets: they are
-   * not a part of the container, and no log, error or statistic contains them.
+   * not a part of the container, and no log, error or statistic contains them. A context keeps the
+   * variables of the request that created it, also in later requests of a session.
    */
   env?:
     | ((c: Context<E, P, I>) => Variables | undefined | Promise<Variables | undefined>)
@@ -112,7 +113,12 @@ export interface SandboxOptions<
    * written.
    */
   logger?: SandboxLogger | undefined
-  /** Creates the response if the request gets no container. The default is `errorResponse()`. */
+  /**
+   * Creates the response if the request gets no container. To keep the status and `Retry-After`, and
+   * to replace the body, return `Response.json(body, errorResponse(c, error))`.
+   *
+   * @default errorResponse()
+   */
   onUnavailable?:
     | ((error: SandboxError, c: Context<E, P, I>) => Response | Promise<Response>)
     | undefined

@@ -42,6 +42,10 @@ const ID = /^[\w-]{43}$/
  * own: the id of the session is random, and a cookie keeps it. The cookie is signed, `HttpOnly` and
  * `SameSite=Lax`. A cookie that this server has not signed is ignored, and replaced by a new one.
  *
+ * The function can also be called in a handler. It returns the id, for example for `endSession()` of
+ * the pool. In the route of a page, it sets the cookie before the first run, so that all tabs of the
+ * browser share one session.
+ *
  * @throws SandboxError `SANDBOX_INVALID_OPTION` if an option is not valid.
  *
  * @example

@@ -20,8 +20,9 @@ export interface SandboxSession {
   /** The id of the session. */
   readonly id: string
   /**
-   * Whether this request is the first one of the session. The container is fresh then: create its
-   * contexts, and restore its files. It is `true` for one request, even if several come at once.
+   * Whether this request is the first one of the session. The container is fresh then: restore its
+   * files. It is `true` for one request of any route, even if several come at once. So create a
+   * context if `listCodeContexts()` is empty, not if `isNew` is `true`.
    */
   readonly isNew: boolean
   /**

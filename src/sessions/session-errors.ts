@@ -9,12 +9,12 @@ export class SessionErrors {
   }
 
   tooMany(max: number, retryAfterMs: number | undefined): SandboxError {
-    const message = `all ${max} sessions of ${this.#language} are in use`
+    const message = `no place for a further session of ${this.#language}: the maximum is ${max}`
     return new SandboxError('SANDBOX_TOO_MANY_SESSIONS', message, optionsOf(retryAfterMs))
   }
 
   tooManyOfTenant(max: number, retryAfterMs: number | undefined): SandboxError {
-    const message = `this tenant has ${max} sessions of ${this.#language}, which is its maximum`
+    const message = `this tenant has no place for a further session of ${this.#language}: its maximum is ${max}`
     return new SandboxError('SANDBOX_TENANT_LIMIT', message, optionsOf(retryAfterMs))
   }
 
@@ -34,7 +34,8 @@ export class SessionErrors {
   }
 
   noTurn(timeoutMs: number, waiting: number): SandboxError {
-    const message = `this request of a ${this.#language} session got no turn within ${timeoutMs} ms: ${waiting} requests wait`
+    const ms = Math.round(timeoutMs)
+    const message = `this request of a ${this.#language} session got no turn within ${ms} ms, ${waiting} waiting`
     return new SandboxError('SANDBOX_ACQUIRE_TIMEOUT', message)
   }
 

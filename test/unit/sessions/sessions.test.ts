@@ -204,6 +204,23 @@ describe('a session ends', () => {
     })
   })
 
+  it('when its container exits, and a request that waits for its turn gets the next session', async () => {
+    const { sessions, containers } = fakeSessions()
+    const first = await sessions.visit('ada', { sessionConcurrency: 1 })
+    const second = sessions.visit('ada', { sessionConcurrency: 1 })
+    const third = sessions.visit('ada', { sessionConcurrency: 1 })
+    await flushStreams()
+    containers[0]?.agent.exit()
+    await flushStreams()
+    expect(first.signal.reason).toBe('crash')
+    const box = await second
+    expect(box.signal.aborted).toBe(false)
+    expect(box.session).toMatchObject({ isNew: true, lostReason: 'crash' })
+    box.release()
+    expect((await third).name).toBe(box.name)
+    expect(containers).toHaveLength(2)
+  })
+
   it('at once by end(), with its requests', async () => {
     const { sessions, ends } = fakeSessions()
     const box = await sessions.visit('ada', {})
