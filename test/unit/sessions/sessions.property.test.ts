@@ -95,7 +95,7 @@ describe('sessions after any steps', () => {
             }
           }
 
-          sessions.close()
+          void sessions.close({ deadlineMs: 60_000 })
           advanceTime(60)
           await flushStreams()
           for (let held = open(); held.length > 0; held = open()) {
