@@ -81,12 +81,16 @@ export function useLease(pool: () => SandboxPool, language: Language): () => Pro
   let shared: Sandbox | undefined
   afterAll(() => void shared?.release())
   return async () => {
-    if (!shared || shared.signal.aborted) {
-      return (shared = await pool().acquire(language, { timeoutMs: 60_000 }))
+    try {
+      if (shared && !shared.signal.aborted) {
+        await empty('/workspace', shared)
+        await empty('/tmp', shared)
+        return shared
+      }
+    } catch {
+      shared?.release() // the container has ended, and the lease will
     }
-    await empty('/workspace', shared)
-    await empty('/tmp', shared)
-    return shared
+    return (shared = await pool().acquire(language, { timeoutMs: 60_000 }))
   }
 }
 
