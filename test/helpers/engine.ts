@@ -81,11 +81,24 @@ export function useLease(pool: () => SandboxPool, language: Language): () => Pro
   let shared: Sandbox | undefined
   afterAll(() => void shared?.release())
   return async () => {
-    if (!shared || shared.signal.aborted) {
-      shared = await pool().acquire(language, { timeoutMs: 60_000 })
-    } else await shared.exec('find /workspace /tmp -mindepth 1 -user nobody -delete')
-    return shared
+    try {
+      if (shared && !shared.signal.aborted) {
+        await empty('/workspace', shared)
+        await empty('/tmp', shared)
+        return shared
+      }
+    } catch {
+      shared?.release() // the container has ended, and the lease will
+    }
+    return (shared = await pool().acquire(language, { timeoutMs: 60_000 }))
   }
+}
+
+/** Deletes what programs have left in a folder. A file of root stays, as what a preload wrote. */
+async function empty(folder: string, sandbox: Sandbox): Promise<void> {
+  const entries = await sandbox.listFiles(folder)
+  const paths = entries.map(({ path }) => `${folder}/${path}`)
+  await Promise.allSettled(paths.map((path) => sandbox.deleteFile(path, { recursive: true })))
 }
 
 /** Returns the owner in a container's name: the part after the last underscore. */

@@ -1,16 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { Kind } from '../../src/agent/protocol.js'
 import { run, sh } from '../helpers/agent-folder.js'
-import {
-  agentOfTest,
-  isSlow,
-  ownFolderOfTest,
-  places,
-  useFolders,
-} from '../helpers/agent-places.js'
+import { agentOfTest, isSlow, places, useFolders } from '../helpers/agent-places.js'
 import { until } from '../helpers/until.js'
 
-const ENDLESS = { python: 'while True: pass', nodejs: 'for (;;);' }
+/** They wait, because the agent gives the host two seconds more than the time limit. */
+const ENDLESS = {
+  python: 'import time; time.sleep(300)',
+  nodejs: 'await new Promise((resolve) => setTimeout(resolve, 300_000))',
+}
 /** More output than the first window, and at most one pipe more. */
 const MUCH = { python: 'print("x" * 300_000)', nodejs: 'console.log("x".repeat(300_000))' }
 /** Prints the CPU time of the process before the code begins, in milliseconds. */
@@ -51,12 +49,12 @@ describe.each(places)('the time limits of the $language agent, $where', (place) 
   })
 
   it('the agent kills a context if its run exceeds the time limit', async () => {
-    const agent = await agentOfTest(place)
-    const context = agent.open({ op: 'open', context: 'c' })
+    const { agent } = await folderOfTest()
+    const context = agent.open({ op: 'open', context: 'endless' })
     await context.wait('the context is open', () => context.started !== undefined)
     const { done } = await agent.ask({
       ...run(ENDLESS[place.language]),
-      context: 'c',
+      context: 'endless',
       timeoutMs: 100,
     })
     expect(done).toMatchObject(killed)
@@ -64,11 +62,11 @@ describe.each(places)('the time limits of the $language agent, $where', (place) 
   })
 
   it('the agent kills a context if its output is not read in time, and serves later requests', async () => {
-    const folder = await ownFolderOfTest(place)
+    const folder = await folderOfTest()
     const { agent } = folder
-    const context = agent.open({ op: 'open', context: 'c' })
+    const context = agent.open({ op: 'open', context: 'unread' })
     await context.wait('the context is open', () => context.started !== undefined)
-    const body = { ...run(MUCH[place.language]), context: 'c', timeoutMs: 100 }
+    const body = { ...run(MUCH[place.language]), context: 'unread', timeoutMs: 100 }
     const request = agent.open(body, { grantsCredit: false })
     await until('the process of the context has ended', async () => {
       return (await folder.alive(context.started?.pid)).length === 0
@@ -105,10 +103,12 @@ describe.each(places)('the time limits of the $language agent, $where', (place) 
 describe.each(places.filter(({ language }) => language === 'nodejs'))(
   'the CPU time that a program of the $language agent reports, $where',
   (place) => {
+    const folderOfTest = useFolders(place)
+
     it.each(['Infinity', '1e999', '-1', '9e9', 'x', ''])(
       'the agent ignores an invalid CPU time: %j',
       async (text) => {
-        const agent = await agentOfTest(place)
+        const { agent } = await folderOfTest()
         const { done } = await agent.ask(run(`require('fs').writeSync(4, ${JSON.stringify(text)})`))
         expect(done.usage?.cpuMs).toBeLessThan(5000)
       },

@@ -49,7 +49,7 @@ function countsIn(stdout: string): unknown {
 
 describe.each(runtimes)("CPython's own tests under %s", (runtime) => {
   const limits = { memory: '512m', workspaceSize: '128m', pids: 512 }
-  const pool = usePool({ runtime, ...limits, languages: { python: { size: 1 } } })
+  const pool = usePool({ runtime, ...limits, languages: { python: { size: 1, max: 1 } } })
   let sandbox: Sandbox
   let reason: string | undefined
   beforeAll(async () => {

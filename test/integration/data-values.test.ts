@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EXTRA_IMAGES } from '../../src/languages/setup-images.js'
-import { availableImage, leaseOfTest, runtimes, usePool } from '../helpers/engine.js'
+import { availableImage, runtimes, useLease, usePool } from '../helpers/engine.js'
 
 const { registry, local } = EXTRA_IMAGES.data
 const image = await availableImage([registry, local])
@@ -29,9 +29,10 @@ const REFUSED: [string, RegExp][] = [
 
 describe.each(runtimes)('values of numpy and pandas under %s', (runtime) => {
   const preload = ['numpy', 'pandas']
-  const pool = usePool({ runtime, languages: { python: { image, preload, size: 1 } } })
+  const pool = usePool({ runtime, languages: { python: { image, preload, size: 1, max: 1 } } })
+  const lease = useLease(pool, 'python')
   const call = async (value: string) => {
-    const sandbox = await leaseOfTest(pool(), 'python')
+    const sandbox = await lease()
     return sandbox.call(`import numpy as np, pandas as pd\ndef main(): return ${value}`)
   }
 

@@ -8,7 +8,8 @@ const MiB = 1024 * 1024
 const BIG_BYTES = 200 * MiB
 
 describe.each(places)('the files of $language under $runtime', ({ runtime, language }) => {
-  const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
+  const languages = { [language]: { size: 1 } }
+  const pool = usePool({ runtime, workspaceSize: '8m', languages })
   const lease = useLease(pool, language)
 
   it('files are written and read as text, bytes, a Blob and a stream', async () => {
@@ -91,7 +92,7 @@ describe.each(places)('the files of $language under $runtime', ({ runtime, langu
 
   it('a file that exceeds the disk fails with ENOSPC and leaves no part', async () => {
     const sandbox = await lease()
-    const tooMuch = new Blob([Buffer.alloc(80 * MiB)])
+    const tooMuch = new Blob([Buffer.alloc(10 * MiB)])
     await sandbox.writeFile('kept', 'as it was')
     for (const options of [{}, { atomic: true }]) {
       const full = sandbox.writeFile('big', tooMuch, options)
@@ -181,7 +182,7 @@ describe.each(places)('the files of $language under $runtime', ({ runtime, langu
 })
 
 describe.each(places)('a file of 200 MB of $language under $runtime', ({ runtime, language }) => {
-  const languages = { [language]: { size: 1 } }
+  const languages = { [language]: { size: 1, max: 1 } }
   const pool = usePool({ runtime, memory: '256m', workspaceSize: '210m', languages })
 
   it('a large file is written and read without being whole in memory', async () => {

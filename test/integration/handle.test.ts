@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { ExecEvent, ExecHandle } from 'hono-sandbox'
-import { leaseOfTest, places, usePool } from '../helpers/engine.js'
+import { places, useLease, usePool } from '../helpers/engine.js'
 import { until, within } from '../helpers/until.js'
 
 /** The same program in both languages. */
@@ -38,8 +38,8 @@ const PROGRAMS = {
 
 describe.each(places)('a handle of $language under $runtime', ({ runtime, language }) => {
   const programs = PROGRAMS[language]
-  const pool = usePool({ runtime, pids: 512, languages: { [language]: { size: 1 } } })
-  const lease = () => leaseOfTest(pool(), language)
+  const pool = usePool({ runtime, pids: 512, languages: { [language]: { size: 1, max: 1 } } })
+  const lease = useLease(pool, language)
 
   it('a program and the caller exchange several messages', async () => {
     const sandbox = await lease()

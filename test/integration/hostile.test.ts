@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ExecResult, Sandbox } from 'hono-sandbox'
 import { SandboxError } from 'hono-sandbox'
 import type { AgentName } from '../../src/languages/built-in.js'
-import { docker, leaseOfTest, places, usePool } from '../helpers/engine.js'
+import { docker, places, usePool } from '../helpers/engine.js'
 import { until, within } from '../helpers/until.js'
 
 /** The same attack in both languages. */
@@ -85,14 +85,21 @@ const SHORT_MS = 1500
 describe.each(places)('hostile $language under $runtime', ({ runtime, language }) => {
   const programs = PROGRAMS[language]
   const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
+  const acquire = () => pool().acquire(language, { timeoutMs: 60_000 })
+
+  /** The container in which an attack left no mark. The next attack runs in it. */
+  let unmarked: Sandbox | undefined
 
   /** Runs an attack that leaves marks, and expects none of them in the next container. */
   async function attack(during: (sandbox: Sandbox) => Promise<void>): Promise<void> {
-    const sandbox = await leaseOfTest(pool(), language)
+    const sandbox = unmarked ?? (await acquire())
+    unmarked = undefined
+    onTestFinished(() => void sandbox.release())
     await sandbox.exec('for d in /workspace /tmp /dev/shm; do echo mark > $d/mark; done')
     await within('the attack ends', during(sandbox), 45_000)
     expect(sandbox.release()).toBe('recreated')
-    const next = await leaseOfTest(pool(), language)
+    const next = await acquire()
+    onTestFinished(() => void (next !== unmarked && next.release()))
     expect(next.name).not.toBe(sandbox.name)
     expect(await next.listFiles()).toEqual([])
     const traces = await next.exec('cat /workspace/* /tmp/* /dev/shm/* 2>/dev/null')
@@ -103,6 +110,7 @@ describe.each(places)('hostile $language under $runtime', ({ runtime, language }
       stdout: 'hello\n',
       exitCode: 0,
     })
+    unmarked = next
   }
 
   /** Expects that the same container still runs commands and code. */

@@ -43,9 +43,12 @@ const PROGRAMS = {
   },
 }
 
+/** The tests of a block share one lease, so no further container is needed. */
+const one = { size: 1, max: 1 }
+
 describe.each(places)('a run of $language under $runtime', ({ runtime, language }) => {
   const programs = PROGRAMS[language]
-  const pool = usePool({ runtime, languages: { [language]: { size: 1 } } })
+  const pool = usePool({ runtime, languages: { [language]: one } })
   const lease = useLease(pool, language)
 
   it('a run returns its output, exit code, duration and usage', async () => {
@@ -189,7 +192,7 @@ describe.each(places)('a run of $language under $runtime', ({ runtime, language 
 })
 
 describe.each(runtimes)('the files of a sandbox under %s', (runtime) => {
-  const pool = usePool({ runtime, languages: { python: { size: 1 }, nodejs: { size: 1 } } })
+  const pool = usePool({ runtime, languages: { python: one, nodejs: one } })
   const leases = { python: useLease(pool, 'python'), nodejs: useLease(pool, 'nodejs') }
 
   it.each(languages)('files are written, read and listed in %s', async (language) => {
@@ -238,7 +241,7 @@ describe.each(runtimes)('the files of a sandbox under %s', (runtime) => {
 })
 
 describe.each(runtimes)('Node modules under %s', (runtime) => {
-  const pool = usePool({ runtime, languages: { nodejs: { size: 1 } } })
+  const pool = usePool({ runtime, languages: { nodejs: one } })
   const lease = useLease(pool, 'nodejs')
 
   it.each([
@@ -287,7 +290,7 @@ describe.each(runtimes)('Node modules under %s', (runtime) => {
 })
 
 describe.each(runtimes)('Python under %s', (runtime) => {
-  const pool = usePool({ runtime, languages: { python: { size: 1 } } })
+  const pool = usePool({ runtime, languages: { python: one } })
   const lease = useLease(pool, 'python')
 
   it.each([

@@ -11,7 +11,6 @@ const HOLD_MS = 100
 /** The longest wait that counts as none: a step of the queue, and late timers of a busy process. */
 const NO_WAIT_MS = 20
 const SAMPLE_MS = 10
-const CALIBRATION = { size: 4, max: 8, callers: 4, runs: 12 }
 
 /** Measures the waits of random callers on a small pool, beside the formula of `docs/sizing.md`. */
 export async function arrivals(bench: Bench): Promise<Row[]> {
@@ -38,7 +37,7 @@ export async function arrivals(bench: Bench): Promise<Row[]> {
 /** Measures the rate of a moderate load, and the time of a launch and a removal without load. */
 async function calibrate(bench: Bench): Promise<{ rate: number; replaceMs: number }> {
   const { language, program, numbers } = bench
-  const { size, max, callers, runs } = CALIBRATION
+  const { size, max, callers, runs } = numbers.calibration
   const pool = await startPool(bench, { size, max }, { maxWaiting: 100 })
   const run = async () => {
     const sandbox = await pool.acquire(language, { timeoutMs: 60_000 })

@@ -6,19 +6,16 @@ import { createStartRemove } from '../contenders/engine.js'
 import type { Row } from '../rows.js'
 import { Samples } from '../rows.js'
 
-const LEASES = 4
-const FRESH = { size: 4, max: 10 }
-/** Concurrencies of the engine's own rate. On machines with few cores the best one is among them. */
-const ENGINE_CALLERS = [2, 3, 4]
 /** The longest wait of a caller in the queue. */
 const DEADLINE_MS = 120_000
 
 /** Measures the runs per second in warm leases, beside bare processes at the same concurrency. */
 export async function warmRate(bench: Bench): Promise<Row[]> {
   const { language, program, numbers } = bench
-  const pool = await startPool(bench, { size: LEASES, max: LEASES })
-  const leases = await Promise.all(Array.from({ length: LEASES }, () => pool.acquire(language)))
-  const what = `runCode in ${LEASES} warm leases`
+  const count = numbers.warmLeases
+  const pool = await startPool(bench, { size: count, max: count })
+  const leases = await Promise.all(Array.from({ length: count }, () => pool.acquire(language)))
+  const what = `runCode in ${count} warm leases`
   // Each caller has its own lease. A shared lease could get more programs than its limit.
   const inLease = (caller: number) =>
     checked(bench, {
@@ -53,7 +50,7 @@ function leaseAt(leases: readonly Sandbox[], caller: number): Sandbox {
 /** Measures the requests per second with a new container for each, beside the engine's own rate. */
 export async function freshRate(bench: Bench): Promise<Row[]> {
   const { language, program, numbers } = bench
-  const pool = await startPool(bench, FRESH, { maxWaiting: 1000 })
+  const pool = await startPool(bench, numbers.freshPool, { maxWaiting: 1000 })
   const freshContainer: Pick<Contender, 'what' | 'run'> = {
     what: 'a new container for each run',
     run: async () => {
@@ -65,13 +62,19 @@ export async function freshRate(bench: Bench): Promise<Row[]> {
       }
     },
   }
-  const engineSides = ENGINE_CALLERS.map((at) => {
+  const engineSides = numbers.engineConcurrencies.map((at) => {
     const what = 'create, start, remove of a sleep'
     return { what, at, work: () => createStartRemove(bench), first: at, rates: new Samples() }
   })
   const poolSides = numbers.concurrencies.map((at) => {
     const work = () => checked(bench, freshContainer)
-    return { what: freshContainer.what, at, work, first: FRESH.max, rates: new Samples() }
+    return {
+      what: freshContainer.what,
+      at,
+      work,
+      first: numbers.freshPool.max,
+      rates: new Samples(),
+    }
   })
   const sides = [...engineSides, ...poolSides]
   try {

@@ -7,7 +7,6 @@ import { rowOf, settled, startPool } from '../bench.js'
 import type { Row } from '../rows.js'
 import { Samples, single } from '../rows.js'
 
-const CONTAINERS = 20
 /** The number of parts of the leases whose figures are compared. */
 const PARTS = 5
 /** One lease in this many runs a program, so that its container is replaced. */
@@ -16,10 +15,11 @@ const RUN_EVERY = 20
 /** Measures the memory and CPU time of the server for idle containers, and for leases after a run. */
 export async function server(bench: Bench): Promise<Row[]> {
   const { language, program, numbers } = bench
+  const containers = numbers.idleContainers
   const pool = await startPool(bench, { size: 1, max: 1 })
   const before = await memoryNow()
   // The pool cannot launch more containers, so the later figures are those of the leases only.
-  pool.resize(language, 1 + CONTAINERS, 1 + CONTAINERS)
+  pool.resize(language, 1 + containers, 1 + containers)
   try {
     await settled(pool, language)
     const filled = await memoryNow()
@@ -27,17 +27,17 @@ export async function server(bench: Bench): Promise<Row[]> {
     await sleep(numbers.idleMs)
     const { user, system } = process.cpuUsage(cpu)
     const leases = await Promise.all(
-      Array.from({ length: CONTAINERS }, () => pool.acquire(language)),
+      Array.from({ length: containers }, () => pool.acquire(language)),
     )
     await Promise.all(leases.map((sandbox) => sandbox.runCode(program)))
     const held = await memoryNow()
     for (const sandbox of leases) sandbox.release()
-    const cpuShare = (user + system) / 1000 / numbers.idleMs / (CONTAINERS + 1)
+    const cpuShare = (user + system) / 1000 / numbers.idleMs / (containers + 1)
     const row = (what: string, unit: Row['unit'], value: number) =>
       rowOf(bench, 'container', { scenario: 'server', what, unit, ...single(value) })
     return [
-      row('memory of an idle container', 'KB', (filled - before) / CONTAINERS / 1024),
-      row('memory of a lease after a run', 'KB', (held - before) / CONTAINERS / 1024),
+      row('memory of an idle container', 'KB', (filled - before) / containers / 1024),
+      row('memory of a lease after a run', 'KB', (held - before) / containers / 1024),
       row('share of a processor an idle container', 'share', cpuShare),
     ]
   } finally {
@@ -48,7 +48,7 @@ export async function server(bench: Bench): Promise<Row[]> {
 /** Measures memory, open files and speed over thousands of leases. */
 export async function soak(bench: Bench): Promise<Row[]> {
   const { language, program, numbers } = bench
-  const pool = await startPool(bench, { size: 4, max: 8 })
+  const pool = await startPool(bench, numbers.soakPool)
   const rows: Row[] = []
   const part = Math.floor(numbers.leases / PARTS)
   try {

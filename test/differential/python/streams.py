@@ -143,7 +143,7 @@ os.dup2(saved, 1)
 print('back')
 
 # === stdout-of-many-lines
-for number in range(20000):
+for number in range(7000):
     print(number, 'some text that makes the line longer')
 
 # === stdout-and-stderr-of-many-bytes
