@@ -11,6 +11,7 @@ import sys
 from .agent_socket import agent_socket
 from .display import install_display
 from .interpreter_exit import leave
+from .outermost import run_at_top
 from .run_task import run_task
 from .tracebacks import print_error
 
@@ -47,4 +48,4 @@ def main(task):
     os.set_inheritable(3, False)
     install_display()
     agent_socket.attach()
-    run_task(task)
+    run_at_top(lambda: run_task(task))

@@ -8,7 +8,7 @@ from _frozen_importlib_external import SourceFileLoader
 from .cells import serve_cells
 from .guarded_code import compile_guarded, take_outcome
 from .interpreter_exit import leave
-from .outermost import prepare, run_at_top
+from .outermost import add_code
 from .run import run
 from .tracebacks import print_error
 from .variables import apply_variables, search_path
@@ -23,15 +23,14 @@ def new_module(name):
 
 
 def run_task(task):
-    """Does not return."""
+    """Returns only if the next steps run the code, and end the process."""
     status = start(task)  # at the end, the agent must not refer to the user's module
-    if status is None:
-        run_at_top()
-    leave(status)
+    if status is not None:
+        leave(status)
 
 
 def start(task):
-    """Returns the exit code of the user's code, or `None` if it is to run at the top."""
+    """Returns the exit code of the user's code, or `None` if it is to run as a step."""
     apply_variables(task['env'])
     main = new_module('__main__')
     # The last module: those after it are imported by the user's code.
@@ -60,5 +59,5 @@ def start_main(task, file, names):
     if code is None:
         return run(task, file, names)
     kept = [names]
-    prepare(code, names, lambda: leave(run(task, file, kept.pop(), take_outcome)))
+    add_code(code, names, lambda: leave(run(task, file, kept.pop(), take_outcome)))
     return None
