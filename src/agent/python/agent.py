@@ -43,6 +43,7 @@ class Agent:
         serve_names(self.loop)
         while True:
             self.channel.flush()
+            self.programs.remove_files()
             self.turn()
 
     def turn(self):
@@ -60,6 +61,7 @@ class Agent:
         while self.requests.open:
             self.turn()
         self.channel.discard()
+        self.programs.remove_files()
         self.programs.forget_runs()
         while not self.programs.has_spares():
             self.turn()

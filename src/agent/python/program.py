@@ -16,6 +16,7 @@ class Program(Request):
     def __init__(self, programs, pid, pipes, socket):
         self.loop, self.requests = programs.loop, programs.requests
         self.channel, self.exit_causes = programs.requests.channel, programs.exit_causes
+        self.old_files = programs.old_files
         self.pid = pid
         self.id = 0  # of the request that it serves
         self.context, self.file = None, None
@@ -32,7 +33,10 @@ class Program(Request):
             self.pipes[1].listener = self.notice_refusal
 
     def start(self, id, task, context):
-        """Sends the spare its task."""
+        """Sends the spare its task. The path of its file follows when that is written.
+
+        So the file is written while the spare wakes up and prepares itself.
+        """
         self.id = id
         self.cpu_ms_before = cpu_ms_of(self.pid)  # the warm-up of the spare is not the program's
         if context:
@@ -40,11 +44,11 @@ class Program(Request):
             context.program = self
         elif task.get('exec'):
             self.expected_tag = EXEC_FAILED
-        else:
-            self.file = write_main_file(task['code'], task['cwd'], self.pid)
-            task['file'] = self.file.path
-            self.grant_window()
         self.socket.send_task(to_json(task))
+        if 'code' in task:
+            self.file = write_main_file(task['code'], task['cwd'], self.pid)
+            self.socket.send_task(to_json(self.file.path))
+            self.grant_window()
 
     def start_cell(self, id, task, expected_tag):
         self.id, self.expected_tag = id, expected_tag
@@ -124,7 +128,7 @@ class Program(Request):
         if self.context:
             self.context.closed(self.exit)
         if self.file:
-            self.file.remove()
+            self.old_files.append(self.file)
         self.stdin.close()
         for output in self.outputs:
             output.read_tail()

@@ -41,6 +41,7 @@ class Programs:
         self.spares, self.wanted_spares = [], 1
         self.next_spare_at = 0
         self.waiting = []
+        self.old_files = []  # of programs that have ended
         self.started = 0
         self.zygote = ZygoteClient(self, zygote_socket)
         loop.watch(zygote_socket.fileno(), select.EPOLLIN, self.zygote.receive)
@@ -64,6 +65,11 @@ class Programs:
         program.start(waiting.id, waiting.task, waiting.context)
         for kind, payload in waiting.frames:
             self.requests.take_frame(kind, waiting.id, payload)
+
+    def remove_files(self):
+        """Removes the files of programs that have ended. The host need not wait for that."""
+        while self.old_files:
+            self.old_files.pop().remove()
 
     def are_running(self):
         return len(self.by_pid) > len(self.spares)

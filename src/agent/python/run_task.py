@@ -5,6 +5,7 @@ import os
 import sys
 from _frozen_importlib_external import SourceFileLoader
 
+from .agent_socket import agent_socket
 from .cells import serve_cells
 from .guarded_code import compile_guarded, take_outcome
 from .interpreter_exit import leave
@@ -45,7 +46,7 @@ def start(task):
     sys.path[:0] = [task['cwd'], *folders]
     if task.get('context'):
         return serve_cells(main.__dict__)
-    file = task['file']
+    file = agent_socket.receive_task()  # it is written now
     sys.argv = [file, *task['args']]
     if task['call']:
         main = sys.modules['main'] = new_module('main')
