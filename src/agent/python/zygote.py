@@ -116,6 +116,7 @@ class Zygote:
         for fd in descriptors:
             os.close(fd)
         self.forks += 1
+        _signal.raise_signal(_signal.SIGCHLD)  # touches what the end of a child touches
         if request == FORK_WITH_IMPORTS and not self.has_common_modules:
             self.has_common_modules = True
             import_common_modules()
