@@ -32,27 +32,37 @@ def run_task(task):
 
 def start(task):
     """Returns the exit code of the user's code, or `None` if it is to run as a step."""
+    try:
+        main = set_up(task)
+    except OSError as error:
+        print_error(error, '')
+        return 1
+    if task.get('context'):
+        return serve_cells(main.__dict__)
+    file = agent_socket.receive_task()  # it is written now
+    if task['call']:
+        main = sys.modules['main'] = new_module('main')
+    set_file(main, file, task['args'])
+    return start_main(task, file, main.__dict__)
+
+
+def set_up(task):
+    """Applies the variables and the folder of the task, and returns its main module."""
     apply_variables(task['env'])
     main = new_module('__main__')
     # The last module: those after it are imported by the user's code.
     sys.modules.pop('__main__', None)
     sys.modules['__main__'] = main
-    try:
-        os.chdir(task['cwd'])
-    except OSError as error:
-        print_error(error, '')
-        return 1
+    os.chdir(task['cwd'])
     folders = (folder for folder in search_path() if folder not in sys.path)
     sys.path[:0] = [task['cwd'], *folders]
-    if task.get('context'):
-        return serve_cells(main.__dict__)
-    file = agent_socket.receive_task()  # it is written now
-    sys.argv = [file, *task['args']]
-    if task['call']:
-        main = sys.modules['main'] = new_module('main')
-    main.__file__, main.__cached__ = file, None
-    main.__loader__ = SourceFileLoader(main.__name__, file)
-    return start_main(task, file, main.__dict__)
+    return main
+
+
+def set_file(module, file, arguments):
+    sys.argv = [file, *arguments]
+    module.__file__, module.__cached__ = file, None
+    module.__loader__ = SourceFileLoader(module.__name__, file)
 
 
 def start_main(task, file, names):

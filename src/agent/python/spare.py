@@ -61,3 +61,6 @@ def use_idle_time(forks):
             return
         pause_ms = 0
         __import__(name)
+    # Under gVisor a write to a page that a fork shares unmaps the pages around it.
+    warm_up()
+    rehearse()
