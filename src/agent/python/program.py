@@ -16,7 +16,6 @@ class Program(Request):
     def __init__(self, programs, pid, pipes, socket):
         self.loop, self.requests = programs.loop, programs.requests
         self.channel, self.exit_causes = programs.requests.channel, programs.exit_causes
-        self.old_files = programs.old_files
         self.pid = pid
         self.id = 0  # of the request that it serves
         self.context, self.file = None, None
@@ -46,8 +45,8 @@ class Program(Request):
             self.expected_tag = EXEC_FAILED
         self.socket.send_task(to_json(task))
         if 'code' in task:
-            self.file = write_main_file(task['code'], task['cwd'], self.pid)
-            self.socket.send_task(to_json(self.file.path))
+            announce = lambda path: self.socket.send_task(to_json(path))
+            self.file = write_main_file(task['code'], task['cwd'], self.pid, announce)
             self.grant_window()
 
     def start_cell(self, id, task, expected_tag):
@@ -128,7 +127,7 @@ class Program(Request):
         if self.context:
             self.context.closed(self.exit)
         if self.file:
-            self.old_files.append(self.file)
+            self.loop.postpone(self.file.remove)
         self.stdin.close()
         for output in self.outputs:
             output.read_tail()

@@ -41,7 +41,6 @@ class Programs:
         self.spares, self.wanted_spares = [], 1
         self.next_spare_at = 0
         self.waiting = []
-        self.old_files = []  # of programs that have ended
         self.started = 0
         self.zygote = ZygoteClient(self, zygote_socket)
         loop.watch(zygote_socket.fileno(), select.EPOLLIN, self.zygote.receive)
@@ -51,7 +50,6 @@ class Programs:
         self.started += 1
         if ONLY_BETWEEN_RUNS:
             self.wanted_spares = 0  # until a run has ended
-        self.next_spare_at = time.monotonic() + SPARE_PAUSE_S
         self.requests.open[waiting.id] = waiting
         self.waiting.append(waiting)
         if self.spares:
@@ -65,11 +63,7 @@ class Programs:
         program.start(waiting.id, waiting.task, waiting.context)
         for kind, payload in waiting.frames:
             self.requests.take_frame(kind, waiting.id, payload)
-
-    def remove_files(self):
-        """Removes the files of programs that have ended. The host need not wait for that."""
-        while self.old_files:
-            self.old_files.pop().remove()
+        self.next_spare_at = time.monotonic() + SPARE_PAUSE_S
 
     def are_running(self):
         return len(self.by_pid) > len(self.spares)
