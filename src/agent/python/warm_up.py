@@ -1,7 +1,7 @@
 """Does a run that has no effect, to touch the memory pages that a run touches.
 
-The agent does it before it forks the zygote. A spare does it again: the first access to a page in a
-fork takes about 4 us.
+The zygote does it before its forks. A spare does it again: the first access to a page in a fork
+takes about 4 us, and much longer under gVisor.
 """
 
 import os

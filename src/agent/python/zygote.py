@@ -76,8 +76,9 @@ class Zygote:
         while True:
             ready = [fd for fd, _ in poll.poll()]
             if self.wake in ready:
+                self.reap()  # before the read, because the agent waits for it
                 os.read(self.wake, CHUNK)
-                self.reap()
+                self.reap()  # children that have ended before the read
             if 3 in ready:
                 if self.fork() == 0:
                     return
