@@ -41,15 +41,20 @@ class Agent:
             self.channel.send_code_cache(code_cache)
         send_hello(self.channel)
         serve_names(self.loop)
+        self.channel.flush()
         while True:
+            self.handle_events()
             self.channel.flush()
-            self.turn()
+            self.check()
 
-    def turn(self):
+    def handle_events(self):
         longest = 0 if self.requests.steppable else self.memory.wait_s(self.programs.pause_s())
         if not self.loop.handle_ready(self.requests.deadlines.wait_s(longest)):
             self.programs.fork_if_due()
         self.requests.step_next()
+
+    def check(self):
+        """Does what depends on the time. It sends nothing."""
         self.channel.exit_if_silent()
         self.requests.deadlines.check()
         self.memory.check()
@@ -58,11 +63,11 @@ class Agent:
         """Does a run before the host's first, which touches memory pages of all processes."""
         self.start_request(0, to_json({'op': 'run', 'code': "print(end='')"}))
         while self.requests.open:
-            self.turn()
+            self.handle_events()
         self.channel.discard()
         self.programs.forget_runs()
         while not self.programs.has_spares():
-            self.turn()
+            self.handle_events()
 
     def reap_orphans(self):
         """Waits for the children of programs that have ended: they are the agent's then."""

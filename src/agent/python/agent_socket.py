@@ -17,9 +17,9 @@ class AgentSocket:
 
     pid = None  # of the process that may use the socket: the forks of a program may not
 
-    def attach(self):
+    def attach(self, unread=b''):
         self.pid, self.identity = os.getpid(), os.fstat(3)[1:3]
-        self.lock, self.buffer = _thread.allocate_lock(), bytearray()
+        self.lock, self.buffer = _thread.allocate_lock(), bytearray(unread)
 
     def open(self):
         """Waits for the first task."""

@@ -21,7 +21,7 @@ from .system_calls import write_all
 
 class Channel:
     def __init__(self):
-        self.heard_at = time.monotonic()
+        self.heard_at, self.is_heard = time.monotonic(), False
         self.incoming, self.outgoing = bytearray(), bytearray()
 
     def receive(self):
@@ -29,7 +29,7 @@ class Channel:
         data = os.read(0, CHUNK)
         if not data:
             os._exit(0)  # the host is gone
-        self.heard_at = time.monotonic()
+        self.is_heard = True
         self.incoming += data
         while len(self.incoming) >= HEADER.size:
             kind, id, length = HEADER.unpack_from(self.incoming)
@@ -48,7 +48,10 @@ class Channel:
         This must come after everything was read that has arrived: an agent that was frozen has
         received nothing meanwhile.
         """
-        if time.monotonic() - self.heard_at > SILENCE_S:
+        now = time.monotonic()
+        if self.is_heard:
+            self.heard_at, self.is_heard = now, False
+        elif now - self.heard_at > SILENCE_S:
             os._exit(0)
 
     def send(self, kind, id, payload):

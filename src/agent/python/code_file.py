@@ -14,15 +14,31 @@ TEMPORARY = '/tmp'
 class CodeFile:
     """`path` is the name of the file, even if it could not be written: the code runs anyway."""
 
-    def __init__(self, code, *paths):
-        """Writes the file to the first path that is free and can be written."""
+    def __init__(self, code, paths, announce=lambda path: None):
+        """Writes the file to the first path that is free and can be written.
+
+        Calls `announce` with the path as soon as the file can be used.
+        """
         self.identity, data = None, code.encode('utf-8', 'surrogatepass')
+
+        def write():
+            fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            try:
+                write_all(fd, data)
+                self.identity = identity_of(os.fstat(fd))
+                announce(self.path)
+            except OSError:
+                os.unlink(self.path)
+                raise
+            finally:
+                os.close(fd)
+
         for self.path in paths:
             try:
-                self.identity = as_nobody(lambda: write_new(self.path, data))
-                break
+                return as_nobody(write)
             except OSError:
                 continue
+        announce(self.path)
 
     def remove(self):
         """Removes the file. If the program has written to the path, the file is the program's."""
@@ -38,13 +54,11 @@ class CodeFile:
             pass  # the program has removed it
 
 
-def write_main_file(code, cwd, pid):
+def write_main_file(code, cwd, pid, announce):
     """Writes the file of a program, beside a file of that name that is the user's."""
     other = 'main-%d.py' % pid
-    return CodeFile(
-        code,
-        *(os.path.join(*path) for path in ((cwd, 'main.py'), (cwd, other), (TEMPORARY, other))),
-    )
+    paths = (cwd, 'main.py'), (cwd, other), (TEMPORARY, other)
+    return CodeFile(code, [os.path.join(*path) for path in paths], announce)
 
 
 class CellFiles:
@@ -58,7 +72,7 @@ class CellFiles:
         if not self.files:
             ignore_error(lambda: os.mkdir(self.folder))
         name = 'cell-%d.py' % (len(self.files) + 1)
-        self.files.append(CodeFile(code, os.path.join(self.folder, name)))
+        self.files.append(CodeFile(code, [os.path.join(self.folder, name)]))
         return self.files[-1].path
 
     def remove(self):
@@ -72,18 +86,6 @@ def ignore_error(action):
         as_nobody(action)
     except OSError:
         pass  # the folder exists, or the program has put something in
-
-
-def write_new(path, data):
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    try:
-        write_all(fd, data)
-        return identity_of(os.fstat(fd))
-    except OSError:
-        os.unlink(path)
-        raise
-    finally:
-        os.close(fd)
 
 
 def identity_of(info):

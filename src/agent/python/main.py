@@ -26,7 +26,7 @@ from .zygote import start_zygote
 
 
 def main(code_cache, bundle):
-    """Serves the host until it is gone. In a program, runs the task of the program instead.
+    """Serves the host until it is gone.
 
     `bundle` is what a program needs that is given a new interpreter.
     """
@@ -34,15 +34,17 @@ def main(code_cache, bundle):
     set_environment()
     exit_causes = ExitCauses()
     link_node_modules()
-    zygote_socket, task = start_zygote(prepare_programs)
-    if task:
-        if need_new_interpreter(task['env'], bool(PRELOAD)):
-            restart(task, bundle)
-        run_task(task)
+    zygote_socket = start_zygote(prepare_programs, lambda task: run_program(task, bundle))
     try:
         Agent(zygote_socket, exit_causes).serve(code_cache)
     except PreloadError as error:
         refuse_service(error.args[0])
+
+
+def run_program(task, bundle):
+    if need_new_interpreter(task['env'], bool(PRELOAD)):
+        restart(task, bundle)
+    run_task(task)
 
 
 def prepare_programs():

@@ -1,8 +1,8 @@
-"""Runs code with no frame below its own. It runs in programs.
+"""Runs steps with no frame below theirs: first those of the zygote, in its forks those of programs.
 
 No frame is left when an error has reached the top of the interpreter. C calls `sys.excepthook`
 then, which is a method of C here: it iterates over the type of the error, and so calls the steps.
-Everything is made before the fork, because new types touch many pages of memory.
+The zygote does this before it forks: in a program it would touch many pages of memory.
 """
 
 import sys
@@ -24,19 +24,14 @@ class AtTop(BaseException, metaclass=Steps):
     pass
 
 
-def prepare(code, names, finish):
-    """Makes steps of the code and of a function that ends the process."""
-    forget = partial(forget_error, sys.excepthook)
-    steps.extend((forget, partial(eval, code, names), *unhook, partial(finish)))
+def run_at_top(step):
+    """Calls a function at the top, and then the steps that it has added. Does not return.
 
-
-def rehearse(code, names):
-    """Calls the steps here, to touch the memory pages that they touch."""
-    prepare(code, names, steps.clear)
-    try:
-        call_steps(AtTop)
-    except IndexError:
-        pass  # there are no more steps
+    The variables of the callers exist as long as the process.
+    """
+    steps.extend((partial(forget_error, sys.excepthook), partial(step)))
+    sys.excepthook = call_steps
+    raise AtTop
 
 
 def forget_error(excepthook):
@@ -45,7 +40,20 @@ def forget_error(excepthook):
     forget()
 
 
-def run_at_top():
-    """Does not return. The variables of its callers exist as long as the process."""
-    sys.excepthook = call_steps
-    raise AtTop
+def add_step(function, *arguments):
+    """Has a function called when the last step has ended. It must return None."""
+    steps.append(partial(function, *arguments))
+
+
+def add_code(code, names, finish):
+    """Makes steps of the code and of a function that ends the process."""
+    steps.extend((partial(eval, code, names), *unhook, partial(finish)))
+
+
+def rehearse(code, names):
+    """Calls the steps of code here, to touch the memory pages that they touch."""
+    add_code(code, names, steps.clear)
+    try:
+        call_steps(AtTop)
+    except IndexError:
+        pass  # there are no more steps

@@ -16,8 +16,7 @@ class Pipe:
 
     def close(self):
         if self.fd >= 0:
-            self.loop.unwatch(self.fd)
-            os.close(self.fd)
+            self.loop.close(self.fd)
             self.fd = -1
 
 

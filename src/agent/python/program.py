@@ -32,7 +32,10 @@ class Program(Request):
             self.pipes[1].listener = self.notice_refusal
 
     def start(self, id, task, context):
-        """Sends the spare its task."""
+        """Sends the spare its task. The path of its file follows when that is written.
+
+        So the file is written while the spare wakes up and prepares itself.
+        """
         self.id = id
         self.cpu_ms_before = cpu_ms_of(self.pid)  # the warm-up of the spare is not the program's
         if context:
@@ -40,11 +43,11 @@ class Program(Request):
             context.program = self
         elif task.get('exec'):
             self.expected_tag = EXEC_FAILED
-        else:
-            self.file = write_main_file(task['code'], task['cwd'], self.pid)
-            task['file'] = self.file.path
-            self.grant_window()
         self.socket.send_task(to_json(task))
+        if 'code' in task:
+            announce = lambda path: self.socket.send_task(to_json(path))
+            self.file = write_main_file(task['code'], task['cwd'], self.pid, announce)
+            self.grant_window()
 
     def start_cell(self, id, task, expected_tag):
         self.id, self.expected_tag = id, expected_tag
@@ -124,7 +127,7 @@ class Program(Request):
         if self.context:
             self.context.closed(self.exit)
         if self.file:
-            self.file.remove()
+            self.loop.postpone(self.file.remove)
         self.stdin.close()
         for output in self.outputs:
             output.read_tail()

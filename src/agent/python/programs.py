@@ -50,7 +50,6 @@ class Programs:
         self.started += 1
         if ONLY_BETWEEN_RUNS:
             self.wanted_spares = 0  # until a run has ended
-        self.next_spare_at = time.monotonic() + SPARE_PAUSE_S
         self.requests.open[waiting.id] = waiting
         self.waiting.append(waiting)
         if self.spares:
@@ -64,6 +63,7 @@ class Programs:
         program.start(waiting.id, waiting.task, waiting.context)
         for kind, payload in waiting.frames:
             self.requests.take_frame(kind, waiting.id, payload)
+        self.next_spare_at = time.monotonic() + SPARE_PAUSE_S
 
     def are_running(self):
         return len(self.by_pid) > len(self.spares)

@@ -11,6 +11,7 @@ import sys
 from .agent_socket import agent_socket
 from .display import install_display
 from .interpreter_exit import leave
+from .outermost import run_at_top
 from .run_task import run_task
 from .tracebacks import print_error
 
@@ -19,8 +20,8 @@ import builtins, marshal, sys
 if sys.path[:1] == ['']:
     del sys.path[0]
 with open(%d, 'rb') as file:
-    code, codes, task = marshal.load(file)
-type(lambda: 0)(code, globals())(codes, 'restart')(task)
+    code, codes, *arguments = marshal.load(file)
+type(lambda: 0)(code, globals())(codes, 'restart')(*arguments)
 """
 
 
@@ -30,7 +31,8 @@ def restart(task, bundle):
         env = {**os.environ, **task['env']}
         file = os.memfd_create('bundle', 0)  # open in the new interpreter, too
         with open(file, 'wb', closefd=False) as writer:
-            writer.write(marshal.dumps((*bundle, {**task, 'env': {}})))
+            unread = bytes(agent_socket.buffer)
+            writer.write(marshal.dumps((*bundle, {**task, 'env': {}}, unread)))
         os.lseek(file, 0, os.SEEK_SET)
         os.set_inheritable(3, True)
         try:
@@ -43,8 +45,8 @@ def restart(task, bundle):
         leave(1)
 
 
-def main(task):
+def main(task, unread):
     os.set_inheritable(3, False)
     install_display()
-    agent_socket.attach()
-    run_task(task)
+    agent_socket.attach(unread)
+    run_at_top(lambda: run_task(task))

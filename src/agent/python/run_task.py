@@ -5,10 +5,11 @@ import os
 import sys
 from _frozen_importlib_external import SourceFileLoader
 
+from .agent_socket import agent_socket
 from .cells import serve_cells
 from .guarded_code import compile_guarded, take_outcome
 from .interpreter_exit import leave
-from .outermost import prepare, run_at_top
+from .outermost import add_code
 from .run import run
 from .tracebacks import print_error
 from .variables import apply_variables, search_path
@@ -23,36 +24,45 @@ def new_module(name):
 
 
 def run_task(task):
-    """Does not return."""
+    """Returns only if the next steps run the code, and end the process."""
     status = start(task)  # at the end, the agent must not refer to the user's module
-    if status is None:
-        run_at_top()
-    leave(status)
+    if status is not None:
+        leave(status)
 
 
 def start(task):
-    """Returns the exit code of the user's code, or `None` if it is to run at the top."""
+    """Returns the exit code of the user's code, or `None` if it is to run as a step."""
+    try:
+        main = set_up(task)
+    except OSError as error:
+        print_error(error, '')
+        return 1
+    if task.get('context'):
+        return serve_cells(main.__dict__)
+    file = agent_socket.receive_task()  # it is written now
+    if task['call']:
+        main = sys.modules['main'] = new_module('main')
+    set_file(main, file, task['args'])
+    return start_main(task, file, main.__dict__)
+
+
+def set_up(task):
+    """Applies the variables and the folder of the task, and returns its main module."""
     apply_variables(task['env'])
     main = new_module('__main__')
     # The last module: those after it are imported by the user's code.
     sys.modules.pop('__main__', None)
     sys.modules['__main__'] = main
-    try:
-        os.chdir(task['cwd'])
-    except OSError as error:
-        print_error(error, '')
-        return 1
+    os.chdir(task['cwd'])
     folders = (folder for folder in search_path() if folder not in sys.path)
     sys.path[:0] = [task['cwd'], *folders]
-    if task.get('context'):
-        return serve_cells(main.__dict__)
-    file = task['file']
-    sys.argv = [file, *task['args']]
-    if task['call']:
-        main = sys.modules['main'] = new_module('main')
-    main.__file__, main.__cached__ = file, None
-    main.__loader__ = SourceFileLoader(main.__name__, file)
-    return start_main(task, file, main.__dict__)
+    return main
+
+
+def set_file(module, file, arguments):
+    sys.argv = [file, *arguments]
+    module.__file__, module.__cached__ = file, None
+    module.__loader__ = SourceFileLoader(module.__name__, file)
 
 
 def start_main(task, file, names):
@@ -60,5 +70,5 @@ def start_main(task, file, names):
     if code is None:
         return run(task, file, names)
     kept = [names]
-    prepare(code, names, lambda: leave(run(task, file, kept.pop(), take_outcome)))
+    add_code(code, names, lambda: leave(run(task, file, kept.pop(), take_outcome)))
     return None

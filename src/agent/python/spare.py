@@ -16,8 +16,17 @@ from .warm_up import warm_up
 WARM_UP_AFTER_MS, IMPORT_AFTER_MS = 5, 50
 
 
+def serve_task(kept, forks, run):
+    """Calls `run` with the task, if this interpreter is to run it. Else executes the program."""
+    try:
+        task = wait_for_task(kept, forks)
+    except BaseException as error:
+        os.write(2, ('%s\n' % error).encode())
+        os._exit(126)
+    run(task)
+
+
 def wait_for_task(kept, forks):
-    """Returns the task, if this interpreter is to run it. Otherwise executes the program."""
     os.setsid()
     be_first_oom_victim()
     become_nobody()
@@ -52,3 +61,6 @@ def use_idle_time(forks):
             return
         pause_ms = 0
         __import__(name)
+    # Under gVisor a write to a page that a fork shares unmaps the pages around it.
+    warm_up()
+    rehearse()

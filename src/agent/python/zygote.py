@@ -15,9 +15,10 @@ import select
 from .common_imports import import_common_modules
 from .descriptors import close_others, open_descriptors
 from .json_codec import to_json
+from .outermost import add_step, run_at_top
 from .preload import PreloadError
 from .protocol import CHUNK
-from .spare import wait_for_task
+from .spare import serve_task
 from .zygote_messages import (
     CHILD_DESCRIPTORS,
     CHILD_ENDED,
@@ -26,8 +27,8 @@ from .zygote_messages import (
 )
 
 
-def start_zygote(prepare):
-    """Forks the zygote. Returns the agent's end of its socket, and in each program the task.
+def start_zygote(prepare, run):
+    """Forks the zygote, and returns the agent's end of its socket. Programs call `run` with a task.
 
     The zygote calls `prepare` before its own forks. The agent does not: it would hold the memory of
     the preload, too, and under gVisor that is a copy.
@@ -35,7 +36,7 @@ def start_zygote(prepare):
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     if os.fork():
         theirs.close()
-        return ours, None
+        return ours
     ours.close()
     # Before the preload: a module must not get descriptor 3, which is the socket of each child.
     os.dup2(theirs.detach(), 3, inheritable=False)
@@ -46,7 +47,7 @@ def start_zygote(prepare):
         while os.read(3, CHUNK):  # an unread request would reset the connection
             pass
         os._exit(0)
-    return None, Zygote(kept).serve()
+    run_at_top(Zygote(kept, run).serve)
 
 
 class Zygote:
@@ -55,8 +56,8 @@ class Zygote:
     Under gVisor a program can open any file that the zygote has open, but no socket.
     """
 
-    def __init__(self, kept):
-        self.kept = kept
+    def __init__(self, kept, run):
+        self.kept, self.run = kept, run
         close_others(kept, max(open_descriptors()))
         for number in (0, 1):
             os.dup2(3, number)
@@ -68,19 +69,19 @@ class Zygote:
         self.highest, self.forks, self.has_common_modules = wake_up, 0, False
 
     def serve(self):
-        """Forks on request. Returns in children only, with the task."""
+        """Forks on request. Returns in children only."""
         poll = select.poll()
         poll.register(self.wake, select.POLLIN)
         poll.register(3, select.POLLIN)
         while True:
             ready = [fd for fd, _ in poll.poll()]
             if self.wake in ready:
+                self.reap()  # before the read, because the agent waits for it
                 os.read(self.wake, CHUNK)
-                self.reap()
+                self.reap()  # children that have ended before the read
             if 3 in ready:
-                task = self.fork()
-                if task:
-                    return task
+                if self.fork() == 0:
+                    return
 
     def reap(self):
         while True:
@@ -100,6 +101,7 @@ class Zygote:
             os._exit(0)  # the agent is gone
 
     def fork(self):
+        """Returns 0 in the child."""
         request, given, *_ = self.socket.recvmsg(1, _socket.CMSG_SPACE(CHILD_DESCRIPTORS.size))
         if not request:
             os._exit(0)
@@ -109,26 +111,25 @@ class Zygote:
         except OSError as error:
             pid, number = None, error.errno
         if pid == 0:
-            return self.become_spare(descriptors)
+            self.become_spare(descriptors)
+            return pid
         self.send(FORK_ANSWER.pack(pid or 0, number))
         for fd in descriptors:
             os.close(fd)
         self.forks += 1
+        _signal.raise_signal(_signal.SIGCHLD)  # touches what the end of a child touches
         if request == FORK_WITH_IMPORTS and not self.has_common_modules:
             self.has_common_modules = True
             import_common_modules()
             gc.freeze()  # the collections of children leave these alone, too
+        return pid
 
     def become_spare(self, descriptors):
-        """Closes the zygote's descriptors and handlers in the child, and waits for a task."""
-        try:
-            self.socket.detach()
-            _signal.set_wakeup_fd(-1)
-            _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-            for number, fd in enumerate(descriptors):
-                os.dup2(fd, number, inheritable=number < 3)
-            close_others(self.kept, max(self.highest, *descriptors))
-            return wait_for_task(self.kept, self.forks)
-        except BaseException as error:
-            os.write(2, ('%s\n' % error).encode())
-            os._exit(126)
+        """Closes the zygote's descriptors and handlers in the child, and has it wait for a task."""
+        self.socket.detach()
+        _signal.set_wakeup_fd(-1)
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+        for number, fd in enumerate(descriptors):
+            os.dup2(fd, number, inheritable=number < 3)
+        close_others(self.kept, max(self.highest, *descriptors))
+        add_step(serve_task, self.kept, self.forks, self.run)
