@@ -82,7 +82,9 @@ describe('the container of a session', () => {
   it('is killed if its agent never confirms it, and the next request gets another one', async () => {
     const { sessions, agent } = await unconfirmed()
     agent.isFrozen = true // the engine does not report the exit yet
-    advanceTime(5000)
+    advanceTime(29_000)
+    expect(agent.kills).toBe(0)
+    advanceTime(1000)
     expect(agent.kills).toBe(1)
     const next = sessions.visit('ada', {})
     expect(await outcomeOf(next)).toBe('pending')
