@@ -32,9 +32,9 @@ const PING_INTERVAL_MS = 2000
 const SILENCE_MS = 60_000
 /**
  * The additional time for a request to end after SIGKILL in a container that is kept, in
- * milliseconds. An agent needs more than a second if many programs use its CPU.
+ * milliseconds. An agent needs some seconds if many programs use its CPU.
  */
-const KEPT_GRACE_MS = 5000
+const KEPT_GRACE_MS = 30_000
 /** The exit of a container before the engine has reported it. */
 const UNREPORTED_EXIT: ContainerExit = { exitCode: undefined, oom: false, stderr: '' }
 

@@ -190,6 +190,8 @@ export class Program {
   #conclude(outcome: Outcome): void {
     this.#reportStartError(outcome)
     this.#settle(endOf(outcome, this.#lease))
+    // The process of the context was killed, also if the agent has not confirmed it yet.
+    if ('lost' in outcome && this.#limits.context) this.#contextState = 'lost'
   }
 
   #refuse(error: unknown): void {

@@ -79,10 +79,27 @@ describe('the container of a session', () => {
     expect((await sessions.visit('ada', {})).session?.isNew).toBe(false)
   })
 
+  it('has lost the context of a run that is killed, before its agent confirms it', async () => {
+    const { sessions, containers } = fakeSessions()
+    const box = await sessions.visit('ada', {})
+    const creating = box.createCodeContext()
+    await flushStreams()
+    containers[0]?.agent.started(1)
+    const run = awaited(box.runCode('while True: pass', { context: await creating }))
+    await flushStreams()
+    box.release()
+    advanceTime(500)
+    advanceTime(400)
+    expect(containers[0]?.agent.signals).toEqual(['SIGINT', 'SIGKILL'])
+    expect(await run).toMatchObject({ killedBy: 'abort', context: 'lost' })
+  })
+
   it('is killed if its agent never confirms it, and the next request gets another one', async () => {
     const { sessions, agent } = await unconfirmed()
     agent.isFrozen = true // the engine does not report the exit yet
-    advanceTime(5000)
+    advanceTime(29_000)
+    expect(agent.kills).toBe(0)
+    advanceTime(1000)
     expect(agent.kills).toBe(1)
     const next = sessions.visit('ada', {})
     expect(await outcomeOf(next)).toBe('pending')
