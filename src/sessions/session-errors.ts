@@ -1,5 +1,11 @@
 import { SandboxError } from '../errors.js'
 
+/**
+ * The time after which a request that got no turn in its session retries, in milliseconds. The end of
+ * the requests before it is not known.
+ */
+const RETRY_MS = 1000
+
 /** Creates the errors of requests that get no session. No message contains an id or a tenant. */
 export class SessionErrors {
   readonly #language: string
@@ -30,18 +36,18 @@ export class SessionErrors {
 
   queueFull(waiting: number): SandboxError {
     const message = `the queue of this ${this.#language} session is full: ${waiting} requests wait`
-    return new SandboxError('SANDBOX_QUEUE_FULL', message)
+    return new SandboxError('SANDBOX_QUEUE_FULL', message, { retryAfterMs: RETRY_MS })
   }
 
   noTurn(timeoutMs: number, waiting: number): SandboxError {
     const ms = Math.round(timeoutMs)
     const message = `this request of a ${this.#language} session got no turn within ${ms} ms, ${waiting} waiting`
-    return new SandboxError('SANDBOX_ACQUIRE_TIMEOUT', message)
+    return new SandboxError('SANDBOX_ACQUIRE_TIMEOUT', message, { retryAfterMs: RETRY_MS })
   }
 
   timedOut(timeoutMs: number): SandboxError {
     const message = `no ${this.#language} session became available within ${timeoutMs} ms`
-    return new SandboxError('SANDBOX_ACQUIRE_TIMEOUT', message)
+    return new SandboxError('SANDBOX_ACQUIRE_TIMEOUT', message, { retryAfterMs: RETRY_MS })
   }
 
   aborted(cause: unknown): SandboxError {

@@ -122,6 +122,7 @@ describe('the requests of a session', () => {
     await flushStreams()
     await expect(sessions.visit('ada', { sessionConcurrency: 1 })).rejects.toMatchObject({
       code: 'SANDBOX_QUEUE_FULL',
+      retryAfterMs: 1000,
       message: expect.stringContaining(`${bounds.maxWaiting} requests`),
     })
     client.abort()
