@@ -43,7 +43,7 @@ export async function writeContent(target: ContentTarget, content: Content): Pro
  * may be behind it. It does nothing for a stream that was read.
  */
 export function cancelContent(content: Content | undefined): void {
-  if (content === undefined || !isStream(content)) return
+  if (!isStream(content)) return
   if (content instanceof Readable) content.destroy()
   else if (!(content instanceof ReadableStream)) {
     void content[Symbol.asyncIterator]()
@@ -53,9 +53,8 @@ export function cancelContent(content: Content | undefined): void {
 }
 
 /** Returns whether the content arrives in chunks, from a source that may be slow. */
-export function isStream(content: Content): content is ContentStream {
-  const isWhole = typeof content === 'string' || content instanceof Uint8Array
-  return !isWhole && !(content instanceof Blob)
+export function isStream(content: unknown): content is ContentStream {
+  return typeof content === 'object' && content !== null && Symbol.asyncIterator in content
 }
 
 function webStreamOf(content: Blob | ContentStream): ReadableStream<Uint8Array | string> {

@@ -6,7 +6,7 @@ import type { Content } from '../../../src/sandbox/streams/content.js'
 import { cancelContent, writeContent } from '../../../src/sandbox/streams/content.js'
 import { deferred } from '../../../src/util/deferred.js'
 import { within } from '../../helpers/until.js'
-import { leaseSandbox } from '../fakes/fake-agent.js'
+import { callWith, leaseSandbox } from '../fakes/fake-agent.js'
 
 const here = new URL(import.meta.url)
 
@@ -73,7 +73,7 @@ describe('content', () => {
 
   it('of another kind is refused with the kinds that are possible', async () => {
     const { sandbox } = await leaseSandbox()
-    const refused = Reflect.apply(sandbox.writeFile, sandbox, ['a', { not: 'content' }])
+    const refused = callWith(sandbox, 'writeFile', 'a', { not: 'content' })
     await expect(refused).rejects.toMatchObject({
       message:
         'writeFile: content is not valid, expected a string, bytes, a Blob, a stream or an async iterable',

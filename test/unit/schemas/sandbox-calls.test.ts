@@ -177,7 +177,7 @@ describe('check()', () => {
     for (const port of [0, 65_536, 1.5, '80'])
       expect(() => check(Port, port, 'here')).toThrow('here')
     for (const content of [5, {}, [], new ArrayBuffer(1)]) {
-      expect(() => check(Content, content, 'here')).toThrow('a ReadableStream')
+      expect(() => check(Content, content, 'here')).toThrow('an async iterable')
     }
   })
 })
