@@ -8,18 +8,21 @@ type Send = (kind: number, ...parts: Uint8Array[]) => void
 /** The agent's end of one request: it sends within the credit of the host. */
 export class AgentExchange {
   readonly #send: Send
-  readonly #onDone: () => void
   readonly #credit = new Map<number, number>()
+  readonly #over = new AbortController()
   #more = deferred<void>()
-  #isOver = false
 
-  constructor(send: Send, onDone: () => void) {
+  constructor(send: Send) {
     this.#send = send
-    this.#onDone = onDone
+  }
+
+  /** Aborts when the request is over. */
+  get over(): AbortSignal {
+    return this.#over.signal
   }
 
   get isOver(): boolean {
-    return this.#isOver
+    return this.over.aborted
   }
 
   started(value: Started): void {
@@ -28,7 +31,7 @@ export class AgentExchange {
 
   /** Sends bytes of a stream. Waits for credit, and gives up when the request is over. */
   async write(stream: number, bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length && !this.#isOver;) {
+    for (let at = 0; at < bytes.length && !this.isOver;) {
       const credit = this.#credit.get(stream) ?? WINDOW_BYTES
       const part = bytes.subarray(at, at + Math.min(CHUNK_BYTES, credit))
       at += part.length
@@ -56,15 +59,14 @@ export class AgentExchange {
 
   /** Ends the request. Further calls do nothing. */
   finish(done: Done): void {
-    if (this.#isOver) return
+    if (this.isOver) return
     this.#send(Kind.done, json(done))
     this.abandon()
   }
 
   /** Ends the request without an answer, because the container exits. */
   abandon(): void {
-    this.#isOver = true
-    this.#onDone()
+    this.#over.abort()
     this.#wake()
   }
 

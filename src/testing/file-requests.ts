@@ -11,8 +11,6 @@ export interface ActiveRequest {
   input(bytes: Buffer): void
   endInput(): void
   signal(name: string): void
-  /** Stops without an answer, because the container exits. */
-  abandon(): void
 }
 
 /** Answers a file request from the files in memory. */
@@ -51,7 +49,6 @@ export function answerFileRequest(
         throw new FileFault('ECANCELED')
       })
     },
-    abandon: () => exchange.abandon(),
   }
 }
 

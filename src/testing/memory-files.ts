@@ -114,7 +114,8 @@ export class MemoryFiles {
     const node = this.#nodes.get(at)
     if (node && (node.content || !recursive)) throw new FileFault('EEXIST')
     if (node) return
-    if (recursive && path.posix.dirname(at) !== at) this.#makeParents(at)
+    const parent = path.posix.dirname(at)
+    if (recursive && !this.#nodes.has(parent)) this.mkdir(parent, true)
     this.#parentOf(at)
     this.#mountOf(at)
     this.makeFolder(at)
@@ -162,13 +163,6 @@ export class MemoryFiles {
   provide(file: string, content: string): void {
     this.makeFolder(path.posix.dirname(file))
     this.#nodes.set(file, { content: Buffer.from(content), mode: 0o444, mtimeMs: this.#now() })
-  }
-
-  #makeParents(at: string): void {
-    const parent = path.posix.dirname(at)
-    const node = this.#nodes.get(parent)
-    if (node?.content) throw new FileFault('ENOTDIR')
-    if (!node) this.mkdir(parent, true)
   }
 
   /** Throws if the folder of a path does not exist, or if a name is too long. */

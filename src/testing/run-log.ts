@@ -54,10 +54,9 @@ export class RunLog {
     const { cwd = '/workspace', env = {}, timeoutMs } = request
     const isCode = request.op === 'run'
     const defined = isCode ? undefined : definedRun(this.#languages[language], request, files)
-    const command = isCode || defined ? undefined : commandIn(request.argv)
-    return {
+    const run: TestRun = {
       code: isCode ? request.code : defined?.code,
-      command,
+      command: isCode || defined ? undefined : commandIn(request.argv),
       language,
       session: this.sessions.get(name),
       context: isCode ? request.context : undefined,
@@ -67,11 +66,16 @@ export class RunLog {
       cwd,
       timeoutMs,
       stdin: program.stdin,
-      signal: program.signalOfEnd,
+      signal: program.over,
       get files() {
         return workspaceOf(files)
       },
     }
+    // Test runners print the other fields, if an expectation fails.
+    for (const name of ['stdin', 'signal', 'files']) {
+      Object.defineProperty(run, name, { enumerable: false })
+    }
+    return run
   }
 }
 

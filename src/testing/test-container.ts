@@ -72,7 +72,7 @@ export class TestContainer implements Container {
 
   /** Ends all programs and both streams, as the death of a container does. */
   exit(): void {
-    for (const { active } of this.#requests.values()) active.abandon()
+    for (const { exchange } of this.#requests.values()) exchange.abandon()
     this.stdin.destroy()
     this.stdout.once('end', () => this.#exit.resolve({ exitCode: 137, oom: false, stderr: '' }))
     this.stdout.end()
@@ -112,9 +112,11 @@ export class TestContainer implements Container {
 
   #request(id: number, request: Request): void {
     const send = (kind: number, ...parts: Uint8Array[]) => this.#send(kind, id, ...parts)
-    const exchange = new AgentExchange(send, () => this.#requests.delete(id))
+    const exchange = new AgentExchange(send)
     const active = this.#begin(request, exchange)
-    if (!exchange.isOver) this.#requests.set(id, { exchange, active })
+    if (exchange.isOver) return
+    this.#requests.set(id, { exchange, active })
+    exchange.over.addEventListener('abort', () => this.#requests.delete(id))
   }
 
   #begin(request: Request, exchange: AgentExchange): ActiveRequest {
@@ -152,7 +154,6 @@ export class TestContainer implements Container {
       signal: (name) => {
         if (name !== 'SIGINT') this.#endContext(context, { signal: name })
       },
-      abandon: () => exchange.abandon(),
     }
   }
 
@@ -172,6 +173,6 @@ export class TestContainer implements Container {
   }
 
   #send(kind: number, id: number, ...parts: Uint8Array[]): void {
-    if (this.stdout.writable) this.stdout.write(encodeFrame(kind, id, ...parts))
+    if (this.stdout.writable && !this.isFrozen) this.stdout.write(encodeFrame(kind, id, ...parts))
   }
 }

@@ -32,7 +32,7 @@ export class TestProgram implements ActiveRequest {
   readonly ports: number[] = []
   readonly #exchange: AgentExchange
   readonly #around: Surroundings
-  readonly #over = new AbortController()
+  #hasAllInput = false
   #isCode = false
   #isCall = false
   #isInContext = false
@@ -40,11 +40,12 @@ export class TestProgram implements ActiveRequest {
   constructor(exchange: AgentExchange, around: Surroundings) {
     this.#exchange = exchange
     this.#around = around
+    this.over.addEventListener('abort', () => this.endInput())
   }
 
   /** Aborts when the program is over. */
-  get signalOfEnd(): AbortSignal {
-    return this.#over.signal
+  get over(): AbortSignal {
+    return this.#exchange.over
   }
 
   /** Begins to do what the answer says. */
@@ -74,7 +75,8 @@ export class TestProgram implements ActiveRequest {
   }
 
   endInput(): void {
-    this.stdin.push(null)
+    if (!this.#hasAllInput) this.stdin.push(null)
+    this.#hasAllInput = true
   }
 
   signal(name: string): void {
@@ -86,21 +88,8 @@ export class TestProgram implements ActiveRequest {
     queueMicrotask(() => this.#end({ exitCode: INTERRUPTED, signal: null, usage: usageOf({}) }))
   }
 
-  abandon(): void {
-    this.#exchange.abandon()
-    this.#stop()
-  }
-
   #end(done: Done): void {
-    if (this.#exchange.isOver) return
-    this.#around.finish(done)
-    this.#stop()
-  }
-
-  #stop(): void {
-    this.ports.length = 0
-    if (!this.stdin.readableEnded) this.stdin.push(null)
-    this.#over.abort()
+    if (!this.#exchange.isOver) this.#around.finish(done)
   }
 
   /** Does what a part says. Returns whether no part can follow. */
