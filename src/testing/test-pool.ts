@@ -68,8 +68,8 @@ export class TestPool extends SandboxPool {
   }
 
   /**
-   * Resolves when the next run begins. Call it in the turn in which the test sends the request:
-   * `const response = app.request('/run')`, then `await pool.nextRun()`.
+   * Resolves when the next run begins. Call it before the request: `const begun = pool.nextRun()`,
+   * then `const response = app.request('/run')`, then `await begun`.
    */
   async nextRun(): Promise<TestRun> {
     return this.#log.next

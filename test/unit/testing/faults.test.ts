@@ -1,7 +1,8 @@
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
-import { sandbox, streamSandbox } from 'hono-sandbox/middleware'
-import type { TestPool, TestPoolOptions } from 'hono-sandbox/testing'
+import { SandboxError } from 'hono-sandbox'
+import { errorResponse, sandbox, streamSandbox } from 'hono-sandbox/middleware'
+import type { TestPoolOptions } from 'hono-sandbox/testing'
 import { createTestPool, results } from 'hono-sandbox/testing'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { freePort } from '../../helpers/docs-program.js'
@@ -26,18 +27,16 @@ function appWith(options: TestPoolOptions = one) {
   return { pool, app, get }
 }
 
-const running = (pool: TestPool, count = 1) =>
-  until(`${count} programs run`, () => pool.runs.length === count)
-
 describe('faults of programs and containers', () => {
   it('crash() ends the run, the lease and the container', async () => {
     const { pool, get } = appWith()
+    const begun = pool.nextRun()
     const response = get()
-    await running(pool)
+    await begun
     pool.crash()
     expect(await response).toMatchObject({
       status: 200,
-      body: { killedBy: 'crash', stdout: 'some', signal: 'SIGKILL' },
+      body: { killedBy: 'crash', signal: 'SIGKILL', exitCode: null },
     })
     pool.onCode('x', results.exit(0))
     expect(await get()).toMatchObject({ body: { exitCode: 0 } })
@@ -46,10 +45,12 @@ describe('faults of programs and containers', () => {
   it('crash() reaches a client of a stream as its last event', async () => {
     const { pool, app } = appWith()
     const response = await app.request('/stream', { headers: { accept: 'application/x-ndjson' } })
-    await running(pool)
-    pool.crash()
-    const events = (await response.text()).trim().split('\n')
-    expect(events.map((line): unknown => JSON.parse(line))).toMatchObject([
+    const events: unknown[] = []
+    for await (const chunk of response.body ?? []) {
+      if (events.length === 0) pool.crash()
+      events.push(JSON.parse(Buffer.from(chunk).toString()))
+    }
+    expect(events).toMatchObject([
       { type: 'stdout', data: 'some' },
       { type: 'exit', killedBy: 'crash' },
     ])
@@ -59,8 +60,9 @@ describe('faults of programs and containers', () => {
     const { pool, get } = appWith()
     const ends: string[] = []
     pool.on('ended', ({ how }) => ends.push(how))
+    const begun = pool.nextRun()
     const response = get()
-    await running(pool)
+    await begun
     pool.freeze()
     expect(await response).toMatchObject({ body: { killedBy: 'timeout', exitCode: null } })
     await until('the lease has ended', () => ends.length === 1)
@@ -116,8 +118,9 @@ describe('faults of launches', () => {
 
   it('loseEngine() ends all containers, and launches fail', async () => {
     const { pool, get } = appWith()
+    const begun = pool.nextRun()
     const response = get()
-    await running(pool)
+    await begun
     pool.loseEngine()
     expect(await response).toMatchObject({ body: { killedBy: 'crash' } })
     expect(await get()).toMatchObject({
@@ -156,8 +159,9 @@ describe('real behaviour of the library', () => {
   it('a full queue refuses a request', async () => {
     const { pool, get } = appWith({ ...one, maxWaiting: 0 })
     await pool.start()
+    const begun = pool.nextRun()
     const first = get()
-    await running(pool)
+    await begun
     expect(await get()).toMatchObject({
       status: 503,
       body: { error: { code: 'SANDBOX_QUEUE_FULL' } },
@@ -174,13 +178,33 @@ describe('real behaviour of the library', () => {
     const server = serve({ fetch: app.fetch, port })
     onTestFinished(() => void server.close())
     const client = new AbortController()
+    const begun = pool.nextRun()
     const request = fetch(`http://localhost:${port}/run`, { signal: client.signal })
-    await running(pool)
+    await begun
     client.abort()
     await expect(request).rejects.toThrow('aborted')
     await until('the lease has ended', () => ends.length === 1)
     expect(ends).toEqual(['aborted'])
     expect(pool.runs[0]?.signal.aborted).toBe(true)
+  })
+
+  it('files have the errors of a container, and the app its responses', async () => {
+    const pool = createTestPool({ workspaceSize: '1k' })
+    const app = new Hono()
+      .use(sandbox({ pool }))
+      .get('/:file', async (c) => {
+        const content = await c.get('sandbox').readFile(c.req.param('file'), { format: 'stream' })
+        return c.body(content)
+      })
+      .put('/:file', async (c) => {
+        await c.get('sandbox').writeFile(c.req.param('file'), await c.req.text())
+        return c.text('')
+      })
+      .onError((error, c) => (error instanceof SandboxError ? errorResponse(c, error) : c.text('')))
+    const missing = await app.request('/missing')
+    expect([missing.status, await missing.text()]).toEqual([404, expect.stringContaining('ENOENT')])
+    const large = await app.request('/large', { method: 'PUT', body: 'x'.repeat(1025) })
+    expect([large.status, await large.text()]).toEqual([500, expect.stringContaining('ENOSPC')])
   })
 
   it('a time limit can be tested with fake timers', async () => {

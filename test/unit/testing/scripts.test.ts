@@ -224,6 +224,16 @@ describe('an error in a script', () => {
   })
 })
 
+it('nextRun() waits for a run, also one without a script', async () => {
+  const pool = createTestPool().onCode('a', results.exit(0))
+  const box = await pool.acquire('python')
+  for (const code of ['a', 'b']) {
+    const begun = pool.nextRun()
+    await box.runCode(code).catch(() => {})
+    expect(await begun).toMatchObject({ code })
+  }
+})
+
 it('stdin of a run can be read afterwards', async () => {
   const pool = createTestPool().onCode('', results.exit(0))
   const box = await pool.acquire('python')
