@@ -39,7 +39,7 @@ export class TestContainer implements Container {
   readonly exited: Promise<ContainerExit>
   /** Whether the host has made a request, except for the probe at the launch. */
   isUsed = false
-  /** Whether it answers nothing, not even a signal. */
+  /** Whether the host gets nothing any more, not even the confirmation of a kill. */
   isFrozen = false
   readonly #start: StartProgram
   readonly #requests = new Map<number, { exchange: AgentExchange; active: ActiveRequest }>()
@@ -65,7 +65,7 @@ export class TestContainer implements Container {
         // The write is over before the frame is handled: an error of a script goes to the caller of
         // `runCode()`, because the channel writes a request in the turn of the call.
         done()
-        for (const frame of reader.read(chunk)) if (!this.isFrozen) this.#handle(frame)
+        for (const frame of reader.read(chunk)) this.#handle(frame)
       },
     })
   }

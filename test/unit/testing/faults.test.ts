@@ -151,7 +151,10 @@ describe('faults of launches', () => {
       503,
       { error: { code: 'SANDBOX_ACQUIRE_TIMEOUT' } },
     ])
+    const leftOver: string[] = []
+    slow.on('removeFailed', ({ name }) => leftOver.push(name))
     await slow.close({ deadlineMs: 0 })
+    expect(leftOver).toEqual([])
   })
 })
 

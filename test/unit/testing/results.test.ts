@@ -1,7 +1,9 @@
+import { text } from 'node:stream/consumers'
 import { createTestPool, results } from 'hono-sandbox/testing'
 import type { TestKill, TestPart } from 'hono-sandbox/testing'
 import { describe, expect, it } from 'vitest'
 import { until } from '../../helpers/until.js'
+import { nextTurn } from '../fakes/fake-agent.js'
 
 /** Runs code that does what the parts say, and returns the result. */
 async function resultOf(...parts: TestPart[]) {
@@ -54,19 +56,29 @@ describe('results', () => {
     expect(result.logs.stdout).toEqual(['1\n', '3\n'])
   })
 
-  it('can be longer than the credit of a stream', async () => {
-    expect((await resultOf(results.stdout('x'.repeat(1_000_000)))).stdout).toHaveLength(1_000_000)
+  it('can be longer than the credit of a stream, also for a slow reader', async () => {
+    const output = results.stdout('x'.repeat(1_000_000))
+    expect((await resultOf(output)).stdout).toHaveLength(1_000_000)
+    const box = await createTestPool().onCode('', output).acquire('python')
+    let size = 0
+    for await (const event of box.runCode('')) {
+      if (event.type === 'stdout') size += event.data.length
+      if (event.type === 'exit') expect(event.exitCode).toBe(0)
+      await nextTurn()
+      await nextTurn()
+    }
+    expect(size).toBe(1_000_000)
   })
 
   it('have files, which the app can collect', async () => {
-    const files = { 'out/a.txt': 'A', 'b.png': Uint8Array.of(1), '/tmp/c': 'C' }
+    const files = { 'a/a.txt': 'A', 'b.png': Uint8Array.of(1), '/tmp/c': 'C' }
     const pool = createTestPool().onCode('', results.files(files))
     const box = await pool.acquire('python')
     await box.runCode('')
     const collected = await box.collect()
     expect(collected.files.map(({ path, mimeType, size }) => [path, mimeType, size])).toEqual([
       ['b.png', 'image/png', 1],
-      ['out/a.txt', 'text/plain', 1],
+      ['a/a.txt', 'text/plain', 1],
     ])
     expect(await box.readFile('/tmp/c', { format: 'text' })).toBe('C')
   })
@@ -118,13 +130,16 @@ describe('results.running()', () => {
     const pool = createTestPool().onCode('', [results.stdout('on'), results.running()])
     const box = await pool.acquire('python')
     const handle = box.runCode('')
+    await handle.stdin.getWriter().write('typed')
     for await (const event of handle) {
       if (event.type !== 'stdout') continue
       handle.kill('SIGCONT')
       handle.kill('SIGTERM')
     }
     expect(await handle).toMatchObject({ killedBy: 'abort', signal: 'SIGTERM', stdout: 'on' })
-    expect(pool.runs[0]?.signal.aborted).toBe(true)
+    const [run] = pool.runs
+    expect(run?.signal.aborted).toBe(true)
+    expect(run && (await text(run.stdin))).toBe('typed')
   })
 
   it('is interrupted in a context, which is kept', async () => {
