@@ -52,10 +52,8 @@ async function stopped(handle: CodeHandle, stop: (handle: CodeHandle) => void | 
 }
 
 function endOf(end: object): object {
-  const fields = new Set([
-    ...['exitCode', 'signal', 'killedBy', 'context', 'text', 'truncated'],
-    ...['ok', 'value', 'reason'],
-  ])
+  const plain = ['exitCode', 'signal', 'killedBy', 'context', 'text', 'truncated']
+  const fields = new Set(plain.concat('ok', 'value', 'reason'))
   return Object.fromEntries(Object.entries(end).filter(([name]) => fields.has(name)))
 }
 
