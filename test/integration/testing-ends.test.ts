@@ -38,7 +38,6 @@ async function endsIn(box: Sandbox): Promise<unknown[]> {
   }
   await add(stopped(box.runCode(SLEEP, { context }), (handle) => handle.abort()))
   await add(stopped(box.runCode(SLEEP, { context }), () => box.interruptCodeContext(context)))
-  await add(stopped(box.runCode(SLEEP, { context }), () => box.deleteCodeContext(context)))
   for (const code of [FUNCTION, EXIT, FAIL]) await add(box.call(code))
   return ends
 }
