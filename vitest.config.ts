@@ -32,6 +32,7 @@ export default defineConfig({
   resolve: {
     alias: {
       'hono-sandbox/middleware': here('./middleware/index.ts'),
+      'hono-sandbox/testing': here('./src/testing/index.ts'),
       'hono-sandbox': here('./src/index.ts'),
     },
   },

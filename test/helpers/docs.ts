@@ -16,8 +16,12 @@ export const PAGES = [
 /** The address in each program that uses a server of the docs. */
 const ADDRESS = /\b(?:http|ws):\/\/localhost:3000\b/
 
-/** Returns the kind of a `ts` block: a server, a client of the server before it, or a script. */
-export function kindOf({ text }: Block): 'server' | 'client' | 'script' {
+/**
+ * Returns the kind of a `ts` block: a server, a client of the server before it, a test file that only
+ * vitest runs, or a script.
+ */
+export function kindOf({ text }: Block): 'server' | 'client' | 'vitest' | 'script' {
+  if (text.includes("from 'vitest'")) return 'vitest'
   if (text.includes('serve(')) return 'server'
   return ADDRESS.test(text) ? 'client' : 'script'
 }

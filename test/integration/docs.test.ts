@@ -43,7 +43,7 @@ function readPage(blocks: readonly Block[]): void {
     const next = blocks[at + 1]
     if (language === 'ts' && kindOf(block) === 'server') {
       begin({ where, block, uses: [] })
-    } else if (language === 'ts') {
+    } else if (language === 'ts' && kindOf(block) !== 'vitest') {
       const prints = next?.language === 'text' ? `${next.text}\n` : undefined
       const program = { where, block, prints }
       if (kindOf(block) === 'script') scripts.push(program)

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { SandboxErrorCode } from 'hono-sandbox'
 import { Sandbox, SandboxError, SandboxPool, SandboxProcess } from 'hono-sandbox'
 import { errorResponse } from 'hono-sandbox/middleware'
+import { createTestPool, results } from 'hono-sandbox/testing'
 import { describe, expect, it } from 'vitest'
 import { parseBytes } from '../../src/config/byte-size.js'
 import { Environment } from '../../src/config/environment.js'
@@ -76,6 +77,14 @@ const LISTS = [
     names: codeFields.filter((name) => !endFields.includes(name) && name !== 'context'),
   },
   { page: 'docs/streams.md', header: 'Event', names: membersOf('StreamEvent', 'type') },
+  { page: 'docs/testing.md', header: 'Part', names: Object.keys(results) },
+  {
+    page: 'docs/testing.md',
+    header: 'In a test pool',
+    names: membersOfClass(createTestPool().constructor, 'src/testing/test-pool.ts').filter(
+      (name) => name !== 'session',
+    ),
+  },
   { page: 'docs/code-runner.md', header: 'Field', names: runRequestFields() },
 ]
 

@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import * as middleware from 'hono-sandbox/middleware'
+import * as testing from 'hono-sandbox/testing'
 import * as library from 'hono-sandbox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { size } from '../../src/cli/size.js'
@@ -73,7 +74,8 @@ describe('the TypeScript of the docs', () => {
   })
 
   it('has an example of every exported value', () => {
-    for (const name of [...Object.keys(library), ...Object.keys(middleware)]) {
+    const names = [library, middleware, testing].flatMap((exported) => Object.keys(exported))
+    for (const name of names) {
       expect(commentOf(name), name).toContain('@example')
     }
   })

@@ -1,22 +1,14 @@
-import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { Kind, PROTOCOL_VERSION } from '../../src/agent/protocol.js'
-import type { SandboxPoolOptions } from '../../src/index.js'
-import { SandboxPool } from '../../src/index.js'
-import { fakeEngine } from '../helpers/fake-engine.js'
-import { callWith, FakeAgent } from './fakes/fake-agent.js'
+import type { SandboxPool } from 'hono-sandbox'
+import type { TestPoolOptions } from 'hono-sandbox/testing'
+import { createTestPool } from 'hono-sandbox/testing'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { callWith } from './fakes/fake-agent.js'
 
 const KEY = 'sk-secret-1'
 
-beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(() => {}))
-
-/** Creates a pool whose containers have a fake agent. */
-function poolWith(options: SandboxPoolOptions): SandboxPool {
-  const launch = () => {
-    const agent = new FakeAgent()
-    agent.sendJson(Kind.hello, 0, { version: PROTOCOL_VERSION, language: 'python' })
-    return Promise.resolve(agent)
-  }
-  const pool = new SandboxPool({ engine: fakeEngine({ launch }), ...options })
+/** Creates a pool, and closes it after the test. */
+function poolWith(options: TestPoolOptions): SandboxPool {
+  const pool = createTestPool(options)
   onTestFinished(() => pool.close({ deadlineMs: 0 }))
   return pool
 }

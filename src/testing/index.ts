@@ -1,0 +1,5 @@
+export { results } from './results.js'
+export type { TestAnswer, TestError, TestKill, TestPart } from './results.js'
+export type { TestCall, TestFunction, TestRun } from './scripts.js'
+export { createTestPool } from './test-pool.js'
+export type { TestPool, TestPoolOptions } from './test-pool.js'
