@@ -3,8 +3,11 @@ import path from 'node:path'
 import { expect, it } from 'vitest'
 import { readText, root } from '../../helpers/docs.js'
 
-/** The room of Docker, and set-up, which installs Docker and gVisor and prints texts about both. */
-const ALLOWED = ['src/engine/docker/', 'src/cli/']
+/**
+ * The room of Docker; set-up, which installs Docker and gVisor and prints texts about both; and the
+ * test pool, which stands for an engine with both runtimes.
+ */
+const ALLOWED = ['src/engine/docker/', 'src/cli/', 'src/testing/']
 const RUNTIMES = /\brunsc\b|\brunc\b|gvisor/i
 
 function withoutComments(text: string): string {
