@@ -1,6 +1,7 @@
 """Runs the cells of a context, one after the other, in one module. It runs in contexts."""
 
 import _signal
+import builtins
 import sys
 import time
 
@@ -30,7 +31,7 @@ def serve_cells(names):
             class_sources.cells.append(task['file'])
             is_early = kept and not task['wasInterrupted']
             kept.clear()
-            status = run(task, task['file'], names, interrupted if is_early else execute)
+            status = run(task, task['file'], names, interrupted if is_early else execute_cell)
             status = 130 if status == INTERRUPTED else status
             handler = _signal.signal(_signal.SIGINT, keep)
         except KeyboardInterrupt:  # it came after the end of the cell's code
@@ -42,6 +43,14 @@ def serve_cells(names):
         end = CELL_END.pack(status, cpu_us)
         task = agent_socket.next_task(CELL_ENDED, end, user_loop.run_until_readable)
     return status if count else 0
+
+
+def execute_cell(code, file, names):
+    """Executes a cell, and keeps its value as `_`, as Python does at its prompt."""
+    value = execute(code, file, names)
+    if value is not None:
+        builtins._ = value
+    return value
 
 
 kept = []  # the interrupts between cells
@@ -58,4 +67,4 @@ def keep(*_):
 def interrupted(code, file, names):
     """Executes a cell whose interrupt has come before it."""
     _signal.raise_signal(_signal.SIGINT)
-    return execute(code, file, names)
+    return execute_cell(code, file, names)
