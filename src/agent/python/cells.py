@@ -2,13 +2,15 @@
 
 import _signal
 import builtins
+import os
 import sys
 import time
 
 from .agent_socket import agent_socket, flush_output
 from .class_sources import class_sources
-from .common_imports import import_common_modules
+from .common_imports import COMMON_MODULES
 from .execute import execute
+from .hidden_modules import has_module
 from .interpreter_exit import INTERRUPTED
 from .run import run
 from .socket_messages import CELL_END, CELL_ENDED, CONTEXT_READY
@@ -19,7 +21,7 @@ def serve_cells(names):
     """Returns the exit code of the last cell, at the end of the context."""
     sys.argv = ['']
     class_sources.install()
-    import_common_modules()  # now, as an interrupt of a cell could come in the middle of it
+    import_common_modules()
     user_loop.offer()
     handler = _signal.signal(_signal.SIGINT, keep)
     task, count = agent_socket.next_task(CONTEXT_READY), 0
@@ -51,6 +53,13 @@ def execute_cell(code, file, names):
     if value is not None:
         builtins._ = value
     return value
+
+
+def import_common_modules():
+    """Imports them now, because an interrupt of a cell could come in the middle of it."""
+    for name in COMMON_MODULES:
+        if not has_module(os.getcwd(), name):
+            __import__(name)
 
 
 kept = []  # the interrupts between cells
