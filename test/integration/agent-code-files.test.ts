@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { AgentName } from '../../src/languages/built-in.js'
-import type { Folder } from '../helpers/agent-folder.js'
-import { exec, run } from '../helpers/agent-folder.js'
+import { exec, Folder, run } from '../helpers/agent-folder.js'
 import {
   agentOfTest,
   isSlow,
@@ -168,6 +167,26 @@ describe.each(pythonPlaces)('the file of Python code, $where', (place) => {
       expect([stdout.toString(), stderr]).toEqual(['[49]\n', ''])
     },
   )
+
+  it('a module of the user hides the module of the library, in a program and in a context', async () => {
+    const agent = await agentOfTest(place, { preload: ['json', 'random'] })
+    const folder = await Folder.make(agent, 'own')
+    await folder.write('random.py', 'x = "mine"')
+    await folder.expectSuccess({ op: 'mkdir', path: 'json' })
+    await folder.write('json/__init__.py', 'x = "package"')
+    const cwd = `${agent.workspace}/${folder.path}`
+    const code = 'import json, random\nprint(random.x, json.x)\n[1]'
+    const printed = 'mine package\n'
+    const result = { type: 'result', isMain: true, text: '[1]' }
+    const program = await agent.ask(run(code, { cwd }))
+    expect([program.stdout.toString(), program.records]).toEqual([printed, [result]])
+    const opened = agent.open({ op: 'open', context: 'c', cwd })
+    await opened.wait('the context is open', () => opened.started !== undefined)
+    const cell = await agent.ask({ ...run(code), context: 'c' })
+    opened.signal('SIGKILL')
+    await opened.answer()
+    expect([cell.stdout.toString(), cell.records]).toEqual([printed, [result]])
+  })
 
   it('a context has the sources of all its cells, outside the workspace', async () => {
     const agent = await agentOfTest(place)

@@ -324,6 +324,21 @@ describe.each(places)('contexts of the $language agent, $where', (place) => {
     },
   )
 
+  it.runIf(place.language === 'python')(
+    'a __future__ import holds for the later cells, and _ is the last value',
+    async () => {
+      const { ask } = await newContext()
+      const values = async (code: string) => results((await ask(code)).records)
+      await ask('from __future__ import annotations')
+      expect(await values('def f(x: missing): ...\nf.__annotations__')).toEqual([
+        "{'x': 'missing'}",
+      ])
+      await ask('None')
+      await ask('5;')
+      expect(await values("len(_), globals().get('_')")).toEqual(['(1, None)'])
+    },
+  )
+
   it.runIf(place.language === 'nodejs')(
     'the agent loads no module by a hook that the code has installed',
     async () => {

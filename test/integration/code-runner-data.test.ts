@@ -54,6 +54,21 @@ print(open('open.png', 'rb').read() == open('closed.png', 'rb').read(), plt.get_
     expect([results.length, pictures.size]).toEqual([21, 21])
   })
 
+  it('show() of a figure shows that figure at once, and once', async () => {
+    const code = `
+import matplotlib.pyplot as plt
+plt.figure().text(0.5, 0.5, 'open')
+figure = plt.figure()
+figure.text(0.5, 0.5, 'shown')
+figure.show()
+figure.show()
+display('between')
+plt.close(figure)`
+    const { results, stderr } = await runner().run({ language: 'python', code })
+    const texts = results.map(({ png, text }) => (png ? 'picture' : text))
+    expect([texts, stderr]).toEqual([['picture', "'between'", 'picture'], ''])
+  })
+
   it('a figure without axes is shown, and one that cannot be drawn has a note', async () => {
     const code = `
 import matplotlib.pyplot as plt

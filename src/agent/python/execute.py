@@ -6,8 +6,14 @@ from .magics import translate
 from .user_loop import user_loop
 
 ONLY_AST, TOP_LEVEL_AWAIT = 0x400, 0x2000
-FUTURES = 0x1FE0000  # the flags of __future__ imports: they hold for the last expression, too
+FUTURES = 0x1FE0000  # the flags of __future__ imports
 IS_COROUTINE = 0x80
+
+
+class Futures:
+    """The __future__ imports of the code so far. They hold for the later cells of a context."""
+
+    flags = 0
 
 
 def execute(code, file, names):
@@ -48,20 +54,24 @@ def run_steps(steps, names):
 
 def steps_of(code, file):
     """Returns the compiled code, the last expression apart, and the syntax tree of that."""
-    flags, steps = TOP_LEVEL_AWAIT, []
+    steps = []
     try:
-        tree = compile(code, file, 'exec', ONLY_AST, dont_inherit=True)
+        tree = compile(code, file, 'exec', ONLY_AST | Futures.flags, dont_inherit=True)
         last = tree.body and isinstance(tree.body[-1], _ast.Expr) and tree.body.pop()
         if tree.body:
-            steps.append(compile(tree, file, 'exec', flags, dont_inherit=True))
-            flags |= steps[0].co_flags & FUTURES
+            steps.append(compile_step(tree, file, 'exec'))
         if last:
-            value = _ast.Expression(last.value)
-            steps.append(compile(value, file, 'eval', flags, dont_inherit=True))
+            steps.append(compile_step(_ast.Expression(last.value), file, 'eval'))
         return steps, last
     except RecursionError:
         pass  # code may be nested deeper than syntax trees: then it has no value
-    return [compile(code, file, 'exec', TOP_LEVEL_AWAIT, dont_inherit=True)], None
+    return [compile_step(code, file, 'exec')], None
+
+
+def compile_step(code, file, mode):
+    step = compile(code, file, mode, TOP_LEVEL_AWAIT | Futures.flags, dont_inherit=True)
+    Futures.flags |= step.co_flags & FUTURES
+    return step
 
 
 def ends_in_semicolon(code, last):

@@ -40,6 +40,13 @@ class Figures:
             except ImportError:
                 return switch('agg')
 
+        def show_one(figure, warn=True):
+            """Shows a figure of pyplot, and leaves it open. The others raise an error."""
+            show_managed(figure, warn)
+            self.show_if_changed(figure, False)
+
+        figure_class = sys.modules['matplotlib.figure'].Figure
+        show_managed, figure_class.show = figure_class.show, show_one
         save, switch = pyplot.savefig, pyplot.switch_backend
         pyplot.show, pyplot.savefig, pyplot.switch_backend = show, savefig, switch_backend
         self.pyplot, self.shown = pyplot, sys.modules['weakref'].WeakKeyDictionary()
@@ -83,16 +90,18 @@ class Figures:
         current = opened.get_active()
         try:
             for manager in sorted(opened.get_all_fig_managers(), key=lambda each: each.num):
-                figure = manager.canvas.figure
-                has_room = self.pictures < MAX_PICTURES and (is_last or self.frames < MAX_FRAMES)
-                if has_room and self.has_changed(figure) and self.is_visible(figure):
-                    self.pictures += 1
-                    self.frames += not is_last
-                    self.show_figure(figure)
+                self.show_if_changed(manager.canvas.figure, is_last)
         finally:
             if is_last and current:
                 self.last = current.canvas.figure
                 self.pyplot.close('all')
+
+    def show_if_changed(self, figure, is_last):
+        has_room = self.pictures < MAX_PICTURES and (is_last or self.frames < MAX_FRAMES)
+        if has_room and self.has_changed(figure) and self.is_visible(figure):
+            self.pictures += 1
+            self.frames += not is_last
+            self.show_figure(figure)
 
     def show_at_end(self):
         if self.pyplot and os.getpid() == agent_socket.pid:

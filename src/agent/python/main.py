@@ -16,6 +16,7 @@ from .agent import Agent, refuse_service
 from .config import PRELOAD, WORKSPACE
 from .display import install_display
 from .exit_causes import ExitCauses
+from .hidden_modules import hides_imported_module
 from .preload import MATPLOTLIB, PreloadError, preload
 from .privileges import as_nobody, drop_groups
 from .restart import restart
@@ -42,7 +43,7 @@ def main(code_cache, bundle):
 
 
 def run_program(task, bundle):
-    if need_new_interpreter(task['env'], bool(PRELOAD)):
+    if need_new_interpreter(task['env'], bool(PRELOAD)) or hides_imported_module(task['cwd']):
         restart(task, bundle)
     run_task(task)
 

@@ -9,6 +9,7 @@ import sys
 
 from .agent_socket import agent_socket
 from .guarded_code import compile_guarded, take_outcome
+from .hidden_modules import hides_imported_module
 from .json_codec import to_json
 from .outermost import rehearse
 from .representations import Representations
@@ -38,6 +39,7 @@ def warm_up():
     agent_socket.attach(LENGTH.pack(len(text)) + text)
     task, file = agent_socket.receive_task(), '/main.py'
     need_new_interpreter(task['env'], False)
+    hides_imported_module(task['cwd'])
     main = set_up(task)
     set_file(main, file, task['args'])
     rehearse(compile_guarded(task['code'], file), main.__dict__)
