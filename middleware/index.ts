@@ -1,6 +1,6 @@
 export { errorBody, errorResponse } from './error-response.js'
 export type { SandboxErrorBody, SandboxErrorResponses } from './error-response.js'
-export type { StreamEvent } from './event-format.js'
+export type { StreamEvent } from './stream-event.js'
 export type { SandboxLogger } from './logger.js'
 export { receiveFiles } from './receive-files.js'
 export type { Received, ReceivedFile, ReceiveFilesOptions } from './receive-files.js'

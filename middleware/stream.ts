@@ -4,11 +4,11 @@ import { SandboxError } from '../src/errors.js'
 import type { ExecHandle } from '../src/sandbox/program/handle.js'
 import { check } from '../src/schemas/check.js'
 import { errorBody } from './error-response.js'
-import type { StreamEvent } from './event-format.js'
 import { formatFor } from './event-format.js'
 import { eventStream } from './event-stream.js'
 import { StreamCall } from './options.js'
 import { onResponseClose } from './response-end.js'
+import type { StreamEvent } from './stream-event.js'
 
 /** The options of {@link streamSandbox}. */
 export interface StreamSandboxOptions {
