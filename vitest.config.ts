@@ -6,6 +6,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 export default defineConfig({
   resolve: {
     alias: {
+      'hono-sandbox/client': here('./src/client/index.ts'),
       'hono-sandbox/middleware': here('./middleware/index.ts'),
       'hono-sandbox': here('./src/index.ts'),
     },

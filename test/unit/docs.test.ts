@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import * as client from 'hono-sandbox/client'
 import * as middleware from 'hono-sandbox/middleware'
 import * as library from 'hono-sandbox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -73,7 +74,7 @@ describe('the TypeScript of the docs', () => {
   })
 
   it('has an example of every exported value', () => {
-    for (const name of [...Object.keys(library), ...Object.keys(middleware)]) {
+    for (const name of [library, middleware, client].flatMap((exports) => Object.keys(exports))) {
       expect(commentOf(name), name).toContain('@example')
     }
   })

@@ -1,0 +1,8 @@
+export { SandboxClientError } from './client-error.js'
+export type { ClientErrorDetails, ClientErrorReason } from './client-error.js'
+export type { ExitEvent, RunEvent } from './event.js'
+export { readEvents } from './read-events.js'
+export type { ReadEventsOptions } from './read-events.js'
+export { runStream } from './run-stream.js'
+export type { RunStreamOptions, Send } from './run-stream.js'
+export { SandboxRun } from './sandbox-run.js'
