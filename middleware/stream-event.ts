@@ -12,14 +12,20 @@ export type StreamEvent =
     }
   | { type: 'result'; result: RichResult }
   | ({ type: 'exit' } & CodeEnd)
-  | {
-      type: 'error'
-      /** The error. The code is `INTERNAL` if it is no `SandboxError`. */
-      error: { code: SandboxErrorCode | 'INTERNAL'; message: string }
-    }
+  | { type: 'error'; error: { code: StreamErrorCode; message: string } }
   | {
       /**
        * Sent if no other event occurs for some time: the program is still running. Only in NDJSON.
        */
       type: 'heartbeat'
     }
+
+/** The code of an `error` event. */
+export type StreamErrorCode =
+  | SandboxErrorCode
+  /** The app failed. */
+  | 'INTERNAL'
+  /** A message of the client is not valid. Only over a WebSocket. */
+  | 'BAD_REQUEST'
+  /** The server does not have the run that the client resumes. Only over a WebSocket. */
+  | 'RUN_LOST'

@@ -1,13 +1,16 @@
-/**
- * The reason of a {@link SandboxClientError}:
- * - `refused`: the server answered with an error status. The program did not run, or the app
- *   refused it.
- * - `cut`: the stream ended without `exit` and without `error`. The end of the program is unknown.
- *   It may have run completely, so run it again only if that is harmless.
- * - `failed`: the stream ended with an `error` event.
- * - `invalid`: the answer is not a stream of this library, or a line is too long.
- */
-export type ClientErrorReason = 'refused' | 'cut' | 'failed' | 'invalid'
+/** The reason of a {@link SandboxClientError}. */
+export type ClientErrorReason =
+  /** The server answered with an error status, or did not accept the WebSocket. */
+  | 'refused'
+  /**
+   * The stream ended without `exit` and without `error`. The program may have run completely, so run
+   * it again only if that is harmless.
+   */
+  | 'cut'
+  /** The run ended with an `error` event. */
+  | 'failed'
+  /** The answer is not a stream of this library, or an event is too long. */
+  | 'invalid'
 
 /** The fields of a {@link SandboxClientError} beside its reason and its message. */
 export interface ClientErrorDetails {

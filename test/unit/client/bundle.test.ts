@@ -8,7 +8,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { compile } from '../../helpers/build.js'
 import { root } from '../../helpers/docs.js'
 
-const MAX_BYTES = 5000
 /** The globals that browsers, Node, Bun, Deno and workers have. */
 const GLOBALS = {
   AbortController,
@@ -30,24 +29,33 @@ const BROWSER = {
 let folder = ''
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'hono-sandbox-client-'))
-  const file = path.join(folder, 'client.js')
-  const options = ['--platform', 'browser', '--format', 'iife', '--name', 'client', '--minify']
-  const rolldown = path.join(root, 'node_modules/.bin/rolldown')
-  await promisify(execFile)(rolldown, ['src/client/index.ts', '--file', file, ...options], {
-    cwd: root,
-  })
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const bundle = () => readFile(path.join(folder, 'client.js'), 'utf8')
+/** Returns the minified script of a page that uses these exports of the client. */
+async function bundleOf(exports: string): Promise<string> {
+  const [entry, file] = ['entry.js', 'script.js'].map((name) => path.join(folder, name))
+  if (!entry || !file) throw new Error('there is no file')
+  const client = path.join(root, 'src/client/index.ts')
+  await writeFile(entry, `export ${exports} from ${JSON.stringify(client)}`)
+  const options = ['--platform', 'browser', '--format', 'iife', '--name', 'client', '--minify']
+  const rolldown = path.join(root, 'node_modules/.bin/rolldown')
+  await promisify(execFile)(rolldown, [entry, '--file', file, ...options], { cwd: root })
+  return readFile(file, 'utf8')
+}
 
-it(`the client has less than ${MAX_BYTES} bytes`, async () => {
-  expect(Buffer.byteLength(await bundle())).toBeLessThan(MAX_BYTES)
+it.each([
+  ['readEvents()', '{ readEvents }', 3500],
+  ['runStream()', '{ runStream }', 4500],
+  ['runSocket()', '{ runSocket }', 5000],
+  ['the whole client', '*', 7500],
+])('the size of %s is at most %3$s bytes', async (_, exports, maxBytes) => {
+  expect(Buffer.byteLength(await bundleOf(exports))).toBeLessThan(maxBytes)
 })
 
 it('the client runs with the globals of a browser alone', async () => {
   const context = createContext({ ...GLOBALS })
-  runInContext(await bundle(), context)
+  runInContext(await bundleOf('*'), context)
   const program = `(async () => {
     const lines = '{"type":"stdout","data":"1"}\\n{"type":"exit","exitCode":3}\\n'
     const headers = { 'content-type': 'application/x-ndjson' }
@@ -58,7 +66,9 @@ it('the client runs with the globals of a browser alone', async () => {
 })
 
 it('the types of the client need no types of Node', async () => {
-  const program = `import { runStream } from 'hono-sandbox/client'
+  const program = `import { runSocket, runStream } from 'hono-sandbox/client'
+  const connect = (url: string) => new WebSocket(url)
+  await runSocket('/talk', {}, { connect }).write('x')
   const run = await runStream('/run', { method: 'POST', body: 'x' })
   for await (const event of run) if (event.type === 'exit') console.log(event.exitCode)
   document.title = String((await run.exit()).killedBy)`
