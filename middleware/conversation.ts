@@ -92,10 +92,14 @@ export class Conversation {
     this.#clock.stop()
     this.#liveness?.stop()
     if (!this.#kept) return this.#run?.end()
-    const { runs, keepMs } = this.#route
-    if (this.#kept.run.connection !== this.#connection) return
-    if (keepMs > 0 && LOST.has(code)) runs.lose(this.#kept, this.#connection)
-    else runs.end(this.#kept)
+    const { run, outbox } = this.#kept
+    if (run.connection !== this.#connection) return // the client has another connection
+    // The client has answered the close frame of this server, so it has read all events.
+    const isDone = outbox.code === code
+    // Without a program there is nothing to keep. A client that opens and loses many connections
+    // must not push out the runs of other clients.
+    if (run.hasBegun && LOST.has(code) && !isDone) this.#route.runs.lose(this.#kept)
+    else this.#route.runs.end(this.#kept)
   }
 
   #pass(run: SocketRun, data: unknown): void {

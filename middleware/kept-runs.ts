@@ -16,7 +16,7 @@ export interface KeptRun {
 
 /** The bounds of {@link KeptRuns}. */
 interface KeptRunsLimits {
-  /** The time that a run is kept after its client has disconnected, in milliseconds. */
+  /** The time that a run is kept after its client has disconnected, in milliseconds; 0 is never. */
   keepMs: number
   /** The number of runs without a client. If there are more, the oldest one ends. */
   maxRuns: number
@@ -55,9 +55,9 @@ export class KeptRuns {
     before?.terminate()
   }
 
-  /** Notes that a connection is lost. The run goes on, and ends if its client does not come back. */
-  lose(kept: KeptRun, connection: Connection): void {
-    if (kept.run.connection !== connection) return
+  /** Notes that a run has lost its connection. It goes on, and ends if its client does not come back. */
+  lose(kept: KeptRun): void {
+    if (this.#limits.keepMs === 0) return this.end(kept)
     kept.run.connection = undefined
     kept.outbox.detach()
     this.#left.set(

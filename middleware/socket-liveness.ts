@@ -30,9 +30,9 @@ export class Liveness {
   }
 
   #beat(): void {
-    // While the server does not read the connection, the client cannot answer.
-    if (this.#connection.isPaused) return
-    if (this.#unanswered++ >= MAX_UNANSWERED) return this.#connection.terminate()
+    // While the server does not read the connection, it does not get the answers.
+    if (!this.#connection.isPaused) this.#unanswered++
+    if (this.#unanswered > MAX_UNANSWERED) return this.#connection.terminate()
     void send(this.#connection, '{"type":"heartbeat"}')
   }
 }

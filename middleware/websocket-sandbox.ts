@@ -14,7 +14,7 @@ import { WebsocketCall } from './options.js'
 import { onPoolClosing } from './pool-closing.js'
 import { socketOf } from './response-end.js'
 import type { UnnamedEnv } from './sandbox-options.js'
-import { isConnection } from './socket-connection.js'
+import { CloseCode, isConnection } from './socket-connection.js'
 import { isOfClient } from './socket-error.js'
 import { starter } from './socket-start.js'
 import type { Outbox } from './socket-outbox.js'
@@ -60,8 +60,17 @@ export function websocketSandbox(
   const { maxConversations = 100, firstMessageMs = 10_000, keepMs = 30_000 } = options
   const { logger, onError = report } = options
   const runs = new KeptRuns({ keepMs, maxRuns: maxConversations })
+  /** The connections with a WebSocket, and those that will have one. */
+  const places = new Set<Socket>()
   const open = new Set<Conversation>()
   const closeAll = () => open.forEach((each) => each.close())
+
+  /** Takes one of the places for connections, until the connection is closed. */
+  const takePlace = (transport: Socket) => {
+    if (places.size >= maxConversations) throw tooMany(maxConversations)
+    places.add(transport)
+    transport.once('close', () => places.delete(transport))
+  }
 
   const fail = (error: unknown) => {
     if (error instanceof SandboxError) logError(logger, error)
@@ -84,8 +93,9 @@ export function websocketSandbox(
     const route = { firstMessageMs, keepMs, runs, createRun, onError: fail }
     let conversation: Conversation | undefined
     return {
-      onOpen: (_, { raw }) => {
-        if (!isConnection(raw)) throw unsupported()
+      onOpen: (_, socket) => {
+        const { raw } = socket
+        if (!isConnection(raw)) return socket.close(CloseCode.internalError)
         conversation = new Conversation({ connection: raw, transport }, route, tenant)
         open.add(conversation)
         if (pool.isClosing) conversation.close()
@@ -104,9 +114,8 @@ export function websocketSandbox(
     try {
       checkOrigin(c, options.origins)
       const pool = poolOf()
-      transportOf(c)
       const tenant = await options.tenant?.(c)
-      if (open.size >= maxConversations) throw tooMany(maxConversations)
+      takePlace(transportOf(c))
       return await upgradeWebSocket(() => eventsOf(c, pool, tenant))(c, next)
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error

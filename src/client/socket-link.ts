@@ -96,28 +96,32 @@ export class SocketLink {
   }
 
   #connect(): void {
-    const socket = this.#open()
-    this.#socket = socket
-    this.#watch()
-    const isCurrent = () => socket === this.#socket
-    socket.addEventListener('open', () => {
-      const opening = this.#run
-        ? { type: 'resume', run: this.#run, after: this.#seq }
-        : { type: 'open' }
-      socket.send(JSON.stringify(opening))
-    })
-    socket.addEventListener('message', ({ data }) => {
-      if (!isCurrent()) return
-      try {
-        this.#take(String(data))
-      } catch (error) {
-        this.end({ error })
+    this.#attempt(() => {
+      const socket = this.#open()
+      this.#socket = socket
+      this.#watch()
+      const ofCurrent = (then: () => void) => {
+        if (socket === this.#socket) this.#attempt(then)
       }
+      socket.addEventListener('open', () => ofCurrent(() => socket.send(this.#opening)))
+      socket.addEventListener('message', ({ data }) => ofCurrent(() => this.#take(String(data))))
+      socket.addEventListener('error', () => {}) // followed by close
+      socket.addEventListener('close', ({ code }) => ofCurrent(() => this.#lose(code)))
     })
-    socket.addEventListener('error', () => {}) // followed by close
-    socket.addEventListener('close', ({ code }) => {
-      if (isCurrent()) this.#lose(code)
-    })
+  }
+
+  /** Does a step, and ends the conversation if it fails. */
+  #attempt(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.end({ error })
+    }
+  }
+
+  get #opening(): string {
+    const run = this.#run
+    return JSON.stringify(run ? { type: 'resume', run, after: this.#seq } : { type: 'open' })
   }
 
   #take(text: string): void {

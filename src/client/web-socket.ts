@@ -1,3 +1,5 @@
+import { SandboxClientError } from './client-error.js'
+
 /** The parts of a `WebSocket` that the client uses. Browsers and the package `ws` have them. */
 export interface WebSocketLike {
   send(data: string | Uint8Array<ArrayBuffer>): void
@@ -10,5 +12,6 @@ export interface WebSocketLike {
 /** Opens a WebSocket of the platform. Node has one since version 22. */
 export function openWebSocket(url: string): WebSocketLike {
   const Native = Reflect.get(globalThis, 'WebSocket')
+  if (!Native) throw new SandboxClientError('invalid', 'there is no WebSocket: pass connect')
   return new Native(url)
 }

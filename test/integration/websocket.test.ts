@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import type { RunEvent, SocketRun } from '../../src/client/index.js'
@@ -67,6 +67,11 @@ async function serveFlaky(options: WebsocketSandboxOptions = {}) {
   return { proxy, run, restart }
 }
 
+/** Waits for the first event of a run. */
+async function waitForEvent(socket: WebSocket): Promise<void> {
+  for await (const [data] of on(socket, 'message')) if (String(data).includes('"seq"')) return
+}
+
 /** Returns the status of the answer to an upgrade: 101 if the connection is accepted. */
 async function statusOf(url: string, options: { origin?: string } = {}): Promise<unknown> {
   const socket = new WebSocket(url, options)
@@ -132,12 +137,12 @@ describe('websocketSandbox()', () => {
   })
 
   it.each([
-    ['its own', (host: string) => `http://${host}`, undefined, 101],
-    ['another', () => 'http://evil.example', undefined, 403],
-    ['an opaque', () => 'null', undefined, 403],
-    ['a listed', () => 'https://app.example', ['https://app.example'], 101],
-    ['not a listed', (host: string) => `http://${host}`, ['https://app.example'], 403],
-  ])('a page of %s origin gets the answer %4$s', async (_, origin, origins, status) => {
+    ['its own', 101, (host: string) => `http://${host}`, undefined],
+    ['another', 403, () => 'http://evil.example', undefined],
+    ['an opaque', 403, () => 'null', undefined],
+    ['a listed', 101, () => 'https://app.example', ['https://app.example']],
+    ['not a listed', 403, (host: string) => `http://${host}`, ['https://app.example']],
+  ])('a page of %s origin gets the answer %i', async (_, status, origin, origins) => {
     const { url } = await serve({ origins })
     expect(await statusOf(url, { origin: origin(new URL(url).host) })).toBe(status)
   })
@@ -291,6 +296,8 @@ for at in range(300):
       return { socket, answer: JSON.parse(String(data)) }
     }
     const { socket, answer } = await ask({ type: 'open' })
+    socket.send(JSON.stringify({ code: SLEEPS }))
+    await within('the program runs', waitForEvent(socket))
     socket.terminate()
     const resume = { type: 'resume', run: answer.run, after: 0 }
     tenant = 'eve'
@@ -299,6 +306,6 @@ for at in range(300):
     tenant = 'ada'
     expect((await ask({ ...resume, run: 'x' })).answer).toMatchObject(lost)
     expect((await ask({ ...resume, after: 5 })).answer).toMatchObject(lost)
-    expect((await ask(resume)).answer).toMatchObject({ type: 'resume', received: 0 })
+    expect((await ask(resume)).answer).toMatchObject({ type: 'resume', received: 1 })
   })
 })

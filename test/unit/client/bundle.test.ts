@@ -45,11 +45,11 @@ async function bundleOf(exports: string): Promise<string> {
 }
 
 it.each([
-  ['readEvents()', '{ readEvents }', 3500],
-  ['runStream()', '{ runStream }', 4500],
-  ['runSocket()', '{ runSocket }', 5000],
-  ['the whole client', '*', 7500],
-])('the size of %s is at most %3$s bytes', async (_, exports, maxBytes) => {
+  ['readEvents()', 3500, '{ readEvents }'],
+  ['runStream()', 4500, '{ runStream }'],
+  ['runSocket()', 5000, '{ runSocket }'],
+  ['the whole client', 7750, '*'],
+])('%s has less than %i bytes', async (_, maxBytes, exports) => {
   expect(Buffer.byteLength(await bundleOf(exports))).toBeLessThan(maxBytes)
 })
 
