@@ -127,11 +127,12 @@ export class SocketLink {
   #take(text: string): void {
     this.#watch()
     const message: Message = Object(parseEvent(text))
-    const { type, seq = this.#seq + 1, received } = message
+    const { seq = this.#seq + 1, received, ...event } = message
+    const { type } = event
     if (type === 'open' || type === 'resume') this.#begin(message)
     else if (type === 'ack') this.#confirm(received)
     else if (type === 'heartbeat') this.#say({ type: 'ack', seq: this.#readSeq })
-    else this.#push(isRunEvent(message) ? message : undefined, seq, text.length)
+    else this.#push(isRunEvent(event) ? event : undefined, seq, text.length)
   }
 
   #begin({ run = this.#run, keepMs = 0, heartbeatMs = 0, received }: Message): void {

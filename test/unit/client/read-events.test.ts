@@ -64,12 +64,16 @@ describe('readEvents()', () => {
     await assert(property, cases(400))
   })
 
-  it('joins the data lines of server-sent events, and skips other fields and types', async () => {
-    const text =
-      '\u{feff}retry: 5\nid: 1\nevent: x\ndata:{"type":\ndata: "new"}\n\n: comment\n\ndata\n'
-    const stream = `${text}data: {"type":"exit",\ndata:"exitCode":1}\n\n`
-    expect(await readAll(textOf(stream, SSE))).toEqual([{ type: 'exit', exitCode: 1 }])
-  })
+  it.each(['\n', '\r\n', '\r'])(
+    'joins the data lines of server-sent events with %j',
+    async (end) => {
+      const lines = ['\u{feff}retry: 5', 'id: 1', 'event: x', 'data:{"type":', 'data: "new"}', '']
+      lines.push(': comment', '', 'data', '', 'data: {"type":"exit",', 'data:"exitCode":1}', '', '')
+      const chunks = Array.from(bytesOf(lines.join(end)), (byte) => Uint8Array.of(byte))
+      const events = await readAll(responseOf(chunks, SSE))
+      expect(events).toEqual([{ type: 'exit', exitCode: 1 }])
+    },
+  )
 
   it('ends after the last event, although the body goes on', async () => {
     const body = new ReadableStream<Uint8Array>({

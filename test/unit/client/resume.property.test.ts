@@ -16,6 +16,7 @@ useFakeTime()
 async function startEcho() {
   const { agent, sandbox } = await leaseSandbox()
   agent.onFrame = ({ kind, id, payload }) => {
+    if (kind === Kind.ping) agent.send(Kind.ping, id)
     if (kind === Kind.request) agent.started(id)
     if (kind === Kind.data) {
       agent.data(id, Stream.stdout, payload.subarray(1))
@@ -23,15 +24,21 @@ async function startEcho() {
     }
     if (kind === Kind.eof) agent.done(id)
   }
-  return { sandbox, handle: sandbox.runCode('echo') }
+  return { sandbox, handle: sandbox.runCode('echo', { timeoutMs: 1_000_000 }) }
 }
 
 /** A client, a server and the network between them. `starts` has the programs that have run. */
 function connectClient(keepMs = 1_000_000) {
   const starts: string[] = []
-  const start = (program: string) => {
+  const releases: unknown[] = []
+  const start = async (program: string, signal: AbortSignal) => {
     starts.push(program)
-    return startEcho()
+    const started = await startEcho()
+    signal.addEventListener('abort', () => started.sandbox.release('aborted'))
+    started.sandbox.signal.addEventListener('abort', ({ target }) => {
+      if (target instanceof AbortSignal) releases.push(target.reason)
+    })
+    return started
   }
   const errors: unknown[] = []
   const onError = (error: unknown) => errors.push(error)
@@ -62,7 +69,7 @@ function connectClient(keepMs = 1_000_000) {
       await flushStreams()
     }
   }
-  return { run, network, starts, errors, events, end, stdout, begin }
+  return { run, network, starts, releases, errors, events, end, stdout, begin }
 }
 
 /** Lets the network deliver everything, until the client has its end. */
@@ -119,10 +126,46 @@ describe('a client over a network that loses connections', () => {
         expect(end).toEqual({ isOver: true, error: undefined })
         expect(errors).toEqual([])
         expect(events.at(-1)).toMatchObject({ type: 'exit', exitCode: 0 })
+        expect(events.at(-1)).not.toHaveProperty('seq')
         expect(starts).toEqual(['program'])
         expect(stdout()).toBe(written)
       },
     )
     await assert(property, cases(300))
   }, 60_000)
+
+  it('comes back if no heartbeat arrives, although its connection is open', async () => {
+    const client = connectClient()
+    await client.begin()
+    void client.run.write('a')
+    // The network delivers nothing, and closes nothing.
+    await vi.advanceTimersByTimeAsync(50_000)
+    expect(client.network.connections).toBe(2)
+    client.run.eof()
+    await settle(client)
+    expect(client.end).toEqual({ isOver: true, error: undefined })
+    expect(client.stdout()).toBe('a')
+    expect(client.starts).toEqual(['program'])
+    client.network.end()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('answers heartbeats, and is cut when the time of its run is over', async () => {
+    const client = connectClient(20_000)
+    await client.begin()
+    for (let beat = 0; beat < 10; beat++) {
+      await vi.advanceTimersByTimeAsync(15_000)
+      client.network.deliver('client', 10)
+      client.network.deliver('server', 10)
+      await flushStreams()
+    }
+    expect(client.network.connections).toBe(1)
+    client.network.isDown = true
+    client.network.cut()
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(client.end).toMatchObject({ error: { reason: 'cut' } })
+    expect(client.releases).toEqual(['aborted'])
+    client.network.end()
+    expect(vi.getTimerCount()).toBe(0)
+  })
 })

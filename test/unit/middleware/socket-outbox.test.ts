@@ -1,28 +1,12 @@
-import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { isConnection } from '../../../middleware/socket-connection.js'
 import { NumberedOutbox } from '../../../middleware/socket-outbox.js'
 import type { StreamEvent } from '../../../middleware/stream-event.js'
+import { fakeConnection } from '../../helpers/fake-connection.js'
 import { flushMicrotasks } from '../fakes/fake-pool.js'
 
 const stdout = (data: string): StreamEvent => ({ type: 'stdout', data })
 
-/** A connection that notes what it gets. */
-function connect() {
-  const sent: string[] = []
-  const codes: number[] = []
-  const raw = Object.assign(new EventEmitter(), {
-    readyState: 1,
-    isPaused: false,
-    pause() {},
-    resume() {},
-    terminate() {},
-    send: (text: string) => sent.push(text),
-    close: (code: number) => codes.push(code),
-  })
-  if (!isConnection(raw)) throw new Error('the fake is no connection')
-  return { connection: raw, codes, seqs: () => sent.map((text): number => JSON.parse(text).seq) }
-}
+const seqsOf = (sent: readonly string[]) => sent.map((text): number => JSON.parse(text).seq)
 
 /** Pushes events until the program would have to wait. Returns the last push. */
 async function fill(
@@ -41,16 +25,16 @@ async function fill(
 describe('a numbered outbox', () => {
   it('sends the events after a number to a new connection, and then its end', async () => {
     const outbox = new NumberedOutbox()
-    const [first, second] = [connect(), connect()]
+    const [first, second] = [fakeConnection(), fakeConnection()]
     outbox.attach(first.connection, 0)
     for (const data of ['1', '2', '3']) await outbox.push(stdout(data))
     outbox.detach()
     await outbox.push(stdout('4'))
     outbox.finish(1000)
-    expect(first.seqs()).toEqual([1, 2, 3])
+    expect(seqsOf(first.sent)).toEqual([1, 2, 3])
     expect(first.codes).toEqual([])
     outbox.attach(second.connection, 2)
-    expect(second.seqs()).toEqual([3, 4])
+    expect(seqsOf(second.sent)).toEqual([3, 4])
     expect(second.codes).toEqual([1000])
   })
 
