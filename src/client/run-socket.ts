@@ -48,12 +48,10 @@ export class SocketRun extends SandboxRun {
    */
   write(data: string | Uint8Array): Promise<void> {
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
-    const sent: Promise<void>[] = []
+    let last = Promise.resolve()
     for (let at = 0; at < bytes.length; at += PIECE_BYTES)
-      sent.push(this.#link.send(Uint8Array.from(bytes.subarray(at, at + PIECE_BYTES))))
-    const all = Promise.all(sent).then(() => {})
-    all.catch(() => {}) // the loop throws the same error
-    return all
+      last = this.#link.send(Uint8Array.from(bytes.subarray(at, at + PIECE_BYTES)))
+    return last
   }
 
   /** Ends the stdin of the program. */
