@@ -19,10 +19,10 @@ import type { SocketRun } from './socket-run.js'
  */
 const IDLE_MS = 120_000
 /**
- * The close codes of a client that may come back: the connection broke, a proxy has ended it, or the
- * client itself has noticed that it is broken.
+ * The close codes of a client that may come back: the connection broke, or the client itself has
+ * noticed that it is broken.
  */
-const LOST: ReadonlySet<number> = new Set([1006, 1012, 1014, 4000])
+const LOST: ReadonlySet<number> = new Set([1006, 4000])
 
 /** The parts that the conversations of a route share. */
 export interface Route {
@@ -92,13 +92,11 @@ export class Conversation {
     this.#clock.stop()
     this.#liveness?.stop()
     if (!this.#kept) return this.#run?.end()
-    const { run, outbox } = this.#kept
+    const { run } = this.#kept
     if (run.connection !== this.#connection) return // the client has another connection
-    // The client has answered the close frame of this server, so it has read all events.
-    const isDone = outbox.code === code
     // Without a program there is nothing to keep. A client that opens and loses many connections
     // must not push out the runs of other clients.
-    if (run.hasBegun && LOST.has(code) && !isDone) this.#route.runs.lose(this.#kept)
+    if (run.hasBegun && LOST.has(code)) this.#route.runs.lose(this.#kept)
     else this.#route.runs.end(this.#kept)
   }
 

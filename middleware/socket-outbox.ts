@@ -61,11 +61,6 @@ export class NumberedOutbox implements Outbox {
   #isStopped = false
   #code: number | undefined
 
-  /** The code of `finish()`; `undefined` if there are more events to come. */
-  get code(): number | undefined {
-    return this.#code
-  }
-
   push(event: StreamEvent): Promise<void> {
     const seq = ++this.#last
     const text = encode({ seq, ...event })

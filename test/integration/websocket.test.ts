@@ -56,15 +56,16 @@ const serve = (options: WebsocketSandboxOptions = {}) =>
 async function serveFlaky(options: WebsocketSandboxOptions = {}) {
   let server = await serve(options)
   const proxy = await FlakyProxy.ofTest(() => server.port)
+  const url = `ws://127.0.0.1:${proxy.port}/run`
   const run = (code: string) => {
-    const run = runSocket(`ws://127.0.0.1:${proxy.port}/run`, { code }, { connect })
+    const run = runSocket(url, { code }, { connect })
     return { run, reader: new Reader(run) }
   }
   const restart = async () => {
     await server.close()
     server = await serve(options)
   }
-  return { proxy, run, restart }
+  return { proxy, url, run, restart }
 }
 
 /** Waits for the first event of a run. */
@@ -240,6 +241,21 @@ for at in range(300):
     expect(await reader.end()).toMatchObject(EXIT)
     await Promise.all(writes)
     expect(reader.stdout).toBe(lines.join(''))
+  })
+
+  it('waits for a client that does not read, and its large output is complete', async () => {
+    const { proxy, url } = await serveFlaky()
+    const code = `import os
+for at in range(2000): os.write(1, b'%9d\\n' % at * 1000)`
+    const run = runSocket(url, { code }, { connect })
+    await until('the program runs', () => leased() === 1)
+    proxy.cut()
+    let bytes = 0
+    for await (const event of run) {
+      if (event.type === 'stdout') bytes += event.data.length
+      if (event.type === 'exit') expect(event).toMatchObject({ exitCode: 0, truncated: false })
+    }
+    expect(bytes).toBe(20_000_000)
   })
 
   it('has its exit when the client comes back after the end of the program', async () => {
