@@ -38,6 +38,9 @@ export const MiddlewareCall = v.strictObject({
   onUnavailable: v.optional(v.function('a function')),
 })
 
+/** The first parameter of `websocketSandbox()`. */
+export const UpgradeFunction = v.function('upgradeWebSocket of @hono/node-server')
+
 /** The options of `websocketSandbox()`. */
 export const WebsocketCall = v.strictObject({
   ...Acquiring,

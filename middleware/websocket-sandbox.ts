@@ -10,7 +10,7 @@ import { Conversation } from './conversation.js'
 import { errorResponse } from './error-response.js'
 import { KeptRuns } from './kept-runs.js'
 import { logError } from './logger.js'
-import { WebsocketCall } from './options.js'
+import { UpgradeFunction, WebsocketCall } from './options.js'
 import { onPoolClosing } from './pool-closing.js'
 import { socketOf } from './response-end.js'
 import type { UnnamedEnv } from './sandbox-options.js'
@@ -56,6 +56,7 @@ export function websocketSandbox(
   upgradeWebSocket: UpgradeWebSocket,
   options: WebsocketSandboxOptions = {},
 ): ReturnType<UpgradeWebSocket> {
+  check(UpgradeFunction, upgradeWebSocket, 'websocketSandbox: upgradeWebSocket')
   check(WebsocketCall, options, 'websocketSandbox')
   const { maxConversations = 100, firstMessageMs = 10_000, keepMs = 30_000 } = options
   const { logger, onError = report } = options
@@ -74,7 +75,11 @@ export function websocketSandbox(
 
   const fail = (error: unknown) => {
     if (error instanceof SandboxError) logError(logger, error)
-    onError(error)
+    try {
+      onError(error)
+    } catch (another) {
+      console.error(another)
+    }
   }
 
   /** Returns the pool of a request, and ends the conversations without a program when it closes. */
