@@ -12,8 +12,9 @@ const MAX_PAUSE_MS = 2000
 /** The close codes of a lost connection. With any other code, the server has ended the run. */
 const LOST = new Set([1001, 1005, 1006, 1012, 1013, 1014])
 
-/** The code that tells the server that the client has left, and that it comes back. */
+/** The close code of a client that leaves. */
 const LEAVE = 1000
+/** The close code of a client that connects again. */
 const COME_BACK = 4000
 
 type Data = string | Uint8Array<ArrayBuffer>
@@ -26,6 +27,7 @@ type Message = { type?: unknown } & Partial<Record<'run', string>> &
  */
 export class SocketLink {
   readonly #open: () => WebSocketLike
+  readonly #onEnd: () => void
   #socket: WebSocketLike | undefined
   /** The id of the run. The program is sent after the server has sent the id. */
   #run: string | undefined
@@ -45,8 +47,6 @@ export class SocketLink {
   #readSize = 0
   #wake = () => {}
   #end: { error?: unknown } | undefined
-
-  readonly #onEnd: () => void
 
   constructor(open: () => WebSocketLike, onEnd: () => void) {
     this.#open = open
