@@ -31,6 +31,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   resolve: {
     alias: {
+      'hono-sandbox/client': here('./src/client/index.ts'),
       'hono-sandbox/middleware': here('./middleware/index.ts'),
       'hono-sandbox/testing': here('./src/testing/index.ts'),
       'hono-sandbox': here('./src/index.ts'),

@@ -7,7 +7,7 @@ export interface SandboxErrorBody {
   error: { code: SandboxErrorCode; message: string }
 }
 
-type Status = 400 | 404 | 408 | 409 | 413 | 429 | 500 | 501 | 503
+type Status = 400 | 403 | 404 | 408 | 409 | 413 | 429 | 500 | 501 | 503
 
 /**
  * The error responses of the middleware by their status, for the helper type `ApplyGlobalResponse`
@@ -32,6 +32,7 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_INVALID_OPTION: 500,
   SANDBOX_LEASE_ENDED: 503,
   SANDBOX_NOT_INITIALIZED: 503,
+  SANDBOX_ORIGIN_REFUSED: 403,
   SANDBOX_PRELOAD_FAILED: 503,
   SANDBOX_PROCESS_EXITED: 500,
   SANDBOX_QUEUE_FULL: 503,
@@ -40,6 +41,7 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_STDIN_CLOSED: 500,
   SANDBOX_TENANT_LIMIT: 429,
   SANDBOX_TOO_MANY_CONTEXTS: 409,
+  SANDBOX_TOO_MANY_CONVERSATIONS: 503,
   SANDBOX_TOO_MANY_SESSIONS: 503,
   SANDBOX_UNKNOWN_CONTEXT: 404,
   SANDBOX_UNKNOWN_LANGUAGE: 400,
@@ -62,6 +64,7 @@ const FOR_CLIENTS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
   SANDBOX_INTERPRETER_MISSING: UNAVAILABLE,
   SANDBOX_LEASE_ENDED: 'the sandbox of this request is no longer available',
   SANDBOX_NOT_INITIALIZED: UNAVAILABLE,
+  SANDBOX_ORIGIN_REFUSED: 'a page of this origin must not call this server',
   SANDBOX_PRELOAD_FAILED: UNAVAILABLE,
   // The original message contains output of the process, which only the starter of the process may
   // see.
@@ -102,7 +105,7 @@ const MISSING_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
  *
  * The status is 503 if no sandbox is available, and 429 if the tenant has reached its own bound, both
  * with `Retry-After` if the pool knows the time of a retry. It is 400 for an unknown language and an
- * invalid upload, 404 for an unknown process or context and a file that does not exist, 408 for a
+ * invalid upload, 403 for a page of another origin, 404 for an unknown process or context and a file that does not exist, 408 for a
  * stalled upload, 409 for a lost context and too many contexts, 413 for an upload that is too large,
  * 501 for a WebSocket upgrade, and 500 for all other errors.
  *

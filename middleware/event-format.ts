@@ -1,30 +1,6 @@
 import type { Context } from 'hono'
 import { accepts } from 'hono/accepts'
-import type { SandboxErrorCode } from '../src/errors.js'
-import type { RichResult } from '../src/sandbox/streams/records.js'
-import type { CodeEnd } from '../src/sandbox/program/result.js'
-
-/** One event of a stream, as a client receives it. The last event is `exit` or `error`. */
-export type StreamEvent =
-  | {
-      type: 'stdout' | 'stderr'
-      data: string
-      /** The encoding of `data`; missing if `data` is text. */
-      encoding?: 'base64'
-    }
-  | { type: 'result'; result: RichResult }
-  | ({ type: 'exit' } & CodeEnd)
-  | {
-      type: 'error'
-      /** The error. The code is `INTERNAL` if it is no `SandboxError`. */
-      error: { code: SandboxErrorCode | 'INTERNAL'; message: string }
-    }
-  | {
-      /**
-       * Sent if no other event occurs for some time: the program is still running. Only in NDJSON.
-       */
-      type: 'heartbeat'
-    }
+import type { StreamEvent } from './stream-event.js'
 
 /** A format for the events of a stream. */
 export interface EventFormat {

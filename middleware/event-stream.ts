@@ -1,5 +1,6 @@
 import { spend } from '../src/util/loop-turn.js'
-import type { EventFormat, StreamEvent } from './event-format.js'
+import type { EventFormat } from './event-format.js'
+import type { StreamEvent } from './stream-event.js'
 
 /**
  * Returns a stream with the bytes of the events. It requests the next event only when the stream is

@@ -10,8 +10,8 @@ import { Sandbox } from '../src/sandbox/sandbox.js'
 
 const SandboxOption = v.optional(v.instance(Sandbox, 'a Sandbox'))
 
-/** The options of `sandbox()`. */
-export const MiddlewareCall = v.strictObject({
+/** The options of `sandbox()` and `websocketSandbox()`. */
+const Acquiring = {
   language: v.optional(
     v.custom<string | (() => unknown)>(
       (value) => typeof value === 'string' || typeof value === 'function',
@@ -27,10 +27,31 @@ export const MiddlewareCall = v.strictObject({
   sessionConcurrency: v.optional(Positive),
   tenant: v.optional(v.function('a function')),
   env: v.optional(v.function('a function')),
+  logger: v.optional(v.object({ warn: v.function('a function') })),
+}
+
+/** The options of `sandbox()`. */
+export const MiddlewareCall = v.strictObject({
+  ...Acquiring,
   stallTimeoutMs: v.optional(PositiveMilliseconds),
   drainTimeoutMs: v.optional(PositiveMilliseconds),
-  logger: v.optional(v.object({ warn: v.function('a function') })),
   onUnavailable: v.optional(v.function('a function')),
+})
+
+/** The first parameter of `websocketSandbox()`. */
+export const UpgradeFunction = v.function('upgradeWebSocket of @hono/node-server')
+
+/** The options of `websocketSandbox()`. */
+export const WebsocketCall = v.strictObject({
+  ...Acquiring,
+  program: v.optional(v.function('a function')),
+  origins: v.optional(
+    v.union([v.function(), v.array(v.string())], 'a list of origins, or a function'),
+  ),
+  maxConversations: v.optional(Positive),
+  firstMessageMs: v.optional(PositiveMilliseconds),
+  keepMs: v.optional(Milliseconds),
+  onError: v.optional(v.function('a function')),
 })
 
 /** The options of `signedSession()`. */

@@ -133,6 +133,6 @@ function upgradeUnsupported(): SandboxError {
   return new SandboxError(
     'SANDBOX_UPGRADE_UNSUPPORTED',
     'the middleware cannot lease a sandbox for a WebSocket, because the lease ends with the request',
-    { suggestion: 'Acquire a sandbox from the pool in onOpen, and release it in onClose' },
+    { suggestion: 'Use websocketSandbox() for the route of the WebSocket' },
   )
 }

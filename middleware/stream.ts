@@ -4,11 +4,12 @@ import { SandboxError } from '../src/errors.js'
 import type { ExecHandle } from '../src/sandbox/program/handle.js'
 import { check } from '../src/schemas/check.js'
 import { errorBody } from './error-response.js'
-import type { StreamEvent } from './event-format.js'
 import { formatFor } from './event-format.js'
 import { eventStream } from './event-stream.js'
 import { StreamCall } from './options.js'
 import { onResponseClose } from './response-end.js'
+import type { StreamEvent } from './stream-event.js'
+import { wireEvent } from './wire-event.js'
 
 /** The options of {@link streamSandbox}. */
 export interface StreamSandboxOptions {
@@ -94,11 +95,7 @@ async function* eventsOf(
   onError: (error: unknown) => void,
 ): AsyncGenerator<StreamEvent, void, undefined> {
   try {
-    for await (const event of handle) {
-      if (event.type === 'exit' || event.type === 'result') yield event
-      else if (typeof event.data === 'string') yield { type: event.type, data: event.data }
-      else yield { type: event.type, data: event.data.toString('base64'), encoding: 'base64' }
-    }
+    for await (const event of handle) yield wireEvent(event)
   } catch (error) {
     // No further events are read, so the program must stop, too.
     handle.abort()

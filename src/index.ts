@@ -26,7 +26,7 @@ export type {
   ProgramOptions,
   TextOutput,
 } from './sandbox/program/options.js'
-export type { CodeError, RichResult } from './sandbox/streams/records.js'
+export type { CodeError, RichResult } from './sandbox/streams/rich-result.js'
 export type {
   CodeEnd,
   CodeResult,

@@ -7,11 +7,12 @@ export type SandboxPoolEvent = PoolEvent & { language: Language }
 
 /**
  * The arguments of the listeners of a `SandboxPool`, by the name of the event: `launched`,
- * `launchFailed`, `acquired`, `ended`, `crashed`, `removed`, `removeFailed`.
+ * `launchFailed`, `acquired`, `ended`, `crashed`, `removed`, `removeFailed`, and `closing` when
+ * `close()` is called for the first time.
  */
 export type SandboxPoolEvents = {
   [Type in PoolEvent['type']]: [event: Extract<SandboxPoolEvent, { type: Type }>]
-}
+} & { closing: [] }
 
 /**
  * Emits an event and returns whether it has a listener. Each type has a case of its own, so that

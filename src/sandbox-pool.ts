@@ -250,7 +250,10 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    */
   async close(options: { deadlineMs?: number } = {}): Promise<void> {
     const { deadlineMs = 10_000 } = check(CloseCall, options, 'close')
-    this.#closed ??= this.#close(deadlineMs)
+    if (!this.#closed) {
+      this.#closed = this.#close(deadlineMs)
+      this.emit('closing')
+    }
     await this.#closed
   }
 

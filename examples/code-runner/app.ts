@@ -1,5 +1,4 @@
 import type { HttpBindings } from '@hono/node-server'
-import { upgradeWebSocket } from '@hono/node-server'
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { SandboxError } from 'hono-sandbox'
@@ -7,7 +6,7 @@ import { errorResponse, sandbox, streamSandbox } from 'hono-sandbox/middleware'
 import { discardBody } from './body.js'
 import { guard } from './guard.js'
 import { health } from './health.js'
-import { hasRoom, interactive } from './interactive.js'
+import { interactive } from './interactive.js'
 import { Refusal } from './refusal.js'
 import type { RunEnv } from './run-request.js'
 import { runRequest } from './run-request.js'
@@ -62,7 +61,7 @@ export function createApp(allowedHosts: ReadonlySet<string>) {
       handle.then(release, release)
       return response
     })
-    .get('/run/interactive', hasRoom, upgradeWebSocket(interactive))
+    .get('/run/interactive', interactive)
     .get('/healthz', (c) => c.json({ status: 'ok', languages: health().languages }))
     .get('/readyz', (c) => {
       const { isReady, languages } = health()

@@ -3,11 +3,10 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from 'hono-sandbox'
-import { closeStrayUpgrades } from 'hono-sandbox/middleware'
+import { closeStrayUpgrades, WEBSOCKET_OPTIONS } from 'hono-sandbox/middleware'
 import { WebSocketServer } from 'ws'
 import { createApp } from './app.js'
 import { readHosts } from './guard.js'
-import { WEBSOCKET_OPTIONS } from './interactive.js'
 import { chooseLanguages } from './languages.js'
 
 /**

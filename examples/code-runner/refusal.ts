@@ -1,11 +1,13 @@
+import { HTTPException } from 'hono/http-exception'
+
 /** The error of a request that the server refuses. Its message must not quote the request. */
-export class Refusal extends Error {
+export class Refusal extends HTTPException {
   constructor(
-    readonly status: 400 | 408 | 413 | 503,
+    status: 400 | 408 | 413 | 503,
     readonly code: string,
     message: string,
   ) {
-    super(message)
+    super(status, { message })
   }
 }
 

@@ -129,7 +129,7 @@ export async function parseRun(text: string): Promise<RunRequest> {
  *
  * @throws BadRequest with the given message if the text is not JSON or exceeds a limit.
  */
-export function parseSmallJson(text: string, message: string): unknown {
+function parseSmallJson(text: string, message: string): unknown {
   try {
     return parseJson(text, JSON_LIMITS)
   } catch {

@@ -81,7 +81,7 @@ export function examplesInSources(): Block[] {
 /** Returns the text of the doc comment of an exported value. */
 export function commentOf(value: string): string {
   const comment = new RegExp(
-    `/\\*\\*((?:(?!\\*/).)*)\\*/\nexport (?:async )?(?:function|class|const) ${value}\\b`,
+    `/\\*\\*((?:(?!\\*/).)*)\\*/\nexport (?:async )?(?:function\\*?|class|const) ${value}\\b`,
     's',
   )
   return find(comment, value)

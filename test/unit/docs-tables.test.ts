@@ -60,7 +60,7 @@ const LISTS = [
     header: 'In the statistics',
     names: [...fieldsOf('PoolStats'), ...fieldsOf('LanguageStats')],
   },
-  { page: CALLS_PAGE, header: 'Pool event', names: membersOf('PoolEvent', 'type') },
+  { page: CALLS_PAGE, header: 'Pool event', names: [...membersOf('PoolEvent', 'type'), 'closing'] },
   { page: CALLS_PAGE, header: 'In every result', names: endFields },
   { page: CALLS_PAGE, header: '`killedBy`', names: membersOf('KilledBy') },
   { page: ERRORS_PAGE, header: 'Code', names: errorCodes },
@@ -85,6 +85,7 @@ const LISTS = [
       (name) => name !== 'session',
     ),
   },
+  { page: 'docs/client.md', header: '`reason`', names: membersOf('ClientErrorReason') },
   { page: 'docs/code-runner.md', header: 'Field', names: runRequestFields() },
 ]
 
@@ -101,6 +102,13 @@ const OPTIONS = [
     header: 'Option of `streamSandbox`',
     interfaces: ['StreamSandboxOptions'],
   },
+  {
+    page: 'docs/streams.md',
+    header: 'Option of `websocketSandbox`',
+    interfaces: ['WebsocketSandboxOptions'],
+  },
+  { page: 'docs/client.md', header: 'Option of `readEvents`', interfaces: ['ReadEventsOptions'] },
+  { page: 'docs/client.md', header: 'Option of `runSocket`', interfaces: ['RunSocketOptions'] },
   {
     page: 'docs/processes.md',
     header: 'Option of `startProcess`',

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import * as client from 'hono-sandbox/client'
 import * as middleware from 'hono-sandbox/middleware'
 import * as testing from 'hono-sandbox/testing'
 import * as library from 'hono-sandbox'
@@ -74,7 +75,7 @@ describe('the TypeScript of the docs', () => {
   })
 
   it('has an example of every exported value', () => {
-    const names = [library, middleware, testing].flatMap((exported) => Object.keys(exported))
+    const names = [library, middleware, testing, client].flatMap((exported) => Object.keys(exported))
     for (const name of names) {
       expect(commentOf(name), name).toContain('@example')
     }

@@ -1,3 +1,4 @@
+import { upgradeWebSocket } from '@hono/node-server'
 import type { Context } from 'hono'
 import { Hono } from 'hono'
 import type { ApplyGlobalResponse } from 'hono/client'
@@ -37,7 +38,7 @@ import type {
   SandboxLogger,
   SandboxOptions,
 } from '../../middleware/index.js'
-import { sandbox } from '../../middleware/index.js'
+import { sandbox, websocketSandbox } from '../../middleware/index.js'
 
 describe("c.get('sandbox')", () => {
   it('is typed in the chained style', () => {
@@ -350,5 +351,12 @@ describe('the types of files', () => {
       leased.collect({ since: [], glob: ['*'] as const }),
     ).resolves.toEqualTypeOf<Collected>()
     expectTypeOf<FileEntry['type']>().toEqualTypeOf<'file' | 'directory' | 'symlink' | 'other'>()
+  })
+})
+
+describe('websocketSandbox()', () => {
+  it('is a WebSocket for clients of hc', () => {
+    const app = new Hono().get('/run', websocketSandbox(upgradeWebSocket))
+    expectTypeOf(hc<typeof app>('http://x').run.$ws).returns.toHaveProperty('send')
   })
 })

@@ -1,5 +1,5 @@
 import type { ExecOptions } from '../program/options.js'
-import type { RichResult } from '../streams/records.js'
+import type { RichResult } from '../streams/rich-result.js'
 import type { CodeContext } from './contexts.js'
 
 /** The options of {@link Sandbox.runCode}. */

@@ -1,7 +1,7 @@
 import * as formats from './format.js'
 import type { Conclude } from './handle.js'
 import { ExecHandle } from './handle.js'
-import type { RichResult } from '../streams/records.js'
+import type { RichResult } from '../streams/rich-result.js'
 import type { ExecOptions } from './options.js'
 import type { Program } from './program.js'
 import type { ExecResult } from './result.js'

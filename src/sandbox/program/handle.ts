@@ -8,7 +8,7 @@ import { SignalName } from '../../schemas/sandbox-calls.js'
 import type { Program } from './program.js'
 import { DEFAULT_MAX_OUTPUT_BYTES } from './program-output.js'
 import { Stream } from '../../agent/protocol.js'
-import type { RichResult } from '../streams/records.js'
+import type { RichResult } from '../streams/rich-result.js'
 import { MAX_RESULT_BYTES } from '../streams/records.js'
 import { stdinOf } from './stdin.js'
 

@@ -3,7 +3,7 @@ import type { StreamChunk } from '../streams/chunk-queue.js'
 import { ChunkQueue } from '../streams/chunk-queue.js'
 import type { ProgramLimits } from './limits.js'
 import { BoundedOutput } from './output.js'
-import type { RichResult } from '../streams/records.js'
+import type { RichResult } from '../streams/rich-result.js'
 import { MAX_RESULT_BYTES, RunRecords } from '../streams/records.js'
 
 /**

@@ -1,4 +1,4 @@
-import type { CodeError, RichResult } from '../streams/records.js'
+import type { CodeError, RichResult } from '../streams/rich-result.js'
 
 /** The reason that a program was killed. */
 export type KilledBy =

@@ -1,4 +1,4 @@
-import type { RichResult } from './records.js'
+import type { RichResult } from './rich-result.js'
 import { CHUNK_BYTES, Stream } from '../../agent/protocol.js'
 import { GrowingBuffer } from '../../util/growing-buffer.js'
 

@@ -101,7 +101,9 @@ describe('the option logger', () => {
     expect(unknown.log).toEqual(['SANDBOX_UNKNOWN_LANGUAGE: no cobol here'])
     const upgrade = await request(queueFull, {}, { upgrade: 'websocket' })
     expect(upgrade.response.status).toBe(501)
-    expect(upgrade.log).toEqual([expect.stringMatching(/^SANDBOX_UPGRADE_UNSUPPORTED: .*onOpen/)])
+    expect(upgrade.log).toEqual([
+      expect.stringMatching(/^SANDBOX_UPGRADE_UNSUPPORTED: .*websocketSandbox/),
+    ])
   })
 
   it('gets the message before onUnavailable creates the response', async () => {

@@ -1,6 +1,6 @@
-import type { ExecHandle } from 'hono-sandbox'
-import type { WebSocket } from 'ws'
-import { RestartTimer } from './restart-timer.js'
+import type { ExecHandle } from '../src/sandbox/program/handle.js'
+import type { DeadlineTimer } from '../src/util/deadline.js'
+import { setDeadline } from '../src/util/deadline.js'
 
 /**
  * The maximum input that waits for the program. If more waits, the server stops reading the client.
@@ -18,39 +18,51 @@ type Writer = ReturnType<ExecHandle['stdin']['getWriter']>
 /** A piece of the input, or the end of the input. */
 type Piece = Uint8Array | 'end'
 
+/** The functions that stop and continue to read the client. */
+interface Flow {
+  pause: () => void
+  resume: () => void
+  /** Called if the program does not read and the client is paused for too long. */
+  onStuck: () => void
+}
+
 /**
  * Keeps the input that a client has sent until the program reads it. If too much input waits,
- * pauses the socket of the client.
+ * pauses the client.
  */
-export class Input {
-  readonly #socket: WebSocket
-  readonly #pauseTimer: RestartTimer
+export class SocketInput {
+  readonly #flow: Flow
+  #pauseTimer: DeadlineTimer | undefined
   #waiting: Piece[] = []
   #waitingBytes = 0
   #writer: Writer | undefined
   #isWriting = false
 
-  /** `onStuck` is called if the program does not read and the socket is paused for too long. */
-  constructor(socket: WebSocket, onStuck: () => void) {
-    this.#socket = socket
-    this.#pauseTimer = new RestartTimer(PAUSE_MS, onStuck)
+  constructor(flow: Flow) {
+    this.#flow = flow
+  }
+
+  /** Whether so much input waits that the client is paused. */
+  get isFull(): boolean {
+    return this.#waitingBytes > MAX_WAITING_BYTES
   }
 
   /** Sets the stdin of the program. Writes the input that waits to it, and all later input. */
   attach(writer: Writer): void {
     this.#writer = writer
-    if (this.#isFull) this.#pauseTimer.restart()
+    if (this.isFull) this.#startTimer()
     void this.#write()
   }
 
   /** Adds input to the end of the queue. */
   push(piece: Piece): void {
     if (piece.length === 0) return
+    const wasFull = this.isFull
     this.#waiting.push(piece)
     this.#waitingBytes += costOf(piece)
-    if (this.#isFull && !this.#socket.isPaused) {
-      this.#socket.pause()
-      if (this.#writer) this.#pauseTimer.restart()
+    if (this.isFull && !wasFull) {
+      this.#flow.pause()
+      if (this.#writer) this.#startTimer()
     }
     void this.#write()
   }
@@ -62,26 +74,27 @@ export class Input {
     this.#resume()
   }
 
-  get #isFull(): boolean {
-    return this.#waitingBytes > MAX_WAITING_BYTES
-  }
-
   async #write(): Promise<void> {
     if (!this.#writer || this.#isWriting) return
     this.#isWriting = true
     for (let piece = this.#waiting.shift(); piece; piece = this.#waiting.shift()) {
       await write(this.#writer, piece)
       this.#waitingBytes = Math.max(0, this.#waitingBytes - costOf(piece))
-      if (!this.#isFull) this.#resume()
+      if (!this.isFull) this.#resume()
     }
     this.#isWriting = false
   }
 
+  #startTimer(): void {
+    this.#pauseTimer?.clear()
+    this.#pauseTimer = setDeadline(PAUSE_MS, this.#flow.onStuck)
+  }
+
   #resume(): void {
-    this.#pauseTimer.stop()
+    this.#pauseTimer?.clear()
     // A connection that is being closed must be resumed too: the close frame of the client comes
     // after its unread input.
-    if (this.#socket.isPaused) this.#socket.resume()
+    this.#flow.resume()
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { WebSocket } from 'ws'
+import type { Connection } from './socket-connection.js'
 
 /** The time limit of one message, from its first byte to its end. */
 const MESSAGE_MS = 20_000
@@ -14,7 +14,7 @@ const CONTROL_HEADER_BYTES = 6
  * no more bytes follow. Such a start needs less than 64 KiB of memory, until the conversation ends.
  */
 export class MessageClock {
-  readonly #websocket: WebSocket
+  readonly #websocket: Connection
   readonly #socket: Socket
   readonly #timer: NodeJS.Timeout
   readonly #onLate: () => void
@@ -22,7 +22,7 @@ export class MessageClock {
   #accountedBytes: number
   #begunAt: number | undefined
 
-  constructor(websocket: WebSocket, socket: Socket, onLate: () => void) {
+  constructor(websocket: Connection, socket: Socket, onLate: () => void) {
     this.#websocket = websocket
     this.#socket = socket
     this.#onLate = onLate
@@ -31,7 +31,8 @@ export class MessageClock {
     const control = (data: Buffer) => {
       this.#accountedBytes += data.length + CONTROL_HEADER_BYTES
     }
-    websocket.on('ping', control).on('pong', control)
+    websocket.on('ping', control)
+    websocket.on('pong', control)
   }
 
   /** Notes that a complete message has arrived. */
