@@ -1,4 +1,4 @@
-import type { CodeError, RichResult } from '../sandbox/streams/records.js'
+import type { CodeError, RichResult } from '../sandbox/streams/rich-result.js'
 import type { KilledBy, Usage } from '../sandbox/program/result.js'
 
 /** The reasons that a script can kill a program for. The others come from the caller or the pool. */

@@ -75,7 +75,9 @@ describe('the TypeScript of the docs', () => {
   })
 
   it('has an example of every exported value', () => {
-    const names = [library, middleware, testing, client].flatMap((exported) => Object.keys(exported))
+    const names = [library, middleware, testing, client].flatMap((exported) =>
+      Object.keys(exported),
+    )
     for (const name of names) {
       expect(commentOf(name), name).toContain('@example')
     }
