@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
 /** The time that work for sandboxes may take in one turn of the event loop, in milliseconds. */
@@ -44,6 +45,8 @@ let spentMs = 0
 export function spend(began: number): void {
   const ms = performance.now() - began
   if (ms > 0 && spentMs === 0) {
+    // This is not the global function: fake timers of a test would lose the end of the turn, and the
+    // time would be used up for ever.
     setImmediate(() => {
       spentMs = 0
     })
