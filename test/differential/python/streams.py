@@ -200,3 +200,9 @@ sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')
 sys.stderr = io.TextIOWrapper(sys.stderr.detach(), encoding='latin-1')
 print('\u00e9')
 print('\u00e9', file=sys.stderr)
+
+# === stderr-closed-and-an-error
+import sys
+
+sys.stderr.close()
+raise ValueError('not shown')
