@@ -51,7 +51,7 @@ def leave(status):
 
 
 def end_interpreter():
-    """Returns whether the standard streams are flushed. An error in a step prevents no other."""
+    """Returns whether the standard streams were flushed. An error in a step prevents no other."""
     threading = modules.get('threading')
     if threading:
         try_step(lambda: threading._shutdown(), threading)
@@ -66,7 +66,7 @@ def end_interpreter():
         close_files,
     ):
         try_step(step, step)
-    is_flushed &= flush_standard_streams()
+    flush_quietly()
     fflush(0)
     return is_flushed
 
@@ -92,6 +92,15 @@ def flush_standard_streams():
     streams = getattr(sys, 'stdout', None), getattr(sys, 'stderr', None)
     open_streams = [stream for stream in streams if stream is not None and not is_closed(stream)]
     return all([try_step(lambda: stream.flush(), stream) for stream in open_streams])
+
+
+def flush_quietly():
+    """Writes what the removal of the modules has printed. Python says nothing about errors."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            continue
 
 
 def is_closed(stream):

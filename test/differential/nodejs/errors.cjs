@@ -302,3 +302,7 @@ const values = { list: [1, 2, 3] }; const total = values.list[0] + values.list[1
 
 // === error-on-a-line-with-wide-characters
 const größe = '日本語'; größe.missing.property
+
+// === error-stack-depth
+Error.stackTraceLimit = 50
+console.log(new Error('all frames').stack.split('\n').length)

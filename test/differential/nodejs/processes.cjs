@@ -281,3 +281,6 @@ try {
   console.log(error.code)
 }
 fs.rmdirSync(fs.mkdtempSync(os.tmpdir() + "/x-"))
+
+// === process-bad-node-options {"env":{"NODE_OPTIONS":"--no-such-option"}}
+console.log('never')

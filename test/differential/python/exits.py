@@ -329,11 +329,13 @@ while True:
     time.sleep(0.01)
 
 # === pool-executor-at-exit
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 pool = ThreadPoolExecutor(1)
+may_start = threading.Event()
 for number in range(3):
-    pool.submit(time.sleep, 0.01)
+    pool.submit(may_start.wait)
     pool.submit(print, 'task', number)
 print('end of the code')
+may_start.set()

@@ -93,8 +93,9 @@ writer.writerow([1, None, 2.5])
 
 # === file-left-open-by-gzip
 import gzip
+import io
 
-stream = gzip.open('text.gz', 'wt')
+stream = io.TextIOWrapper(gzip.GzipFile('text.gz', 'wb', mtime=0))
 stream.write('content')
 
 # === file-left-open-in-binary

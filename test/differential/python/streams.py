@@ -191,3 +191,18 @@ logging.getLogger('app').error('text')
 import getpass
 
 print(getpass.getpass('Password: '))
+
+# === stdout-wrapped-again
+import io
+import sys
+
+sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')
+sys.stderr = io.TextIOWrapper(sys.stderr.detach(), encoding='latin-1')
+print('\u00e9')
+print('\u00e9', file=sys.stderr)
+
+# === stderr-closed-and-an-error
+import sys
+
+sys.stderr.close()
+raise ValueError('not shown')
