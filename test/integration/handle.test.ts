@@ -110,7 +110,9 @@ describe.each(places)('a handle of $language under $runtime', ({ runtime, langua
     expect(cut.at(-1)).toMatchObject({ killedBy: 'output', truncated: true })
     let called = 0
     const onStdout = (text: string) => void (called += text.length)
-    expect(await sandbox.exec(code, { onStdout })).toMatchObject({ exitCode: 0, truncated: true })
+    // On a busy machine the agent can confirm the kill too late, and the lease ends.
+    const next = await lease()
+    expect(await next.exec(code, { onStdout })).toMatchObject({ exitCode: 0, truncated: true })
     expect(called).toBe(5_000_000)
   })
 

@@ -20,13 +20,13 @@ export interface Watch {
   end: () => void
 }
 
-/** The time limit for the `die` event after the stream of a container has ended. */
-const GRACE_MS = 1000
+/** The time limit for the `die` event after the stream of a container. On a busy machine it is late. */
+const GRACE_MS = 3000
 const RECONNECT_MS = 1000
 /** The exit code of a program that SIGKILL ended. */
 const SIGKILLED = 137
 /** The time limit for an `oom` event after the `die` event. On a busy machine it is late. */
-const OOM_GRACE_MS = 1000
+const OOM_GRACE_MS = 2000
 
 const Event = v.object({
   Action: v.string(),

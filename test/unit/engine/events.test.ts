@@ -36,23 +36,23 @@ describe('the events of a container', () => {
     expect(await outcomeOf(watch.exit())).toEqual(exit)
   })
 
-  it('have a second to come, and then the exit has no exit code', async () => {
+  it('have three seconds to come, and then the exit has no exit code', async () => {
     const { events } = await fakeEvents()
     const exit = events.watch('one').exit()
-    await vi.advanceTimersByTimeAsync(999)
+    await vi.advanceTimersByTimeAsync(2999)
     expect(await outcomeOf(exit)).toBe('pending')
     await vi.advanceTimersByTimeAsync(2)
     expect(await outcomeOf(exit)).toEqual({ exitCode: undefined, oom: false })
   })
 
-  it('have a further second for an oom after a kill', async () => {
+  it('have two further seconds for an oom after a kill', async () => {
     const { events, emit } = await fakeEvents()
     const late = events.watch('one').exit()
     const never = events.watch('two').exit()
     await flushStreams()
     await emit('die', { exitCode: '137' })
     await emit('die', { exitCode: '137' }, 'two')
-    await vi.advanceTimersByTimeAsync(999)
+    await vi.advanceTimersByTimeAsync(1999)
     expect(await outcomeOf(late)).toBe('pending')
     await emit('oom')
     expect(await outcomeOf(late)).toEqual({ exitCode: 137, oom: true })
