@@ -42,6 +42,8 @@ describe('a hanging engine', () => {
   it('a call ends at its deadline, and the containers are not ready', async () => {
     const { pool, proxy } = await poolBehindProxy({ languages: { python: { size: 2, max: 4 } } })
     await pool.start()
+    // On a busy machine, a launch can exceed the time limit of the engine, and is retried.
+    await until('two containers are idle', () => pool.stats().python?.idle === 2)
     const sandbox = await pool.acquire('python')
     const context = await sandbox.createCodeContext()
     const loop = 'while True: pass'

@@ -165,7 +165,10 @@ describe('an upload', () => {
   })
 
   it('a slow and steady upload succeeds', async () => {
-    const answer = await upload({ stallTimeoutMs: 400 }, () => 'x'.repeat(20_000))
+    // Further bytes would be the next request, and an invalid one.
+    let pieces = 50
+    const nextPiece = () => (pieces-- > 0 ? 'x'.repeat(20_000) : '')
+    const answer = await upload({ stallTimeoutMs: 400 }, nextPiece)
     expect(answer).toMatch(/^HTTP\/1.1 200 /)
   })
 })

@@ -97,6 +97,7 @@ describe('a client over a network that loses connections', () => {
       array(step, { maxLength: 60 }),
       boolean(),
       async (steps, hasBegun) => {
+        vi.clearAllTimers()
         const client = connectClient()
         const { network, run, starts, end, events, stdout, errors } = client
         let written = ''
