@@ -4,7 +4,8 @@ import type { Sandbox } from '../src/sandbox/sandbox.js'
 import type { SandboxPool } from '../src/sandbox-pool.js'
 import type { SandboxOptions } from './sandbox-options.js'
 
-type Acquiring = Pick<
+/** The options that decide which sandbox a request gets. */
+export type AcquiringOptions = Pick<
   SandboxOptions,
   | 'session'
   | 'sessionIdleMs'
@@ -20,7 +21,7 @@ type Acquiring = Pick<
 export async function acquireFor(
   c: Context,
   { pool, language, signal }: { pool: SandboxPool; language: Language; signal: AbortSignal },
-  options: Acquiring,
+  options: AcquiringOptions,
 ): Promise<Sandbox> {
   const { sessionIdleMs, sessionTtlMs, sessionConcurrency, leaseTtlMs } = options
   const tenant = await options.tenant?.(c)

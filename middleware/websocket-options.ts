@@ -1,22 +1,11 @@
 import type { Context } from 'hono'
+import type { AcquiringOptions } from './acquire.js'
 import type { SandboxOptions } from './sandbox-options.js'
 import type { ReadProgram } from './socket-program.js'
 
 /** The options of {@link websocketSandbox}. Those of `sandbox()` have the same meaning there. */
-export interface WebsocketSandboxOptions extends Pick<
-  SandboxOptions,
-  | 'language'
-  | 'pool'
-  | 'acquireTimeoutMs'
-  | 'leaseTtlMs'
-  | 'session'
-  | 'sessionIdleMs'
-  | 'sessionTtlMs'
-  | 'sessionConcurrency'
-  | 'tenant'
-  | 'env'
-  | 'logger'
-> {
+export interface WebsocketSandboxOptions
+  extends AcquiringOptions, Pick<SandboxOptions, 'language' | 'pool' | 'logger'> {
   /**
    * Makes the program from the first message of the client, which is text. Throw an `HTTPException`
    * with a status below 500 if the message is not valid: the client gets its message.

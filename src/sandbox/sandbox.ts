@@ -39,7 +39,7 @@ export type CodeHandle<Data = string> = ExecHandle<Data, CodeResult<Data>>
  *
  * No other lease shares the container, except for the requests of one session. When the lease ends,
  * its programs are killed, and every further call throws `SANDBOX_LEASE_ENDED`. In a session, only
- * the programs of the request are killed: the contexts (where the run is interrupted), processes and
+ * the programs of the request are killed. A run in a context is interrupted; contexts, processes and
  * files stay. The file calls are those of {@link SandboxFiles}.
  *
  * @example

@@ -135,7 +135,7 @@ async function expectPrints({ where, prints }: Script, file: string): Promise<vo
 
 /** The pages whose programs run under the runtime that the pool chooses. */
 const WITH_OWN_RUNTIME = /^(?:README|docs\/writing-an-engine)\.md:/
-/** All other programs run under runc, where a container starts in half the time. */
+/** All other programs run under runc, because a container starts in half the time there. */
 const runtimeOf = (where: string): Record<string, string> =>
   WITH_OWN_RUNTIME.test(where) ? {} : { SANDBOX_RUNTIME: 'runc' }
 
