@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import { createContext, runInContext } from 'node:vm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { compile } from '../../helpers/build.js'
+import { bundleOf } from '../../helpers/bundle.js'
 import { root } from '../../helpers/docs.js'
 
 /** The globals that browsers, Node, Bun, Deno and workers have. */
@@ -31,18 +30,6 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'hono-sandbox-client-'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
-
-/** Returns the minified script of a page that uses these exports of the client. */
-async function bundleOf(exports: string): Promise<string> {
-  const [entry, file] = ['entry.js', 'script.js'].map((name) => path.join(folder, name))
-  if (!entry || !file) throw new Error('there is no file')
-  const client = path.join(root, 'src/client/index.ts')
-  await writeFile(entry, `export ${exports} from ${JSON.stringify(client)}`)
-  const options = ['--platform', 'browser', '--format', 'iife', '--name', 'client', '--minify']
-  const rolldown = path.join(root, 'node_modules/.bin/rolldown')
-  await promisify(execFile)(rolldown, [entry, '--file', file, ...options], { cwd: root })
-  return readFile(file, 'utf8')
-}
 
 it.each([
   ['readEvents()', 3500, '{ readEvents }'],
