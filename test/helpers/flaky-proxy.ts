@@ -19,6 +19,9 @@ export class FlakyProxy {
       if (this.isDown) return void client.resetAndDestroy()
       const server = this.#add(connect(port(), '127.0.0.1'))
       client.pipe(server).pipe(client)
+      // A pipe passes the end of a connection, but not its loss.
+      server.on('error', () => client.resetAndDestroy())
+      client.on('error', () => server.resetAndDestroy())
     })
   }
 
@@ -48,6 +51,7 @@ export class FlakyProxy {
 
   #add(socket: Socket): Socket {
     this.#sockets.add(socket)
+    socket.setNoDelay()
     socket.on('error', () => {}) // followed by close
     socket.on('close', () => {
       this.#sockets.delete(socket)
