@@ -1,11 +1,11 @@
 import { on, once } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import type { RunEvent, SocketRun } from '../../src/client/index.js'
 import { runSocket } from '../../src/client/index.js'
 import type { WebsocketSandboxOptions } from '../../middleware/index.js'
 import { poolOfTest, usePool } from '../helpers/engine.js'
 import { FlakyProxy } from '../helpers/flaky-proxy.js'
+import { Reader } from '../helpers/reader.js'
 import { until, within } from '../helpers/until.js'
 import { connect, serveWebsocket } from '../helpers/websocket-app.js'
 
@@ -13,20 +13,8 @@ const pool = usePool({ runtime: 'runc', languages: { python: { size: 1, max: 3 }
 const leased = () => pool().stats().python?.leased
 const leaseIsOver = () => until('the lease has ended', () => leased() === 0)
 
-/** Collects the events of a run while it goes on. */
-class Reader {
-  readonly events: RunEvent[] = []
-  readonly over: Promise<unknown>
-
-  constructor(run: SocketRun) {
-    this.over = this.#read(run).catch((error: unknown) => error)
-    this.over.catch(() => {})
-  }
-
-  get stdout(): string {
-    return this.events.map((event) => (event.type === 'stdout' ? event.data : '')).join('')
-  }
-
+/** Collects the events of a run, and waits for them. */
+class SocketReader extends Reader {
   until(part: string): Promise<void> {
     return until(`the program prints ${part}`, () => this.stdout.includes(part))
   }
@@ -34,11 +22,6 @@ class Reader {
   /** Waits for the end of the loop. Returns its error, or the last event. */
   end(): Promise<unknown> {
     return within('the loop ends', this.over)
-  }
-
-  async #read(run: SocketRun): Promise<RunEvent | undefined> {
-    for await (const event of run) this.events.push(event)
-    return this.events.at(-1)
   }
 }
 
@@ -59,7 +42,7 @@ async function serveFlaky(options: WebsocketSandboxOptions = {}) {
   const url = `ws://127.0.0.1:${proxy.port}/run`
   const run = (code: string) => {
     const run = runSocket(url, { code }, { connect })
-    return { run, reader: new Reader(run) }
+    return { run, reader: new SocketReader(run) }
   }
   const restart = async () => {
     await server.close()
@@ -92,7 +75,7 @@ describe('websocketSandbox()', () => {
   it('runs the code and the command of a first message', async () => {
     const { url } = await serve()
     for (const program of [{ code: 'print(6 * 7)' }, '{"command":"echo 42"}']) {
-      const reader = new Reader(runSocket(url, program, { connect }))
+      const reader = new SocketReader(runSocket(url, program, { connect }))
       expect(await reader.end()).toMatchObject(EXIT)
       expect(reader.stdout).toBe('42\n')
     }
@@ -102,7 +85,7 @@ describe('websocketSandbox()', () => {
   it('passes input, its end, an interrupt and a kill to the program', async () => {
     const { url } = await serve()
     const echo = runSocket(url, { code: ECHO }, { connect })
-    const reader = new Reader(echo)
+    const reader = new SocketReader(echo)
     await echo.write(`${'é'.repeat(100_000)}\n`)
     await echo.write(new TextEncoder().encode('b\n'))
     echo.eof()
@@ -110,7 +93,7 @@ describe('websocketSandbox()', () => {
     expect(reader.stdout).toBe(`${'é'.repeat(100_000)}\nb\n`)
     for (const call of ['interrupt', 'kill'] as const) {
       const run = runSocket(url, { code: SLEEPS }, { connect })
-      const sleeper = new Reader(run)
+      const sleeper = new SocketReader(run)
       await sleeper.until('a')
       run[call]()
       expect(await sleeper.end()).toMatchObject({ type: 'exit', killedBy: 'abort' })
@@ -122,7 +105,7 @@ describe('websocketSandbox()', () => {
     ['names an unknown language', { code: '' }, { code: 'SANDBOX_UNKNOWN_LANGUAGE' }],
   ])('a program that %s ends with an error event', async (_, program, error) => {
     const { url } = await serve({ language: () => 'cobol' })
-    const reader = new Reader(runSocket(url, program, { connect }))
+    const reader = new SocketReader(runSocket(url, program, { connect }))
     expect(await reader.end()).toMatchObject({ type: 'error', error })
     expect(JSON.stringify(reader.events)).not.toContain('s3cr3t')
   })
@@ -173,7 +156,7 @@ describe('websocketSandbox()', () => {
     await leaseIsOver()
     const abort = new AbortController()
     const run = runSocket(url, { code: SLEEPS }, { connect, signal: abort.signal })
-    const reader = new Reader(run)
+    const reader = new SocketReader(run)
     await reader.until('a')
     abort.abort(new Error('enough'))
     expect(await reader.end()).toEqual(new Error('enough'))
@@ -199,7 +182,7 @@ describe('websocketSandbox()', () => {
     socket.send(`x = 42\n${SLEEPS}`)
     await once(socket, 'message')
     proxy.cut()
-    const again = new Reader(runSocket(url, 'print(x)', { connect }))
+    const again = new SocketReader(runSocket(url, 'print(x)', { connect }))
     expect(await again.end()).toMatchObject({ ...EXIT, context: 'kept' })
     expect(again.stdout).toBe('42\n')
     await pool().endSession('session of the test')
