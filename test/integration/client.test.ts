@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { runStream } from '../../src/client/index.js'
+import { runSocket, runStream } from '../../src/client/index.js'
 import { CodeRunner } from '../helpers/code-runner.js'
+import { FlakyProxy } from '../helpers/flaky-proxy.js'
+import { Reader } from '../helpers/reader.js'
+import { until, within } from '../helpers/until.js'
+import { connect } from '../helpers/websocket-app.js'
 
 const ENV = { SANDBOX_RUNTIME: 'runc', SANDBOX_POOL_SIZE: '1' }
 const SLEEPS = 'print("a", flush=True)\nimport time\ntime.sleep(600)'
@@ -33,5 +37,23 @@ describe.each(['application/x-ndjson', 'text/event-stream'])('a client of %s', (
     })()
     await expect(reading).rejects.toMatchObject({ reason: 'cut' })
     await expect(run.exit()).rejects.toMatchObject({ reason: 'cut' })
+  })
+})
+
+describe('a client of a WebSocket', () => {
+  it('gets `cut` if the server is killed, and another server does not run the program', async () => {
+    let runner = await CodeRunner.ofTest(ENV)
+    const proxy = await FlakyProxy.ofTest(() => Number(new URL(runner.url).port))
+    const url = `ws://127.0.0.1:${proxy.port}/run/interactive`
+    const run = runSocket(url, { language: 'python', code: SLEEPS }, { connect })
+    const reader = new Reader(run)
+    await until('the program prints a', () => reader.stdout === 'a\n')
+    await runner.process.end('SIGKILL')
+    runner = await CodeRunner.ofTest(ENV)
+    expect(await within('the loop ends', reader.over)).toMatchObject({
+      reason: 'cut',
+      message: expect.stringContaining('the server does not have'),
+    })
+    expect(await runner.leased()).toBe(0)
   })
 })
