@@ -3,6 +3,7 @@ import { cut, SandboxClientError } from './client-error.js'
 import type { RunEvent } from './event.js'
 import { isLast, isRunEvent, parseEvent } from './event.js'
 import type { WebSocketLike } from './web-socket.js'
+import { onFreeze } from './web-socket.js'
 
 /** The size of the events after which the client acknowledges them, in characters. */
 const ACK_SIZE = 65_536
@@ -12,6 +13,8 @@ const MAX_PAUSE_MS = 2000
 /** The close codes of a lost connection. With any other code, the server has ended the run. */
 const LOST = new Set([1001, 1005, 1006, 1012, 1013, 1014])
 
+/** The close code of a connection that was not closed, but lost. */
+const NO_CLOSE = 1006
 /** The close code of a client that leaves. */
 const LEAVE = 1000
 /** The close code of a client that connects again. */
@@ -28,6 +31,7 @@ type Message = { type?: unknown } & Partial<Record<'run', string>> &
 export class SocketLink {
   readonly #open: () => WebSocketLike
   readonly #onEnd: () => void
+  readonly #stopListening = onFreeze(() => this.#lose())
   #socket: WebSocketLike | undefined
   /** The id of the run. The program is sent after the server has sent the id. */
   #run: string | undefined
@@ -87,6 +91,7 @@ export class SocketLink {
     if (this.#end) return
     this.#end = end
     this.#onEnd()
+    this.#stopListening()
     this.#drop(LEAVE)
     for (const { confirmed } of this.#sent) {
       if ('error' in end) confirmed.reject(end.error)
@@ -174,7 +179,7 @@ export class SocketLink {
   }
 
   /** Connects again, unless the run is over for the server. */
-  #lose(code: number): void {
+  #lose(code = NO_CLOSE): void {
     this.#drop(COME_BACK)
     if (this.#end) return
     if (!this.#run) {
@@ -201,7 +206,7 @@ export class SocketLink {
 
   /** Expects a message: without one, the connection is broken. */
   #watch(): void {
-    this.#after(3 * this.#heartbeatMs, () => this.#lose(1006))
+    this.#after(3 * this.#heartbeatMs, () => this.#lose())
   }
 
   #after(ms: number, then: () => void): void {

@@ -15,3 +15,14 @@ export function openWebSocket(url: string): WebSocketLike {
   if (!Native) throw new SandboxClientError('invalid', 'there is no WebSocket: pass connect')
   return new Native(url)
 }
+
+/**
+ * Listens for a page that goes into the back/forward cache: the browser freezes it, breaks its
+ * connections, and may show it again. Returns a function that ends the listening.
+ */
+export function onFreeze(then: () => void): () => void {
+  const listener = ({ persisted }: { persisted: boolean }) => persisted && then()
+  const set = (call: string) => Reflect.get(globalThis, call)?.('pagehide', listener)
+  set('addEventListener')
+  return () => set('removeEventListener')
+}
