@@ -110,7 +110,10 @@ export class SocketLink {
       }
       socket.addEventListener('open', () => ofCurrent(() => socket.send(this.#opening)))
       socket.addEventListener('message', ({ data }) => ofCurrent(() => this.#take(String(data))))
-      socket.addEventListener('error', () => {}) // followed by close
+      socket.addEventListener('error', () => {
+        // Followed by `close` with its code, but not if the policy of a page forbids the connection.
+        if (!this.#isReady) ofCurrent(() => this.#lose())
+      })
       socket.addEventListener('close', ({ code }) => ofCurrent(() => this.#lose(code)))
     })
   }
@@ -183,7 +186,7 @@ export class SocketLink {
     this.#drop(COME_BACK)
     if (this.#end) return
     if (!this.#run) {
-      const message = 'the server did not accept the connection, and did not get the program'
+      const message = 'the connection failed, and the server did not get the program'
       return this.end({ error: new SandboxClientError('refused', message) })
     }
     this.#lostAt ??= Date.now()
