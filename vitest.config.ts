@@ -56,7 +56,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/{integration,browser}/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           // Most tests wait for the engine or for a deadline.

@@ -6,11 +6,11 @@ const ENTRY = 'entry'
 const CLIENT = path.join(root, 'src/client/index.ts')
 
 /**
- * Returns the minified script of a page that uses exports of the client: `*`, or a list such as
- * `{ readEvents }`. The script has them in its variable `client`. `more` are further exports, as code.
+ * Returns the minified script of a page that uses exports of a module: `*`, or a list such as
+ * `{ readEvents }`. The script has them in its variable `client`.
  */
-export async function bundleOf(exports: string, more = ''): Promise<string> {
-  const code = `export ${exports} from ${JSON.stringify(CLIENT)}\n${more}`
+export async function bundleOf(exports: string, module = CLIENT): Promise<string> {
+  const code = `export ${exports} from ${JSON.stringify(module)}`
   const entry = {
     name: ENTRY,
     resolveId: (id: string) => (id === ENTRY ? id : undefined),
