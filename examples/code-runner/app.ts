@@ -7,10 +7,12 @@ import { discardBody } from './body.js'
 import { guard } from './guard.js'
 import { health } from './health.js'
 import { interactive } from './interactive.js'
+import { playground } from './playground/playground.js'
 import { Refusal } from './refusal.js'
 import type { RunEnv } from './run-request.js'
 import { runRequest } from './run-request.js'
 import { gatherFiles, placeFiles, startRun } from './run.js'
+import { securityHeaders } from './security-headers.js'
 
 // Must come after `runRequest`, which reads the language from the body.
 const leased = sandbox<RunEnv>({ language: (c) => c.get('run').language })
@@ -28,6 +30,7 @@ export function createApp(allowedHosts: ReadonlySet<string>) {
       discardBody(c.env.incoming)
     })
     .use(guard(allowedHosts))
+    .use(securityHeaders)
     .post('/run', runRequest, leased, async (c) => {
       const box = c.get('sandbox')
       const before = await placeFiles(box, c.get('run').files)
@@ -67,6 +70,7 @@ export function createApp(allowedHosts: ReadonlySet<string>) {
       const { isReady, languages } = health()
       return c.json({ status: isReady ? 'ok' : 'unavailable', languages }, isReady ? 200 : 503)
     })
+  app.route('/', playground())
   app.notFound((c) => c.json({ error: { code: 'NOT_FOUND', message: 'no such route' } }, 404))
   app.onError(answerError)
   return app

@@ -1,0 +1,47 @@
+import type { ExitEvent, RunEvent } from 'hono-sandbox/client'
+import { errorLine } from './error-line.js'
+import type { Editor } from './editor.js'
+import type { Ending } from './ending.js'
+import { endingOf, failureOf } from './ending.js'
+import type { Output } from './output.js'
+import type { Result } from './results.js'
+
+/** The places that show a run. */
+export interface Views {
+  output: Output
+  editor: Editor
+  /** Gets each result first, and returns whether the output shall not show it. */
+  takes?: (result: Result) => boolean
+}
+
+/** Shows the events of a run as they come. Returns its end in words; it never throws. */
+export async function follow(
+  start: () => AsyncIterable<RunEvent> | Promise<AsyncIterable<RunEvent>>,
+  views: Views,
+): Promise<Ending> {
+  const { output, editor, takes } = views
+  output.clear()
+  editor.mark(undefined)
+  try {
+    for await (const event of await start()) {
+      if (event.type === 'stdout' || event.type === 'stderr') output.write(event.type, event.data)
+      else if (event.type === 'result') takes?.(event.result) || output.show(event.result)
+      else if (event.type === 'exit') return conclude(event, views)
+      else if (event.type === 'error') return { text: event.error.message, isGood: false }
+    }
+    return { text: 'the connection was lost', isGood: false }
+  } catch (error) {
+    return failureOf(error)
+  } finally {
+    output.flush()
+  }
+}
+
+function conclude(exit: ExitEvent, { output, editor }: Views): Ending {
+  const { error } = exit
+  const line = error && errorLine(error.traceback)
+  if (error && line !== undefined) editor.mark({ line, message: `${error.name}: ${error.message}` })
+  if (exit.truncated) output.write('note', 'Some output is missing.\n')
+  if (exit.omittedResults) output.write('note', `${exit.omittedResults} results are missing.\n`)
+  return endingOf(exit, line)
+}
