@@ -66,6 +66,7 @@ export const SignedSessionCall = v.strictObject({
 export const StreamCall = v.strictObject({
   heartbeatMs: v.optional(Milliseconds),
   onError: v.optional(v.function('a function')),
+  atEnd: v.optional(v.function('a function')),
 })
 
 /** The options of `sendFile()`. */

@@ -4,6 +4,7 @@ import type { Language } from '../src/languages/built-in.js'
 import type { RunCodeOptions } from '../src/sandbox/code/options.js'
 import type { ExecOptions } from '../src/sandbox/program/options.js'
 import type { Sandbox } from '../src/sandbox/sandbox.js'
+import type { RichResult } from '../src/sandbox/streams/rich-result.js'
 import { parseJson } from '../src/util/json.js'
 import { badMessage } from './socket-messages.js'
 
@@ -14,6 +15,12 @@ type OptionsFor<Options> = Options | ((sandbox: Sandbox) => Options | Promise<Op
 export type SocketProgram = {
   /** The language of the container; by default the option `language` of `websocketSandbox()`. */
   language?: Language | undefined
+  /**
+   * Called when the program has ended, before the lease ends. The client gets the results that it
+   * returns before the `exit`: for example files that the program made. If it throws, the client gets
+   * an `error` in place of the `exit`.
+   */
+  atEnd?: ((sandbox: Sandbox) => Promise<readonly RichResult[]>) | undefined
 } & (
   | { code: string; options?: OptionsFor<RunCodeOptions> }
   | { command: string | readonly string[]; options?: OptionsFor<ExecOptions> }

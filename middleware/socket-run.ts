@@ -1,5 +1,6 @@
 import type { ExecHandle } from '../src/sandbox/program/handle.js'
 import type { Sandbox } from '../src/sandbox/sandbox.js'
+import type { RichResult } from '../src/sandbox/streams/rich-result.js'
 import type { DeadlineTimer } from '../src/util/deadline.js'
 import { setDeadline } from '../src/util/deadline.js'
 import type { Connection } from './socket-connection.js'
@@ -18,6 +19,8 @@ const READ_REST_MS = 300_000
 export interface Started {
   sandbox: Sandbox
   handle: ExecHandle | ExecHandle<Buffer>
+  /** Returns the results that the client gets after those of the program. */
+  atEnd?: () => Promise<readonly RichResult[]>
 }
 
 /** Starts the program of the first message. The lease ends when the signal aborts. */
@@ -120,11 +123,12 @@ export class SocketRun {
   async #start(message: string): Promise<Started> {
     const { signal } = this.#ended
     const started = await this.#hooks.start(message, signal)
-    const { sandbox, handle } = started
+    const { sandbox, handle, atEnd = async () => [] } = started
     // The stdin must be taken in the turn of the call, which is this one.
     this.#input.attach(handle.stdin.getWriter())
     // Iterate the handle before it is awaited: a handle that is only awaited drops its events.
-    void this.#forward(handle)
+    const last = handle.then(atEnd)
+    void this.#forward(handle, last)
     // Release when the program has ended, not when its output is sent: a client that does not read
     // the output must not hold the container.
     const onEnd = () => {
@@ -132,7 +136,7 @@ export class SocketRun {
       this.#input.stop()
       if (!signal.aborted) this.#readRestTimer = setDeadline(READ_REST_MS, () => this.#abandon())
     }
-    handle.then(onEnd, onEnd)
+    last.then(onEnd, onEnd)
     return started
   }
 
@@ -153,9 +157,11 @@ export class SocketRun {
     this.#input.push(bytes)
   }
 
-  async #forward(handle: Started['handle']): Promise<void> {
+  async #forward(handle: Started['handle'], last: Promise<readonly RichResult[]>): Promise<void> {
     try {
       for await (const event of handle) {
+        if (event.type === 'exit')
+          for (const result of await last) await this.#outbox.push({ type: 'result', result })
         await this.#outbox.push(wireEvent(event))
         if (event.type !== 'exit') continue
         const isShutdown = event.killedBy === 'shutdown'

@@ -17,13 +17,14 @@ export function starter(c: Context, pool: SandboxPool, acquiring: WebsocketSandb
     // The lease ends with the conversation, even if the start of the program is still in progress.
     if (signal.aborted) release()
     signal.addEventListener('abort', release, { once: true })
+    const atEnd = async () => program.atEnd?.(sandbox) ?? []
     if ('code' in program) {
       const { code, options = {} } = program
       const chosen = typeof options === 'function' ? await options(sandbox) : options
-      return { sandbox, handle: sandbox.runCode(code, chosen) }
+      return { sandbox, handle: sandbox.runCode(code, chosen), atEnd }
     }
     const { command, options = {} } = program
     const chosen = typeof options === 'function' ? await options(sandbox) : options
-    return { sandbox, handle: sandbox.exec(command, chosen) }
+    return { sandbox, handle: sandbox.exec(command, chosen), atEnd }
   }
 }

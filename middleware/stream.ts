@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Context } from 'hono'
 import { SandboxError } from '../src/errors.js'
 import type { ExecHandle } from '../src/sandbox/program/handle.js'
+import type { RichResult } from '../src/sandbox/streams/rich-result.js'
 import { check } from '../src/schemas/check.js'
 import { errorBody } from './error-response.js'
 import { formatFor } from './event-format.js'
@@ -27,6 +28,14 @@ export interface StreamSandboxOptions {
    * @default console.error, for errors that are not a SandboxError
    */
   onError?: ((error: unknown) => void) | undefined
+  /**
+   * Called when the program has ended. The client gets the results that it returns before the
+   * `exit`: for example files that the program made. If it throws, the client gets an `error` in
+   * place of the `exit`.
+   *
+   * @default none
+   */
+  atEnd?: (() => Promise<readonly RichResult[]>) | undefined
 }
 
 /**
@@ -67,7 +76,7 @@ export function streamSandbox(
   // The error event reports the rejection. Without this handler, the rejection would be unhandled.
   handle.catch(() => {})
   check(StreamCall, options, 'streamSandbox')
-  const { heartbeatMs = 15_000, onError = report } = options
+  const { heartbeatMs = 15_000, onError = report, atEnd } = options
   const format = formatFor(c)
   const abort = () => handle.abort()
   // The cancellation of the stream is not enough: if a middleware replaces the response, the stream
@@ -87,15 +96,20 @@ export function streamSandbox(
     abort()
     return c.body(null, 200, headers)
   }
-  return c.body(eventStream(eventsOf(handle, onError), format, heartbeatMs, abort), 200, headers)
+  const events = eventsOf(handle, { onError, atEnd })
+  return c.body(eventStream(events, format, heartbeatMs, abort), 200, headers)
 }
 
 async function* eventsOf(
   handle: ExecHandle | ExecHandle<Buffer>,
-  onError: (error: unknown) => void,
+  { onError, atEnd }: { onError: (error: unknown) => void } & Pick<StreamSandboxOptions, 'atEnd'>,
 ): AsyncGenerator<StreamEvent, void, undefined> {
   try {
-    for await (const event of handle) yield wireEvent(event)
+    for await (const event of handle) {
+      if (event.type === 'exit')
+        for (const result of (await atEnd?.()) ?? []) yield { type: 'result', result }
+      yield wireEvent(event)
+    }
   } catch (error) {
     // No further events are read, so the program must stop, too.
     handle.abort()

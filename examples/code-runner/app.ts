@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { Hono } from 'hono'
+import type { RichResult } from 'hono-sandbox'
 import { SandboxError } from 'hono-sandbox'
 import { errorResponse, sandbox, streamSandbox } from 'hono-sandbox/middleware'
 import { discardBody } from './body.js'
@@ -11,8 +12,9 @@ import { playground } from './playground/playground.js'
 import { Refusal } from './refusal.js'
 import type { RunEnv } from './run-request.js'
 import { runRequest } from './run-request.js'
-import { gatherFiles, placeFiles, startRun } from './run.js'
+import { filesResult, gatherFiles, placeFiles, startRun } from './run.js'
 import { securityHeaders } from './security-headers.js'
+import { sessionStandIn } from './session-stand-in.js'
 
 // Must come after `runRequest`, which reads the language from the body.
 const leased = sandbox<RunEnv>({ language: (c) => c.get('run').language })
@@ -56,12 +58,14 @@ export function createApp(allowedHosts: ReadonlySet<string>) {
     })
     .post('/run/stream', runRequest, leased, async (c) => {
       const box = c.get('sandbox')
-      await placeFiles(box, c.get('run').files)
+      const before = await placeFiles(box, c.get('run').files)
       const handle = startRun(box, c.get('run'))
+      let files: Promise<RichResult[]> | undefined
       // Iterate the handle before it is awaited: a handle that is only awaited drops its events.
-      const response = streamSandbox(c, handle)
+      const response = streamSandbox(c, handle, { atEnd: async () => files ?? [] })
+      if (c.get('run').collect) files = handle.then(() => filesResult(box, before))
       const release = () => box.release()
-      handle.then(release, release)
+      void (files ?? handle).then(release, release)
       return response
     })
     .get('/run/interactive', interactive)
@@ -71,6 +75,7 @@ export function createApp(allowedHosts: ReadonlySet<string>) {
       return c.json({ status: isReady ? 'ok' : 'unavailable', languages }, isReady ? 200 : 503)
     })
   app.route('/', playground())
+  app.route('/', sessionStandIn())
   app.notFound((c) => c.json({ error: { code: 'NOT_FOUND', message: 'no such route' } }, 404))
   app.onError(answerError)
   return app

@@ -88,6 +88,8 @@ const RunRequest = v.strictObject({
     ),
     [],
   ),
+  /** Whether a stream has the files that the run made, as a result. */
+  collect: v.optional(v.boolean(), false),
 })
 
 /** A request to run code, after validation. */
@@ -180,7 +182,7 @@ async function readForm(body: HeldBody, incoming: IncomingMessage): Promise<RunR
 }
 
 /** The fields whose value in a form is JSON, because a form has only text. */
-const AS_JSON: ReadonlySet<string> = new Set(['args', 'env', 'timeoutMs'])
+const AS_JSON: ReadonlySet<string> = new Set(['args', 'env', 'timeoutMs', 'collect'])
 
 /** Validates a run request in several turns of the event loop, so that no turn takes long. */
 async function checkRun(input: unknown): Promise<RunRequest> {

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import type { Artifact, CodeHandle, FileEntry, Sandbox } from 'hono-sandbox'
+import type { Artifact, CodeHandle, FileEntry, RichResult, Sandbox } from 'hono-sandbox'
 import { SandboxError, SandboxFileError } from 'hono-sandbox'
 import { BadRequest } from './refusal.js'
 import type { RunRequest } from './run-request.js'
@@ -52,6 +52,19 @@ export async function gatherFiles(sandbox: Sandbox, before: readonly FileEntry[]
     // The run has made its folder unreadable or has ended the container. Its result is still valid.
     return { files: [], filesOmitted: null }
   }
+}
+
+/**
+ * Returns the files that the run has created or changed as a result for a stream: a result with the
+ * JSON `{ filesOfRun, filesOmitted }`. There is none if the run has made no file.
+ */
+export async function filesResult(
+  sandbox: Sandbox,
+  before: readonly FileEntry[],
+): Promise<RichResult[]> {
+  const { files, filesOmitted } = await gatherFiles(sandbox, before)
+  if (files.length === 0) return []
+  return [{ isMain: false, json: { filesOfRun: files, filesOmitted } }]
 }
 
 function forJson({ path: name, mimeType, size, content }: Artifact) {

@@ -1,11 +1,14 @@
-// Bundles the scripts of the pages into the folder of the built example: `node build.js dist`.
-import { copyFile, mkdir } from 'node:fs/promises'
+// Bundles the scripts and the style of the pages into the folder of the built example:
+// `node build.js dist`.
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { build } from 'rolldown'
 
-const [dist = 'dist'] = process.argv.slice(2)
-const from = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname)
-const to = path.resolve(dist, 'examples/code-runner/page')
+const STYLES = 'colours base controls layout output editor notebook pool narrow'.split(' ')
+
+const from = fileURLToPath(new URL('.', import.meta.url))
+const to = path.resolve(process.argv[2] ?? 'dist', 'examples/code-runner/page')
 
 await mkdir(to, { recursive: true })
 for (const name of ['playground', 'pool']) {
@@ -15,5 +18,6 @@ for (const name of ['playground', 'pool']) {
     output: { file: path.join(to, `${name}.js`), format: 'esm', minify: true },
   })
 }
-for (const name of ['style.css', 'icon.svg'])
-  await copyFile(path.join(from, name), path.join(to, name))
+const styles = STYLES.map((name) => readFile(path.join(from, 'style', `${name}.css`), 'utf8'))
+await writeFile(path.join(to, 'style.css'), (await Promise.all(styles)).join(''))
+await copyFile(path.join(from, 'icon.svg'), path.join(to, 'icon.svg'))

@@ -41,6 +41,7 @@ function formRun(
   body.set('language', language)
   body.set('code', code)
   body.set('timeoutMs', String(timeoutMs))
+  body.set('collect', 'true')
   const events = runStream('/run/stream', { method: 'POST', body, signal: leave.signal })
   const stop = () => leave.abort(new Error('stopped by you'))
   return { events, stop }

@@ -111,6 +111,11 @@ example.addEventListener('change', () => {
   if (chosen) showExample(chosen)
   example.value = ''
 })
+document.addEventListener('keydown', (event) => {
+  // The editors handle the key themselves.
+  const isRun = event.key === 'Enter' && (event.ctrlKey || event.metaKey)
+  if (isRun && !event.defaultPrevented) void run()
+})
 window.addEventListener('hashchange', () => void begin())
 await begin()
 document.body.dataset.ready = 'yes'

@@ -17,11 +17,13 @@ const MAX_ROUNDS = 4
 const STYLE = `
 :root { color-scheme: light dark; font: 14px/1.5 system-ui, sans-serif }
 body { margin: 0 }
+body > :first-child { margin-top: 0 }
 table { border-collapse: collapse; border: 0; font-variant-numeric: tabular-nums }
 th, td { padding: 3px 12px; text-align: right; border: 0; border-bottom: 1px solid #8884 }
 th { font-weight: 600 }
 `
-const [ROW_PX, LINE_PX, LEAST_PX, MOST_PX] = [29, 22, 48, 480]
+/** The guessed heights: of a line, what a paragraph and a row of a table need more, and the bounds. */
+const [LINE_PX, GAP_PX, ROW_PX, LEAST_PX, MOST_PX] = [22, 28, 7, 48, 480]
 
 /** Returns a frame that shows HTML of a program without any right. */
 export function richHtml(html: string): HTMLElement {
@@ -62,9 +64,9 @@ function disarm(link: Element): void {
 
 /** Guesses the height: nothing outside of the frame can measure its content. */
 function heightOf({ body }: Document): number {
-  const rows = body.querySelectorAll('tr').length
-  const blocks = body.querySelectorAll('p, li, h1, h2, h3, h4, pre, div, br').length
-  const lines = Math.max(blocks, Math.ceil((body.textContent?.length ?? 0) / 90))
-  const wanted = rows > 0 ? (rows + 1) * ROW_PX + 24 : lines * LINE_PX + 24
+  const count = (names: string) => body.querySelectorAll(names).length
+  const wrapped = Math.ceil((body.textContent?.length ?? 0) / 90)
+  const lines = Math.max(count('li, div, br, tr, pre'), wrapped)
+  const wanted = lines * LINE_PX + count('p, h1, h2, h3, h4') * GAP_PX + count('tr') * ROW_PX + 20
   return Math.min(MOST_PX, Math.max(LEAST_PX, wanted))
 }

@@ -12,14 +12,12 @@ const INTERVAL_MS = 1000
 /** A pool that pages watch. One listener serves all of them. */
 class Watched {
   readonly figures: PoolFigures
-  readonly pool: SandboxPool
   /** Aborts when the pool closes. */
   readonly closing: AbortSignal
 
   constructor(pool: SandboxPool) {
     const closing = new AbortController()
     pool.once('closing', () => closing.abort())
-    this.pool = pool
     this.closing = closing.signal
     this.figures = new PoolFigures(pool)
   }
@@ -27,19 +25,18 @@ class Watched {
 
 /**
  * Returns a handler that sends the figures of the pool once a second, as server-sent events. The
- * events end when the pool closes.
+ * events end when the pool closes. Without `pool` it is the pool of the process.
  */
-export function poolEvents() {
-  let watched: Watched | undefined
+export function poolEvents(pool: SandboxPool | undefined) {
+  let watched = pool && new Watched(pool)
   let watchers = 0
   return (c: Context) => {
-    const pool = getSandboxes()
-    if (watchers === MAX_WATCHERS || pool.isClosing) {
+    watched ??= new Watched(getSandboxes())
+    const { figures, closing } = watched
+    if (watchers === MAX_WATCHERS || closing.aborted) {
       const message = `at most ${MAX_WATCHERS} pages can watch the pool: try again later`
       return c.json({ error: { code: 'BUSY', message } }, 503)
     }
-    if (watched?.pool !== pool) watched = new Watched(pool)
-    const { figures, closing } = watched
     watchers++
     return streamSSE(c, async (stream) => {
       const left = new AbortController()
