@@ -1,97 +1,80 @@
 import type { HttpBindings } from '@hono/node-server'
-import type { Context } from 'hono'
 import { Hono } from 'hono'
-import type { RichResult } from 'hono-sandbox'
-import { SandboxError } from 'hono-sandbox'
-import { errorResponse, sandbox, streamSandbox } from 'hono-sandbox/middleware'
-import { discardBody } from './body.js'
-import { guard } from './guard.js'
-import { health } from './health.js'
-import { interactive } from './interactive.js'
+import { methodNotAllowed } from 'hono/method-not-allowed'
+import { requestId } from 'hono/request-id'
+import type { SandboxPool } from 'hono-sandbox'
+import { signedSession } from 'hono-sandbox/middleware'
+import { docs, plainCss } from './api/docs.js'
+import { documentOf } from './api/document.js'
+import { login, withoutLogin } from './guards/login.js'
+import { LoginCookie } from './guards/login-cookie.js'
+import { refuseOtherSites } from './guards/other-sites.js'
+import { limitRate } from './guards/rate-limit.js'
+import { requireToken } from './guards/token.js'
 import { playground } from './playground/playground.js'
-import { Refusal } from './refusal.js'
-import type { RunEnv } from './run-request.js'
-import { runRequest } from './run-request.js'
-import { filesResult, gatherFiles, placeFiles, startRun } from './run.js'
+import { answerError } from './requests/answer-error.js'
+import { discardBody } from './requests/body.js'
+import { errorBody, Refusal } from './requests/refusal.js'
+import { health } from './routes/health.js'
+import { interactive } from './routes/interactive.js'
+import { languages } from './routes/languages.js'
+import { runs } from './routes/runs.js'
 import { securityHeaders } from './security-headers.js'
-import { sessionStandIn } from './session-stand-in.js'
+import { files } from './sessions/files.js'
+import { sessions } from './sessions/sessions.js'
+import type { Settings } from './settings.js'
 
-// Must come after `runRequest`, which reads the language from the body.
-const leased = sandbox<RunEnv>({ language: (c) => c.get('run').language })
-
-/**
- * Creates a server that runs code snippets: `POST /run`, `POST /run/stream`, the WebSocket
- * `/run/interactive`, `GET /healthz` (the process is alive) and `GET /readyz` (each language can
- * run code at once). `allowedHosts` are the host names that requests may use besides `localhost`
- * and IP addresses.
- */
-export function createApp(allowedHosts: ReadonlySet<string>) {
-  const app = new Hono<{ Bindings: HttpBindings }>()
-    .use(async (c, next) => {
-      await next()
-      discardBody(c.env.incoming)
-    })
-    .use(guard(allowedHosts))
-    .use(securityHeaders)
-    .post('/run', runRequest, leased, async (c) => {
-      const box = c.get('sandbox')
-      const before = await placeFiles(box, c.get('run').files)
-      const result = await startRun(box, c.get('run'))
-      const files = await gatherFiles(box, before)
-      // Release before the response is sent: a client that does not read the response must not hold
-      // the container.
-      box.release()
-      return c.json({
-        stdout: result.stdout,
-        stderr: result.stderr,
-        text: result.text ?? null,
-        results: result.results,
-        error: result.error ?? null,
-        exitCode: result.exitCode,
-        signal: result.signal,
-        killedBy: result.killedBy ?? null,
-        truncated: result.truncated,
-        durationMs: result.durationMs,
-        ...files,
-        container: { name: box.name, runtime: box.runtime },
-      })
-    })
-    .post('/run/stream', runRequest, leased, async (c) => {
-      const box = c.get('sandbox')
-      const before = await placeFiles(box, c.get('run').files)
-      const handle = startRun(box, c.get('run'))
-      let files: Promise<RichResult[]> | undefined
-      // Iterate the handle before it is awaited: a handle that is only awaited drops its events.
-      const response = streamSandbox(c, handle, { atEnd: async () => files ?? [] })
-      if (c.get('run').collect) files = handle.then(() => filesResult(box, before))
-      const release = () => box.release()
-      void (files ?? handle).then(release, release)
-      return response
-    })
-    .get('/run/interactive', interactive)
-    .get('/healthz', (c) => c.json({ status: 'ok', languages: health().languages }))
-    .get('/readyz', (c) => {
-      const { isReady, languages } = health()
-      return c.json({ status: isReady ? 'ok' : 'unavailable', languages }, isReady ? 200 : 503)
-    })
-  app.route('/', playground())
-  app.route('/', sessionStandIn())
-  app.notFound((c) => c.json({ error: { code: 'NOT_FOUND', message: 'no such route' } }, 404))
-  app.onError(answerError)
-  return app
+interface AppEnv {
+  Bindings: HttpBindings
 }
 
-function answerError(error: Error, c: Context): Response {
-  if (error instanceof SandboxError) return errorResponse(c, error)
-  if (error instanceof Refusal) {
-    const { code, message, status } = error
-    if (status === 503) c.header('Retry-After', '1')
-    // The rest of the body may never arrive, so the connection cannot be used again.
-    if (status === 408) c.header('Connection', 'close')
-    return c.json({ error: { code, message } }, status)
+/** The options of `createApp()`. The pool is the one of the process by default. */
+type AppOptions = Omit<Settings, 'hostname' | 'port'> & { pool?: SandboxPool }
+
+/**
+ * Creates a server that runs code snippets. The order of the routes matters: the guards of an earlier
+ * line stand before all later ones.
+ */
+export function createApp({ allowedHosts, token, secret, rateLimit, proxies, pool }: AppOptions) {
+  const app = new Hono<AppEnv>()
+  const cookie = new LoginCookie({ secret, token: token ?? '' })
+  const parts = { session: signedSession({ secret }), pool }
+
+  app.use(async (c, next) => {
+    await next()
+    discardBody(c.env.incoming)
+  })
+  app.use(requestId(), securityHeaders, refuseOtherSites(allowedHosts))
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: (_, methods) => refuseMethod(methods) }))
+  app.onError(answerError)
+  app.notFound((c) => c.json(errorBody('NOT_FOUND', 'no such route'), 404))
+
+  // Routes without a rate limit.
+  const open = app.route('/', health(pool))
+  app.use(limitRate({ limit: rateLimit, proxies }))
+  // Routes without a token.
+  app.route('/', plainCss())
+  if (token) {
+    app.route('/', login({ token, cookie, proxies }))
+    app.use(requireToken(token, cookie))
+  } else {
+    app.route('/', withoutLogin())
   }
-  // The client disconnected during its request. This is not an error of the server.
-  if ('code' in error && error.code === 'ECONNRESET') return c.body(null, 400)
-  console.error(error)
-  return c.json({ error: { code: 'INTERNAL', message: 'Internal Server Error' } }, 500)
+  // Routes that need the token, if there is one.
+  app.route(
+    '/',
+    docs(() => documentOf(app)),
+  )
+  app.route('/', playground(pool))
+  return open
+    .route('/', runs(pool))
+    .route('/', interactive(pool))
+    .route('/', sessions(parts))
+    .route('/', files(parts))
+    .route('/', languages(pool))
+}
+
+function refuseMethod(methods: readonly string[]): never {
+  const allow = methods.join(', ')
+  throw new Refusal(405, 'METHOD_NOT_ALLOWED', `this path allows only: ${allow}`, { Allow: allow })
 }

@@ -16,9 +16,6 @@ const LOOKUP_MS = 4000
 const DATA_MEMORY = '512m'
 const DATA_MODULES = ['numpy', 'pandas', 'matplotlib.pyplot']
 
-/** The names of the languages that this server runs. */
-export const LANGUAGES = ['python', 'nodejs', 'typescript'] as const
-
 /** Returns the languages for the pool of this server, with their options. */
 export async function chooseLanguages(): Promise<PoolLanguages> {
   return { python: await choosePython(), nodejs: {}, typescript: {} }

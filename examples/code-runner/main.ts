@@ -6,8 +6,9 @@ import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from 'hono-
 import { closeStrayUpgrades, WEBSOCKET_OPTIONS } from 'hono-sandbox/middleware'
 import { WebSocketServer } from 'ws'
 import { createApp } from './app.js'
-import { readHosts } from './guard.js'
 import { chooseLanguages } from './languages.js'
+import type { Settings } from './settings.js'
+import { readSettings } from './settings.js'
 
 /**
  * The time limit of the start. If the engine does not answer by then, the server starts to listen
@@ -47,13 +48,7 @@ const ARRIVAL = {
   highWaterMark: 4096,
 }
 
-const hostname = process.env.HOST || '127.0.0.1'
-const port = Number(process.env.PORT || 3000)
-if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-  fail(`PORT is ${JSON.stringify(process.env.PORT)}, expected a number from 0 to 65535`)
-}
-
-const allowedHosts = readAllowedHosts(process.env.ALLOWED_HOSTS ?? '')
+const settings = settingsOfProcess()
 
 let drain = async (): Promise<void> => closeSandboxes({ deadlineMs: 0 })
 let drainingSince = 0
@@ -77,7 +72,8 @@ for (const message of new Set(failures.map((error) => error.message))) {
   console.error(`warning: ${message}`)
 }
 
-const { fetch } = createApp(allowedHosts)
+const { fetch } = createApp(settings)
+const { hostname, port } = settings
 const websocket = { server: new WebSocketServer(WEBSOCKET_OPTIONS) }
 const serving = { fetch, port, hostname, websocket, serverOptions: ARRIVAL }
 const server = serve(serving, ({ address, family, port }) => {
@@ -114,16 +110,21 @@ drain = async () => {
 }
 
 async function start() {
-  return initSandboxes({ languages: await chooseLanguages(), startTimeoutMs: START_MS })
+  return initSandboxes({
+    languages: await chooseLanguages(),
+    startTimeoutMs: START_MS,
+    // If all places for sessions are taken, the session that was idle for the longest time ends.
+    evictIdle: true,
+  })
 }
 
 function inMiB(bytes: number): number {
   return Math.round(bytes / 1024 ** 2)
 }
 
-function readAllowedHosts(list: string): ReadonlySet<string> {
+function settingsOfProcess(): Settings {
   try {
-    return readHosts(list)
+    return readSettings(process.env)
   } catch (error) {
     fail(error instanceof Error ? error.message : error)
   }

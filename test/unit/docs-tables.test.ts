@@ -238,10 +238,10 @@ function membersOfClass({ prototype }: { prototype: object }, file: string): str
 /** Returns the fields of a request body of the code runner. */
 function runRequestFields(): string[] {
   const [, body = ''] =
-    /const RunRequest = v\.strictObject\(\{\n(.*?)\n\}\)/s.exec(
-      readText('examples/code-runner/run-request.ts'),
+    /const FIELDS = \{\n(.*?)\n\}\n/s.exec(
+      readText('examples/code-runner/requests/run-request.ts'),
     ) ?? []
-  return [...body.matchAll(/^ {2}(\w+):/gm)].map(([, name = '']) => name)
+  return [...body.matchAll(/^ {2}(\w+):/gm)].map(([, name = '']) => name).concat('files')
 }
 
 function isNotOfContainer(name: string): boolean {

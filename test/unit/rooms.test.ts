@@ -10,7 +10,7 @@ const ROOMS = new Map(
   ]),
 )
 
-const EXAMPLES = ['examples/code-runner', 'examples/notebook', 'examples/per-route']
+const EXAMPLES = [...ROOMS.keys()].filter((room) => room.startsWith('examples/'))
 
 /** The rooms that may import these packages. Each room may import any other package. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {

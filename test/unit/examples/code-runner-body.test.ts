@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { HeldBody } from '../../../examples/code-runner/body.js'
+import { HeldBody } from '../../../examples/code-runner/requests/body.js'
 
 const PIECE = Buffer.alloc(1024 * 1024)
 const LARGEST = 8

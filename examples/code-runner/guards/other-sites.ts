@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
-import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import { Refusal } from '../requests/refusal.js'
 
 /** The value of a `Host` header: a name or an IP address, with an optional port. */
 const HOST = /^(?<name>[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
@@ -40,7 +40,7 @@ export function readHosts(list: string): ReadonlySet<string> {
  *
  * Clients that are not browsers send neither `Origin` nor `Sec-Fetch-Site`.
  */
-export function guard(allowed: ReadonlySet<string>) {
+export function refuseOtherSites(allowed: ReadonlySet<string>) {
   const isKnown = (name: string | undefined) =>
     name !== undefined && (name === 'localhost' || isAddress(name) || allowed.has(name))
   return createMiddleware(async (c, next) => {
@@ -48,20 +48,20 @@ export function guard(allowed: ReadonlySet<string>) {
     // If the request line has a complete URL, the request names a second host, which must be
     // allowed too.
     if (!isKnown(nameIn(host)) || !isKnown(nameIn(new URL(c.req.url).host))) {
-      return refuse(c, 'HOST_NOT_ALLOWED')
+      throw refused('HOST_NOT_ALLOWED')
     }
     const origin = c.req.header('origin')
     const isAllowed = origin === undefined || isOfHost(origin, host) || allowed.has(nameOf(origin))
     const site = c.req.header('sec-fetch-site')
     if (!isAllowed || (site !== undefined && !OWN_SITE.has(site))) {
-      return refuse(c, 'ORIGIN_NOT_ALLOWED')
+      throw refused('ORIGIN_NOT_ALLOWED')
     }
     return next()
   })
 }
 
-function refuse(c: Context, code: keyof typeof REFUSALS) {
-  return c.json({ error: { code, message: REFUSALS[code] } }, 403)
+function refused(code: keyof typeof REFUSALS): Refusal {
+  return new Refusal(403, code, REFUSALS[code])
 }
 
 function nameIn(host: string | undefined): string | undefined {

@@ -1,8 +1,8 @@
 import path from 'node:path'
 import type { Artifact, CodeHandle, FileEntry, RichResult, Sandbox } from 'hono-sandbox'
 import { SandboxError, SandboxFileError } from 'hono-sandbox'
-import { BadRequest } from './refusal.js'
-import type { RunRequest } from './run-request.js'
+import { BadRequest } from '../requests/refusal.js'
+import type { RunRequest } from '../requests/run-request.js'
 
 const MAX_FILES = 20
 const MAX_FILE_BYTES = 4 * 1024 * 1024

@@ -1,10 +1,12 @@
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
-import { guard, readHosts } from '../../../examples/code-runner/guard.js'
+import { readHosts, refuseOtherSites } from '../../../examples/code-runner/guards/other-sites.js'
+import { answerError } from '../../../examples/code-runner/requests/answer-error.js'
 
 const app = new Hono()
-  .use(guard(readHosts('Code.Example.com, other.example')))
+  .use(refuseOtherSites(readHosts('Code.Example.com, other.example')))
   .all('*', (c) => c.text('ok'))
+  .onError(answerError)
 
 const HOST = 'HOST_NOT_ALLOWED'
 const ORIGIN = 'ORIGIN_NOT_ALLOWED'

@@ -4,15 +4,16 @@ import type { HttpBindings } from '@hono/node-server'
 import { createMiddleware } from 'hono/factory'
 import { parseJson } from 'hono-sandbox'
 import * as v from 'valibot'
-import { HeldBody } from './body.js'
+import { HeldBody, readText } from './body.js'
 import { FormReader } from './form.js'
-import { LANGUAGES } from './languages.js'
-import { BadRequest } from './refusal.js'
+import { LanguageName } from './languages.js'
+import { BadRequest, Refusal } from './refusal.js'
 
 /** The maximum size of code, arguments and variables together, as JSON. */
 const MAX_PROGRAM_BYTES = 8 * 1024 * 1024
 const MAX_VARIABLES = 1000
 const MAX_ARGUMENTS = 1000
+const MAX_FILES = 100
 /**
  * The maximum length of one argument or variable. Linux does not start a program with a longer one.
  */
@@ -36,11 +37,10 @@ const Plain = v.pipe(
   ),
 )
 
-/** The content of a file: bytes from a form, or base64 from JSON. */
-const Content = v.pipe(
-  v.union([v.string(), v.instance(Buffer)]),
+/** The content of a file in JSON. */
+const Base64 = v.pipe(
+  v.string(),
   v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
-    if (typeof value !== 'string') return value
     const bytes = Buffer.from(value, 'base64')
     if (bytes.toString('base64') === value) return bytes
     addIssue({ message: 'base64', expected: 'base64' })
@@ -48,24 +48,19 @@ const Content = v.pipe(
   }),
 )
 
-const Variables = v.pipe(
-  v.record(v.string(), v.string()),
-  v.maxEntries(MAX_VARIABLES, `at most ${MAX_VARIABLES} variables`),
-  v.record(v.pipe(Plain, v.regex(/^[^=]+$/, "a name without '='")), Plain),
-)
-
-const RunRequest = v.strictObject({
-  language: v.picklist(LANGUAGES),
+const FIELDS = {
+  language: LanguageName,
   code: v.string(),
   stdin: v.optional(v.string()),
   args: v.optional(
+    v.pipe(v.array(Plain), v.maxLength(MAX_ARGUMENTS, `at most ${MAX_ARGUMENTS} arguments`)),
+  ),
+  env: v.optional(
     v.pipe(
-      v.array(v.unknown()),
-      v.maxLength(MAX_ARGUMENTS, `at most ${MAX_ARGUMENTS} arguments`),
-      v.array(Plain),
+      v.record(v.pipe(Plain, v.regex(/^[^=]+$/, "a name without '='")), Plain),
+      v.maxEntries(MAX_VARIABLES, `at most ${MAX_VARIABLES} variables`),
     ),
   ),
-  env: v.optional(Variables),
   timeoutMs: v.optional(
     v.pipe(
       v.number(),
@@ -75,32 +70,41 @@ const RunRequest = v.strictObject({
     ),
     10_000,
   ),
-  files: v.optional(
-    v.pipe(
-      v.array(v.unknown()),
-      v.maxLength(100, 'at most 100 files'),
-      v.array(
-        v.strictObject({
-          path: v.pipe(Plain, v.minLength(1, 'a path')),
-          content: Content,
-        }),
-      ),
-    ),
-    [],
-  ),
   /** Whether a stream has the files that the run made, as a result. */
   collect: v.optional(v.boolean(), false),
-})
+}
+
+/** Returns the schema of files whose content has the given schema. */
+function filesOf<Content extends v.GenericSchema<string | Buffer, Buffer>>(content: Content) {
+  const file = v.strictObject({ path: v.pipe(Plain, v.minLength(1, 'a path')), content })
+  return v.optional(v.pipe(v.array(file), v.maxLength(MAX_FILES, `at most ${MAX_FILES} files`)), [])
+}
+
+/** The body of a run as JSON. */
+export const RunBody = v.pipe(
+  v.strictObject({ ...FIELDS, files: filesOf(Base64) }),
+  v.metadata({ ref: 'Run' }), // the name of the schema in the OpenAPI document
+)
+
+/** The body of a run as a form, after the form has been read. */
+const FormBody = v.strictObject({ ...FIELDS, files: filesOf(v.instance(Buffer)) })
+
+/** The fields of a form that are not files. */
+export const FormFields = v.strictObject(FIELDS)
 
 /** A request to run code, after validation. */
-export type RunRequest = v.InferOutput<typeof RunRequest>
+export type RunRequest = v.InferOutput<typeof RunBody | typeof FormBody>
 
-/**
- * The Hono environment of `runRequest`: the bindings that it needs, and the variable that it sets.
- */
+/** The types of `runRequest`: the bindings that it needs, and the variable that it sets. */
 export interface RunEnv {
   Bindings: HttpBindings
   Variables: { run: RunRequest }
+}
+
+/** The body of a run for a typed client. */
+interface RunInput {
+  in: { json: v.InferInput<typeof RunBody> }
+  out: { json: RunRequest }
 }
 
 let lastTurn: Promise<void> = Promise.resolve()
@@ -123,7 +127,7 @@ export async function parseRun(text: string): Promise<RunRequest> {
   await ownTurn()
   const { maxDepth, maxNames, maxItems } = JSON_LIMITS
   const message = `the body: expected JSON with at most ${maxDepth} levels, ${maxNames} fields and ${maxItems} items`
-  return checkRun(parseSmallJson(text, message))
+  return checkRun(RunBody, parseSmallJson(text, message))
 }
 
 /**
@@ -140,32 +144,26 @@ function parseSmallJson(text: string, message: string): unknown {
 }
 
 /** A middleware that reads and validates the body of a run request, JSON or a form. */
-export const runRequest = createMiddleware<RunEnv>(async (c, next) => {
+export const runRequest = createMiddleware<RunEnv, string, RunInput>(async (c, next) => {
   const contentType = c.req.header('content-type') ?? ''
   const type = contentType.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json' && type !== 'multipart/form-data') {
     const message = 'send application/json or multipart/form-data'
-    return c.json({ error: { code: 'UNSUPPORTED_MEDIA_TYPE', message } }, 415)
+    throw new Refusal(415, 'UNSUPPORTED_MEDIA_TYPE', message)
   }
   const body = new HeldBody()
   try {
     const { incoming } = c.env
     const isJson = type === 'application/json'
-    c.set('run', isJson ? await readJson(body, incoming) : await readForm(body, incoming))
+    c.set(
+      'run',
+      isJson ? await parseRun(await readText(body, incoming)) : await readForm(body, incoming),
+    )
     await next()
   } finally {
     body.release()
   }
 })
-
-async function readJson(body: HeldBody, incoming: IncomingMessage): Promise<RunRequest> {
-  const decoder = new TextDecoder()
-  let text = ''
-  await body.read(incoming, (piece) => {
-    text += decoder.decode(piece, { stream: true })
-  })
-  return parseRun(text + decoder.decode())
-}
 
 /**
  * Reads a form. A form has the same fields as the JSON. Each file of the form becomes an entry of
@@ -178,16 +176,19 @@ async function readForm(body: HeldBody, incoming: IncomingMessage): Promise<RunR
   const values = Array.from(fields, ([name, text]): [string, unknown] => {
     return [name, AS_JSON.has(name) ? parseSmallJson(text, `${name}: expected JSON`) : text]
   })
-  return checkRun({ files, ...Object.fromEntries(values) })
+  return checkRun(FormBody, { files, ...Object.fromEntries(values) })
 }
 
 /** The fields whose value in a form is JSON, because a form has only text. */
 const AS_JSON: ReadonlySet<string> = new Set(['args', 'env', 'timeoutMs', 'collect'])
 
 /** Validates a run request in several turns of the event loop, so that no turn takes long. */
-async function checkRun(input: unknown): Promise<RunRequest> {
+async function checkRun(
+  schema: typeof RunBody | typeof FormBody,
+  input: unknown,
+): Promise<RunRequest> {
   await ownTurn()
-  const result = v.safeParse(RunRequest, input, { abortEarly: true })
+  const result = v.safeParse(schema, input, { abortEarly: true })
   if (!result.success) throw new BadRequest(describe(result.issues[0]))
   await ownTurn()
   const { code, args = [], env = {} } = result.output
@@ -213,7 +214,7 @@ function jsonBytes(texts: readonly string[]): number {
 function describe(issue: v.BaseIssue<unknown>): string {
   // Name only the top-level field: the names inside it come from the client and must not be quoted.
   const [first] = issue.path ?? []
-  const field = first && String(first.key) in RunRequest.entries ? String(first.key) : 'the body'
+  const field = first && String(first.key) in RunBody.entries ? String(first.key) : 'the body'
   if (issue.expected === 'never') return 'the body: has an unknown field'
   if (issue.kind === 'validation') return `${field}: expected ${issue.message}`
   if (issue.received === 'undefined') return `${field}: is required`

@@ -1,0 +1,68 @@
+import { once } from 'node:events'
+import { serve } from '@hono/node-server'
+import { createTestPool } from 'hono-sandbox/testing'
+import { afterAll, beforeAll } from 'vitest'
+import { WebSocketServer } from 'ws'
+import { createApp } from '../../examples/code-runner/app.js'
+import { createClient } from '../../examples/code-runner/client.js'
+import { readSettings } from '../../examples/code-runner/settings.js'
+import { WEBSOCKET_OPTIONS } from '../../middleware/index.js'
+import { urlOf } from './http.js'
+
+/** The token of the servers that have one. */
+export const TOKEN = 'a-token-for-tests-0123456789'
+
+/** The example app on a socket of its own, with a test pool in place of containers. */
+export class CodeRunnerApp {
+  readonly pool = createTestPool({
+    languages: { python: {}, nodejs: {}, typescript: {} },
+    evictIdle: true,
+  })
+  readonly #server
+
+  constructor(env: NodeJS.ProcessEnv) {
+    const { pool } = this
+    const { fetch } = createApp({ ...readSettings({ CODE_RUNNER_RATE_LIMIT: '0', ...env }), pool })
+    const websocket = { server: new WebSocketServer(WEBSOCKET_OPTIONS) }
+    this.#server = serve({ fetch, port: 0, hostname: '127.0.0.1', websocket })
+  }
+
+  get url(): string {
+    return urlOf(this.#server)
+  }
+
+  client(token?: string): ReturnType<typeof createClient> {
+    return createClient(this.url, token)
+  }
+
+  request(path: string, init?: RequestInit): Promise<Response> {
+    return fetch(this.url + path, { redirect: 'manual', ...init })
+  }
+
+  async started(): Promise<void> {
+    if (!this.#server.listening) await once(this.#server, 'listening')
+    await this.pool.start()
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    if ('closeAllConnections' in this.#server) this.#server.closeAllConnections()
+    await closed
+    await this.pool.close({ deadlineMs: 0 })
+  }
+}
+
+/** Starts the app for a block of tests. */
+export function useApp(env: NodeJS.ProcessEnv = {}): () => CodeRunnerApp {
+  let app: CodeRunnerApp | undefined
+  beforeAll(async () => {
+    app = new CodeRunnerApp(env)
+    await app.started()
+  })
+  afterAll(async () => app?.close())
+  return () => {
+    if (!app) throw new Error('the app runs only during tests')
+    return app
+  }
+}
