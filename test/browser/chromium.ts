@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { chromium } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest'
 import { findProgram } from '../../src/cli/command.js'
@@ -38,7 +38,7 @@ const launch = (executablePath: string) =>
  * Launches Chromium for a block of tests. Without a browser the tests are skipped. They fail if
  * `HONO_SANDBOX_TESTS` is `complete`, as in CI.
  */
-export function useBrowser(): (url: string) => Promise<Opened> {
+export function useBrowser(): (url: string, options?: BrowserContextOptions) => Promise<Opened> {
   let browser: Browser | undefined
   beforeAll(async () => {
     const executablePath = await findProgram('chromium')
@@ -48,9 +48,9 @@ export function useBrowser(): (url: string) => Promise<Opened> {
   })
   beforeEach(({ skip }) => skip(!browser, MISSING))
   afterAll(() => browser?.close())
-  return async (url) => {
+  return async (url, options) => {
     if (!browser) throw new Error('the browser runs only during tests')
-    const context = await browser.newContext()
+    const context = await browser.newContext(options)
     onTestFinished(() => context.close())
     const page = await context.newPage()
     const problems: string[] = []
