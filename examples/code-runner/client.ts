@@ -10,7 +10,7 @@ interface ErrorAnswer {
 /** The routes of the code runner, with the errors that each of them can answer. */
 export type Api = ApplyGlobalResponse<
   ReturnType<typeof createApp>,
-  Record<400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 429 | 500 | 503, ErrorAnswer>
+  Record<400 | 401 | 403 | 404 | 408 | 413 | 415 | 429 | 500 | 503, ErrorAnswer>
 >
 
 /** Creates a typed client of the code runner at this URL. */
