@@ -4,7 +4,6 @@ import { createTestPool, results } from 'hono-sandbox/testing'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createApp } from '../../examples/code-runner/app.js'
-import { createClient } from '../../examples/code-runner/client.js'
 import { readSettings } from '../../examples/code-runner/settings.js'
 import { WEBSOCKET_OPTIONS } from '../../middleware/index.js'
 import { urlOf } from './http.js'
@@ -38,10 +37,6 @@ export class CodeRunnerApp {
 
   get url(): string {
     return urlOf(this.#server)
-  }
-
-  client(token?: string): ReturnType<typeof createClient> {
-    return createClient(this.url, token)
   }
 
   request(path: string, init?: RequestInit): Promise<Response> {
