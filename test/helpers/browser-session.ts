@@ -11,10 +11,14 @@ export class BrowserSession {
     return Array.from(this.#cookies, ([name, value]) => `${name}=${value}`).join('; ')
   }
 
-  async request(path: string, init: RequestInit = {}): Promise<Response> {
+  request(path: string, init?: RequestInit): Promise<Response> {
+    return this.fetch(this.#url + path, init)
+  }
+
+  async fetch(url: string | URL | Request, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers)
     headers.set('cookie', this.cookie)
-    const response = await fetch(this.#url + path, { ...init, headers })
+    const response = await fetch(url, { ...init, headers })
     for (const line of response.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
       this.#cookies.set(name, value)
