@@ -10,6 +10,12 @@ const open = () => new BrowserSession(app().url)
 const NEW = { 'sandbox-session': 'new' }
 const KEPT = { 'sandbox-session': 'kept' }
 
+/** The sessions that are open. A new one can take the place of another. */
+const ids = () =>
+  app()
+    .pool.listSessions()
+    .map(({ id }) => id)
+
 /** Runs a cell to its end, and returns its headers and its events. */
 async function run(session: BrowserSession, code: string, more?: object) {
   const response = await session.cell(code, more)
@@ -63,11 +69,11 @@ describe('the cells of a session', () => {
   it.each([{ stdin: 'a' }, { args: ['a'] }, { env: { A: 'a' } }, { code: 5 }, { language: 'c' }])(
     'are refused with %o, and open no session',
     async (more) => {
-      const sessions = app().pool.listSessions().length
+      const sessions = ids()
       const response = await open().cell('1', more)
       expect(response.status).toBe(400)
       expect(await response.json()).toMatchObject({ error: { code: 'BAD_REQUEST' } })
-      expect(app().pool.listSessions()).toHaveLength(sessions)
+      expect(ids()).toEqual(sessions)
     },
   )
 
@@ -88,6 +94,17 @@ describe('the cells of a session', () => {
     const after = await next
     expect(after.headers).toMatchObject(KEPT)
     expect(textOf(after.events, 'stdout')).toBe('next')
+  })
+
+  it('that come at once before the first one share its context', async () => {
+    app().pool.onCode('at once', [])
+    const session = open()
+    await session.request('/session/files/a?language=python', { method: 'PUT', body: 'a' })
+    await Promise.all(Array.from({ length: 5 }, () => run(session, 'at once')))
+    const contexts = app()
+      .pool.runs.slice(-5)
+      .map(({ context }) => context)
+    expect(new Set(contexts).size).toBe(1)
   })
 
   it('begin a new context after one that was lost, without an error', async () => {
@@ -143,11 +160,11 @@ describe('a session', () => {
   })
 
   it('is not opened by an interrupt or an end', async () => {
-    const sessions = app().pool.listSessions().length
+    const sessions = ids()
     const interrupt = await open().post('/session/interrupt', { language: 'python' })
     const end = await open().request('/session?language=python', { method: 'DELETE' })
     expect([interrupt.status, end.status]).toEqual([204, 204])
-    expect(app().pool.listSessions()).toHaveLength(sessions)
+    expect(ids()).toEqual(sessions)
   })
 
   it.each([
