@@ -96,15 +96,25 @@ describe('the cells of a session', () => {
     expect(textOf(after.events, 'stdout')).toBe('next')
   })
 
-  it('that come at once before the first one share its context', async () => {
-    app().pool.onCode('at once', [])
+  it('get their files when it is their turn', async () => {
+    let finish = () => {}
+    const finished = new Promise<void>((resolve) => (finish = resolve))
+    app().pool.onCode('first', async function* () {
+      yield results.stdout('begun')
+      await finished
+      yield results.files({ 'a.txt': 'of the first' })
+    })
+    app().pool.onCode('second', (_, { files }) => results.stdout(`${files.get('a.txt')}`))
     const session = open()
-    await session.request('/session/files/a?language=python', { method: 'PUT', body: 'a' })
-    await Promise.all(Array.from({ length: 5 }, () => run(session, 'at once')))
-    const contexts = app()
-      .pool.runs.slice(-5)
-      .map(({ context }) => context)
-    expect(new Set(contexts).size).toBe(1)
+    const reader = new BodyReader(await session.cell('first'))
+    await reader.until('begun')
+    const content = Buffer.from('of the second').toString('base64')
+    const second = run(session, 'second', { files: [{ path: 'a.txt', content }] })
+    // Without turns, the second cell would have written its file by the end of these requests.
+    for (let count = 0; count < 10; count++) await session.request('/session/files?language=python')
+    finish()
+    await reader.rest()
+    expect(textOf((await second).events, 'stdout')).toBe('of the second')
   })
 
   it('begin a new context after one that was lost, without an error', async () => {
