@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { readSettings } from '../../../examples/code-runner/settings.js'
 import { TOKEN } from '../../helpers/code-runner-app.js'
+import { codesIn, readText, tableOf } from '../../helpers/docs.js'
 
 describe('the settings', () => {
+  it('are those of the table in the docs', () => {
+    const names = tableOf('docs/code-runner.md', 'Variable').rows.map(
+      ([name = '']) => codesIn(name)[0] ?? '',
+    )
+    const read = readText('examples/code-runner/settings.ts').match(/(?<=\benv\.|\(env, ')[A-Z_]+/g)
+    expect([...new Set(read)].sort()).toEqual(names.sort())
+  })
+
   it('without variables are those of a server for its own machine', () => {
     expect(readSettings({})).toMatchObject({
       hostname: '127.0.0.1',
