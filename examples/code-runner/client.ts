@@ -10,10 +10,16 @@ interface ErrorAnswer {
 /** The routes of the code runner, with the errors that each of them can answer. */
 export type Api = ApplyGlobalResponse<
   ReturnType<typeof createApp>,
-  Record<400 | 401 | 403 | 404 | 408 | 409 | 413 | 415 | 429 | 500 | 503, ErrorAnswer>
+  Record<400 | 401 | 403 | 404 | 408 | 413 | 415 | 429 | 500 | 503, ErrorAnswer>
 >
 
-/** Creates a typed client of the code runner at this URL. */
-export function createClient(url: string, token?: string) {
-  return hc<Api>(url, { headers: token ? { authorization: `Bearer ${token}` } : {} })
+/** The options of a client: the token, if the server has one, and a `fetch()` that keeps cookies. */
+interface ClientOptions {
+  token?: string
+  fetch?: typeof globalThis.fetch
+}
+
+/** Creates a typed client of the code runner at this URL. Sessions need a `fetch()` that keeps cookies. */
+export function createClient(url: string, { token, fetch }: ClientOptions = {}) {
+  return hc<Api>(url, { fetch, headers: token ? { authorization: `Bearer ${token}` } : {} })
 }

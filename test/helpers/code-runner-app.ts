@@ -1,10 +1,9 @@
 import { once } from 'node:events'
 import { serve } from '@hono/node-server'
-import { createTestPool } from 'hono-sandbox/testing'
-import { afterAll, beforeAll } from 'vitest'
-import { WebSocketServer } from 'ws'
+import { createTestPool, results } from 'hono-sandbox/testing'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
 import { createApp } from '../../examples/code-runner/app.js'
-import { createClient } from '../../examples/code-runner/client.js'
 import { readSettings } from '../../examples/code-runner/settings.js'
 import { WEBSOCKET_OPTIONS } from '../../middleware/index.js'
 import { urlOf } from './http.js'
@@ -22,21 +21,38 @@ export class CodeRunnerApp {
 
   constructor(env: NodeJS.ProcessEnv) {
     const { pool } = this
+    pool.onExec(/ --version$/, results.stdout('Python 3.13.5\n'))
     const { fetch } = createApp({ ...readSettings({ CODE_RUNNER_RATE_LIMIT: '0', ...env }), pool })
     const websocket = { server: new WebSocketServer(WEBSOCKET_OPTIONS) }
     this.#server = serve({ fetch, port: 0, hostname: '127.0.0.1', websocket })
+  }
+
+  /** Starts an app for one test. */
+  static async ofTest(env: NodeJS.ProcessEnv): Promise<CodeRunnerApp> {
+    const app = new CodeRunnerApp(env)
+    onTestFinished(() => app.close())
+    await app.started()
+    return app
   }
 
   get url(): string {
     return urlOf(this.#server)
   }
 
-  client(token?: string): ReturnType<typeof createClient> {
-    return createClient(this.url, token)
-  }
-
   request(path: string, init?: RequestInit): Promise<Response> {
     return fetch(this.url + path, { redirect: 'manual', ...init })
+  }
+
+  /** Asks for a WebSocket, and returns the status of the answer. */
+  async upgrade(headers: Record<string, string>): Promise<number | undefined> {
+    const url = `${this.url.replace('http', 'ws')}/run/interactive`
+    const socket = new WebSocket(url, { headers })
+    onTestFinished(() => socket.terminate())
+    socket.on('error', () => {}) // followed by close
+    return Promise.race([
+      once(socket, 'open').then(() => 101),
+      once(socket, 'unexpected-response').then(([, response]) => response.statusCode),
+    ])
   }
 
   async started(): Promise<void> {

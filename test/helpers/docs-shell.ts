@@ -10,6 +10,8 @@ export interface CurlRequest {
   method: string
   headers: Record<string, string>
   body: string | FormData | undefined
+  /** The file in which `curl` keeps cookies. */
+  jar: string | undefined
 }
 
 /** Returns the commands of a block: one for each line or part of an `&&`. A backslash continues a line. */
@@ -44,11 +46,13 @@ export function readCurl([, ...words]: Command): CurlRequest {
   const headers: Record<string, string> = {}
   let method: string | undefined
   let body: string | FormData | undefined
+  let jar: string | undefined
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? ''
     const value = () => words[++at] ?? ''
     if (SILENT.has(word)) continue
     else if (word === '-d') body = value()
+    else if (word === '-b' || word === '-c') jar = value()
     else if (word === '-F')
       addField((body = body instanceof FormData ? body : new FormData()), value())
     else if (word === '-X') method = value()
@@ -66,6 +70,7 @@ export function readCurl([, ...words]: Command): CurlRequest {
     method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers,
     body,
+    jar,
   }
 }
 

@@ -192,6 +192,12 @@ describe('the code runner', () => {
     expect(runner.process.child.exitCode).toBe(1)
   })
 
+  it('a code runner that other machines can reach does not start without a token', async () => {
+    const runner = new CodeRunner({ HOST: '0.0.0.0' })
+    await expect(runner.process.started()).rejects.toThrow(/set CODE_RUNNER_TOKEN to a secret/)
+    expect(runner.process.child.exitCode).toBe(1)
+  })
+
   it('the code runner answers 503 and an error event if no engine answers', async () => {
     const runner = await CodeRunner.ofTest({ DOCKER_HOST: 'unix:///nowhere/docker.sock' })
     const statusOf = async (path: string) => (await fetch(runner.url + path)).status

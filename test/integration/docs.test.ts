@@ -2,6 +2,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Block } from '../helpers/docs.js'
 import { blocksOf, examplesInSources, kindOf, PAGES } from '../helpers/docs.js'
+import { BrowserSession } from '../helpers/browser-session.js'
 import { CONTENT_TYPES, formOf, readAnswer } from '../helpers/docs-answer.js'
 import { DocsProgram, freePort, withPort } from '../helpers/docs-program.js'
 import { DocsProject } from '../helpers/docs-project.js'
@@ -83,8 +84,9 @@ describe('a server of the docs', () => {
       const program = new DocsProgram(file, { ...runtimeOf(where), PORT: String(port) })
       onTestFinished(async () => void (await program.end('SIGKILL')))
       await program.serving(port)
+      const jars = new Map<string, BrowserSession>()
       for (const use of uses) {
-        if ('request' in use) await expectAnswer(use, port)
+        if ('request' in use) await expectAnswer(use, port, jars)
         else await expectPrints(use, withPort(project.programOf(use.block), port))
       }
       const drains = !block || block.text.includes("'SIGTERM'")
@@ -115,11 +117,17 @@ describe('a script of the docs', () => {
   })
 })
 
-async function expectAnswer({ where, request, answer }: CurlExample, port: number): Promise<void> {
-  const { method, headers, body } = request
+async function expectAnswer(
+  { where, request, answer }: CurlExample,
+  port: number,
+  jars: Map<string, BrowserSession>,
+): Promise<void> {
+  const { method, headers, body, jar = where } = request
   const url = new URL(request.url)
   url.port = String(port)
-  const response = await fetch(url, { method, headers, body })
+  const session = jars.get(jar) ?? new BrowserSession(url.origin)
+  jars.set(jar, session)
+  const response = await session.fetch(url, { method, headers, body })
   const text = await response.text()
   expect(response.status, `${where}: ${text}`).toBe(200)
   const form = formOf(answer)

@@ -20,11 +20,6 @@ export const ERRORS = {
     'BODY_TIMEOUT',
     'no bytes of the body arrived for 10 seconds: send the request again',
   ),
-  409: example(
-    'The process of the session has ended, with its variables.',
-    'SANDBOX_CONTEXT_LOST',
-    'the process of the context has ended',
-  ),
   413: example('The body is too long.', 'BODY_TOO_LARGE', 'the body is longer than 8388608 bytes'),
   415: example(
     'The body has another type.',

@@ -39,7 +39,7 @@ export function interactive(pool?: SandboxPool) {
       errors: [426, 503],
     }),
     conversation,
-    () => {
+    (): Response => {
       const headers = { Connection: 'Upgrade', Upgrade: 'websocket' }
       throw new Refusal(426, 'UPGRADE_REQUIRED', 'open a WebSocket to this path', headers)
     },

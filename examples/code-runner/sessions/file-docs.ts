@@ -1,5 +1,6 @@
 import { describe, json } from '../api/describe.js'
 import { FileList } from '../api/schemas.js'
+import { SESSION_HEADERS } from './session-docs.js'
 
 const TAGS = ['Files']
 const BYTES = {
@@ -42,7 +43,7 @@ export const describePut = describe({
   description: 'The file has at most 32 MiB. It appears when it is complete.',
   tags: TAGS,
   requestBody: { required: true, content: BYTES },
-  responses: { 204: { description: 'The file is written.' } },
+  responses: { 204: { description: 'The file is written.', headers: SESSION_HEADERS } },
   errors: [400, 408, 413, 503],
 })
 

@@ -7,6 +7,7 @@ type FileRefusal = readonly [status: RefusedStatus, code: string, message: strin
 const MISSING: FileRefusal = [404, 'FILE_NOT_FOUND', 'the session has no such file']
 const NO_FILE: FileRefusal = [400, 'BAD_REQUEST', 'the path: expected a regular file']
 const FULL: FileRefusal = [413, 'NO_SPACE', 'the files of the session take too much space']
+const TOO_MANY: FileRefusal = [413, 'TOO_MANY_FILES', 'the session has too many files to list them']
 const FORBIDDEN: FileRefusal = [403, 'FILE_FORBIDDEN', 'the session must not access this file']
 
 const REFUSALS: Readonly<Record<string, FileRefusal>> = {
@@ -19,7 +20,7 @@ const REFUSALS: Readonly<Record<string, FileRefusal>> = {
   ENAMETOOLONG: NO_FILE,
   ENOSPC: FULL,
   EDQUOT: FULL,
-  EFBIG: FULL,
+  EFBIG: TOO_MANY,
   EACCES: FORBIDDEN,
   EPERM: FORBIDDEN,
   EROFS: FORBIDDEN,

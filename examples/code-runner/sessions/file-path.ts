@@ -19,9 +19,18 @@ export const filePath = createMiddleware<FilePath, '/:path{.+}'>(async (c, next)
   const path = c.req.param('path')
   const names = path.split('/')
   const isPlain = names.every((name) => name !== '' && name !== '.' && name !== '..')
-  if (!isPlain || /[\0\ufffd\p{Surrogate}]/u.test(path) || Buffer.byteLength(path) > MAX_BYTES) {
-    throw new BadRequest(EXPECTED)
-  }
+  const isText = !path.includes('\0') && isDecodable(c.req.url)
+  if (!isPlain || !isText || Buffer.byteLength(path) > MAX_BYTES) throw new BadRequest(EXPECTED)
   c.set('path', path)
   await next()
 })
+
+/** Returns whether the path of a URL is valid UTF-8. Hono takes other escapes literally. */
+function isDecodable(url: string): boolean {
+  try {
+    decodeURIComponent(url.split('?')[0] ?? '')
+    return true
+  } catch {
+    return false
+  }
+}

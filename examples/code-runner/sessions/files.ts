@@ -8,7 +8,7 @@ import { describeGet, describeList, describePut, describeRemove } from './file-d
 import { noFile, withFileErrors } from './file-errors.js'
 import { filePath } from './file-path.js'
 import type { SessionChoice, SessionParts } from './session-of.js'
-import { sessionOptions, sessionQuery, visit } from './session-of.js'
+import { sessionOptions, sessionQuery, tellSession, visit } from './session-of.js'
 
 /** The maximum size of an uploaded file. The files of a container are in its memory. */
 const MAX_FILE_BYTES = 32 * 1024 * 1024
@@ -62,6 +62,7 @@ export function files(parts: SessionParts) {
         await box.mkdir(path.posix.dirname(file), { recursive: true })
         await box.writeFile(file, uploadOf(c.env.incoming, MAX_FILE_BYTES), { atomic: true })
       })
+      tellSession(c, box)
       return c.body(null, 204)
     })
     .delete(

@@ -4,6 +4,21 @@ import { SessionChoice } from './session-of.js'
 
 const TAGS = ['Sessions']
 
+/** The headers with which a route tells about its session. */
+export const SESSION_HEADERS = {
+  'Sandbox-Session': {
+    description: 'Whether the session begins with this request.',
+    schema: { type: 'string' as const, enum: ['new', 'kept'] },
+  },
+  'Sandbox-Session-Lost': {
+    description: 'The reason that the session before this one has ended.',
+    schema: {
+      type: 'string' as const,
+      enum: ['idle', 'ttl', 'evicted', 'crash', 'oom', 'ended'],
+    },
+  },
+}
+
 export const describeCell = describe({
   operationId: 'runCell',
   summary: 'Runs a cell in the session of the browser, and sends its output while it runs.',
@@ -14,22 +29,10 @@ export const describeCell = describe({
   responses: {
     200: {
       ...EVENT_RESPONSE,
-      headers: {
-        'Sandbox-Session': {
-          description: 'Whether the session begins with this cell.',
-          schema: { type: 'string' as const, enum: ['new', 'kept'] },
-        },
-        'Sandbox-Session-Lost': {
-          description: 'The reason that the session before this one has ended.',
-          schema: {
-            type: 'string' as const,
-            enum: ['idle', 'ttl', 'evicted', 'crash', 'oom', 'ended'],
-          },
-        },
-      },
+      headers: SESSION_HEADERS,
     },
   },
-  errors: [400, 408, 409, 413, 415, 503],
+  errors: [400, 408, 413, 415, 503],
 })
 
 export const describeInterrupt = describe({

@@ -44,6 +44,12 @@ export async function visit(
   return isOpen ? pool.session(language, id, { sessionIdleMs: IDLE_MS }) : undefined
 }
 
+/** Tells the client whether its request has opened the session, and why an earlier one has ended. */
+export function tellSession(c: Context, { session }: Sandbox): void {
+  c.header('Sandbox-Session', session?.isNew ? 'new' : 'kept')
+  if (session?.lostReason) c.header('Sandbox-Session-Lost', session.lostReason)
+}
+
 /** Ends a session, with its programs and files. Does nothing if there is none. */
 export async function endSession(
   c: Context,

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import type { CodeContext, Sandbox } from 'hono-sandbox'
+import type { CodeContext, CodeHandle, Sandbox } from 'hono-sandbox'
 import { sandbox, streamSandbox } from 'hono-sandbox/middleware'
 import { BadRequest } from '../requests/refusal.js'
 import type { RunEnv } from '../requests/run-request.js'
@@ -9,7 +9,14 @@ import { smallJson } from '../requests/small-json.js'
 import { placeFiles } from '../routes/run-in-sandbox.js'
 import { describeCell, describeEnd, describeInterrupt } from './session-docs.js'
 import type { SessionParts } from './session-of.js'
-import { endSession, SessionChoice, sessionOptions, sessionQuery, visit } from './session-of.js'
+import {
+  endSession,
+  SessionChoice,
+  sessionOptions,
+  sessionQuery,
+  tellSession,
+  visit,
+} from './session-of.js'
 
 /**
  * The sessions of browsers, one for each language: a container with one context, whose variables stay
@@ -27,13 +34,12 @@ export function sessions(parts: SessionParts) {
       const { code, files, timeoutMs } = c.get('run')
       const box = c.get('sandbox')
       await placeFiles(box, files)
-      const handle = box.runCode(code, { context: await contextOf(box), timeoutMs })
-      c.header('Sandbox-Session', box.session?.isNew ? 'new' : 'kept')
-      const { lostReason } = box.session ?? {}
-      if (lostReason) c.header('Sandbox-Session-Lost', lostReason)
+      const context = await contextOf(box)
+      const handle = box.runCode(code, { context, timeoutMs })
+      tellSession(c, box)
+      // Iterate the handle before it is awaited: a handle that is only awaited drops its events.
       const response = streamSandbox(c, handle)
-      const release = () => box.release()
-      handle.then(release, release)
+      void finish(box, context, handle)
       return response
     })
     .post(
@@ -61,6 +67,19 @@ const isCell = createMiddleware<RunEnv>(async (c, next) => {
   }
   await next()
 })
+
+/** Waits for the end of a cell, and releases the sandbox: not only when the client has read all. */
+async function finish(box: Sandbox, context: CodeContext, cell: CodeHandle): Promise<void> {
+  try {
+    const { context: state } = await cell
+    // Without the lost context, the next cell gets a new one in place of an error.
+    if (state === 'lost') await box.deleteCodeContext(context)
+  } catch {
+    // The client gets the error as an event.
+  } finally {
+    box.release()
+  }
+}
 
 async function contextOf(box: Sandbox): Promise<CodeContext> {
   const [context = await box.createCodeContext()] = box.listCodeContexts()
