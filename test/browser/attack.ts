@@ -89,7 +89,7 @@ export function attackHtml(url: string): string {
 }
 
 /** Returns an SVG document with the same aims. */
-export function attackSvg(url: string): string {
+function attackSvg(url: string): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="99"
     height="99" onload="${scriptTo(url).replaceAll('&', '&amp;').replaceAll('"', '&quot;')}">
     <script>//<![CDATA[\n${scriptTo(url)}\n//]]></script><image href="${url}/svg-image" width="9" height="9"/>
@@ -148,11 +148,10 @@ declare const document: {
   body: { append(element: FrameElement): void }
 }
 
-function showRaw(frame: unknown, html: string): void {
+function showRaw(frame: FrameElement, html: string): void {
   document.querySelector('#raw')?.remove()
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- there are no types of the DOM
-  const copy = (frame as FrameElement).cloneNode()
+  const copy = frame.cloneNode()
   copy.id = 'raw'
-  copy.srcdoc = (frame as FrameElement).srcdoc.split('<html')[0] + html
+  copy.srcdoc = frame.srcdoc.split('<html')[0] + html
   document.body.append(copy)
 }

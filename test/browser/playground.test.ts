@@ -13,12 +13,8 @@ declare const document: {
   documentElement: { scrollWidth: number; clientWidth: number }
   body: { dispatchEvent(event: object): boolean }
 }
-declare class DataTransfer {
-  items: { add(file: object): void }
-}
-declare class DragEvent {
-  constructor(type: string, init: object)
-}
+declare const DataTransfer: new () => { items: { add(file: object): void } }
+declare const DragEvent: new (type: string, init: object) => object
 
 const PHONE = { viewport: { width: 360, height: 740 } }
 const DARK = { colorScheme: 'dark' } as const
@@ -275,7 +271,7 @@ while True: pass`)
 
     const watch = () => fetch(`${runner().url}/pool/events`)
     const watchers = await Promise.all(Array.from({ length: 20 }, watch))
-    expect(watchers.map(({ status }) => status).sort()).toEqual([...Array(19).fill(200), 503])
+    expect(watchers.filter(({ status }) => status === 503)).toHaveLength(1)
     expect(await runner().process.end('SIGTERM')).toBe(0)
     for (const watcher of watchers) expect(await watcher.text()).not.toBe('')
   })

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { runSocket } from '../../src/client/index.js'
 import type { WebsocketSandboxOptions } from '../../middleware/index.js'
+import type { Sandbox } from '../../src/index.js'
 import { poolOfTest, usePool } from '../helpers/engine.js'
 import { FlakyProxy } from '../helpers/flaky-proxy.js'
 import { Reader } from '../helpers/reader.js'
@@ -79,6 +80,25 @@ describe('websocketSandbox()', () => {
       expect(await reader.end()).toMatchObject(EXIT)
       expect(reader.stdout).toBe('42\n')
     }
+    await leaseIsOver()
+  })
+
+  it('sends the results of atEnd, for which the lease goes on, before the exit', async () => {
+    const atEnd = async (box: Sandbox) => [
+      { isMain: false, text: String(await box.readFile('a.txt')) },
+    ]
+    const code = 'open("a.txt", "w").write("made");'
+    const { url } = await serve({ program: () => ({ code, atEnd }) })
+    const reader = new SocketReader(runSocket(url, {}, { connect }))
+    expect(await reader.end()).toMatchObject(EXIT)
+    expect(reader.events).toMatchObject([{ result: { text: 'made' } }, { type: 'exit' }])
+    await leaseIsOver()
+    const fails = await serve({
+      onError: () => {},
+      program: () => ({ code, atEnd: async () => Promise.reject(new Error('no')) }),
+    })
+    const failed = new SocketReader(runSocket(fails.url, {}, { connect }))
+    expect(await failed.end()).toMatchObject({ type: 'error' })
     await leaseIsOver()
   })
 

@@ -21,7 +21,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 const files = ['src', 'middleware', 'examples'].flatMap((folder) =>
   readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => `${folder}/${name}`),
 )
 
@@ -31,13 +31,17 @@ function roomOf(file: string): string {
   return folder === 'src' ? path.basename(file, '.ts') : folder.replace(/^src\//, '')
 }
 
+/** Returns the source of an imported file: `room/file.js` is `room/file.ts` or `room/file.tsx`. */
+function sourceOf(imported: string): string {
+  const name = imported.replace(/\.js$/, '')
+  return [`${name}.ts`, `${name}.tsx`].find((each) => files.includes(each)) ?? `${name}.ts`
+}
+
 /** Returns the imports of a file, also types: files as paths, packages as names. */
 function importsOf(file: string): string[] {
   const found = readText(file).matchAll(/^(?:import|export)\b[^'"]*?(?:from )?'([^']+)'/gm)
   return Array.from(found, ([, specifier = '']) =>
-    specifier.startsWith('.')
-      ? path.join(path.dirname(file), specifier).replace(/\.js$/, '.ts')
-      : specifier,
+    specifier.startsWith('.') ? sourceOf(path.join(path.dirname(file), specifier)) : specifier,
   )
 }
 

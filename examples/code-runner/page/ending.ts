@@ -13,6 +13,9 @@ const REASONS: Readonly<Record<string, string>> = {
   crash: 'stopped because its container crashed',
 }
 
+/** The length of the name of an error: the program chooses it. */
+const MAX_NAME = 60
+
 /** The end of a run in words. */
 export interface Ending {
   text: string
@@ -26,7 +29,8 @@ export function endingOf(exit: ExitEvent, line: number | undefined): Ending {
   const lost = exit.context === 'lost' ? '. Its variables are lost' : ''
   if (killedBy) return { text: `${REASONS[killedBy] ?? killedBy} ${after}${lost}`, isGood: false }
   const place = line === undefined ? '' : ` on line ${line}`
-  if (error) return { text: `${error.name}${place} ${after}${lost}`, isGood: false }
+  if (error)
+    return { text: `${error.name.slice(0, MAX_NAME)}${place} ${after}${lost}`, isGood: false }
   if (signal) return { text: `ended by ${signal} ${after}${lost}`, isGood: false }
   return { text: `exit code ${exitCode} ${after}${lost}`, isGood: exitCode === 0 }
 }
@@ -39,6 +43,6 @@ export function failureOf(error: unknown): Ending {
 }
 
 /** Returns a duration in words. */
-export function seconds(ms: number): string {
+function seconds(ms: number): string {
   return ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`
 }

@@ -6,6 +6,9 @@ import { endingOf, failureOf } from './ending.js'
 import type { Output } from './output.js'
 import type { Result } from './results.js'
 
+/** The length of an error that is shown in the editor. The output has all of it. */
+const MAX_MESSAGE = 300
+
 /** The places that show a run. */
 export interface Views {
   output: Output
@@ -25,7 +28,7 @@ export async function follow(
   try {
     for await (const event of await start()) {
       if (event.type === 'stdout' || event.type === 'stderr') output.write(event.type, event.data)
-      else if (event.type === 'result') takes?.(event.result) || output.show(event.result)
+      else if (event.type === 'result' && !takes?.(event.result)) output.show(event.result)
       else if (event.type === 'exit') return conclude(event, views)
       else if (event.type === 'error') return { text: event.error.message, isGood: false }
     }
@@ -40,8 +43,12 @@ export async function follow(
 function conclude(exit: ExitEvent, { output, editor }: Views): Ending {
   const { error } = exit
   const line = error && errorLine(error.traceback)
-  if (error && line !== undefined) editor.mark({ line, message: `${error.name}: ${error.message}` })
+  if (error && line !== undefined && !exit.killedBy) editor.mark({ line, message: textOf(error) })
   if (exit.truncated) output.write('note', 'Some output is missing.\n')
   if (exit.omittedResults) output.write('note', `${exit.omittedResults} results are missing.\n`)
   return endingOf(exit, line)
+}
+
+function textOf({ name, message }: NonNullable<ExitEvent['error']>): string {
+  return (message === '' ? name : `${name}: ${message}`).slice(0, MAX_MESSAGE)
 }

@@ -49,7 +49,7 @@ export class PoolChart {
     })
     // A single second is a line of some width.
     if (points.length === 1) points.unshift(`${WIDTH - 4} ${y(values[0] ?? 0)}`)
-    return (order === 'back' ? points.reverse() : points).join('L')
+    return (order === 'back' ? points.toReversed() : points).join('L')
   }
 }
 

@@ -1,7 +1,7 @@
 import { Layout } from './layout.js'
 
 const LANGUAGES = { python: 'Python', nodejs: 'Node', typescript: 'TypeScript' }
-const LIMITS = { 2000: '2 seconds', 10_000: '10 seconds', 60_000: '1 minute' }
+const LIMITS = { 2000: '2 s', 10_000: '10 s', 60_000: '60 s' }
 
 /** The page with the editor. Its script fills it. */
 export function PlaygroundPage() {

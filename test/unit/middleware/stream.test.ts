@@ -169,6 +169,24 @@ describe('streamSandbox', () => {
     ])
   })
 
+  it('sends the results of atEnd before the exit, and an error if it throws', async () => {
+    const last = [{ isMain: false, text: 'last' }]
+    const first = await streamFrom((sandbox) => sandbox.exec('true'), { atEnd: async () => last })
+    first.agent.data(1, Stream.stdout, 'out')
+    first.agent.done(1, { exitCode: 0 })
+    expect(eventsIn(await first.answer.text())).toMatchObject([
+      { type: 'stdout' },
+      { type: 'result', result: { text: 'last' } },
+      { type: 'exit', exitCode: 0 },
+    ])
+    const atEnd = () => Promise.reject(new SandboxError('SANDBOX_LEASE_ENDED', 'over'))
+    const second = await streamFrom((sandbox) => sandbox.exec('true'), { atEnd })
+    second.agent.done(1, { exitCode: 0 })
+    expect(eventsIn(await second.answer.text())).toMatchObject([
+      { type: 'error', error: { code: 'SANDBOX_LEASE_ENDED' } },
+    ])
+  })
+
   it('sends no details of an error of the app, and passes the error to onError', async () => {
     const errors: unknown[] = []
     const onStdout = () => {
