@@ -177,8 +177,8 @@ time.sleep(600)`
     await until('the connection holds no lease', async () => (await runner().leased()) === 0)
   })
 
-  it('a request without an upgrade is answered with 404', async () => {
-    expect((await fetch(`${runner().url}/run/interactive`)).status).toBe(404)
+  it('a request without an upgrade is answered with 426', async () => {
+    expect((await fetch(`${runner().url}/run/interactive`)).status).toBe(426)
   })
 
   it('a disconnect of the client at any time leaves no lease and no container', async () => {

@@ -36,10 +36,20 @@ export function json(description: string, schema: GenericSchema, example: object
   return { description, content: { 'application/json': { schema: schemaOf(schema), example } } }
 }
 
+/** The JSON schema of bytes. */
+const BYTES = { type: 'string', contentMediaType: 'application/octet-stream' }
+
 /** The JSON schema of the input of a valibot schema. */
 export function schemaOf(schema: GenericSchema) {
   // Checks without a counterpart in JSON schema, such as those of characters, are left out.
-  return resolver(schema, { options: { typeMode: 'input', errorMode: 'ignore' } })
+  return resolver(schema, {
+    options: {
+      typeMode: 'input',
+      errorMode: 'ignore',
+      overrideSchema: ({ valibotSchema }: { valibotSchema: { type: string } }) =>
+        valibotSchema.type === 'blob' ? BYTES : undefined,
+    },
+  })
 }
 
 function errorsOf(statuses: readonly ErrorStatus[]) {

@@ -34,12 +34,17 @@ const EVENTS = [
 /** A form has the fields as text. Each of its files is one of `files`, under its file name. */
 const Form = v.strictObject({ ...FormFields.entries, file: v.optional(v.array(v.blob())) })
 
+const AS_JSON = { contentType: 'application/json' }
+
 /** The body of a run: JSON or a form. */
 export const RUN_BODY = {
   required: true,
   content: {
     'application/json': { schema: schemaOf(RunBody), example: REQUEST },
-    'multipart/form-data': { schema: schemaOf(Form) },
+    'multipart/form-data': {
+      schema: schemaOf(Form),
+      encoding: { args: AS_JSON, env: AS_JSON, timeoutMs: AS_JSON },
+    },
   },
 }
 

@@ -32,8 +32,8 @@ export async function withFileErrors<T>(call: () => Promise<T>): Promise<T> {
     return await call()
   } catch (error) {
     if (!(error instanceof SandboxFileError)) throw error
-    // The error of an upload, for example that the client stalls.
-    if (error.cause instanceof Error) throw error.cause
+    // The reason that an upload has failed, for example that the client stalls.
+    if (error.cause instanceof Refusal) throw error.cause
     const refusal = REFUSALS[error.errno]
     throw refusal ? new Refusal(...refusal) : error
   }

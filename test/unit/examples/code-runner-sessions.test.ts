@@ -104,7 +104,9 @@ describe('the cells of a session', () => {
       await finished
       yield results.files({ 'a.txt': 'of the first' })
     })
-    app().pool.onCode('second', (_, { files }) => results.stdout(`${files.get('a.txt')}`))
+    app().pool.onCode('second', (_, { files }) =>
+      results.stdout(files.get('a.txt')?.toString() ?? ''),
+    )
     const session = open()
     const reader = new BodyReader(await session.cell('first'))
     await reader.until('begun')
