@@ -37,6 +37,11 @@ export type {
   KilledBy,
   Usage,
 } from './sandbox/program/result.js'
+export type {
+  ExportWorkspaceOptions,
+  ImportedWorkspace,
+  ImportWorkspaceOptions,
+} from './sandbox/archive/options.js'
 export type { Artifact, Collected } from './sandbox/files/collect.js'
 export type { FileEntry } from './sandbox/files/entry.js'
 export type {

@@ -204,3 +204,10 @@ export type FileRequest =
   | { op: 'list' | 'mkdir' | 'delete'; path: string; recursive?: boolean | undefined }
   | { op: 'stat'; path: string }
   | { op: 'move'; path: string; to: string }
+  | ArchiveRequest
+/** A request for an entry of an archive. Its path is inside the workspace and leads through no link. */
+export type ArchiveRequest =
+  | { op: 'take'; path: string }
+  | { op: 'place'; path: string; mode: number; mtimeMs: number }
+  | { op: 'folder'; path: string; mode: number; mtimeMs?: number | undefined }
+  | { op: 'symlink' | 'link'; path: string; to: string }

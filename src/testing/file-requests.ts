@@ -29,8 +29,10 @@ export function answerFileRequest(
     }
   }
   const save = () => {
-    if (request.op !== 'write') return
+    if (request.op === 'write') files.write(request.path, Buffer.concat(input), request)
+    if (request.op !== 'place') return
     files.write(request.path, Buffer.concat(input), request)
+    files.touch(request.path, request)
   }
   attempt(() => begin(request, files, exchange))
   return {
@@ -65,6 +67,28 @@ function begin(request: FileRequest, files: MemoryFiles, exchange: AgentExchange
       exchange.started({ size: content.length, mode, mtimeMs })
       return answer(exchange, content.subarray(offset, offset + length))
     }
+    case 'take': {
+      const { content, mode, mtimeMs } = files.read(path)
+      exchange.started({ size: content.length, mode, mtimeMs })
+      return answer(exchange, content)
+    }
+    case 'place':
+      files.makePlace(path)
+      files.write(path, Buffer.alloc(0), request)
+      return exchange.started({})
+    case 'folder':
+      files.makeFolderAt(path)
+      files.touch(path, request)
+      break
+    case 'symlink':
+      files.symlink(path, request.to)
+      break
+    case 'link': {
+      const { content, mode } = files.read(request.to)
+      files.makePlace(path)
+      files.write(path, content, { mode })
+      break
+    }
     case 'list': {
       const entries = [...files.list(path, request.recursive === true)]
       return answer(exchange, entries.map(([name, node]) => lineOf(name, node)).join(''))
@@ -88,6 +112,7 @@ function answer(exchange: AgentExchange, content: Buffer | string): void {
 }
 
 function lineOf(path: string, { content, ...about }: ReturnType<MemoryFiles['find']>): string {
-  const type = content ? 'file' : 'directory'
+  const isLink = about.target !== undefined
+  const type = content ? 'file' : isLink ? 'symlink' : 'directory'
   return `${JSON.stringify({ path, type, size: content?.length ?? 0, ...about })}\n`
 }

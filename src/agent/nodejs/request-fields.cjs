@@ -7,6 +7,7 @@ const isText = (value) => typeof value === 'string'
 const isTexts = (value) => Array.isArray(value) && value.every(isText)
 const isObject = (value) => Object.prototype.toString.call(value) === '[object Object]'
 const isBoolean = (value) => typeof value === 'boolean'
+const isTime = (value) => Number.isFinite(value) && value >= 0
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0
 
 /** The test of each field, in every request. */
@@ -24,11 +25,21 @@ const FIELDS = Object.entries({
   offset: isCount,
   length: isCount,
   mode: (value) => isCount(value) && value <= PERMISSIONS,
-  timeoutMs: (value) => Number.isFinite(value) && value >= 0,
+  mtimeMs: isTime,
+  timeoutMs: isTime,
   atomic: isBoolean,
   recursive: isBoolean,
 })
-const REQUIRED = { run: ['code'], open: ['context'], exec: ['argv'], move: ['path', 'to'] }
+const REQUIRED = {
+  run: ['code'],
+  open: ['context'],
+  exec: ['argv'],
+  move: ['path', 'to'],
+  place: ['path', 'mode'],
+  folder: ['path', 'mode'],
+  symlink: ['path', 'to'],
+  link: ['path', 'to'],
+}
 
 function checkFields(request) {
   const required = REQUIRED[request.op] ?? ['path']

@@ -17,12 +17,13 @@ def check_regular(mode):
         raise OSError(errno.EINVAL, 'Not a regular file')
 
 
-def open_regular(path, flags):
+def open_regular(path, flags, base=None):
     """Opens a regular file, and waits for nothing else.
 
     It does not cut the file yet, because the path could be of something that is not a file.
     """
-    fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o644)
+    flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o644, dir_fd=base)
     try:
         check_regular(os.fstat(fd).st_mode)
     except OSError:

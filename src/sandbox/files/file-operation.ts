@@ -1,7 +1,7 @@
 import { isLate, setDeadline } from '../../util/deadline.js'
 import type { Channel } from '../../agent/channel.js'
 import type { Exchange } from '../../agent/exchange.js'
-import type { FileRequest } from '../../agent/protocol.js'
+import type { FileRequest, Started } from '../../agent/protocol.js'
 import { Stream } from '../../agent/protocol.js'
 import { SandboxError, SandboxFileError } from '../../errors.js'
 import type { Content } from '../streams/content.js'
@@ -53,8 +53,10 @@ export class FileOperation {
   }
 
   /** Waits until the file is open. Rejects with the error if it cannot be opened. */
-  async opened(): Promise<void> {
-    if (!(await this.#exchange.started)) await this.ended
+  async opened(): Promise<Started> {
+    const started = await this.#exchange.started
+    if (!started) await this.ended
+    return started ?? {}
   }
 
   /** Waits for the next bytes. Resolves to `undefined` after the last bytes. */
@@ -100,7 +102,8 @@ export class FileOperation {
   }
 }
 
-function abortedCall(path: string, cause: unknown): SandboxFileError {
+/** Returns the error of a call whose signal has aborted. */
+export function abortedCall(path: string, cause: unknown): SandboxFileError {
   return isLate(cause)
     ? new SandboxFileError('ETIMEDOUT', path, cause.message, { cause })
     : new SandboxFileError('ECANCELED', path, 'the call was aborted', { cause })
