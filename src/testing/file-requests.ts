@@ -1,5 +1,6 @@
 import type { FileRequest } from '../agent/protocol.js'
 import { Stream } from '../agent/protocol.js'
+import { packFiles, placeEntries } from './archive-requests.js'
 import type { AgentExchange } from './agent-exchange.js'
 import type { MemoryFiles } from './memory-files.js'
 import { FileFault } from './memory-files.js'
@@ -55,7 +56,7 @@ export function answerFileRequest(
 }
 
 function begin(request: FileRequest, files: MemoryFiles, exchange: AgentExchange): void {
-  const { path } = request
+  const path = 'path' in request ? request.path : ''
   switch (request.op) {
     case 'write':
       if (request.atomic) files.checkWrite(path)
@@ -76,19 +77,10 @@ function begin(request: FileRequest, files: MemoryFiles, exchange: AgentExchange
       files.makePlace(path)
       files.write(path, Buffer.alloc(0), request)
       return exchange.started({})
-    case 'folder':
-      files.makeFolderAt(path)
-      files.touch(path, request)
-      break
-    case 'symlink':
-      files.symlink(path, request.to)
-      break
-    case 'link': {
-      const { content, mode } = files.read(request.to)
-      files.makePlace(path)
-      files.write(path, content, { mode })
-      break
-    }
+    case 'pack':
+      return answer(exchange, packFiles(request.paths, files))
+    case 'unpack':
+      return answer(exchange, placeEntries(request.entries, files))
     case 'list': {
       const entries = [...files.list(path, request.recursive === true)]
       return answer(exchange, entries.map(([name, node]) => lineOf(name, node)).join(''))

@@ -80,7 +80,7 @@ export class MemoryFiles {
   }
 
   /** Creates a folder, also in the place of a link. A folder that exists is not an error. */
-  makeFolderAt(folder: string): void {
+  placeFolder(folder: string): void {
     if (this.#nodes.get(absolute(folder))?.target !== undefined) this.makePlace(folder)
     this.mkdir(folder, true)
   }

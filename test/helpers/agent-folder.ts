@@ -68,7 +68,8 @@ export class Folder {
 
   open(request: FileRequest, options?: { grantsCredit: boolean }): AgentRequest {
     const to = 'to' in request ? { to: this.pathOf(request.to) } : {}
-    return this.agent.open({ ...request, path: this.pathOf(request.path), ...to }, options)
+    const path = 'path' in request ? { path: this.pathOf(request.path) } : {}
+    return this.agent.open({ ...request, ...path, ...to }, options)
   }
 
   async ask(request: FileRequest, stdin: string | Uint8Array = ''): Promise<Answer> {

@@ -21,6 +21,8 @@ const FIELDS = Object.entries({
   cwd: isText,
   env: (value) => isObject(value) && isTexts(Object.values(value)),
   path: isText,
+  paths: isTexts,
+  entries: Array.isArray,
   to: isText,
   offset: isCount,
   length: isCount,
@@ -36,9 +38,8 @@ const REQUIRED = {
   exec: ['argv'],
   move: ['path', 'to'],
   place: ['path', 'mode'],
-  folder: ['path', 'mode'],
-  symlink: ['path', 'to'],
-  link: ['path', 'to'],
+  pack: ['paths'],
+  unpack: ['entries'],
 }
 
 function checkFields(request) {

@@ -1,14 +1,16 @@
+import * as v from 'valibot'
 import type { Channel } from '../../agent/channel.js'
+import { Packed } from '../../agent/protocol.js'
 import { SandboxFileError } from '../../errors.js'
 import type { Lease } from '../../pool/lease.js'
 import type { FileEntry } from '../files/entry.js'
 import { FileOperation } from '../files/file-operation.js'
 import type { FileCallOptions } from '../files/options.js'
+import { groupsOf, isSmall } from './groups.js'
+import { linesOf, unreadable } from './lines.js'
 
-/** The number of files that are opened ahead: each one takes a round trip to the agent. */
-const AHEAD = 8
-/** A file up to this size is read before its header is written, so it may change until then. */
-const SMALL_BYTES = 64 * 1024
+/** The number of groups that are requested ahead: each request takes a round trip to the agent. */
+const AHEAD = 2
 /** The file was deleted meanwhile, or something else has taken its place. */
 const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EINVAL'])
 
@@ -20,56 +22,85 @@ export interface TakenFile {
   content: AsyncIterable<Buffer> | Iterable<Buffer>
 }
 
-/** The contents of files, in their order. It opens a few files ahead. */
+/** The files of one request; `undefined` for a file that has been deleted or replaced. */
+type Group = (TakenFile | undefined)[]
+
+/** The contents of files, in their order. It requests a few files ahead. */
 export class TakenFiles {
   readonly #lease: Lease<Channel>
-  readonly #entries: readonly FileEntry[]
   readonly #call: FileCallOptions
-  readonly #opened: Promise<TakenFile | undefined>[] = []
+  readonly #groups: Iterator<FileEntry[]>
+  readonly #requested: Promise<Group>[] = []
   readonly #operations = new Set<FileOperation>()
-  #nextEntry = 0
+  #current: Group = []
 
   constructor(lease: Lease<Channel>, entries: readonly FileEntry[], call: FileCallOptions) {
     this.#lease = lease
-    this.#entries = entries
     this.#call = call
+    this.#groups = groupsOf(entries)
   }
 
   /** Returns the next file; `undefined` if it has been deleted or replaced. */
   async next(): Promise<TakenFile | undefined> {
-    while (this.#opened.length < AHEAD) {
-      const entry = this.#entries[this.#nextEntry++]
-      if (!entry) break
-      const opened = this.#open(entry)
-      opened.catch(() => {}) // the caller gets the error when it is the turn of the file
-      this.#opened.push(opened)
+    while (this.#requested.length < AHEAD) {
+      const { done, value } = this.#groups.next()
+      if (done) break
+      const group = this.#request(value)
+      group.catch(() => {}) // the caller gets the error when it is the turn of the group
+      this.#requested.push(group)
     }
-    return this.#opened.shift()
+    if (this.#current.length === 0) this.#current = (await this.#requested.shift()) ?? []
+    return this.#current.shift()
   }
 
-  /** Closes the files that were not read to their end. */
+  /** Ends the requests whose files were not read to their end. */
   stop(): void {
     for (const operation of this.#operations) operation.stop(stopped())
   }
 
-  async #open(entry: FileEntry): Promise<TakenFile | undefined> {
-    const request = { op: 'take', path: entry.path } as const
-    const operation = new FileOperation(this.#lease, request, this.#call)
-    this.#operations.add(operation)
-    const over = () => this.#operations.delete(operation)
-    operation.ended.then(over, over)
+  async #request(group: readonly FileEntry[]): Promise<Group> {
+    const [first] = group
+    if (!first) return []
+    return isSmall(first) ? this.#pack(group) : [await this.#take(first)]
+  }
+
+  async #pack(group: readonly FileEntry[]): Promise<Group> {
+    const operation = this.#begin({ op: 'pack', paths: group.map(({ path }) => path) })
+    const files: Group = []
+    for await (const line of linesOf(operation)) files.push(packedFile(line))
+    if (files.length !== group.length) throw unreadable()
+    return files
+  }
+
+  async #take({ path, ...entry }: FileEntry): Promise<TakenFile | undefined> {
     try {
+      const operation = this.#begin({ op: 'take', path })
       const { size = 0, mode = entry.mode, mtimeMs = entry.mtimeMs } = await operation.opened()
-      if (size > SMALL_BYTES) {
-        return { size, mode, mtimeMs, content: contentOf(operation, size, entry.path) }
-      }
-      const bytes = await upTo(operation, SMALL_BYTES)
-      return { size: bytes.length, mode, mtimeMs, content: [bytes] }
+      return { size, mode, mtimeMs, content: contentOf(operation, size, path) }
     } catch (error) {
       if (error instanceof SandboxFileError && GONE.has(error.errno)) return undefined
       throw error
     }
   }
+
+  #begin(request: { op: 'take'; path: string } | { op: 'pack'; paths: string[] }): FileOperation {
+    const operation = new FileOperation(this.#lease, request, this.#call)
+    this.#operations.add(operation)
+    const over = () => this.#operations.delete(operation)
+    operation.ended.then(over, over)
+    return operation
+  }
+}
+
+function packedFile(line: unknown): TakenFile | undefined {
+  const { success, output: file } = v.safeParse(Packed, line)
+  if (!success) throw unreadable()
+  if ('code' in file) {
+    if (GONE.has(file.code)) return undefined
+    throw new SandboxFileError(file.code, file.path, file.message)
+  }
+  const content = Buffer.from(file.content, 'base64')
+  return { ...file, size: content.length, content: [content] }
 }
 
 /** Yields exactly `size` bytes. What the file has gained since then is left out. */
@@ -84,20 +115,6 @@ async function* contentOf(operation: FileOperation, size: number, path: string) 
     left -= bytes.length
   }
   if (await operation.next()) operation.stop(stopped())
-}
-
-/** Reads at most `maxBytes`. */
-async function upTo(operation: FileOperation, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let left = maxBytes
-  for (let bytes = await operation.next(); bytes; bytes = await operation.next()) {
-    chunks.push(bytes.subarray(0, left))
-    left -= bytes.length
-    if (left > 0) continue
-    operation.stop(stopped())
-    break
-  }
-  return Buffer.concat(chunks)
 }
 
 function stopped(): SandboxFileError {

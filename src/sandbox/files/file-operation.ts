@@ -22,16 +22,16 @@ export class FileOperation {
 
   constructor(lease: Lease<Channel>, request: FileRequest, options: FileCallOptions) {
     const { timeoutMs, signal } = options
-    if (signal?.aborted) throw abortedCall(request.path, signal.reason)
-    this.#path = request.path
+    this.#path = 'path' in request ? request.path : '/workspace'
+    if (signal?.aborted) throw abortedCall(this.#path, signal.reason)
     this.#exchange = lease.container.open(request, (stream, bytes) => {
       this.#chunks.push(stream, bytes)
     })
     const onTimeout = () => {
-      this.stop(new SandboxFileError('ETIMEDOUT', request.path, `took longer than ${timeoutMs} ms`))
+      this.stop(new SandboxFileError('ETIMEDOUT', this.#path, `took longer than ${timeoutMs} ms`))
     }
     const timer = timeoutMs === undefined ? undefined : setDeadline(timeoutMs, onTimeout)
-    const onAbort = () => this.stop(abortedCall(request.path, signal?.reason))
+    const onAbort = () => this.stop(abortedCall(this.#path, signal?.reason))
     signal?.addEventListener('abort', onAbort, { once: true })
     const forget = lease.onEnd((how) => this.stop(leaseEnded(lease.container.name, how)))
     this.ended = this.#finish(() => {
