@@ -67,9 +67,11 @@ export type { SandboxSession, SessionEnd } from './sandbox/session-handle.js'
 export type {
   EndedSession,
   OnSessionEnd,
+  OnSessionStart,
   SessionFilter,
   SessionInfo,
   SessionOptions,
+  StartedSession,
 } from './sessions/types.js'
 export type { SandboxFiles } from './sandbox/sandbox-files.js'
 export { SandboxPool } from './sandbox-pool.js'
