@@ -9,11 +9,21 @@ const { workspace } = require('./config.cjs')
 const { failure } = require('./failure.cjs')
 const { encode } = require('./paths.cjs')
 
-const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs.constants
 const NEW_FOLDER = 0o755
 
 const within = (folder, name) => encode(`/proc/self/fd/${folder}/${name}`)
-const openFolder = (path) => fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+
+/**
+ * Opens a folder that is no link. It is opened without O_DIRECTORY, because gVisor follows a link
+ * then in spite of O_NOFOLLOW.
+ */
+function openFolder(path) {
+  const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+  if (fs.fstatSync(fd).isDirectory()) return fd
+  fs.closeSync(fd)
+  throw failure('ENOTDIR', 'not a directory')
+}
 
 /**
  * Calls `action` with the path of an entry, for one system call that does not follow a link itself.
@@ -22,7 +32,7 @@ const openFolder = (path) => fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLL
 function inside(path, makes, action) {
   const names = path.split('/')
   if (names.some((name) => ['', '.', '..'].includes(name))) throw failure('EINVAL', 'not an entry')
-  let folder = fs.openSync(workspace, O_RDONLY | O_DIRECTORY)
+  let folder = fs.openSync(workspace)
   try {
     for (const name of names.slice(0, -1)) {
       const inner = enter(within(folder, name), makes)

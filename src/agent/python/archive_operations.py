@@ -11,7 +11,7 @@ import stat
 
 from .file_contents import contents, describe
 from .file_tree import open_regular
-from .inside import Inside, open_folder
+from .inside import Inside
 from .json_codec import to_json
 from .protocol import CHUNK
 from .system_calls import os_error, write_all
@@ -66,7 +66,7 @@ def place_file(entry):
 def place_folder(entry):
     with Inside(entry['path'], makes=True) as place:
         place.make_folder()
-        fd = open_folder(place.name, place.folder)
+        fd = place.open_inner(place.name)
     try:
         os.fchmod(fd, entry['mode'])
         set_time(fd, entry)

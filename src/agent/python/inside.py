@@ -9,9 +9,8 @@ import os
 import stat
 
 from .config import WORKSPACE
+from .file_tree import open_folder
 from .system_calls import os_error
-
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Inside:
@@ -22,7 +21,7 @@ class Inside:
 
     def __init__(self, path, makes=False):
         *folders, self.name = names_of(path)
-        self.folder = os.open(WORKSPACE, FOLDER)
+        self.folder = open_folder(WORKSPACE, 0)
         try:
             for folder in folders:
                 self.enter(folder, makes)
@@ -38,14 +37,17 @@ class Inside:
 
     def enter(self, name, makes):
         try:
-            inner = open_folder(name, self.folder)
+            inner = self.open_inner(name)
         except FileNotFoundError:
             if not makes:
                 raise
             os.mkdir(name, 0o755, dir_fd=self.folder)
-            inner = open_folder(name, self.folder)
+            inner = self.open_inner(name)
         os.close(self.folder)
         self.folder = inner
+
+    def open_inner(self, name):
+        return open_folder(name, os.O_NOFOLLOW, self.folder)
 
     def mode(self):
         return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False).st_mode
@@ -68,10 +70,6 @@ class Inside:
                 os.mkdir(self.name, dir_fd=self.folder)
             elif not stat.S_ISDIR(mode):
                 raise
-
-
-def open_folder(name, folder):
-    return os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
 
 
 def names_of(path):
