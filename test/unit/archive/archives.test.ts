@@ -83,7 +83,7 @@ describe('exportWorkspace() and importWorkspace()', () => {
           other.release()
         }
       }),
-      cases(100),
+      cases(40),
     )
   })
 
