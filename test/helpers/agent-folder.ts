@@ -27,6 +27,7 @@ export const Entry = v.strictObject({
   type: v.picklist(['file', 'directory', 'symlink', 'other']),
   size: v.pipe(v.number(), v.integer(), v.minValue(0)),
   mtimeMs: v.number(),
+  target: v.optional(v.string()),
   mode: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o7777)),
 })
 export type Entry = v.InferOutput<typeof Entry>

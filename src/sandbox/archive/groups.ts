@@ -2,7 +2,7 @@
  * A file up to this size shares a request with others. A request for each file would take 0.4 ms
  * under runc and up to 6 ms under gVisor (measured).
  */
-export const SMALL_BYTES = 32 * 1024
+const SMALL_BYTES = 32 * 1024
 const MAX_GROUP_FILES = 256
 const MAX_GROUP_BYTES = 256 * 1024
 
