@@ -42,6 +42,8 @@ export class ArchiveGuard {
   #left = 0
   #meta: { type: string; length: number; parts: Buffer[] } | undefined
   #metas = 0
+  /** The names that metadata has in place of those of the next header, with the keys of PAX. */
+  readonly #replaced = new Set<string>()
   #zeros = 0
   #isEmpty = true
 
@@ -75,9 +77,13 @@ export class ArchiveGuard {
     const { type, length, parts } = this.#meta
     this.#meta = undefined
     const content = Buffer.concat(parts).subarray(0, length)
-    if (type === 'x') checkPaxRecords(content, 'entry')
-    else if (type === 'g') checkPaxRecords(content, 'global')
-    else if (!isUtf8(content)) throw refused('it has a name that is not UTF-8')
+    if (type === 'g') checkPaxRecords(content, 'global')
+    else if (type === 'x') {
+      for (const key of checkPaxRecords(content, 'entry')) this.#replaced.add(key)
+    } else {
+      if (!isUtf8(content)) throw refused('it has a name that is not UTF-8')
+      this.#replaced.add(type === 'L' ? 'path' : 'linkpath')
+    }
   }
 
   #takeHeader(part: Buffer): void {
@@ -109,7 +115,8 @@ export class ArchiveGuard {
       this.#meta = { type, length, parts: [] }
     } else {
       this.#metas = 0
-      checkNames(header)
+      checkNames(header, this.#replaced)
+      this.#replaced.clear()
       if (WITHOUT_CONTENT.has(type) && length > 0) {
         throw refused('it has a link or a folder with content')
       }
@@ -153,16 +160,16 @@ function octal(header: Buffer, at: number, length: number): number | undefined {
   return digits === undefined ? undefined : Number.parseInt(digits || '0', 8)
 }
 
-function checkNames(header: Buffer): void {
-  for (const [at, length] of [
-    [0, 100],
-    [157, 100],
-    [345, 155],
+/** Checks the names of a header. A long name is cut there, perhaps within a character. */
+function checkNames(header: Buffer, replaced: ReadonlySet<string>): void {
+  for (const [key, at, length] of [
+    ['path', 0, 100],
+    ['linkpath', 157, 100],
+    ['path', 345, 155],
   ] as const) {
     const field = header.subarray(at, at + length)
     const end = field.indexOf(0)
-    if (!isUtf8(end === -1 ? field : field.subarray(0, end))) {
-      throw refused('it has a name that is not UTF-8')
-    }
+    if (replaced.has(key) || isUtf8(end === -1 ? field : field.subarray(0, end))) continue
+    throw refused('it has a name that is not UTF-8')
   }
 }

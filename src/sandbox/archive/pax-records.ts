@@ -12,10 +12,13 @@ const MAX_DIGITS = 6
  * The library trusts the lengths: it reads a record with a wrong length over and over, which takes
  * 21 s for 256 KiB (measured).
  *
+ * Returns the keys.
+ *
  * @throws SandboxError `SANDBOX_ARCHIVE_REFUSED` if a record has another form, or a meaning that an
  * import does not have.
  */
-export function checkPaxRecords(bytes: Buffer, kind: 'entry' | 'global'): void {
+export function checkPaxRecords(bytes: Buffer, kind: 'entry' | 'global'): string[] {
+  const keys: string[] = []
   for (let at = 0; at < bytes.length;) {
     const space = bytes.subarray(at, at + MAX_DIGITS + 1).indexOf(SPACE)
     const digits = bytes.toString('latin1', at, at + Math.max(space, 0))
@@ -24,9 +27,12 @@ export function checkPaxRecords(bytes: Buffer, kind: 'entry' | 'global'): void {
     const record = bytes.subarray(at + space + 1, end - 1)
     const equals = record.indexOf(EQUALS)
     if (!isRecord || equals < 1) throw refused('it has a PAX header that is not valid')
-    checkRecord(record.toString('latin1', 0, equals), record.subarray(equals + 1), kind)
+    const key = record.toString('latin1', 0, equals)
+    checkRecord(key, record.subarray(equals + 1), kind)
+    keys.push(key)
     at = end
   }
+  return keys
 }
 
 function checkRecord(key: string, value: Buffer, kind: 'entry' | 'global'): void {
