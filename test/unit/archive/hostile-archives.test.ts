@@ -166,9 +166,13 @@ describe('an archive that is too large', () => {
 
   it('is refused if it has too many entries, and its source is stopped', async () => {
     const stopped = vi.fn()
+    const longest = `${'x'.repeat(200)}/`.repeat(18)
     async function* endless() {
       try {
-        for (let at = 0; ; at++) yield header({ name: `d${at}/${'x'.repeat(60)}`, type: '5' })
+        for (let at = 0; ; at++) {
+          yield pax(record('path', `${longest}${at}`))
+          yield header({ name: 'd', type: '5' })
+        }
       } finally {
         stopped()
       }
