@@ -19,7 +19,7 @@ import { health } from './routes/health.js'
 import { interactive } from './routes/interactive.js'
 import { languages } from './routes/languages.js'
 import { runs } from './routes/runs.js'
-import { securityHeaders } from './security-headers.js'
+import { playgroundHeaders, securityHeaders } from './security-headers.js'
 import { files } from './sessions/files.js'
 import { sessions } from './sessions/sessions.js'
 import type { Settings } from './settings.js'
@@ -65,7 +65,7 @@ export function createApp({ allowedHosts, token, secret, rateLimit, proxies, poo
     '/',
     docs(() => documentOf(app)),
   )
-  app.route('/', playground(pool))
+  app.get('/', playgroundHeaders).route('/', playground(pool))
   return open
     .route('/', runs(pool))
     .route('/', interactive(pool))

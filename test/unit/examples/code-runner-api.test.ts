@@ -18,6 +18,10 @@ const PAGES = new Set([
   'POST /login',
   'POST /logout',
   'GET /plain.css',
+  'GET /',
+  'GET /pool',
+  'GET /pool/events',
+  'GET /page/{file}',
 ])
 
 const Operation = v.object({
