@@ -34,8 +34,12 @@ async function alone(action: () => Promise<void>): Promise<void> {
 
 function setRunning(value: boolean): void {
   isRunning = value
-  stopButton.disabled = !value
-  for (const control of [runButton, language, example, notebookSwitch]) control.disabled = value
+  const [from, to] = value ? [runButton, stopButton] : [stopButton, runButton]
+  to.disabled = false
+  // A button that is disabled loses the focus, and a keyboard user the place in the page.
+  if (document.activeElement === from) to.focus()
+  from.disabled = true
+  for (const control of [language, example, notebookSwitch]) control.disabled = value
 }
 
 async function run(): Promise<void> {
