@@ -1,10 +1,12 @@
 import { results } from 'hono-sandbox/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { PoolFigures } from '../../../examples/code-runner/playground/pool-figures.js'
 import { errorLine } from '../../../examples/code-runner/page/error-line.js'
 import { runSocket, runStream } from '../../../src/client/index.js'
 import { useApp } from '../../helpers/code-runner-app.js'
 import { Reader } from '../../helpers/reader.js'
+import { until } from '../../helpers/until.js'
 
 const app = useApp()
 const RUN = { language: 'python', code: 'write', collect: true }
@@ -59,6 +61,23 @@ describe('the pages', () => {
     for (const name of ['constructor', '..%2Fapp.js', 'build.js'])
       expect((await app().request(`/page/${name}`)).status).toBe(404)
   })
+})
+
+it('the figures of the pool have the waits, the launches and the ends of the leases', async () => {
+  const { pool } = app()
+  const figures = new PoolFigures(pool)
+  expect(figures.read().python).toMatchObject({ waitP50Ms: null, waitP95Ms: null, ends: {} })
+  for (let waitedMs = 1; waitedMs <= 600; waitedMs++) {
+    const event = { type: 'acquired' as const, language: 'python', name: 'a', waitedMs }
+    pool.emit('acquired', event)
+  }
+  await eventsOf('stream', { ...RUN, collect: false })
+  await until('a lease has ended', () => figures.read().python?.ends.released === 1)
+  const { python } = figures.read()
+  // Of the latest 500 waits.
+  expect(python?.waitP50Ms).toBeGreaterThanOrEqual(345)
+  expect(python?.waitP95Ms).toBeGreaterThanOrEqual(570)
+  expect(python).toMatchObject({ leased: 0, launchesFailed: 0, max: expect.any(Number) })
 })
 
 describe('errorLine()', () => {
