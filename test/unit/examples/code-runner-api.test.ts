@@ -136,7 +136,7 @@ describe('the API', () => {
         'x-request-id': expect.stringMatching(/^[\da-f-]{36}$/),
         'x-content-type-options': 'nosniff',
         'x-frame-options': 'DENY',
-        'referrer-policy': 'no-referrer',
+        'referrer-policy': 'same-origin',
         'content-security-policy': expect.stringMatching(
           /^default-src 'none'; script-src 'self'; style-src 'self';(?!.*unsafe)/,
         ),
