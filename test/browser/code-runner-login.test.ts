@@ -6,20 +6,18 @@ import { urlOf } from '../helpers/http.js'
 import { useBrowser } from './chromium.js'
 
 // Variables of the page.
-declare const location: { origin: string }
 declare const document: { cookie: string; forms: { submit(): void }[] }
 declare class WebSocket {
   constructor(url: string)
-  onopen: () => void
-  onerror: () => void
+  addEventListener(type: string, listener: () => void): void
 }
 
 /** Opens the WebSocket of a server from the page. */
 const connect = (server: string) =>
   new Promise<string>((resolve) => {
     const socket = new WebSocket(`${server.replace('http', 'ws')}/run/interactive`)
-    socket.onopen = () => resolve('open')
-    socket.onerror = () => resolve('refused')
+    socket.addEventListener('open', () => resolve('open'))
+    socket.addEventListener('error', () => resolve('refused'))
   })
 
 describe('the login of the code runner in a browser', () => {

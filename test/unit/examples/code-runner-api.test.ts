@@ -83,6 +83,7 @@ describe('the OpenAPI document', () => {
         expect(text).toContain(`<section id="${operationId}">`)
       }
     }
+    expect(text).toContain('<td><code>timeoutMs</code></td>')
     // The placeholders of the description are text.
     expect(text).toContain('Authorization: Bearer &lt;token&gt;')
   })
