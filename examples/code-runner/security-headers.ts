@@ -27,6 +27,8 @@ const headersWith = (contentSecurityPolicy: typeof CONTENT_SECURITY_POLICY) =>
     // A proxy that adds TLS decides for how long its host name needs it.
     strictTransportSecurity: false,
     xFrameOptions: 'DENY',
+    // With the default, `no-referrer`, a browser sends `Origin: null` with the forms of our own pages.
+    referrerPolicy: 'same-origin',
     overwrite: false,
   })
 

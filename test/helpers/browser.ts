@@ -12,18 +12,34 @@ export class Browser {
     return Array.from(this.#cookies, ([name, value]) => `${name}=${value}`).join('; ')
   }
 
-  async post(path: string, body = '', { signal }: { signal?: AbortSignal } = {}) {
-    const answer = await fetch(this.#url + path, {
-      method: 'POST',
-      body,
-      headers: { cookie: this.cookie },
-      ...(signal && { signal }),
-    })
+  async fetch(url: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers)
+    headers.set('cookie', this.cookie)
+    const answer = await fetch(url, { ...init, headers })
     for (const cookie of answer.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
       this.#cookies.set(name, value)
     }
     return answer
+  }
+
+  request(path: string, init?: RequestInit): Promise<Response> {
+    return this.fetch(this.#url + path, init)
+  }
+
+  /** Posts a string unchanged, and any other value as JSON. */
+  post(
+    path: string,
+    body: string | object = '',
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<Response> {
+    const isText = typeof body === 'string'
+    return this.request(path, {
+      method: 'POST',
+      body: isText ? body : JSON.stringify(body),
+      headers: isText ? {} : { 'content-type': 'application/json' },
+      ...(signal && { signal }),
+    })
   }
 
   /** Sends a request, and disconnects when `leave` resolves. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createClient } from '../../examples/code-runner/client.js'
 import { ApiDocument } from '../helpers/api-document.js'
-import { BrowserSession } from '../helpers/browser-session.js'
+import { Browser } from '../helpers/browser.js'
 import { CodeRunner } from '../helpers/code-runner.js'
 
 const TOKEN = 'a-token-for-tests-0123456789'
@@ -16,7 +16,7 @@ describe('the API of the code runner', () => {
       SANDBOX_RUNTIME: 'runc',
       SANDBOX_POOL_SIZE: '1',
     })
-    const browser = new BrowserSession(runner.url)
+    const browser = new Browser(runner.url)
     const client = createClient(runner.url, {
       token: TOKEN,
       fetch: async (input, init) => browser.fetch(input, init),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { BrowserSession } from '../helpers/browser-session.js'
+import { Browser } from '../helpers/browser.js'
 import { useCodeRunner } from '../helpers/code-runner.js'
 import { runtimes } from '../helpers/engine.js'
 import { BodyReader, eventsIn, textOf } from '../helpers/events.js'
@@ -7,10 +7,13 @@ import { within } from '../helpers/until.js'
 
 describe.each(runtimes)('a session of the code runner under %s', (runtime) => {
   const runner = useCodeRunner({ SANDBOX_RUNTIME: runtime, SANDBOX_POOL_SIZE: '1' })
-  const open = () => new BrowserSession(runner().url)
+  const open = () => new Browser(runner().url)
 
-  async function run(session: BrowserSession, code: string, language = 'python') {
-    const response = await session.cell(code, { language })
+  const startCell = (browser: Browser, code: string, more: object = {}) =>
+    browser.post('/session/run/stream', { language: 'python', code, ...more })
+
+  async function run(session: Browser, code: string, language = 'python') {
+    const response = await startCell(session, code, { language })
     const text = await response.text()
     expect(response.status, text).toBe(200)
     return { state: response.headers.get('sandbox-session'), events: eventsIn(text) }
@@ -38,7 +41,7 @@ describe.each(runtimes)('a session of the code runner under %s', (runtime) => {
     const session = open()
     await run(session, 'x = 1')
     const reader = new BodyReader(
-      await session.cell('print("begun", flush=True)\nwhile True: pass'),
+      await startCell(session, 'print("begun", flush=True)\nwhile True: pass'),
     )
     await within('the cell runs', reader.until('begun'))
     expect((await session.post('/session/interrupt', { language: 'python' })).status).toBe(204)

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Block } from '../helpers/docs.js'
 import { blocksOf, examplesInSources, kindOf, PAGES } from '../helpers/docs.js'
-import { BrowserSession } from '../helpers/browser-session.js'
+import { Browser } from '../helpers/browser.js'
 import { CONTENT_TYPES, formOf, readAnswer } from '../helpers/docs-answer.js'
 import { DocsProgram, freePort, withPort } from '../helpers/docs-program.js'
 import { DocsProject } from '../helpers/docs-project.js'
@@ -84,7 +84,7 @@ describe('a server of the docs', () => {
       const program = new DocsProgram(file, { ...runtimeOf(where), PORT: String(port) })
       onTestFinished(async () => void (await program.end('SIGKILL')))
       await program.serving(port)
-      const jars = new Map<string, BrowserSession>()
+      const jars = new Map<string, Browser>()
       for (const use of uses) {
         if ('request' in use) await expectAnswer(use, port, jars)
         else await expectPrints(use, withPort(project.programOf(use.block), port))
@@ -120,12 +120,12 @@ describe('a script of the docs', () => {
 async function expectAnswer(
   { where, request, answer }: CurlExample,
   port: number,
-  jars: Map<string, BrowserSession>,
+  jars: Map<string, Browser>,
 ): Promise<void> {
   const { method, headers, body, jar = where } = request
   const url = new URL(request.url)
   url.port = String(port)
-  const session = jars.get(jar) ?? new BrowserSession(url.origin)
+  const session = jars.get(jar) ?? new Browser(url.origin)
   jars.set(jar, session)
   const response = await session.fetch(url, { method, headers, body })
   const text = await response.text()

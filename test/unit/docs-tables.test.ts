@@ -239,7 +239,7 @@ function membersOfClass({ prototype }: { prototype: object }, file: string): str
 function runRequestFields(): string[] {
   const [, body = ''] =
     /const FIELDS = \{\n(.*?)\n\}\n/s.exec(
-      readText('examples/code-runner/requests/run-request.ts'),
+      readText('examples/code-runner/requests/run-schema.ts'),
     ) ?? []
   return [...body.matchAll(/^ {2}(\w+):/gm)].map(([, name = '']) => name).concat('files')
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { FormFields, RunBody } from '../requests/run-request.js'
+import { FormFields, RunBody } from '../requests/run-schema.js'
 import { schemaOf } from './describe.js'
 import { Event } from './schemas.js'
 

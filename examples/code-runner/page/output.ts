@@ -6,6 +6,8 @@ import { showResult } from './results.js'
 const MAX_CHARACTERS = 200_000
 /** The number of pieces of text and results that stay on the screen. */
 const MAX_PARTS = 500
+/** The number of results that are shown: frames need memory and time. */
+const MAX_RESULTS = 100
 
 /** The output of a program on the screen: text as text, and results. */
 export class Output {
@@ -37,8 +39,10 @@ export class Output {
   }
 
   show(result: Result): void {
-    this.flush()
     this.results++
+    if (this.results === MAX_RESULTS + 1) this.write('note', 'Further results are not shown.\n')
+    if (this.results > MAX_RESULTS) return
+    this.flush()
     this.#append(showResult(result))
   }
 

@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { Artifact, CodeHandle, FileEntry, RichResult, Sandbox } from 'hono-sandbox'
 import { SandboxError, SandboxFileError } from 'hono-sandbox'
 import { BadRequest } from '../requests/refusal.js'
-import type { RunRequest } from '../requests/run-request.js'
+import type { RunRequest } from '../requests/run-schema.js'
 
 const MAX_FILES = 20
 const MAX_FILE_BYTES = 4 * 1024 * 1024

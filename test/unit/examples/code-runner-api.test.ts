@@ -87,6 +87,7 @@ describe('the OpenAPI document', () => {
         expect(text).toContain(`<section id="${operationId}">`)
       }
     }
+    expect(text).toContain('<td><code>timeoutMs</code></td>')
     // The placeholders of the description are text.
     expect(text).toContain('Authorization: Bearer &lt;token&gt;')
   })
@@ -140,7 +141,7 @@ describe('the API', () => {
         'x-request-id': expect.stringMatching(/^[\da-f-]{36}$/),
         'x-content-type-options': 'nosniff',
         'x-frame-options': 'DENY',
-        'referrer-policy': 'no-referrer',
+        'referrer-policy': 'same-origin',
         'content-security-policy': expect.stringMatching(
           /^default-src 'none'; script-src 'self'; style-src 'self';(?!.*unsafe)/,
         ),

@@ -1,16 +1,18 @@
 import { request } from 'node:http'
 import { results } from 'hono-sandbox/testing'
 import { describe, expect, it } from 'vitest'
-import { BrowserSession } from '../../helpers/browser-session.js'
+import { Browser } from '../../helpers/browser.js'
 import { useApp } from '../../helpers/code-runner-app.js'
 import { until } from '../../helpers/until.js'
 
 const app = useApp()
-const open = () => new BrowserSession(app().url)
+const open = () => new Browser(app().url)
+const runCell = (session: Browser, code: string) =>
+  session.post('/session/run/stream', { language: 'python', code })
 const pathOf = (name: string) => `/session/files/${name}?language=python`
-const put = (session: BrowserSession, name: string, body: string) =>
+const put = (session: Browser, name: string, body: string) =>
   session.request(pathOf(name), { method: 'PUT', body })
-const remove = (session: BrowserSession, name: string) =>
+const remove = (session: Browser, name: string) =>
   session.request(pathOf(name), { method: 'DELETE' })
 
 /** The sessions that are open. A new one can take the place of another. */
@@ -19,7 +21,7 @@ const ids = () =>
     .pool.listSessions()
     .map(({ id }) => id)
 
-async function list(session: BrowserSession): Promise<unknown> {
+async function list(session: Browser): Promise<unknown> {
   const response = await session.request('/session/files?language=python')
   expect(response.status).toBe(200)
   return response.json()
@@ -77,7 +79,7 @@ describe('the files of a session', () => {
     app().pool.onCode('names', (_, { files }) => results.stdout([...files.keys()].join()))
     const session = open()
     await put(session, 'mine', '1')
-    expect(await (await session.cell('names')).text()).toContain('mine')
+    expect(await (await runCell(session, 'names')).text()).toContain('mine')
     expect((await open().request(pathOf('mine'))).status).toBe(404)
     const other = await session.request('/session/files/mine?language=nodejs')
     expect(other.status).toBe(404)
@@ -182,7 +184,7 @@ describe('the files of a session', () => {
     )
     // A cell does not wait for it.
     app().pool.onCode('1', [])
-    expect((await session.cell('1')).status).toBe(200)
+    expect((await runCell(session, '1')).status).toBe(200)
     sent.destroy()
     await until('the upload has ended', () =>
       app()

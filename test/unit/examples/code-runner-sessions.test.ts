@@ -1,12 +1,16 @@
 import { results } from 'hono-sandbox/testing'
 import { describe, expect, it } from 'vitest'
-import { BrowserSession } from '../../helpers/browser-session.js'
+import { Browser } from '../../helpers/browser.js'
 import { useApp } from '../../helpers/code-runner-app.js'
 import { BodyReader, eventsIn, textOf } from '../../helpers/events.js'
 import { until, within } from '../../helpers/until.js'
 
 const app = useApp()
-const open = () => new BrowserSession(app().url)
+const open = () => new Browser(app().url)
+/** Starts a cell. */
+const startCell = (browser: Browser, code: string, more: object = {}) =>
+  browser.post('/session/run/stream', { language: 'python', code, ...more })
+
 const NEW = { 'sandbox-session': 'new' }
 const KEPT = { 'sandbox-session': 'kept' }
 
@@ -17,8 +21,8 @@ const ids = () =>
     .map(({ id }) => id)
 
 /** Runs a cell to its end, and returns its headers and its events. */
-async function run(session: BrowserSession, code: string, more?: object) {
-  const response = await session.cell(code, more)
+async function run(session: Browser, code: string, more?: object) {
+  const response = await startCell(session, code, more)
   const text = await response.text()
   expect(response.status, text).toBe(200)
   return { headers: Object.fromEntries(response.headers), events: eventsIn(text) }
@@ -62,7 +66,7 @@ describe('the cells of a session', () => {
     form.set('code', 'files')
     form.set('file', new File(['one'], 'a/b.txt'))
     form.append('file', new File(['two'], 'c.txt'))
-    const answer = await session.post('/session/run/stream', form)
+    const answer = await session.request('/session/run/stream', { method: 'POST', body: form })
     expect(textOf(eventsIn(await answer.text()), 'stdout')).toBe('one,two')
   })
 
@@ -70,7 +74,7 @@ describe('the cells of a session', () => {
     'are refused with %o, and open no session',
     async (more) => {
       const sessions = ids()
-      const response = await open().cell('1', more)
+      const response = await startCell(open(), '1', more)
       expect(response.status).toBe(400)
       expect(await response.json()).toMatchObject({ error: { code: 'BAD_REQUEST' } })
       expect(ids()).toEqual(sessions)
@@ -81,7 +85,7 @@ describe('the cells of a session', () => {
     app().pool.onCode('endless', [results.stdout('begun'), results.running()])
     app().pool.onCode('next', results.stdout('next'))
     const session = open()
-    const reader = new BodyReader(await session.cell('endless', { timeoutMs: 60_000 }))
+    const reader = new BodyReader(await startCell(session, 'endless', { timeoutMs: 60_000 }))
     await reader.until('begun')
     const next = run(session, 'next')
     const interrupt = await within(
@@ -108,7 +112,7 @@ describe('the cells of a session', () => {
       results.stdout(files.get('a.txt')?.toString() ?? ''),
     )
     const session = open()
-    const reader = new BodyReader(await session.cell('first'))
+    const reader = new BodyReader(await startCell(session, 'first'))
     await reader.until('begun')
     const content = Buffer.from('of the second').toString('base64')
     const second = run(session, 'second', { files: [{ path: 'a.txt', content }] })
@@ -133,7 +137,7 @@ describe('the cells of a session', () => {
     app().pool.onCode('endless', [results.stdout('begun'), results.running()])
     app().pool.onCode('next', [])
     const session = open()
-    const reader = new BodyReader(await session.cell('endless', { timeoutMs: 60_000 }))
+    const reader = new BodyReader(await startCell(session, 'endless', { timeoutMs: 60_000 }))
     await reader.until('begun')
     await reader.cancel()
     expect((await run(session, 'next')).headers).toMatchObject(KEPT)
