@@ -15,6 +15,7 @@ const EXAMPLES = ['examples/code-runner', 'examples/notebook', 'examples/per-rou
 /** The rooms that may import these packages. Each room may import any other package. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   dockerode: ['engine/docker'],
+  '@opentelemetry/api': ['telemetry'],
   hono: ['middleware', ...EXAMPLES],
   '@hono/node-server': ['middleware', ...EXAMPLES],
 }
