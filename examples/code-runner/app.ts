@@ -4,21 +4,24 @@ import { Hono } from 'hono'
 import { SandboxError } from 'hono-sandbox'
 import { errorResponse, sandbox, streamSandbox } from 'hono-sandbox/middleware'
 import { discardBody } from './body.js'
+import { contextStorage } from 'hono/context-storage'
 import { guard } from './guard.js'
 import { health } from './health.js'
 import { interactive } from './interactive.js'
+import { log, responseLog } from './log.js'
+import { printMetrics, registerMetrics } from './metrics.js'
 import { Refusal } from './refusal.js'
 import type { RunEnv } from './run-request.js'
 import { runRequest } from './run-request.js'
 import { gatherFiles, placeFiles, startRun } from './run.js'
 
 // Must come after `runRequest`, which reads the language from the body.
-const leased = sandbox<RunEnv>({ language: (c) => c.get('run').language })
+const leased = sandbox<RunEnv>({ language: (c) => c.get('run').language, logger: responseLog })
 
 /**
  * Creates a server that runs code snippets: `POST /run`, `POST /run/stream`, the WebSocket
- * `/run/interactive`, `GET /healthz` (the process is alive) and `GET /readyz` (each language can
- * run code at once). `allowedHosts` are the host names that requests may use besides `localhost`
+ * `/run/interactive`, `GET /healthz` (the process is alive), `GET /readyz` (each language can run
+ * code at once) and `GET /metrics` (for Prometheus). `allowedHosts` are the host names that requests may use besides `localhost`
  * and IP addresses.
  */
 export function createApp(allowedHosts: ReadonlySet<string>) {
@@ -27,6 +30,7 @@ export function createApp(allowedHosts: ReadonlySet<string>) {
       await next()
       discardBody(c.env.incoming)
     })
+    .use(contextStorage(), registerMetrics)
     .use(guard(allowedHosts))
     .post('/run', runRequest, leased, async (c) => {
       const box = c.get('sandbox')
@@ -62,6 +66,7 @@ export function createApp(allowedHosts: ReadonlySet<string>) {
       return response
     })
     .get('/run/interactive', interactive)
+    .get('/metrics', printMetrics)
     .get('/healthz', (c) => c.json({ status: 'ok', languages: health().languages }))
     .get('/readyz', (c) => {
       const { isReady, languages } = health()
@@ -83,6 +88,6 @@ function answerError(error: Error, c: Context): Response {
   }
   // The client disconnected during its request. This is not an error of the server.
   if ('code' in error && error.code === 'ECONNRESET') return c.body(null, 400)
-  console.error(error)
+  log.error({ event: 'internalError', err: error })
   return c.json({ error: { code: 'INTERNAL', message: 'Internal Server Error' } }, 500)
 }

@@ -27,7 +27,8 @@ export function health(): Health {
   return { isReady: canServe && !pool.isClosing, languages }
 }
 
-function poolOfProcess(): SandboxPool | undefined {
+/** Returns the pool of this process; `undefined` if there is none. */
+export function poolOfProcess(): SandboxPool | undefined {
   try {
     return getSandboxes()
   } catch (error) {

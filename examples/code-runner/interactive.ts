@@ -1,6 +1,7 @@
 import { upgradeWebSocket } from '@hono/node-server'
 import type { Sandbox } from 'hono-sandbox'
 import { websocketSandbox } from 'hono-sandbox/middleware'
+import { responseLog } from './log.js'
 import { parseRun } from './run-request.js'
 import { placeFiles } from './run.js'
 
@@ -17,5 +18,6 @@ export const interactive = websocketSandbox(upgradeWebSocket, {
     }
     return { language, code, options: prepare }
   },
+  logger: responseLog,
   origins: () => true, // `guard()` has checked the origin.
 })

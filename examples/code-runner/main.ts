@@ -7,7 +7,13 @@ import { closeStrayUpgrades, WEBSOCKET_OPTIONS } from 'hono-sandbox/middleware'
 import { WebSocketServer } from 'ws'
 import { createApp } from './app.js'
 import { readHosts } from './guard.js'
+import { poolOfProcess } from './health.js'
 import { chooseLanguages } from './languages.js'
+import { logPool } from './log.js'
+import { observeMetrics } from './metrics.js'
+import { showProgress } from './progress.js'
+import type { Say } from './terminal.js'
+import { terminal } from './terminal.js'
 
 /**
  * The time limit of the start. If the engine does not answer by then, the server starts to listen
@@ -47,6 +53,7 @@ const ARRIVAL = {
   highWaterMark: 4096,
 }
 
+const say = readTerminal(process.argv.slice(2))
 const hostname = process.env.HOST || '127.0.0.1'
 const port = Number(process.env.PORT || 3000)
 if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -64,7 +71,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     if (isRepeat) return // npm forwards the signal that the terminal has also sent to this process
     if (drainingSince > 0) process.exit(1) // the user sent a second signal: exit without draining
     drainingSince = Date.now()
-    console.log(`${signal}: draining`)
+    say({ event: 'draining', signal }, `${signal}: draining`)
     void drain().finally(() => process.exit(0))
   })
 }
@@ -74,7 +81,7 @@ const report = await start().catch((error: unknown) => {
 })
 const failures = Object.values(report).flatMap(({ errors }) => errors)
 for (const message of new Set(failures.map((error) => error.message))) {
-  console.error(`warning: ${message}`)
+  say({ event: 'warning', message }, message)
 }
 
 const { fetch } = createApp(allowedHosts)
@@ -89,7 +96,9 @@ const server = serve(serving, ({ address, family, port }) => {
     return `${name} ${ready}/${total}${used}`
   })
   const host = family === 'IPv6' ? `[${address}]` : address
-  console.log(`code runner on http://${host}:${port} (runtime ${runtime}, ${ready.join(', ')})`)
+  const url = `http://${host}:${port}`
+  const text = `code runner on ${url} (runtime ${runtime}, ${ready.join(', ')})`
+  say({ event: 'listening', url, runtime }, text)
 })
 closeStrayUpgrades(server)
 server.maxConnections = MAX_CONNECTIONS
@@ -114,7 +123,23 @@ drain = async () => {
 }
 
 async function start() {
-  return initSandboxes({ languages: await chooseLanguages(), startTimeoutMs: START_MS })
+  const starting = initSandboxes({ languages: await chooseLanguages(), startTimeoutMs: START_MS })
+  const pool = poolOfProcess() // absent if an option is wrong: then the start throws the reason
+  if (!pool) return starting
+  observeMetrics(pool)
+  const stop = showProgress(pool, say)
+  const report = await starting
+  stop()
+  logPool(pool) // later than the start, whose report has its failures
+  return report
+}
+
+function readTerminal(args: readonly string[]): Say {
+  try {
+    return terminal(args)
+  } catch (error) {
+    fail(`${messageOf(error)}. The options are --quiet and --json`)
+  }
 }
 
 function inMiB(bytes: number): number {
@@ -125,8 +150,12 @@ function readAllowedHosts(list: string): ReadonlySet<string> {
   try {
     return readHosts(list)
   } catch (error) {
-    fail(error instanceof Error ? error.message : error)
+    fail(messageOf(error))
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function fail(reason: unknown): never {

@@ -110,7 +110,9 @@ describe('the spans of a WebSocket', () => {
   it('are children of the span of its request', async () => {
     const pool = createTestPool(one).onCode('pass', results.exit(0))
     const sdk = TestSdk.ofTest(pool)
-    const { url } = await serveWebsocket({ pool, language: 'python' }, (_, next) => sdk.inSpan('upgrade', next))
+    const { url } = await serveWebsocket({ pool, language: 'python' }, (_, next) =>
+      sdk.inSpan('upgrade', next),
+    )
     const run = runSocket(url, { code: 'pass' }, { connect })
     for await (const event of run) expect(event).toMatchObject({ type: 'exit' })
     await pool.close()
