@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 /** One sample of the text format of Prometheus. */
 interface Sample {
   name: string
@@ -24,6 +26,13 @@ export class Scrape {
         Object.entries(labels).every(([key, value]) => (sample.labels[key] ?? '') === value),
       )
       .reduce((total, { value }) => total + value, 0)
+  }
+
+  /** Returns the value of the sample that has exactly these labels. */
+  valueOf(name: string, labels: Readonly<Record<string, string>>): number | undefined {
+    return this.samples.find(
+      (sample) => sample.name === name && isDeepStrictEqual(sample.labels, labels),
+    )?.value
   }
 
   /** The names of all samples: a histogram has three. */

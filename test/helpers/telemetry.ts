@@ -31,12 +31,17 @@ export class TestSdk {
   static ofTest(pool: SandboxPool): TestSdk {
     const sdk = new TestSdk()
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
-    const stop = instrumentPool(pool, sdk)
+    const stop = sdk.instrument(pool)
     onTestFinished(() => {
       stop()
       context.disable()
     })
     return sdk
+  }
+
+  /** Instruments a pool. Returns a function that stops it. */
+  instrument(pool: SandboxPool): () => void {
+    return instrumentPool(pool, this)
   }
 
   /** Calls a function with a new active span, as the instrumentation of a server does. */
@@ -69,8 +74,9 @@ export class TestSdk {
     return resourceMetrics
   }
 
-  /** Returns the metrics in the text format of Prometheus. */
+  /** Returns the metrics in the text format of Prometheus, without those of the SDK itself. */
   async text(): Promise<string> {
-    return new PrometheusSerializer().serialize(await this.collect())
+    const serializer = new PrometheusSerializer(undefined, false, undefined, true, true)
+    return serializer.serialize(await this.collect())
   }
 }
