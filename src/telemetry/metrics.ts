@@ -124,6 +124,13 @@ export type MetricName = keyof typeof METRICS
 /**
  * The upper bounds of the buckets of all histograms, in seconds: from the wait for an idle container
  * to a long run.
+ *
+ * @example
+ * ```ts
+ * import { BUCKETS } from 'hono-sandbox/metrics'
+ *
+ * console.log(`${BUCKETS[0]} s to ${BUCKETS.at(-1)} s`)
+ * ```
  */
 export const BUCKETS: readonly number[] = [
   0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
