@@ -1,7 +1,7 @@
 import { parseArgs, styleText } from 'node:util'
 
 /** An event of the start or the end of the server. */
-export interface ServerEvent {
+interface ServerEvent {
   event: 'ready' | 'warning' | 'listening' | 'draining'
   language?: string
   [field: string]: unknown

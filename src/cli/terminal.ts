@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 
 /** The facts of a line, for programs that read it. */
-export interface About {
+interface About {
   /**
    * The kind of the line: of the plan, of a step on the machine, of an image that is looked for,
    * pulled or built, or a hint. `progress` repeats until the image is pulled.

@@ -186,20 +186,21 @@ export function observePool(
  * ```
  */
 export function readPool(pool: SandboxPool): Measurement[] {
-  return Object.entries(pool.stats()).flatMap(([language, stats]): Measurement[] => {
-    const attributes = { 'sandbox.language': language }
-    const counts = STATES.map((state) => ({
-      metric: 'sandbox.client.container.count' as const,
-      value: stats[state],
-      attributes: { ...attributes, 'sandbox.container.state': state },
-    }))
-    return [
-      ...counts,
-      { metric: 'sandbox.client.container.idle.min', value: stats.size, attributes },
-      { metric: 'sandbox.client.container.max', value: stats.max, attributes },
-      { metric: 'sandbox.client.container.pending_requests', value: stats.waiting, attributes },
-      { metric: 'sandbox.client.session.count', value: stats.sessions, attributes },
-    ]
+  return Object.entries(pool.stats()).flatMap(([language, stats]) => {
+    const of = (metric: MetricName, value: number, state?: string): Measurement => ({
+      metric,
+      value,
+      attributes: {
+        'sandbox.language': language,
+        ...(state !== undefined && { 'sandbox.container.state': state }),
+      },
+    })
+    return STATES.map((state) => of('sandbox.client.container.count', stats[state], state)).concat(
+      of('sandbox.client.container.idle.min', stats.size),
+      of('sandbox.client.container.max', stats.max),
+      of('sandbox.client.container.pending_requests', stats.waiting),
+      of('sandbox.client.session.count', stats.sessions),
+    )
   })
 }
 

@@ -246,7 +246,7 @@ describe('the Dockerfile', () => {
 
   it('copies all files that its commands need, and .dockerignore lets them in', () => {
     const included = readText('.dockerignore').matchAll(/^!(.+)$/gm)
-    expect(Array.from(included, ([, name]) => name).sort()).toEqual(copied.toSorted())
+    expect(new Set(Array.from(included, ([, name]) => name))).toEqual(new Set(copied))
     for (const name of copied) expect(existsSync(path.join(root, name)), name).toBe(true)
     const { include }: { include: string[] } = JSON.parse(readText('tsconfig.build.json'))
     const needed = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']

@@ -1,12 +1,13 @@
 import { PassThrough } from 'node:stream'
 import { WriteStream } from 'node:tty'
+import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it, vi } from 'vitest'
 import type { Say } from '../../../src/cli/terminal.js'
 import { complain, FORMATS } from '../../../src/cli/terminal.js'
 
 /** A stream that keeps the text. It is a terminal of 40 columns if `isTTY` is true. */
 function outputOf({ isTTY }: { isTTY: boolean }) {
-  const { getColorDepth } = WriteStream.prototype
+  const getColorDepth = () => WriteStream.prototype.getColorDepth()
   const terminal = { isTTY, columns: 40, getColorDepth }
   const output = Object.assign(new PassThrough({ encoding: 'utf8' }), terminal)
   return { output, text: () => String(output.read() ?? '') }
@@ -27,7 +28,7 @@ function shownBy(text: string): string[] {
   const lines: string[] = []
   for (const line of text.split('\n').slice(0, -1)) {
     if (line.startsWith('\u001B[1A\u001B[2K')) lines.pop()
-    lines.push(line.replaceAll(/\u001B\[\d*\w/g, ''))
+    lines.push(stripVTControlCharacters(line))
   }
   return lines
 }
@@ -54,7 +55,7 @@ describe('the output of set-up', () => {
       'python   python:3.13-slim is pulled',
       'engine   starting dockerd, its log is /var/log/dockerd.log',
     ])
-    const [progress = ''] = written.split('\n').filter((line) => line.includes('layers'))
+    const progress = written.split('\n').find((line) => line.includes('layers')) ?? ''
     expect(shownBy(`${progress}\n`)[0]?.length).toBeLessThanOrEqual(40)
   })
 

@@ -10,7 +10,8 @@ import { TestSdk } from '../../helpers/telemetry.js'
 import { until } from '../../helpers/until.js'
 import { connect, serveWebsocket } from '../../helpers/websocket-app.js'
 
-beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(() => {}))
+const warn = vi.fn()
+beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(warn))
 
 const one = { languages: { python: { size: 1, max: 1 } } }
 
@@ -41,7 +42,9 @@ describe('the spans of a pool', () => {
     const ofRequests = sdk.paths.filter((path) => path.startsWith('/')).sort()
     const spans = ['sandbox.acquire', 'sandbox.lease', 'sandbox.recycle', 'sandbox.run']
     expect(ofRequests).toEqual(
-      ['/a', '/b', '/c'].flatMap((path) => [path, ...spans.map((name) => `${path} > ${name}`)]),
+      ['/a', '/b', '/c'].flatMap((path) =>
+        ['', ...spans.map((name) => ` > ${name}`)].map((rest) => path + rest),
+      ),
     )
   })
 
@@ -51,9 +54,9 @@ describe('the spans of a pool', () => {
     await post('/a')
     await pool.close()
     const request = spanOf(sdk, '/a')?.spanContext()
-    const launches = sdk.spans.filter(({ name }) => name === 'sandbox.launch')
-    expect(launches[0]?.parentSpanContext).toBeUndefined()
-    expect(launches[0]?.links.map((link) => link.context.traceId)).toEqual([request?.traceId])
+    const launch = spanOf(sdk, 'sandbox.launch')
+    expect(launch?.parentSpanContext).toBeUndefined()
+    expect(launch?.links.map((link) => link.context.traceId)).toEqual([request?.traceId])
   })
 
   it('have the durations of the events', async () => {
@@ -125,6 +128,34 @@ describe('the spans of a WebSocket', () => {
   })
 })
 
+describe('spans and metrics', () => {
+  it('have nothing of the code, its output, its variables, its session or its tenant', async () => {
+    const mark = 'mark7351'
+    const pool = createTestPool({ languages: { python: { size: 1, max: 2 } } })
+    const sdk = TestSdk.ofTest(pool)
+    const failing = results.error({ name: mark, message: mark })
+    pool.onCode(mark, [results.stdout(mark), results.files({ [`${mark}.txt`]: mark }), failing])
+    pool.onExec(/./, [results.stderr(mark), results.killed('crash')])
+    const tenant = { tenant: mark, env: { [mark]: mark } }
+    const box = await pool.session('python', mark, tenant)
+    await box.writeFile(mark, mark)
+    await box.runCode(mark, { stdin: mark, args: [mark], env: { [mark]: mark } })
+    await box.exec(['echo', mark])
+    await pool.session('python', `${mark}-2`, { ...tenant, timeoutMs: 1 }).catch(() => {})
+    await pool.close({ deadlineMs: 0 })
+    const spans = sdk.spans.map(({ name, attributes, events, status, links }) => ({
+      name,
+      attributes,
+      events,
+      status,
+      links,
+    }))
+    expect(spans.map(({ name }) => name)).toEqual(expect.arrayContaining(['sandbox.run']))
+    expect(JSON.stringify(spans)).not.toContain(mark)
+    expect(await sdk.text()).not.toContain(mark)
+  })
+})
+
 describe('the metrics of a pool', () => {
   it('have the names, units and attributes of METRICS, and only those', async () => {
     const { pool, sdk, post } = appWith()
@@ -175,7 +206,7 @@ describe('the metrics of a pool', () => {
     await box.runCode('x').catch(() => {})
     box.release()
     await failed
-    expect(process.emitWarning).toHaveBeenCalledWith(
+    expect(warn).toHaveBeenCalledWith(
       expect.stringContaining('could not be launched'),
       expect.objectContaining({ code: 'SANDBOX_ENGINE_UNAVAILABLE' }),
     )
