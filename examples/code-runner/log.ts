@@ -17,10 +17,10 @@ const LEVELS: Readonly<Record<SandboxPoolEvent['type'], Level>> = {
   removed: 'debug',
 }
 
-/** The log of this process: a JSON object in each line of stderr. `LOG_LEVEL` sets the level. */
+/** The log of this process: a JSON object in each line of stderr. */
 export const log = pino(
   {
-    level: process.env.LOG_LEVEL || 'warn',
+    level: 'warn',
     base: undefined,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (level) => ({ level }) },
@@ -28,6 +28,19 @@ export const log = pino(
   },
   destination({ fd: 2, sync: true }),
 )
+
+/**
+ * Sets the level of the log.
+ *
+ * @throws Error if there is no such level.
+ */
+export function setLogLevel(level: string): void {
+  if (level !== 'silent' && !(level in log.levels.values)) {
+    const known = [...Object.keys(log.levels.values), 'silent'].join(', ')
+    throw new Error(`LOG_LEVEL is ${JSON.stringify(level)}, expected one of ${known}`)
+  }
+  log.level = level
+}
 
 /** Receives the error responses of the middleware. */
 export const responseLog = {

@@ -9,10 +9,9 @@ import { createApp } from './app.js'
 import { readHosts } from './guard.js'
 import { poolOfProcess } from './health.js'
 import { chooseLanguages } from './languages.js'
-import { logPool } from './log.js'
+import { logPool, setLogLevel } from './log.js'
 import { observeMetrics } from './metrics.js'
 import { showProgress } from './progress.js'
-import type { Say } from './terminal.js'
 import { terminal } from './terminal.js'
 
 /**
@@ -53,14 +52,15 @@ const ARRIVAL = {
   highWaterMark: 4096,
 }
 
-const say = readTerminal(process.argv.slice(2))
+const say = read(() => terminal(process.argv.slice(2)))
+read(() => setLogLevel(process.env.LOG_LEVEL || 'warn'))
 const hostname = process.env.HOST || '127.0.0.1'
 const port = Number(process.env.PORT || 3000)
 if (!Number.isInteger(port) || port < 0 || port > 65_535) {
   fail(`PORT is ${JSON.stringify(process.env.PORT)}, expected a number from 0 to 65535`)
 }
 
-const allowedHosts = readAllowedHosts(process.env.ALLOWED_HOSTS ?? '')
+const allowedHosts = read(() => readHosts(process.env.ALLOWED_HOSTS ?? ''))
 
 let drain = async (): Promise<void> => closeSandboxes({ deadlineMs: 0 })
 let drainingSince = 0
@@ -134,28 +134,17 @@ async function start() {
   return report
 }
 
-function readTerminal(args: readonly string[]): Say {
-  try {
-    return terminal(args)
-  } catch (error) {
-    fail(`${messageOf(error)}. The options are --quiet and --json`)
-  }
-}
-
 function inMiB(bytes: number): number {
   return Math.round(bytes / 1024 ** 2)
 }
 
-function readAllowedHosts(list: string): ReadonlySet<string> {
+/** Returns the value of an option. If it is not valid, ends the process with the reason. */
+function read<T>(parse: () => T): T {
   try {
-    return readHosts(list)
+    return parse()
   } catch (error) {
-    fail(messageOf(error))
+    fail(error instanceof Error ? error.message : error)
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function fail(reason: unknown): never {

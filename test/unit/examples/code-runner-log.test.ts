@@ -6,7 +6,7 @@ import { sandbox } from 'hono-sandbox/middleware'
 import { createTestPool, results } from 'hono-sandbox/testing'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { log, logPool, responseLog } from '../../../examples/code-runner/log.js'
+import { log, logPool, responseLog, setLogLevel } from '../../../examples/code-runner/log.js'
 import { until } from '../../helpers/until.js'
 
 const Line = v.looseObject({ level: v.string(), time: v.string(), event: v.string() })
@@ -44,7 +44,7 @@ function appWith() {
 
 describe('the log of the code runner', () => {
   it('has a line for each program, with the id of its request', async () => {
-    log.level = 'info'
+    setLogLevel('info')
     const { pool, get } = appWith()
     await Promise.all(['a', 'b'].map(get))
     await pool.close()
@@ -60,7 +60,7 @@ describe('the log of the code runner', () => {
   })
 
   it('has the refusal of a caller, with the id of its request', async () => {
-    log.level = 'info'
+    setLogLevel('info')
     const { pool, get } = appWith()
     const box = await pool.acquire('python')
     expect((await get('late')).status).toBe(503)
@@ -93,5 +93,11 @@ describe('the log of the code runner', () => {
       expect.objectContaining({ code: 'SANDBOX_IMAGE_MISSING' }),
     )
     await pool.close()
+  })
+
+  it('refuses a level that does not exist', () => {
+    expect(() => setLogLevel('loud')).toThrow(
+      'LOG_LEVEL is "loud", expected one of trace, debug, info, warn, error, fatal, silent',
+    )
   })
 })
