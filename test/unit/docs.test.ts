@@ -263,3 +263,18 @@ describe('the Dockerfile', () => {
     expect(isBuilt(command[1] ?? '')).toBe(true)
   })
 })
+
+describe('the compose file', () => {
+  const text = readText(`${DEPLOY}/compose.yaml`)
+
+  it('mounts files that exist', () => {
+    const mounted = Array.from(text.matchAll(/- (\.\.?\/[^:]+):/g), ([, file = '']) => file)
+    expect(mounted).toHaveLength(2)
+    for (const file of mounted) expect(existsSync(path.join(root, DEPLOY, file)), file).toBe(true)
+  })
+
+  it('stops the server only after its drain time', () => {
+    const [, seconds = ''] = /stop_grace_period: (\d+)s/.exec(text) ?? []
+    expect(Number(seconds)).toBe(Number(unitOf('Service').get('TimeoutStopSec')))
+  })
+})
