@@ -22,6 +22,8 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_ACQUIRE_ABORTED: 503,
   SANDBOX_ACQUIRE_TIMEOUT: 503,
   SANDBOX_AGENT_FAILED: 503,
+  SANDBOX_ARCHIVE_REFUSED: 400,
+  SANDBOX_ARCHIVE_TOO_LARGE: 413,
   SANDBOX_CLOSED: 503,
   SANDBOX_CONTEXT_LOST: 409,
   SANDBOX_ENGINE_FAILED: 503,
@@ -37,6 +39,7 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_PROCESS_EXITED: 500,
   SANDBOX_QUEUE_FULL: 503,
   SANDBOX_RUNTIME_MISSING: 503,
+  SANDBOX_SESSION_START_FAILED: 503,
   SANDBOX_SETUP_FAILED: 500,
   SANDBOX_STDIN_CLOSED: 500,
   SANDBOX_TENANT_LIMIT: 429,
@@ -70,6 +73,7 @@ const FOR_CLIENTS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
   // see.
   SANDBOX_PROCESS_EXITED: 'a process exited too early',
   SANDBOX_RUNTIME_MISSING: UNAVAILABLE,
+  SANDBOX_SESSION_START_FAILED: 'the session could not be started',
   SANDBOX_SETUP_FAILED: UNAVAILABLE,
   SANDBOX_STDIN_CLOSED: 'the program does not accept further input',
   SANDBOX_WAIT_TIMEOUT: 'a part of the sandbox was not ready in time',
@@ -104,9 +108,9 @@ const MISSING_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
  * message never contains the address of the engine, the name of an image or output of a process.
  *
  * The status is 503 if no sandbox is available, and 429 if the tenant has reached its own bound, both
- * with `Retry-After` if the pool knows the time of a retry. It is 400 for an unknown language and an
- * invalid upload, 403 for a page of another origin, 404 for an unknown process or context and a file that does not exist, 408 for a
- * stalled upload, 409 for a lost context and too many contexts, 413 for an upload that is too large,
+ * with `Retry-After` if the pool knows the time of a retry. It is 400 for an unknown language, an
+ * invalid upload and a refused archive, 403 for a page of another origin, 404 for an unknown process or context and a file that does not exist, 408 for a
+ * stalled upload, 409 for a lost context and too many contexts, 413 for an upload or an archive that is too large,
  * 501 for a WebSocket upgrade, and 500 for all other errors.
  *
  * @example

@@ -38,6 +38,11 @@ export type {
   KilledBy,
   Usage,
 } from './sandbox/program/result.js'
+export type {
+  ExportWorkspaceOptions,
+  ImportedWorkspace,
+  ImportWorkspaceOptions,
+} from './sandbox/archive/options.js'
 export type { Artifact, Collected } from './sandbox/files/collect.js'
 export type { FileEntry } from './sandbox/files/entry.js'
 export type {
@@ -63,9 +68,11 @@ export type { SandboxSession, SessionEnd } from './sandbox/session-handle.js'
 export type {
   EndedSession,
   OnSessionEnd,
+  OnSessionStart,
   SessionFilter,
   SessionInfo,
   SessionOptions,
+  StartedSession,
 } from './sessions/types.js'
 export type { SandboxFiles } from './sandbox/sandbox-files.js'
 export { SandboxPool } from './sandbox-pool.js'

@@ -77,7 +77,7 @@ export class LanguagePool {
       // A session limits its time itself.
       acquire: (each) => this.#pool.acquire({ ...each, leaseTtlMs: Number.POSITIVE_INFINITY }),
       about: () => this.#about(),
-      onSessionEnd: parts.settings.onSessionEnd,
+      hooks: parts.settings.sessionHooks,
     })
   }
 

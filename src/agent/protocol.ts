@@ -204,3 +204,30 @@ export type FileRequest =
   | { op: 'list' | 'mkdir' | 'delete'; path: string; recursive?: boolean | undefined }
   | { op: 'stat'; path: string }
   | { op: 'move'; path: string; to: string }
+  | ArchiveRequest
+/** A request for entries of an archive. Their paths are inside the workspace and lead through no link. */
+export type ArchiveRequest =
+  | { op: 'take'; path: string }
+  | { op: 'pack'; paths: readonly string[] }
+  | { op: 'place'; path: string; mode: number; mtimeMs: number }
+  | { op: 'unpack'; entries: readonly PlacedEntry[] }
+/** An entry that `unpack` places. The content is base64. */
+export type PlacedEntry =
+  | { type: 'file'; path: string; mode: number; mtimeMs: number; content: string }
+  | { type: 'directory'; path: string; mode: number; mtimeMs?: number }
+  | { type: 'symlink' | 'link'; path: string; to: string }
+
+/** A file as `pack` sends it, with the base64 of its content, or the error of the file. */
+export const Packed = v.union([
+  v.object({
+    path: v.string(),
+    mode: Count,
+    mtimeMs: v.number(),
+    content: v.pipe(v.string(), v.maxLength(2 * CHUNK_BYTES)),
+  }),
+  v.object({ path: v.string(), code: v.string(), message: v.string() }),
+])
+export type Packed = v.InferOutput<typeof Packed>
+
+/** The entry that `unpack` could not place, and the error. */
+export const NotPlaced = v.object({ index: Count, code: v.string(), message: v.string() })

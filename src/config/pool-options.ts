@@ -3,7 +3,7 @@ import type { DefinedLanguage } from '../languages/define.js'
 import type { Engine } from '../engine/engine.js'
 import type { BuiltInLanguage } from '../languages/built-in.js'
 import type { SizeOptions } from '../languages/size-options.js'
-import type { OnSessionEnd } from '../sessions/types.js'
+import type { OnSessionEnd, OnSessionStart } from '../sessions/types.js'
 
 /**
  * The options of a built-in language of a pool, or of an entry with a `base`. The options of its
@@ -109,11 +109,26 @@ export interface SandboxPoolOptions extends ContainerOptions {
    */
   evictIdle?: boolean | undefined
   /**
-   * Called when a session ends, before its container leaves: save its files here. It has 10 seconds.
-   * A request with the same id waits for it. The sandbox is `undefined` if the container has exited.
-   * An error of the function is a warning of the process.
+   * Called when a session has its container, before its first request gets the sandbox: restore its
+   * files here, and its contexts. It is called again if a later session with the same id begins,
+   * for example after a crash. The requests of the session wait for it. If it throws or takes longer
+   * than `sessionHookTimeoutMs`, the request gets `SANDBOX_SESSION_START_FAILED`, and the container
+   * is removed without `onSessionEnd`.
+   */
+  onSessionStart?: OnSessionStart | undefined
+  /**
+   * Called when a session ends, before its container leaves: save its files here. A request with
+   * the same id waits for it. The sandbox is `undefined` if the container has exited. If it throws or
+   * takes longer than `sessionHookTimeoutMs`, that is a warning of the process.
    */
   onSessionEnd?: OnSessionEnd | undefined
+  /**
+   * The time limit of each call of `onSessionStart` and `onSessionEnd`, in milliseconds. When the
+   * pool closes, `onSessionEnd` has at most a quarter of the deadline.
+   *
+   * @default 30_000
+   */
+  sessionHookTimeoutMs?: number | undefined
   /**
    * The greatest number of launches at the same time, over all languages.
    *

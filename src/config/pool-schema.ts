@@ -45,7 +45,9 @@ export const PoolSettings = v.strictObject({
   leaseTtlMs: v.optional(PositiveMilliseconds),
   maxSessionsPerTenant: v.optional(Positive),
   evictIdle: v.optional(v.boolean()),
+  onSessionStart: v.optional(v.function('a function')),
   onSessionEnd: v.optional(v.function('a function')),
+  sessionHookTimeoutMs: v.optional(PositiveMilliseconds),
   launchConcurrency: v.optional(Positive),
 })
 

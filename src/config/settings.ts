@@ -18,7 +18,7 @@ import type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './pool-
 import { PoolSettings } from './pool-schema.js'
 import type { SizeBounds } from '../pool/warm-size.js'
 import { boundsOf, defaultMax } from '../pool/warm-size.js'
-import type { OnSessionEnd } from '../sessions/types.js'
+import type { SessionHooks } from '../sessions/types.js'
 
 /** The settings of one language of a pool, with all defaults filled in. */
 export interface LanguagePlan {
@@ -58,7 +58,7 @@ export interface Settings {
   leaseTtlMs: number
   maxSessionsPerTenant: number
   evictIdle: boolean
-  onSessionEnd: OnSessionEnd | undefined
+  sessionHooks: SessionHooks
   launchConcurrency: number
 }
 
@@ -86,7 +86,11 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
     leaseTtlMs: checked.leaseTtlMs ?? 300_000,
     maxSessionsPerTenant: checked.maxSessionsPerTenant ?? Number.POSITIVE_INFINITY,
     evictIdle: checked.evictIdle ?? false,
-    onSessionEnd: options.onSessionEnd,
+    sessionHooks: {
+      onStart: options.onSessionStart,
+      onEnd: options.onSessionEnd,
+      timeoutMs: checked.sessionHookTimeoutMs ?? 30_000,
+    },
     launchConcurrency: checked.launchConcurrency ?? availableParallelism() + 1,
   }
 }

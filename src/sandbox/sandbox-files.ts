@@ -1,6 +1,14 @@
 import type { Channel } from '../agent/channel.js'
+import { exportArchive } from './archive/export-archive.js'
+import { ArchiveImport } from './archive/import-archive.js'
+import type {
+  ExportWorkspaceOptions,
+  ImportedWorkspace,
+  ImportWorkspaceOptions,
+} from './archive/options.js'
+import { DEFAULT_MAX_ARCHIVE_BYTES } from './archive/options.js'
 import type { Content } from './streams/content.js'
-import { cancelContent } from './streams/content.js'
+import { cancelContent, isStream } from './streams/content.js'
 import { deadlineIn } from '../util/deadline.js'
 import { SandboxFileError } from '../errors.js'
 import type { Collected } from './files/collect.js'
@@ -31,10 +39,12 @@ type FileFormat = 'bytes' | 'text' | 'stream'
  */
 export class SandboxFiles {
   readonly #files: Files
+  readonly #use: () => Lease<Channel>
 
   /** Used by the constructor of `Sandbox`. */
   constructor(use: () => Lease<Channel>) {
     this.#files = new Files(use)
+    this.#use = use
   }
 
   /**
@@ -153,6 +163,73 @@ export class SandboxFiles {
     check(calls.CollectCall, options, 'collect')
     return inTime(options, (call) => collect(this.#files, { ...options, ...call }))
   }
+
+  /**
+   * Returns the content of `/workspace` as a tar archive: files, folders, also empty ones, symbolic
+   * links, permissions and modification times in whole seconds. The stream reads at most 8 MiB
+   * ahead of its reader. It fails if the lease ends before its end, so an incomplete archive is
+   * never taken for a complete one.
+   *
+   * Left out are links out of the workspace, FIFOs, sockets and files that were deleted meanwhile. A
+   * hard link becomes a file of its own. A file that grows meanwhile is cut at its earlier length;
+   * if it becomes shorter, the stream fails with the `errno` `ESTALE`. What the programs change
+   * during an export may be in the archive or not.
+   *
+   * @throws SandboxFileError before the first byte: `EACCES` if a file or a folder is not readable,
+   * `EFBIG` if there are more than about 75,000 entries or more bytes than `maxBytes`, `ECANCELED`
+   * or `ETIMEDOUT` if the call was ended. The stream can fail with the same errors.
+   */
+  async exportWorkspace(options: ExportWorkspaceOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    const { maxBytes = DEFAULT_MAX_ARCHIVE_BYTES, ...call } = check(
+      calls.ArchiveCall,
+      options,
+      'exportWorkspace',
+    )
+    const lease = this.#use()
+    // The time limit lasts until the end of the stream.
+    const { signal, clear } = deadlineOf(call)
+    try {
+      return await exportArchive(lease, this.#files, maxBytes, { signal }, clear)
+    } catch (error) {
+      clear()
+      throw error
+    }
+  }
+
+  /**
+   * Writes the entries of a tar archive into `/workspace`, as the archive arrives. The archive may
+   * come from anyone: no entry is written outside of the workspace or through a link. Compressed
+   * archives are not accepted.
+   *
+   * An entry replaces a file or a link in its place. A folder that exists keeps its other content.
+   * Owners, setuid and setgid are ignored. If the call fails, the entries before stay.
+   *
+   * @throws SandboxError `SANDBOX_ARCHIVE_REFUSED` before an entry is written that is not accepted:
+   * names that are absolute or have `..`, links out of the workspace, paths through a link, devices,
+   * FIFOs, sparse files; and if the archive is damaged, not complete, or no tar archive.
+   * `SANDBOX_ARCHIVE_TOO_LARGE` if it exceeds `maxBytes` or has more than about 75,000 entries.
+   * @throws SandboxFileError `ENOSPC` if the workspace is full, `ECANCELED` if the content could not
+   * be read or the call was ended, `ETIMEDOUT`.
+   */
+  async importWorkspace(
+    content: Content,
+    options: ImportWorkspaceOptions = {},
+  ): Promise<ImportedWorkspace> {
+    const data = check(calls.Content, content, 'importWorkspace: content')
+    try {
+      const { maxBytes = DEFAULT_MAX_ARCHIVE_BYTES, ...call } = check(
+        calls.ArchiveCall,
+        options,
+        'importWorkspace',
+      )
+      const lease = this.#use()
+      const written = inTime(call, (each) => new ArchiveImport(lease, maxBytes, each).run(data))
+      if (!isStream(data)) lease.busyUntil(written)
+      return await written
+    } finally {
+      cancelContent(data)
+    }
+  }
 }
 
 const NOT_FOUND: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
@@ -162,9 +239,16 @@ async function inTime<T>(
   { timeoutMs, signal }: FileCallOptions,
   run: (call: FileCallOptions) => Promise<T>,
 ): Promise<T> {
-  if (timeoutMs === undefined) return run({ signal })
-  const deadline = deadlineIn(timeoutMs, signal)
+  const deadline = deadlineOf({ timeoutMs, signal })
   return run({ timeoutMs: undefined, signal: deadline.signal }).finally(deadline.clear)
+}
+
+/** Returns the signal of a call, with its time limit. */
+function deadlineOf({ timeoutMs, signal }: FileCallOptions): {
+  signal: AbortSignal | undefined
+  clear: () => void
+} {
+  return timeoutMs === undefined ? { signal, clear: () => {} } : deadlineIn(timeoutMs, signal)
 }
 
 function pathOf(path: string): string {

@@ -152,6 +152,9 @@ export const FilesToWrite = v.array(v.strictObject({ path: Path, content: Conten
 /** The options of `listFiles()`, `mkdir()` and `deleteFile()`. */
 export const TreeCall = v.strictObject({ ...Cancellation, recursive: v.optional(v.boolean()) })
 
+/** The options of `exportWorkspace()` and `importWorkspace()`. */
+export const ArchiveCall = v.strictObject({ ...Cancellation, maxBytes: v.optional(Count) })
+
 /** The options of all other file calls. */
 export const FileCallWaiting = v.strictObject(Cancellation)
 

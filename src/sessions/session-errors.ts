@@ -55,6 +55,12 @@ export class SessionErrors {
     return new SandboxError('SANDBOX_ACQUIRE_ABORTED', message, { cause })
   }
 
+  startFailed(cause: unknown): SandboxError {
+    const reason = cause instanceof Error ? cause.message : 'it threw a value'
+    const message = `onSessionStart of a ${this.#language} session failed: ${reason}`
+    return new SandboxError('SANDBOX_SESSION_START_FAILED', message, { cause })
+  }
+
   closed(): SandboxError {
     return new SandboxError('SANDBOX_CLOSED', `the ${this.#language} pool is closed`)
   }

@@ -4,18 +4,16 @@ import type { LeaseEnd } from '../pool/lease.js'
 import type { SandboxAbout } from '../sandbox/about.js'
 import { Sandbox } from '../sandbox/sandbox.js'
 import type { SandboxSession, SessionEnd } from '../sandbox/session-handle.js'
-import { SandboxState } from '../sandbox/state.js'
+import type { SandboxState } from '../sandbox/state.js'
 import { check } from '../schemas/check.js'
 import { Milliseconds } from '../schemas/values.js'
 import type { DeadlineTimer } from '../util/deadline.js'
-import { setDeadline, within } from '../util/deadline.js'
+import { setDeadline } from '../util/deadline.js'
 import { deferred } from '../util/deferred.js'
+import type { HookCalls } from './hooks.js'
 import type { SessionErrors } from './session-errors.js'
 import { Turns } from './turns.js'
-import type { OnSessionEnd, SessionInfo } from './types.js'
-
-/** The time limit of `onSessionEnd`, in milliseconds. */
-export const SAVE_MS = 10_000
+import type { SessionInfo } from './types.js'
 
 /** The reasons for which a session first waits until its requests are over. */
 const PATIENT: ReadonlySet<SessionEnd> = new Set(['ttl', 'closed'])
@@ -31,7 +29,7 @@ const LEASE_END: Readonly<Record<SessionEnd, LeaseEnd>> = {
 }
 
 /** The parts of a session that do not change. */
-interface SessionParts {
+export interface SessionParts {
   id: string
   tenant: string | undefined
   about: SandboxAbout
@@ -43,7 +41,7 @@ interface SessionParts {
   errors: SessionErrors
   /** Called when a request of the session or a process has ended: the session may be idle now. */
   onIdle: (session: Session) => void
-  onEnd: OnSessionEnd | undefined
+  hooks: HookCalls
 }
 
 type Timer = Pick<DeadlineTimer, 'clear'>
@@ -86,15 +84,15 @@ export class Session {
   #isNew = true
   #reason: SessionEnd | undefined
 
-  constructor(lease: Lease<Channel>, parts: SessionParts) {
+  /** The lease is that of the state. It is kept and counts as used. */
+  constructor(state: SandboxState, parts: SessionParts) {
     this.over = this.#over.promise
     this.#parts = parts
+    const { lease } = state
     this.#lease = lease
-    this.#state = new SandboxState(lease, parts.about)
+    this.#state = state
     // A process can be the last user of the session.
     this.#state.processes.onExit = () => parts.onIdle(this)
-    lease.touch()
-    lease.container.keep()
     lease.signal.addEventListener('abort', () => void this.#onLeaseEnd(), { once: true })
     this.#expiry = this.#endAfter(parts.ttlMs, 'ttl')
   }
@@ -250,33 +248,8 @@ export class Session {
     if (this.#visits.size === 0) this.#unused.resolve()
     await this.#unused.promise
     for (const visit of this.#visits) visit.end(LEASE_END[reason])
-    await this.#save(reason)
+    await this.#parts.hooks.end({ ...this.info, reason })
     this.#lease.end(LEASE_END[reason])
     this.#over.resolve(reason)
   }
-
-  /** Calls `onSessionEnd`. An error of it is a warning, because no request can get the error. */
-  async #save(reason: SessionEnd): Promise<void> {
-    const { onEnd, about } = this.#parts
-    if (!onEnd) return
-    const visit = this.#lease.ended ? undefined : new Lease(this.#lease.container, () => 'kept')
-    const sandbox = visit && new Sandbox(visit, about, { state: this.#state })
-    const endVisit = () => visit?.end('released')
-    this.#lease.signal.addEventListener('abort', endVisit, { once: true })
-    try {
-      const saved = Promise.resolve(onEnd({ ...this.info, reason }, sandbox)).then(() => true)
-      if (!(await within(SAVE_MS, saved))) warn(`did not finish within ${SAVE_MS} ms`)
-    } catch (error) {
-      warn(`failed: ${error instanceof Error ? error.message : 'it threw a value'}`)
-    } finally {
-      endVisit()
-    }
-  }
-}
-
-function warn(problem: string): void {
-  process.emitWarning(`onSessionEnd ${problem}`, {
-    type: 'SandboxWarning',
-    code: 'SANDBOX_SESSION_END',
-  })
 }

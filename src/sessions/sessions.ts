@@ -3,15 +3,18 @@ import type { Lease } from '../pool/lease.js'
 import type { AcquireOptions } from '../pool/types.js'
 import type { SandboxAbout } from '../sandbox/about.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
+import { SandboxState } from '../sandbox/state.js'
 import type { SessionEnd } from '../sandbox/session-handle.js'
 import { within } from '../util/deadline.js'
+import { HookCalls } from './hooks.js'
 import { LostSessions } from './lost-sessions.js'
 import { Patience } from './patience.js'
 import type { Place, SessionBounds } from './places.js'
 import { Places } from './places.js'
 import { SessionErrors } from './session-errors.js'
-import { SAVE_MS, Session } from './session.js'
-import type { OnSessionEnd, SessionFilter, SessionInfo, SessionOptions } from './types.js'
+import type { SessionParts } from './session.js'
+import { Session } from './session.js'
+import type { SessionFilter, SessionHooks, SessionInfo, SessionOptions } from './types.js'
 
 const DEFAULT_IDLE_MS = 10 * 60_000
 const DEFAULT_TTL_MS = 60 * 60_000
@@ -29,7 +32,7 @@ interface SessionsOptions {
   acquire: (options: AcquireOptions) => Promise<Lease<Channel>>
   /** Describes the sandboxes of the language. */
   about: () => SandboxAbout
-  onSessionEnd: OnSessionEnd | undefined
+  hooks: SessionHooks
 }
 
 /**
@@ -109,7 +112,8 @@ export class Sessions {
     this.#isClosed = true
     const sessions = [...this.#open.values()]
     const over = Promise.all(sessions.map((session) => session.end('closed')))
-    const saveMs = this.#options.onSessionEnd ? Math.min(SAVE_MS, deadlineMs * SAVE_PART) : 0
+    const { onEnd, timeoutMs } = this.#options.hooks
+    const saveMs = onEnd ? Math.min(timeoutMs, deadlineMs * SAVE_PART) : 0
     await within(deadlineMs - saveMs, over)
     for (const session of sessions) session.endRequests()
     await within(saveMs, over)
@@ -141,31 +145,54 @@ export class Sessions {
     try {
       const { leftMs: timeoutMs, signal } = patience
       const lease = await this.#options.acquire({ timeoutMs, signal, tenant })
-      if (this.#isClosed) {
-        lease.end('closed')
-        throw this.#errors.closed()
-      }
-      this.#keep(key, place, lease, { id, tenant, ttlMs: sessionTtlMs })
+      await this.#start(key, place, lease, { id, tenant, ttlMs: sessionTtlMs })
     } catch (error) {
       this.#places.free(place)
       throw error
     }
   }
 
-  #keep(
+  /**
+   * Calls `onSessionStart`, and opens the session. If that fails, the container is removed without
+   * `onSessionEnd`: it would save what was not completely restored.
+   */
+  async #start(
     key: string,
     place: Place,
     lease: Lease<Channel>,
-    about: { id: string; tenant: string | undefined; ttlMs: number },
+    session: { id: string; tenant: string | undefined; ttlMs: number },
+  ): Promise<void> {
+    const about = this.#options.about()
+    lease.touch()
+    lease.container.keep()
+    const state = new SandboxState(lease, about)
+    const hooks = new HookCalls(this.#options.hooks, state, about)
+    const lostReason = this.#lost.take(key)
+    try {
+      if (this.#isClosed) throw this.#errors.closed()
+      const { id, tenant } = session
+      const info = { id, tenant, language: about.language, createdAt: new Date(), lostReason }
+      await hooks.start({ ...info, requests: 0, idleMs: 0 }, this.#errors)
+      if (this.#isClosed) throw this.#errors.closed()
+    } catch (error) {
+      if (lostReason) this.#lost.remember(key, lostReason)
+      lease.end(this.#isClosed ? 'closed' : 'failed')
+      throw error
+    }
+    this.#keep(key, place, state, { ...session, about, lostReason, hooks })
+  }
+
+  #keep(
+    key: string,
+    place: Place,
+    state: SandboxState,
+    parts: Pick<SessionParts, 'id' | 'tenant' | 'ttlMs' | 'about' | 'lostReason' | 'hooks'>,
   ): void {
-    const session = new Session(lease, {
-      ...about,
-      about: this.#options.about(),
-      lostReason: this.#lost.take(key),
+    const session = new Session(state, {
+      ...parts,
       maxWaiting: this.#options.bounds().maxWaiting,
       errors: this.#errors,
       onIdle: (idle) => this.#places.offer(idle),
-      onEnd: this.#options.onSessionEnd,
     })
     place.session = session
     this.#open.set(key, session)

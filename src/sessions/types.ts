@@ -40,6 +40,15 @@ export interface SessionInfo {
   idleMs: number
 }
 
+/** A session that starts, as `onSessionStart` gets it. */
+export interface StartedSession extends SessionInfo {
+  /**
+   * The reason for the end of an earlier session with this id in this process; `undefined` if there
+   * was none.
+   */
+  lostReason: SessionEnd | undefined
+}
+
 /** A session that ends, as `onSessionEnd` gets it. */
 export interface EndedSession extends SessionInfo {
   reason: SessionEnd
@@ -61,8 +70,19 @@ export interface SessionFilter {
   tenant?: string | undefined
 }
 
+/** Called when a session has its container, before its first request gets the sandbox. */
+export type OnSessionStart = (session: StartedSession, sandbox: Sandbox) => void | Promise<void>
+
 /** Called when a session ends. `sandbox` is `undefined` if the container has already exited. */
 export type OnSessionEnd = (
   session: EndedSession,
   sandbox: Sandbox | undefined,
 ) => void | Promise<void>
+
+/** The functions that a pool calls for its sessions. */
+export interface SessionHooks {
+  onStart: OnSessionStart | undefined
+  onEnd: OnSessionEnd | undefined
+  /** The time limit of each call, in milliseconds. */
+  timeoutMs: number
+}

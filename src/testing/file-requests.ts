@@ -1,5 +1,6 @@
 import type { FileRequest } from '../agent/protocol.js'
 import { Stream } from '../agent/protocol.js'
+import { packFiles, placeEntries } from './archive-requests.js'
 import type { AgentExchange } from './agent-exchange.js'
 import type { MemoryFiles } from './memory-files.js'
 import { FileFault } from './memory-files.js'
@@ -29,8 +30,10 @@ export function answerFileRequest(
     }
   }
   const save = () => {
-    if (request.op !== 'write') return
+    if (request.op === 'write') files.write(request.path, Buffer.concat(input), request)
+    if (request.op !== 'place') return
     files.write(request.path, Buffer.concat(input), request)
+    files.touch(request.path, request)
   }
   attempt(() => begin(request, files, exchange))
   return {
@@ -53,7 +56,7 @@ export function answerFileRequest(
 }
 
 function begin(request: FileRequest, files: MemoryFiles, exchange: AgentExchange): void {
-  const { path } = request
+  const path = 'path' in request ? request.path : ''
   switch (request.op) {
     case 'write':
       if (request.atomic) files.checkWrite(path)
@@ -65,6 +68,19 @@ function begin(request: FileRequest, files: MemoryFiles, exchange: AgentExchange
       exchange.started({ size: content.length, mode, mtimeMs })
       return answer(exchange, content.subarray(offset, offset + length))
     }
+    case 'take': {
+      const { content, mode, mtimeMs } = files.read(path)
+      exchange.started({ size: content.length, mode, mtimeMs })
+      return answer(exchange, content)
+    }
+    case 'place':
+      files.makePlace(path)
+      files.write(path, Buffer.alloc(0), request)
+      return exchange.started({})
+    case 'pack':
+      return answer(exchange, packFiles(request.paths, files))
+    case 'unpack':
+      return answer(exchange, placeEntries(request.entries, files))
     case 'list': {
       const entries = [...files.list(path, request.recursive === true)]
       return answer(exchange, entries.map(([name, node]) => lineOf(name, node)).join(''))
@@ -88,6 +104,7 @@ function answer(exchange: AgentExchange, content: Buffer | string): void {
 }
 
 function lineOf(path: string, { content, ...about }: ReturnType<MemoryFiles['find']>): string {
-  const type = content ? 'file' : 'directory'
+  const isLink = about.target !== undefined
+  const type = content ? 'file' : isLink ? 'symlink' : 'directory'
   return `${JSON.stringify({ path, type, size: content?.length ?? 0, ...about })}\n`
 }

@@ -1,8 +1,9 @@
 import path from 'node:path'
 
-/** A file, or a folder if it has no content. */
+/** A file, a link, or a folder if it has neither content nor target. */
 interface Node {
   content: Buffer | undefined
+  target?: string
   mode: number
   mtimeMs: number
 }
@@ -19,6 +20,7 @@ const MESSAGES = {
   EEXIST: 'file already exists',
   EINVAL: 'invalid argument',
   EISDIR: 'illegal operation on a directory',
+  ELOOP: 'too many symbolic links encountered',
   ENAMETOOLONG: 'name too long',
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space left on device',
@@ -63,8 +65,37 @@ export class MemoryFiles {
 
   read(file: string): Node & { content: Buffer } {
     const { content, ...node } = this.find(file)
-    if (!content) throw new FileFault('EISDIR')
+    if (!content) throw new FileFault(node.target === undefined ? 'EISDIR' : 'ELOOP')
     return { ...node, content }
+  }
+
+  /** Removes a file or a link, and creates the folders above it, so that an entry can be placed. */
+  makePlace(file: string): void {
+    const at = absolute(file)
+    const folder = path.posix.dirname(at)
+    if (!this.#nodes.has(folder)) this.mkdir(folder, true)
+    if (this.#nodes.get(folder)?.target !== undefined) throw new FileFault('ENOTDIR')
+    this.checkWrite(file)
+    this.#nodes.delete(at)
+  }
+
+  /** Creates a folder, also in the place of a link. A folder that exists is not an error. */
+  placeFolder(folder: string): void {
+    if (this.#nodes.get(absolute(folder))?.target !== undefined) this.makePlace(folder)
+    this.mkdir(folder, true)
+  }
+
+  symlink(file: string, target: string): void {
+    this.makePlace(file)
+    const link = { content: undefined, target, mode: 0o777, mtimeMs: this.#now() }
+    this.#nodes.set(absolute(file), link)
+  }
+
+  /** Changes the properties of a file or a folder. */
+  touch(file: string, about: { mode: number; mtimeMs?: number | undefined }): void {
+    const node = this.find(file)
+    const { mode, mtimeMs = node.mtimeMs } = about
+    this.#nodes.set(absolute(file), { ...node, mode, mtimeMs })
   }
 
   /** Throws if no file can be written at a path. */
@@ -72,7 +103,7 @@ export class MemoryFiles {
     const at = absolute(file)
     this.#parentOf(at)
     const before = this.#nodes.get(at)
-    if (file.endsWith('/') || (before && !before.content)) throw new FileFault('EISDIR')
+    if (file.endsWith('/') || (before && isFolder(before))) throw new FileFault('EISDIR')
     this.#mountOf(at)
   }
 
@@ -146,7 +177,7 @@ export class MemoryFiles {
     const at = absolute(file)
     const node = this.find(at)
     this.#mountOf(at)
-    if (!node.content && !recursive) throw new FileFault('EISDIR')
+    if (isFolder(node) && !recursive) throw new FileFault('EISDIR')
     if (Object.hasOwn(this.#mounts, at)) throw new FileFault('EROFS')
     for (const each of this.#below(at)) this.#nodes.delete(each)
   }
@@ -171,7 +202,7 @@ export class MemoryFiles {
     if (isLong || Buffer.byteLength(at) > MAX_PATH_BYTES) throw new FileFault('ENAMETOOLONG')
     for (let folder = path.posix.dirname(at); ; folder = path.posix.dirname(folder)) {
       const node = this.#nodes.get(folder)
-      if (node?.content) throw new FileFault('ENOTDIR')
+      if (node && !isFolder(node)) throw new FileFault('ENOTDIR')
       if (node && folder === path.posix.dirname(at)) return
       if (node) throw new FileFault('ENOENT')
     }
@@ -202,6 +233,10 @@ export class MemoryFiles {
     this.#lastMs = Math.max(Date.now(), this.#lastMs + 0.001)
     return this.#lastMs
   }
+}
+
+function isFolder({ content, target }: Node): boolean {
+  return !content && target === undefined
 }
 
 function absolute(file: string): string {

@@ -123,7 +123,9 @@ export class TestContainer implements Container {
     if (request.op === 'open') return this.#openContext(request, exchange)
     if (request.op === 'exec' || request.op === 'run') return this.#program(request, exchange)
     this.isUsed = true
-    if (request.path.startsWith('/proc/net/tcp')) this.#writePorts(request.path)
+    if (request.op === 'read' && request.path.startsWith('/proc/net/tcp')) {
+      this.#writePorts(request.path)
+    }
     return answerFileRequest(request, this.files, exchange)
   }
 

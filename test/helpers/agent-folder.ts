@@ -27,6 +27,7 @@ export const Entry = v.strictObject({
   type: v.picklist(['file', 'directory', 'symlink', 'other']),
   size: v.pipe(v.number(), v.integer(), v.minValue(0)),
   mtimeMs: v.number(),
+  target: v.optional(v.string()),
   mode: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o7777)),
 })
 export type Entry = v.InferOutput<typeof Entry>
@@ -68,7 +69,8 @@ export class Folder {
 
   open(request: FileRequest, options?: { grantsCredit: boolean }): AgentRequest {
     const to = 'to' in request ? { to: this.pathOf(request.to) } : {}
-    return this.agent.open({ ...request, path: this.pathOf(request.path), ...to }, options)
+    const path = 'path' in request ? { path: this.pathOf(request.path) } : {}
+    return this.agent.open({ ...request, ...path, ...to }, options)
   }
 
   async ask(request: FileRequest, stdin: string | Uint8Array = ''): Promise<Answer> {

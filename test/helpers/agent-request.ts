@@ -25,7 +25,7 @@ export interface Answer {
 }
 
 /** The operations that send a `started` frame. */
-const STARTED_OPS = new Set<unknown>(['exec', 'open', 'read', 'write'])
+const STARTED_OPS = new Set<unknown>(['exec', 'open', 'read', 'write', 'take', 'place'])
 /** The streams that the agent may send, by operation. */
 const STREAMS = new Map<unknown, readonly number[]>([
   ['run', [Stream.stdout, Stream.stderr, Stream.records]],
@@ -33,6 +33,9 @@ const STREAMS = new Map<unknown, readonly number[]>([
   ['read', [Stream.stdout]],
   ['list', [Stream.stdout]],
   ['stat', [Stream.stdout]],
+  ['take', [Stream.stdout]],
+  ['pack', [Stream.stdout]],
+  ['unpack', [Stream.stdout]],
 ])
 
 /** The part of an {@link Agent} that its requests use. */

@@ -16,6 +16,7 @@ const EXAMPLES = ['examples/code-runner', 'examples/notebook', 'examples/per-rou
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   dockerode: ['engine/docker'],
   '@opentelemetry/api': ['telemetry'],
+  'modern-tar': ['sandbox/archive'],
   hono: ['middleware', ...EXAMPLES],
   '@hono/node-server': ['middleware', ...EXAMPLES],
 }

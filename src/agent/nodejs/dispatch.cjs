@@ -34,7 +34,8 @@ function begin(id, request) {
   checkFields(request)
   if (isProgram) return PROGRAM_OPERATIONS[request.op](id, request)
   const steps = FILE_OPERATIONS[request.op](request)
-  const file = request.op === 'write' ? new FileWrite(id, steps) : new FileRequest(id, steps)
+  const isWrite = request.op === 'write' || request.op === 'place'
+  const file = isWrite ? new FileWrite(id, steps) : new FileRequest(id, steps)
   requests.set(id, file)
   file.begin()
 }

@@ -5,10 +5,11 @@
 // or without a value, other requests may go on.
 
 const fs = require('node:fs')
+const { ARCHIVE_OPERATIONS } = require('./archive-operations.cjs')
 const { writeAll } = require('./descriptors.cjs')
 const { failure } = require('./failure.cjs')
+const { contents } = require('./file-contents.cjs')
 const {
-  describe,
   entryLine,
   isFolder,
   makeFolder,
@@ -18,6 +19,7 @@ const {
   removeFolder,
   rename,
   statOf,
+  targetOf,
   unlink,
 } = require('./file-system.cjs')
 const { absolutePath, encode, siblingPath, unusedName } = require('./paths.cjs')
@@ -30,17 +32,10 @@ const { asNobody } = require('./rights.cjs')
 const OUT_OF_REACH = ['EACCES', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG']
 
 const FILE_OPERATIONS = {
-  *read({ path, offset = 0, length = Infinity }) {
-    const fd = openRegular(absolutePath(path), fs.constants.O_RDONLY)
+  *read({ path, offset, length }) {
+    const fd = openRegular(encode(absolutePath(path)), fs.constants.O_RDONLY)
     try {
-      yield describe(fs.fstatSync(fd))
-      const chunk = Buffer.allocUnsafe(CHUNK) // it is sent before the next part is read
-      for (let from = offset; from < offset + length;) {
-        const count = fs.readSync(fd, chunk, 0, Math.min(CHUNK, offset + length - from), from)
-        if (count === 0) return
-        from += count
-        yield chunk.subarray(0, count)
-      }
+      yield* contents(fd, offset, length)
     } finally {
       fs.closeSync(fd)
     }
@@ -53,7 +48,7 @@ const FILE_OPERATIONS = {
     const file = atomic ? siblingPath(target) : target
     const kept = atomic ? permissionsToKeep(target) : undefined
     const permissions = mode ?? kept
-    const fd = openRegular(file, O_WRONLY | O_CREAT | (atomic ? O_EXCL | O_NOFOLLOW : 0))
+    const fd = openRegular(encode(file), O_WRONLY | O_CREAT | (atomic ? O_EXCL | O_NOFOLLOW : 0))
     let isUnfinished = atomic
     try {
       try {
@@ -80,7 +75,7 @@ const FILE_OPERATIONS = {
       for (const name of namesIn(top + folder, ...expected)) {
         const stat = statOf(top + folder + name, ...expected)
         if (recursive && stat?.isDirectory()) folders.push(`${folder}${name}/`)
-        if (stat) lines += entryLine(folder + name, stat)
+        if (stat) lines += entryLine(folder + name, stat, targetOf(top + folder + name, stat))
         const isLong = lines.length >= CHUNK
         yield isLong ? Buffer.from(lines) : undefined
         if (isLong) lines = ''
@@ -133,6 +128,8 @@ const FILE_OPERATIONS = {
       yield
     }
   },
+
+  ...ARCHIVE_OPERATIONS,
 }
 
 /** Moves a folder to the top, because no path reaches its entries. */

@@ -37,10 +37,13 @@ function statOf(path, ...expected) {
   return stat
 }
 
-/** Opens a regular file. Does not wait for the other end of a FIFO, and takes no terminal. */
+/**
+ * Opens a regular file, by an encoded path. Does not wait for the other end of a FIFO, and takes no
+ * terminal.
+ */
 function openRegular(path, flags) {
   const { O_NONBLOCK, O_NOCTTY } = fs.constants
-  const fd = fs.openSync(encode(path), flags | O_NONBLOCK | O_NOCTTY, NEW_FILE)
+  const fd = fs.openSync(path, flags | O_NONBLOCK | O_NOCTTY, NEW_FILE)
   try {
     checkRegular(fs.fstatSync(fd))
     return fd
@@ -78,10 +81,20 @@ function* namesIn(folder, ...expected) {
 
 const describe = ({ size, mtimeMs, mode }) => ({ size, mtimeMs, mode: mode & PERMISSIONS })
 
+/** The target of a link; `undefined` for other entries, and if the link is gone meanwhile. */
+function targetOf(path, stat) {
+  if (!stat.isSymbolicLink()) return undefined
+  try {
+    return decode(fs.readlinkSync(encode(path), 'buffer'))
+  } catch {
+    return undefined
+  }
+}
+
 /** The line of an entry, as `list` and `stat` send it. */
-function entryLine(path, stat) {
+function entryLine(path, stat, target) {
   const type = TYPES[stat.mode & S_IFMT] ?? 'other'
-  return `${JSON.stringify({ path, type, ...describe(stat) })}\n`
+  return `${JSON.stringify({ path, type, ...describe(stat), target })}\n`
 }
 
 module.exports = {
@@ -96,5 +109,6 @@ module.exports = {
   removeFolder,
   rename,
   statOf,
+  targetOf,
   unlink,
 }

@@ -7,6 +7,7 @@ const isText = (value) => typeof value === 'string'
 const isTexts = (value) => Array.isArray(value) && value.every(isText)
 const isObject = (value) => Object.prototype.toString.call(value) === '[object Object]'
 const isBoolean = (value) => typeof value === 'boolean'
+const isTime = (value) => Number.isFinite(value) && value >= 0
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0
 
 /** The test of each field, in every request. */
@@ -20,15 +21,26 @@ const FIELDS = Object.entries({
   cwd: isText,
   env: (value) => isObject(value) && isTexts(Object.values(value)),
   path: isText,
+  paths: isTexts,
+  entries: Array.isArray,
   to: isText,
   offset: isCount,
   length: isCount,
   mode: (value) => isCount(value) && value <= PERMISSIONS,
-  timeoutMs: (value) => Number.isFinite(value) && value >= 0,
+  mtimeMs: isTime,
+  timeoutMs: isTime,
   atomic: isBoolean,
   recursive: isBoolean,
 })
-const REQUIRED = { run: ['code'], open: ['context'], exec: ['argv'], move: ['path', 'to'] }
+const REQUIRED = {
+  run: ['code'],
+  open: ['context'],
+  exec: ['argv'],
+  move: ['path', 'to'],
+  place: ['path', 'mode'],
+  pack: ['paths'],
+  unpack: ['entries'],
+}
 
 function checkFields(request) {
   const required = REQUIRED[request.op] ?? ['path']

@@ -4,7 +4,7 @@
 const fs = require('node:fs')
 const { openRegular, unlink } = require('./file-system.cjs')
 const { mainFilesOf } = require('./main-name.cjs')
-const { absolutePath } = require('./paths.cjs')
+const { absolutePath, encode } = require('./paths.cjs')
 const { asNobody } = require('./rights.cjs')
 
 const IMAGE_PACKAGES = '/app/node_modules'
@@ -33,7 +33,7 @@ function removeMainFile(cwd, pid, code) {
 }
 
 function hasContent(path, bytes) {
-  const fd = openRegular(path, fs.constants.O_RDONLY)
+  const fd = openRegular(encode(path), fs.constants.O_RDONLY)
   try {
     return fs.fstatSync(fd).size === bytes.length && fs.readFileSync(fd).equals(bytes)
   } finally {

@@ -137,7 +137,7 @@ class Agent:
 
     def access_files(self, id, request):
         check_file_request(request)
-        kind = FileWrite if request['op'] == 'write' else FileRead
+        kind = FileWrite if request['op'] in ('write', 'place') else FileRead
         steps = FILE_OPERATIONS[request['op']](request)
         self.requests.open[id] = kind(self.requests, id, steps)
         self.requests.step(id)

@@ -9,10 +9,11 @@ import errno
 import os
 import stat
 
+from .archive_operations import ARCHIVE_OPERATIONS
 from .config import WORKSPACE
+from .file_contents import contents, describe
 from .file_tree import GONE, Folder, check_regular, open_regular, walk
 from .json_codec import to_json
-from .protocol import CHUNK
 from .system_calls import write_all
 
 TYPES = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory', stat.S_IFLNK: 'symlink'}
@@ -29,15 +30,7 @@ def absolute(path):
 def read(request):
     offset, left = request.get('offset') or 0, request.get('length')
     with open_regular(absolute(request['path']), os.O_RDONLY) as file:
-        info = os.fstat(file.fileno())
-        yield describe(info)
-        while left is None or left > 0:
-            data = os.pread(file.fileno(), CHUNK if left is None else min(CHUNK, left), offset)
-            if not data:
-                break
-            offset += len(data)
-            left = left and left - len(data)
-            yield data
+        yield from contents(file.fileno(), offset, left)
 
 
 def write(request):
@@ -82,7 +75,7 @@ def mode_to_keep(path):
 def list_folder(request):
     with Folder(absolute(request['path']), 0) as base:
         for path, info in walk(base, lambda _: request.get('recursive'), UNREADABLE):
-            yield entry_line(path, info)
+            yield entry_line(path, info, target_of(path, info, base))
 
 
 def stat_path(request):
@@ -147,14 +140,19 @@ def unless_gone(remove, path, base=None):
         pass
 
 
-def describe(info):
-    mode = stat.S_IMODE(info.st_mode)
-    return {'size': info.st_size, 'mtimeMs': info.st_mtime_ns / 1e6, 'mode': mode}
+def target_of(path, info, base):
+    """Returns the target of a link as a field, or no field if the link is gone meanwhile."""
+    if not stat.S_ISLNK(info.st_mode):
+        return {}
+    try:
+        return {'target': os.readlink(path, dir_fd=base)}
+    except OSError:
+        return {}
 
 
-def entry_line(path, info):
+def entry_line(path, info, more={}):
     type = TYPES.get(stat.S_IFMT(info.st_mode), 'other')
-    return to_json({'path': path, 'type': type, **describe(info)}) + b'\n'
+    return to_json({'path': path, 'type': type, **describe(info), **more}) + b'\n'
 
 
 FILE_OPERATIONS = {
@@ -165,4 +163,5 @@ FILE_OPERATIONS = {
     'mkdir': make_folder,
     'move': move,
     'delete': delete,
+    **ARCHIVE_OPERATIONS,
 }

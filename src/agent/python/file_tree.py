@@ -17,12 +17,13 @@ def check_regular(mode):
         raise OSError(errno.EINVAL, 'Not a regular file')
 
 
-def open_regular(path, flags):
+def open_regular(path, flags, base=None):
     """Opens a regular file, and waits for nothing else.
 
     It does not cut the file yet, because the path could be of something that is not a file.
     """
-    fd = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o644)
+    flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o644, dir_fd=base)
     try:
         check_regular(os.fstat(fd).st_mode)
     except OSError:
@@ -31,11 +32,24 @@ def open_regular(path, flags):
     return os.fdopen(fd, 'wb' if flags & os.O_WRONLY else 'rb', buffering=0)
 
 
+def open_folder(path, flags, base=None):
+    """Opens a folder. With O_NOFOLLOW, a link is an error.
+
+    It is opened without O_DIRECTORY, because gVisor follows a link then in spite of O_NOFOLLOW.
+    """
+    flags |= os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    fd = os.open(path, flags, dir_fd=base)
+    if not stat.S_ISDIR(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise os_error(errno.ENOTDIR)
+    return fd
+
+
 class Folder:
     """An open folder. Its descriptor is the base of relative paths."""
 
     def __init__(self, path, flags, base=None):
-        self.fd = os.open(path, flags | os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=base)
+        self.fd = open_folder(path, flags, base)
 
     def __enter__(self):
         return self.fd

@@ -38,6 +38,9 @@ def check_file_request(request):
         value = request.get(name, 0)
         if type(value) is not int or not 0 <= value <= (0o7777 if name == 'mode' else 2**53):
             raise ValueError(name)
+    mtime = request.get('mtimeMs', 0)
+    if type(mtime) not in (int, float) or not 0 <= mtime <= 2**53:
+        raise ValueError('mtimeMs')
     for name in ('atomic', 'recursive'):
         if type(request.get(name, False)) is not bool:
             raise ValueError(name)

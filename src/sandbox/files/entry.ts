@@ -17,4 +17,6 @@ export interface FileEntry {
   mtimeMs: number
   /** The permission bits, for example 0o644. */
   mode: number
+  /** The target of a link, as the link has it. Only a listing has it. */
+  target?: string | undefined
 }

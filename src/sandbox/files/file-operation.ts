@@ -1,7 +1,7 @@
 import { isLate, setDeadline } from '../../util/deadline.js'
 import type { Channel } from '../../agent/channel.js'
 import type { Exchange } from '../../agent/exchange.js'
-import type { FileRequest } from '../../agent/protocol.js'
+import type { FileRequest, Started } from '../../agent/protocol.js'
 import { Stream } from '../../agent/protocol.js'
 import { SandboxError, SandboxFileError } from '../../errors.js'
 import type { Content } from '../streams/content.js'
@@ -22,16 +22,16 @@ export class FileOperation {
 
   constructor(lease: Lease<Channel>, request: FileRequest, options: FileCallOptions) {
     const { timeoutMs, signal } = options
-    if (signal?.aborted) throw abortedCall(request.path, signal.reason)
-    this.#path = request.path
+    this.#path = 'path' in request ? request.path : '/workspace'
+    if (signal?.aborted) throw abortedCall(this.#path, signal.reason)
     this.#exchange = lease.container.open(request, (stream, bytes) => {
       this.#chunks.push(stream, bytes)
     })
     const onTimeout = () => {
-      this.stop(new SandboxFileError('ETIMEDOUT', request.path, `took longer than ${timeoutMs} ms`))
+      this.stop(new SandboxFileError('ETIMEDOUT', this.#path, `took longer than ${timeoutMs} ms`))
     }
     const timer = timeoutMs === undefined ? undefined : setDeadline(timeoutMs, onTimeout)
-    const onAbort = () => this.stop(abortedCall(request.path, signal?.reason))
+    const onAbort = () => this.stop(abortedCall(this.#path, signal?.reason))
     signal?.addEventListener('abort', onAbort, { once: true })
     const forget = lease.onEnd((how) => this.stop(leaseEnded(lease.container.name, how)))
     this.ended = this.#finish(() => {
@@ -53,8 +53,10 @@ export class FileOperation {
   }
 
   /** Waits until the file is open. Rejects with the error if it cannot be opened. */
-  async opened(): Promise<void> {
-    if (!(await this.#exchange.started)) await this.ended
+  async opened(): Promise<Started> {
+    const started = await this.#exchange.started
+    if (!started) await this.ended
+    return started ?? {}
   }
 
   /** Waits for the next bytes. Resolves to `undefined` after the last bytes. */
@@ -100,7 +102,8 @@ export class FileOperation {
   }
 }
 
-function abortedCall(path: string, cause: unknown): SandboxFileError {
+/** Returns the error of a call whose signal has aborted. */
+export function abortedCall(path: string, cause: unknown): SandboxFileError {
   return isLate(cause)
     ? new SandboxFileError('ETIMEDOUT', path, cause.message, { cause })
     : new SandboxFileError('ECANCELED', path, 'the call was aborted', { cause })

@@ -18,6 +18,7 @@ const Entry = v.object({
   size: v.number(),
   mtimeMs: v.number(),
   mode: v.number(),
+  target: v.optional(v.string()),
 })
 
 /** The maximum size of a file that is read at once, if the call has no other limit. */
@@ -33,7 +34,7 @@ const SURROGATES = /\p{Surrogate}/gu
  * listing writes it as JSON in one turn of the event loop. That takes about 30 ms, and 60 ms for
  * the slowest listing (measured).
  */
-const MAX_LISTING_BYTES = 16 * 1024 * 1024
+export const MAX_LISTING_BYTES = 16 * 1024 * 1024
 const MAX_LINE_BYTES = 64 * 1024
 
 type Use = () => Lease<Channel>
@@ -174,7 +175,7 @@ export class Files {
     const entries: FileEntry[] = []
     let size = 0
     for await (const entry of this.entries({ op: 'list', path: folder, recursive }, options)) {
-      size += sizeOf(entry)
+      size += listedSizeOf(entry)
       if (size > MAX_LISTING_BYTES) {
         throw new SandboxFileError('EFBIG', folder, 'the folder has too many entries')
       }
@@ -231,9 +232,11 @@ function entryOf(line: string): FileEntry {
   }
 }
 
-function sizeOf({ path }: FileEntry): number {
-  const surrogates = path.match(SURROGATES)?.length ?? 0
-  return ENTRY_BYTES + path.length + surrogates * SURROGATE_BYTES
+/** Returns the size of an entry in a listing, in bytes. */
+export function listedSizeOf({ path, target = '' }: { path: string; target?: string | undefined }) {
+  const texts = path + target
+  const surrogates = texts.match(SURROGATES)?.length ?? 0
+  return ENTRY_BYTES + texts.length + surrogates * SURROGATE_BYTES
 }
 
 function unreadable(cause?: unknown): SandboxError {

@@ -57,7 +57,8 @@ export function isStream(content: unknown): content is ContentStream {
   return typeof content === 'object' && content !== null && Symbol.asyncIterator in content
 }
 
-function webStreamOf(content: Blob | ContentStream): ReadableStream<Uint8Array | string> {
+/** Returns content as a stream of the web. */
+export function webStreamOf(content: Blob | ContentStream): ReadableStream<Uint8Array | string> {
   if (content instanceof Blob) return content.stream()
   if (content instanceof ReadableStream) return content
   // An iterator of a stream of Node cannot be stopped while it waits for the next chunk.

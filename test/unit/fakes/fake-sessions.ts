@@ -3,7 +3,7 @@ import { Lease } from '../../../src/pool/lease.js'
 import type { LeaseEnd } from '../../../src/pool/lease.js'
 import type { AcquireOptions } from '../../../src/pool/types.js'
 import type { SessionBounds } from '../../../src/sessions/places.js'
-import type { OnSessionEnd } from '../../../src/sessions/types.js'
+import type { OnSessionEnd, OnSessionStart } from '../../../src/sessions/types.js'
 import { Sessions } from '../../../src/sessions/sessions.js'
 import type { FakeAgent } from './fake-agent.js'
 import { openChannel } from './fake-agent.js'
@@ -16,9 +16,12 @@ interface FakeContainer {
 
 /** Creates sessions whose containers are fake agents. `bounds` may be changed by the test. */
 export function fakeSessions(
-  options: { onSessionEnd?: OnSessionEnd } & Partial<SessionBounds> = {},
+  options: {
+    onSessionStart?: OnSessionStart
+    onSessionEnd?: OnSessionEnd
+  } & Partial<SessionBounds> = {},
 ) {
-  const { onSessionEnd, ...given } = options
+  const { onSessionStart, onSessionEnd, ...given } = options
   const bounds: SessionBounds = {
     maxSessions: 3,
     maxSessionsPerTenant: Number.POSITIVE_INFINITY,
@@ -51,7 +54,7 @@ export function fakeSessions(
       return source.acquire(each)
     },
     about: () => ({ language: 'python', runtime: 'runc', env: { LANG: 'C.UTF-8' } }),
-    onSessionEnd,
+    hooks: { onStart: onSessionStart, onEnd: onSessionEnd, timeoutMs: 10_000 },
   })
   const ends = (): (LeaseEnd | undefined)[] => containers.map(({ lease }) => lease.ended)
   return { sessions, bounds, containers, acquired, source, ends }
