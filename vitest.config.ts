@@ -32,7 +32,9 @@ export default defineConfig({
   resolve: {
     alias: {
       'hono-sandbox/client': here('./src/client/index.ts'),
+      'hono-sandbox/metrics': here('./src/telemetry/metrics.ts'),
       'hono-sandbox/middleware': here('./middleware/index.ts'),
+      'hono-sandbox/opentelemetry': here('./src/telemetry/opentelemetry.ts'),
       'hono-sandbox/testing': here('./src/testing/index.ts'),
       'hono-sandbox': here('./src/index.ts'),
     },

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Context } from 'hono'
 import type { SandboxPool } from '../src/sandbox-pool.js'
 import { acquireFor } from './acquire.js'
@@ -5,10 +6,14 @@ import { readProgram } from './socket-program.js'
 import type { Start } from './socket-run.js'
 import type { WebsocketSandboxOptions } from './websocket-options.js'
 
-/** Returns the function that acquires a sandbox for the program of a first message, and starts it. */
+/**
+ * Returns the function that acquires a sandbox for the program of a first message, and starts it. It
+ * runs in the async context of the request, which the messages of a WebSocket do not have: otherwise
+ * a trace would end at the upgrade.
+ */
 export function starter(c: Context, pool: SandboxPool, acquiring: WebsocketSandboxOptions): Start {
   const { program: read = readProgram, language = 'python' } = acquiring
-  return async (message, signal) => {
+  const start: Start = async (message, signal) => {
     const program = await read(message, c)
     const fallback = typeof language === 'string' ? language : await language(c)
     const wanted = program.language ?? fallback ?? ''
@@ -27,4 +32,5 @@ export function starter(c: Context, pool: SandboxPool, acquiring: WebsocketSandb
     const chosen = typeof options === 'function' ? await options(sandbox) : options
     return { sandbox, handle: sandbox.exec(command, chosen), atEnd }
   }
+  return AsyncResource.bind(start)
 }

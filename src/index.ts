@@ -26,6 +26,7 @@ export type {
   ProgramOptions,
   TextOutput,
 } from './sandbox/program/options.js'
+export type { ProgramEnded } from './sandbox/program/program-ended.js'
 export type { CodeError, RichResult } from './sandbox/streams/rich-result.js'
 export type {
   CodeEnd,

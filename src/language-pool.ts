@@ -8,6 +8,7 @@ import { Pool } from './pool/pool.js'
 import type { PoolEvent, PoolStats, StartReport } from './pool/types.js'
 import type { SizeBounds } from './pool/warm-size.js'
 import type { AcquireSandboxOptions, SandboxAbout } from './sandbox/about.js'
+import type { ProgramEnded } from './sandbox/program/program-ended.js'
 import { Sandbox } from './sandbox/sandbox.js'
 import type { SessionBounds } from './sessions/places.js'
 import { Sessions, sessionLimit } from './sessions/sessions.js'
@@ -45,12 +46,14 @@ export class LanguagePool {
   readonly #parts: SharedParts
   readonly #pool: Pool<Channel>
   readonly #sessions: Sessions
+  readonly #onEvent: (event: PoolEvent | ProgramEnded) => void
 
   constructor(
     [language, plan]: [Language, LanguagePlan],
     parts: SharedParts,
-    onEvent: (event: PoolEvent) => void,
+    onEvent: (event: PoolEvent | ProgramEnded) => void,
   ) {
+    this.#onEvent = onEvent
     const { leaseTtlMs, maxWaiting, maxPerTenant, maxWaitingPerTenant } = parts.settings
     this.#language = language
     this.#plan = plan
@@ -133,7 +136,9 @@ export class LanguagePool {
   #about(): SandboxAbout {
     const runtime = this.#parts.launcher.runtimeOf(this.#language) ?? 'unknown'
     const { commands, maxPrograms, env } = this.#plan
-    return { language: this.#language, runtime, commands, maxPrograms, env }
+    // In a microtask, as the events of the pool: an error of a listener must not reach the program.
+    const onProgramEnded = (event: ProgramEnded) => queueMicrotask(() => this.#onEvent(event))
+    return { language: this.#language, runtime, commands, maxPrograms, env, onProgramEnded }
   }
 
   #sessionBounds(): SessionBounds {

@@ -11,7 +11,7 @@ import type { WarmMemory } from './launcher.js'
 import { Launcher } from './launcher.js'
 import type { LanguageStats } from './language-pool.js'
 import { LanguagePool } from './language-pool.js'
-import type { SandboxPoolEvents } from './pool-events.js'
+import type { SandboxPoolEvent, SandboxPoolEvents } from './pool-events.js'
 import { emitEvent } from './pool-events.js'
 import {
   AcquireCall,
@@ -26,6 +26,7 @@ import type { PoolEvent, StartReport } from './pool/types.js'
 import { LaunchLimit } from './pool/launch-limit.js'
 import { LAST_REMOVALS_MS } from './pool/removals.js'
 import type { AcquireSandboxOptions } from './sandbox/about.js'
+import type { ProgramEnded } from './sandbox/program/program-ended.js'
 import type { Sandbox } from './sandbox/sandbox.js'
 import type { SessionFilter, SessionInfo, SessionOptions } from './sessions/types.js'
 import type { SandboxPoolOptions } from './config/pool-options.js'
@@ -111,7 +112,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     this.#launchLimit = new LaunchLimit(settings.launchConcurrency)
     const parts = { settings, launcher: this.#launcher, launchLimit: this.#launchLimit, owner }
     for (const [language, plan] of settings.languages) {
-      const onEvent = (event: PoolEvent) => this.#onEvent(language, event)
+      const onEvent = (event: PoolEvent | ProgramEnded) => this.#onEvent({ ...event, language })
       this.#pools.set(language, new LanguagePool([language, plan], parts, onEvent))
     }
   }
@@ -277,14 +278,14 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * Emits an event. After a failure it also starts a sweep for containers that were left behind,
    * and emits a warning of the process if the event has no listener.
    */
-  #onEvent(language: Language, event: PoolEvent): void {
-    const hasListener = emitEvent(this, { ...event, language })
+  #onEvent(event: SandboxPoolEvent): void {
+    const hasListener = emitEvent(this, event)
     if (event.type === 'launchFailed' || event.type === 'removeFailed') {
       this.#sweeper.failed()
       // Failures during the start are in its report, so they need no warning.
       if (hasListener || this.#isStarting) return
     }
-    this.#warnings.handle(language, event)
+    this.#warnings.handle(event.language, event)
   }
 
   /** Warns if a language has no container after the start and `launchFailed` has no listener. */

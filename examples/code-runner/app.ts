@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
+import { contextStorage } from 'hono/context-storage'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { requestId } from 'hono/request-id'
 import type { SandboxPool } from 'hono-sandbox'
@@ -11,6 +12,7 @@ import { LoginCookie } from './guards/login-cookie.js'
 import { refuseOtherSites } from './guards/other-sites.js'
 import { limitRate } from './guards/rate-limit.js'
 import { requireToken } from './guards/token.js'
+import { printMetrics, registerMetrics } from './metrics.js'
 import { playground } from './playground/playground.js'
 import { answerError } from './requests/answer-error.js'
 import { discardBody } from './requests/body.js'
@@ -44,6 +46,7 @@ export function createApp({ allowedHosts, token, secret, rateLimit, proxies, poo
     await next()
     discardBody(c.env.incoming)
   })
+  app.use(contextStorage(), registerMetrics)
   app.use(requestId(), securityHeaders, refuseOtherSites(allowedHosts))
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (_, methods) => refuseMethod(methods) }))
   app.onError(answerError)
@@ -65,6 +68,7 @@ export function createApp({ allowedHosts, token, secret, rateLimit, proxies, poo
     '/',
     docs(() => documentOf(app)),
   )
+  app.get('/metrics', printMetrics)
   app.get('/', playgroundHeaders).route('/', playground(pool))
   return open
     .route('/', runs(pool))

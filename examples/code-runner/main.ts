@@ -7,8 +7,12 @@ import { closeStrayUpgrades, WEBSOCKET_OPTIONS } from 'hono-sandbox/middleware'
 import { WebSocketServer } from 'ws'
 import { createApp } from './app.js'
 import { chooseLanguages } from './languages.js'
-import type { Settings } from './settings.js'
+import { logPool, setLogLevel } from './log.js'
+import { observeMetrics } from './metrics.js'
+import { showProgress } from './progress.js'
+import { poolOf } from './routes/pool-of.js'
 import { readSettings } from './settings.js'
+import { terminal } from './terminal.js'
 
 /**
  * The time limit of the start. If the engine does not answer by then, the server starts to listen
@@ -48,7 +52,9 @@ const ARRIVAL = {
   highWaterMark: 4096,
 }
 
-const settings = settingsOfProcess()
+const say = read(() => terminal(process.argv.slice(2)))
+const settings = read(() => readSettings(process.env))
+read(() => setLogLevel(process.env.LOG_LEVEL || 'warn'))
 
 let drain = async (): Promise<void> => closeSandboxes({ deadlineMs: 0 })
 let drainingSince = 0
@@ -59,7 +65,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     if (isRepeat) return // npm forwards the signal that the terminal has also sent to this process
     if (drainingSince > 0) process.exit(1) // the user sent a second signal: exit without draining
     drainingSince = Date.now()
-    console.log(`${signal}: draining`)
+    say({ event: 'draining', signal }, `${signal}: draining`)
     void drain().finally(() => process.exit(0))
   })
 }
@@ -69,7 +75,7 @@ const report = await start().catch((error: unknown) => {
 })
 const failures = Object.values(report).flatMap(({ errors }) => errors)
 for (const message of new Set(failures.map((error) => error.message))) {
-  console.error(`warning: ${message}`)
+  say({ event: 'warning', message }, message)
 }
 
 const { fetch } = createApp(settings)
@@ -85,7 +91,9 @@ const server = serve(serving, ({ address, family, port }) => {
     return `${name} ${ready}/${total}${used}`
   })
   const host = family === 'IPv6' ? `[${address}]` : address
-  console.log(`code runner on http://${host}:${port} (runtime ${runtime}, ${ready.join(', ')})`)
+  const url = `http://${host}:${port}`
+  const text = `code runner on ${url} (runtime ${runtime}, ${ready.join(', ')})`
+  say({ event: 'listening', url, runtime }, text)
 })
 closeStrayUpgrades(server)
 server.maxConnections = MAX_CONNECTIONS
@@ -110,21 +118,30 @@ drain = async () => {
 }
 
 async function start() {
-  return initSandboxes({
+  const starting = initSandboxes({
     languages: await chooseLanguages(),
     startTimeoutMs: START_MS,
     // If all places for sessions are taken, the session that was idle for the longest time ends.
     evictIdle: true,
   })
+  const pool = poolOf(undefined) // absent if an option is wrong: then the start throws the reason
+  if (!pool) return starting
+  observeMetrics(pool)
+  const stop = showProgress(pool, say)
+  const report = await starting
+  stop()
+  logPool(pool) // later than the start, whose report has its failures
+  return report
 }
 
 function inMiB(bytes: number): number {
   return Math.round(bytes / 1024 ** 2)
 }
 
-function settingsOfProcess(): Settings {
+/** Returns the value of an option. If it is not valid, ends the process with the reason. */
+function read<T>(parse: () => T): T {
   try {
-    return readSettings(process.env)
+    return parse()
   } catch (error) {
     fail(error instanceof Error ? error.message : error)
   }

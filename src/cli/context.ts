@@ -2,6 +2,7 @@ import type { Engine } from '../engine/engine.js'
 import type { ImageStore } from '../engine/image-store.js'
 import { SandboxError } from '../errors.js'
 import type { ExtraImage, SetupImage } from '../languages/setup-images.js'
+import type { Say } from './terminal.js'
 
 /** One step of set-up. */
 export interface Step {
@@ -47,7 +48,7 @@ export interface SetupContext {
   /** Ends child processes and pending waits. Its reason is the error that set-up fails with. */
   signal: AbortSignal
   /** Prints one line of progress. */
-  say: (line: string) => void
+  say: Say
 }
 
 /** Returns whether an engine call failed because no engine answers. */

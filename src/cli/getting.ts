@@ -61,11 +61,14 @@ export function howToGetImage(image: SetupImage, context: SetupContext): string 
 /** Makes sure that the engine has the image: found, pulled or built. */
 export async function ensureImage(image: SetupImage, context: SetupContext): Promise<void> {
   const { env, say } = context
-  const label = image.name.padEnd(8)
+  const label = labelOf(image.name)
   const found = await findImage(image, context)
-  if (found !== undefined) return say(`${label} ${found} is available`)
+  const language = image.name
+  if (found !== undefined) {
+    return say(`${label} ${found} is available`, { event: 'available', language, image: found })
+  }
   const named = namedImage(image, env)
-  if (named) return pullNamed(named, label, context)
+  if (named) return pullNamed(named, language, context)
 
   const failures: string[] = []
   const attempt = async (action: string, work: () => Promise<void>): Promise<boolean> => {
@@ -82,12 +85,13 @@ export async function ensureImage(image: SetupImage, context: SetupContext): Pro
   }
   if (context.source === 'registry') {
     const pulled = await attempt(`pulling ${image.registry}`, () =>
-      pull(image.registry, label, context),
+      pull(image.registry, language, context),
     )
     if (pulled) return
-    say(`${label} ${image.registry} could not be pulled`)
+    const refused = { event: 'refused', language, image: image.registry } as const
+    say(`${label} ${image.registry} could not be pulled`, refused)
   }
-  const built = await attempt(`building ${image.local}`, () => build(image, label, context))
+  const built = await attempt(`building ${image.local}`, () => build(image, context))
   if (!built) throw noImage(image, failures)
 }
 
@@ -99,11 +103,11 @@ function noImage({ name, variable }: SetupImage, failures: readonly string[]): S
 
 async function pullNamed(
   { variable, name }: { variable: string; name: string },
-  label: string,
+  language: string,
   context: SetupContext,
 ): Promise<void> {
   try {
-    await pull(name, label, context)
+    await pull(name, language, context)
   } catch (cause) {
     throw new SandboxError(
       'SANDBOX_SETUP_FAILED',
@@ -113,29 +117,38 @@ async function pullNamed(
   }
 }
 
-async function build(image: SetupImage, label: string, context: SetupContext): Promise<void> {
+async function build(image: SetupImage, context: SetupContext): Promise<void> {
+  const { name: language, local } = image
   if (!context.machine) {
     throw new SandboxError('SANDBOX_SETUP_FAILED', 'only root on Debian or Ubuntu can build it')
   }
-  context.say(`${label} building ${image.local} from distribution packages...`)
+  const say = (text: string, event: 'building' | 'built') =>
+    context.say(`${labelOf(language)} ${text}`, { event, language, image: local })
+  say(`building ${local} from distribution packages...`, 'building')
   await context.machine.buildImage(image)
-  context.say(`${label} ${image.local} is built`)
+  say(`${local} is built`, 'built')
 }
 
-async function pull(name: string, label: string, context: SetupContext): Promise<void> {
-  const { engine, say, signal } = context
-  say(`${label} pulling ${name}...`)
+async function pull(name: string, language: string, context: SetupContext): Promise<void> {
+  const { engine, signal } = context
+  const say = (text: string, event: 'pulling' | 'progress' | 'pulled') =>
+    context.say(`${labelOf(language)} ${text}`, { event, language, image: name })
+  say(`pulling ${name}...`, 'pulling')
   let saidAt = Date.now()
   await whileProgressing({ stallMs: PULL_STALL_MS, signal }, (signal, progress) => {
     const onProgress = (line: string) => {
       progress()
       if (signal.aborted || Date.now() - saidAt < PROGRESS_EVERY_MS) return
       saidAt = Date.now()
-      say(`${label} ${line}`)
+      say(line, 'progress')
     }
     return engine.pull(name, { onProgress, signal })
   })
-  say(`${label} ${name} is pulled`)
+  say(`${name} is pulled`, 'pulled')
+}
+
+function labelOf(language: string): string {
+  return language.padEnd(8)
 }
 
 function messageOf(error: unknown): string {

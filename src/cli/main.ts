@@ -9,8 +9,11 @@ import { debianMachine, mayInstall } from './debian.js'
 import type { ExtraImage } from '../languages/setup-images.js'
 import { planSetup, setup } from './setup.js'
 import { size } from './size.js'
+import type { OutputFormat } from './terminal.js'
+import { complain, FORMATS } from './terminal.js'
 
 const USAGE = `Usage: hono-sandbox setup [--data] [--compiler] [--from-packages] [--dry-run]
+                          [--quiet | --json]
        hono-sandbox size --rate 20 --hold 300ms [--json] ...
 
 setup finds a container engine, or installs and starts one (root on Debian or Ubuntu),
@@ -21,6 +24,8 @@ run it again.
   --compiler       also get an image with Python and a C compiler
   --from-packages  build the images from distribution packages, without a registry
   --dry-run        print the plan and change nothing
+  --quiet          print errors only
+  --json           print a JSON object in each line
 
 DOCKER_HOST names another engine, SANDBOX_BASE_PYTHON_IMAGE and
 SANDBOX_BASE_NODEJS_IMAGE name other images.
@@ -71,11 +76,13 @@ async function main(args: string[]): Promise<number> {
   const { values } = parsed
   const extras = EXTRAS.filter((name) => values[name])
   const source = values['from-packages'] ? 'packages' : 'registry'
-  return runSetup(values['dry-run'] ? dryRun : setup, source, extras)
+  const whenHeard = values.json ? 'json' : 'text'
+  const format = values.quiet ? 'quiet' : whenHeard
+  return runSetup(values['dry-run'] ? dryRun : setup, { source, extras, format })
 }
 
 async function dryRun(context: SetupContext): Promise<void> {
-  for (const line of (await planSetup(context)).lines) say(line)
+  for (const line of (await planSetup(context)).lines) context.say(line, { event: 'plan' })
 }
 
 function parse(args: string[]) {
@@ -89,6 +96,8 @@ function parse(args: string[]) {
         compiler: flag,
         'from-packages': flag,
         'dry-run': flag,
+        quiet: flag,
+        json: flag,
         help: { ...flag, short: 'h' },
         version: flag,
       },
@@ -99,11 +108,17 @@ function parse(args: string[]) {
   }
 }
 
+interface SetupChoice {
+  source: SetupContext['source']
+  extras: readonly ExtraImage[]
+  format: OutputFormat
+}
+
 async function runSetup(
   work: (context: SetupContext) => Promise<void>,
-  source: SetupContext['source'],
-  extras: readonly ExtraImage[],
+  { source, extras, format }: SetupChoice,
 ): Promise<number> {
+  const say = FORMATS[format](process.stdout)
   const interrupted = new AbortController()
   // `on` and not `once`: npm forwards a signal that the terminal has already sent to this process. The
   // second signal must not end the process while it removes the temporary folder.
@@ -126,7 +141,7 @@ async function runSetup(
     return 0
   } catch (error) {
     if (!(error instanceof SandboxError || isSystemError(error))) throw error
-    console.error(`error: ${error.message}`)
+    complain(error.message, format, process.stderr)
     return 1
   }
 }

@@ -63,12 +63,12 @@ export async function setup(context: SetupContext): Promise<void> {
   const { engine, say, signal } = context
   try {
     const plan = await planSetup(context)
-    for (const line of plan.lines) say(line)
+    for (const line of plan.lines) say(line, { event: 'plan' })
     await runAll(plan.engine, signal)
     if (plan.engine.length > 0) {
       const runtimes = await engine.runtimes()
       say(`engine   ${engineIs(engine.address, runtimes)}`)
-      for (const line of await hintsOf(runtimes, context)) say(line)
+      for (const line of await hintsOf(runtimes, context)) say(line, { event: 'hint' })
     }
     await runAll(plan.images, signal)
   } catch (error) {

@@ -5,8 +5,12 @@ import type { Lease } from './lease.js'
 import type { AcquireOptions } from './types.js'
 import type { WaitQueue } from './wait-queue.js'
 
-/** The holder and the duration of a lease that begins. */
-export type LeaseRequest<T> = Pick<Caller<Lease<T>>, 'tenant' | 'leaseTtlMs'>
+/**
+ * The holder and the duration of a lease that begins. `context` is absent if the lease begins in the
+ * call of its holder.
+ */
+export type LeaseRequest<T> = Pick<Caller<Lease<T>>, 'tenant' | 'leaseTtlMs' | 'arrivedAt'> &
+  Partial<Pick<Caller<Lease<T>>, 'context'>>
 
 interface AdmissionOptions<T> {
   queue: WaitQueue<Caller<Lease<T>>>
@@ -32,13 +36,14 @@ export class Admission<T> {
     const { queue, errors, nextIdle, lend, onDemand, refill } = this.#options
     const { timeoutMs = 10_000, signal, leaseTtlMs } = options
     if (signal?.aborted) throw errors.aborted(signal.reason)
+    const arrivedAt = performance.now()
     const tenant = queue.tenant(options.tenant)
     const { hasRoom } = tenant
     if (hasRoom) onDemand()
     // A container that has just become ready belongs to the first caller in the queue.
     const idle = hasRoom && queue.servable === 0 ? nextIdle() : undefined
     if (idle) {
-      const lease = lend(idle, { tenant, leaseTtlMs })
+      const lease = lend(idle, { tenant, leaseTtlMs, arrivedAt })
       refill()
       return lease
     }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { setDeadline } from '../util/deadline.js'
 import type { Tenant, Waiting } from './tenant.js'
 import type { WaitQueue } from './wait-queue.js'
@@ -7,6 +8,10 @@ export interface Caller<T> extends Waiting {
   readonly tenant: Tenant<Caller<T>>
   /** The time to live of its lease, in milliseconds; `undefined` for the default of the pool. */
   readonly leaseTtlMs: number | undefined
+  /** The time of its arrival, by `performance.now()`. */
+  readonly arrivedAt: number
+  /** The async context of its call. Another caller may hand it the value. */
+  readonly context: AsyncResource
   resolve: (value: T) => void
   reject: (error: Error) => void
 }
@@ -32,10 +37,13 @@ export function waitIn<T>(queue: WaitQueue<Caller<T>>, options: WaitOptions<T>):
       timer.clear()
       signal?.removeEventListener('abort', abort)
     }
+    const arrivedAt = performance.now()
     const caller: Caller<T> = {
       tenant,
       leaseTtlMs,
-      leavesAt: performance.now() + timeoutMs,
+      arrivedAt,
+      context: new AsyncResource('SandboxCaller'),
+      leavesAt: arrivedAt + timeoutMs,
       resolve: (value) => {
         leave()
         resolve(value)

@@ -13,7 +13,7 @@ export class FailureWarnings {
    * Handles an event. Pass all failures without a listener, and all successful launches and
    * removals, because a success allows the next warning.
    */
-  handle(language: string, event: PoolEvent): void {
+  handle(language: string, event: PoolEvent | { type: 'programEnded' }): void {
     if (event.type === 'launched') this.#warned.delete(`launch ${language}`)
     if (event.type === 'removed') this.#warned.delete(`removal ${language}`)
     if (event.type === 'launchFailed') {

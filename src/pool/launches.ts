@@ -13,7 +13,7 @@ interface LaunchesOptions<T extends Pooled> {
   /** Aborts the launches that are running. */
   signal: AbortSignal
   onLaunched: (container: T, tookMs: number) => void
-  onFailed: (name: string, error: SandboxError) => void
+  onFailed: (name: string, tookMs: number, error: SandboxError) => void
   /** Called after `onLaunched` or `onFailed`. */
   onSettled: () => void
 }
@@ -101,7 +101,7 @@ export class Launches<T extends Pooled> {
       this.#starting--
       this.freeSlot(name)
       const failure = asSandboxError(error, `the launch of ${name}`)
-      onFailed(name, failure)
+      onFailed(name, performance.now() - since, failure)
       return failure
     }
   }

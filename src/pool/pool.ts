@@ -15,7 +15,7 @@ import type {
 import { AcquireErrors } from './acquire-errors.js'
 import type { LeaseRequest } from './admission.js'
 import { Admission } from './admission.js'
-import { diedIdle } from './container-errors.js'
+import { asSandboxError, diedIdle } from './container-errors.js'
 import { LAST_REMOVALS_MS, Removals } from './removals.js'
 import { inRemovalOrder, nextToLend, isResponsive } from './responsive.js'
 import { WaitQueue } from './wait-queue.js'
@@ -64,12 +64,12 @@ export class Pool<T extends Pooled> {
       onLaunched: (container, tookMs) => {
         this.#backoff.succeeded()
         this.#warm.launched(tookMs)
-        this.#adopt(container)
+        this.#adopt(container, tookMs)
       },
-      onFailed: (name, error) => {
+      onFailed: (name, tookMs, error) => {
         if (this.#isClosed && error.code === 'SANDBOX_CLOSED') return // close() aborted this launch.
         if (!this.#isClosed) this.#backoff.failed(error)
-        this.#emit({ type: 'launchFailed', name, error })
+        this.#emit({ type: 'launchFailed', name, tookMs, error })
       },
       onSettled: () => this.#refill(),
     })
@@ -117,8 +117,15 @@ export class Pool<T extends Pooled> {
    * throws the code of the latest launch failure without waiting.
    */
   async acquire(options: AcquireOptions = {}): Promise<Lease<T>> {
-    if (this.#isClosed) throw this.#errors.closed()
-    return this.#admission.acquire(options)
+    const since = performance.now()
+    try {
+      if (this.#isClosed) throw this.#errors.closed()
+      return await this.#admission.acquire(options)
+    } catch (error) {
+      const waitedMs = performance.now() - since
+      this.#emit({ type: 'refused', waitedMs, error: asSandboxError(error, 'acquire') })
+      throw error
+    }
   }
 
   stats(): PoolStats {
@@ -200,10 +207,10 @@ export class Pool<T extends Pooled> {
     for (let left = Math.min(wanted, allowed); left > 0; left--) void this.#launches.begin()
   }
 
-  #adopt(container: T): void {
+  #adopt(container: T, tookMs: number): void {
     if (this.#isClosed) return this.#recycle(container)
     this.#idle.add(container)
-    this.#emit({ type: 'launched', name: container.name })
+    this.#emit({ type: 'launched', name: container.name, tookMs })
     void container.exited.then(() => this.#died(container))
     this.#trim()
   }
@@ -225,12 +232,16 @@ export class Pool<T extends Pooled> {
     }
   }
 
-  #lend(container: T, { tenant, leaseTtlMs }: LeaseRequest<T>): Lease<T> {
+  #lend(container: T, request: LeaseRequest<T>): Lease<T> {
+    const { tenant, leaseTtlMs, arrivedAt, context } = request
     this.#idle.delete(container)
     this.#queue.leaseBegan(tenant)
     const onEnded = () => this.#queue.leaseEnded(tenant)
     const lease = this.#leases.begin(container, { ttlMs: leaseTtlMs, onEnded })
-    this.#emit({ type: 'acquired', name: container.name })
+    const waitedMs = performance.now() - arrivedAt
+    const emit = () => this.#emit({ type: 'acquired', name: container.name, waitedMs })
+    if (context) context.runInAsyncScope(emit)
+    else emit()
     return lease
   }
 
@@ -240,13 +251,8 @@ export class Pool<T extends Pooled> {
     const released = lease.isUsed || this.#isClosed || isSurplus ? 'recreated' : 'returned'
     if (released === 'returned') this.#idle.add(container)
     else this.#recycle(container)
-    this.#emit({
-      type: 'ended',
-      name: container.name,
-      how: lease.ended ?? 'released',
-      released,
-      heldMs,
-    })
+    const how = lease.ended ?? 'released'
+    this.#emit({ type: 'ended', name: container.name, how, released, heldMs })
     this.#refill()
     return released
   }

@@ -1,3 +1,4 @@
+import type { SandboxError } from '../errors.js'
 import { MovingAverage } from '../util/moving-average.js'
 import type { Pooled, PoolEvent } from './types.js'
 import { asSandboxError, removalUnconfirmed } from './container-errors.js'
@@ -19,7 +20,7 @@ export class Removals {
   readonly #options: RemovalsOptions
   /** The average duration of a removal in milliseconds, including failed removals. */
   readonly tookMs = new MovingAverage()
-  readonly #running = new Map<Pooled, Promise<void>>()
+  readonly #running = new Map<Pooled, { since: number; removing: Promise<void> }>()
   #isGivenUp = false
 
   constructor(options: RemovalsOptions) {
@@ -32,17 +33,17 @@ export class Removals {
 
   begin(container: Pooled): void {
     const since = performance.now()
-    const removing = this.#remove(container).finally(() => {
+    const removing = this.#remove(container, since).finally(() => {
       this.#running.delete(container)
       this.tookMs.add(performance.now() - since)
       this.#options.onSettled()
     })
-    this.#running.set(container, removing)
+    this.#running.set(container, { since, removing })
   }
 
   /** Resolves when all removals that are running now have settled. */
   async settled(): Promise<void> {
-    await Promise.all(this.#running.values())
+    await Promise.all(Array.from(this.#running.values(), ({ removing }) => removing))
   }
 
   /**
@@ -52,25 +53,27 @@ export class Removals {
    */
   giveUp(others: readonly string[]): void {
     this.#isGivenUp = true
-    for (const name of [...others, ...Array.from(this.#running.keys(), ({ name }) => name)]) {
-      this.#options.onEvent({ type: 'removeFailed', name, error: removalUnconfirmed(name) })
+    for (const name of others) this.#failed(name, 0, removalUnconfirmed(name))
+    for (const [{ name }, { since }] of this.#running) {
+      this.#failed(name, performance.now() - since, removalUnconfirmed(name))
     }
   }
 
-  async #remove(container: Pooled): Promise<void> {
+  async #remove(container: Pooled, since: number): Promise<void> {
     const { name } = container
     try {
       await container.remove()
-      this.#options.onEvent({ type: 'removed', name })
+      this.#options.onEvent({ type: 'removed', name, tookMs: performance.now() - since })
     } catch (error) {
       // A failed removal frees the place of the container, too: its stream is closed, so its agent
       // exits. After giveUp() the failure has already been reported.
       if (this.#isGivenUp) return
-      this.#options.onEvent({
-        type: 'removeFailed',
-        name,
-        error: asSandboxError(error, `the removal of ${name}`),
-      })
+      const failure = asSandboxError(error, `the removal of ${name}`)
+      this.#failed(name, performance.now() - since, failure)
     }
+  }
+
+  #failed(name: string, tookMs: number, error: SandboxError): void {
+    this.#options.onEvent({ type: 'removeFailed', name, tookMs, error })
   }
 }

@@ -103,12 +103,16 @@ export interface AcquireOptions {
   leaseTtlMs?: number | undefined
 }
 
-/** An event in the pool of one language. `name` is the name of the container. */
+/**
+ * An event in the pool of one language. `name` is the name of the container. An event of a caller is
+ * emitted in the async context of its call to `acquire()`.
+ */
 export type PoolEvent =
-  | { type: 'launched'; name: string }
-  | { type: 'launchFailed'; name: string; error: SandboxError }
-  | { type: 'acquired'; name: string }
+  | { type: 'launched'; name: string; tookMs: number }
+  | { type: 'launchFailed'; name: string; tookMs: number; error: SandboxError }
+  | { type: 'acquired'; name: string; waitedMs: number }
+  | { type: 'refused'; waitedMs: number; error: SandboxError }
   | { type: 'ended'; name: string; how: LeaseEnd; released: Released; heldMs: number }
   | { type: 'crashed'; name: string }
-  | { type: 'removed'; name: string }
-  | { type: 'removeFailed'; name: string; error: SandboxError }
+  | { type: 'removed'; name: string; tookMs: number }
+  | { type: 'removeFailed'; name: string; tookMs: number; error: SandboxError }

@@ -1,6 +1,7 @@
 import type { Variables } from '../languages/container-options.js'
 import type { LanguageCommands } from '../languages/define.js'
 import type { AcquireOptions } from '../pool/types.js'
+import type { OnProgramEnded } from './program/program-ended.js'
 
 /** A description of a sandbox, for its constructor. */
 export interface SandboxAbout {
@@ -13,6 +14,8 @@ export interface SandboxAbout {
   maxPrograms?: number | undefined
   /** The environment variables of every program of the lease. Variables of a call win. */
   env?: Variables | undefined
+  /** Receives the end of each program. */
+  onProgramEnded?: OnProgramEnded | undefined
 }
 
 /** The options of `SandboxPool.acquire()`. */

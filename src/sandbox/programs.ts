@@ -10,19 +10,28 @@ import type { ProgramLimits } from './program/limits.js'
 import { DEFAULT_TIMEOUT_MS } from './program/limits.js'
 import type { ExecOptions } from './program/options.js'
 import { Program } from './program/program.js'
+import type { OnProgramEnded, ProgramEnded } from './program/program-ended.js'
+import type { SandboxAbout } from './about.js'
 import type { SandboxState } from './state.js'
+
+type About = Pick<SandboxAbout, 'env' | 'onProgramEnded'>
 
 /** Starts the programs of one lease: in a slot, in a context, or from a file. */
 export class Programs {
   readonly #use: () => Lease<Channel>
   readonly #state: SandboxState
   readonly #env: Variables | undefined
+  readonly #onProgramEnded: OnProgramEnded | undefined
 
-  /** `use` returns the lease, and throws if it has ended. `env` is added to each program. */
-  constructor(use: () => Lease<Channel>, state: SandboxState, env: Variables | undefined) {
+  /**
+   * `use` returns the lease, and throws if it has ended. The variables `env` are added to each
+   * program.
+   */
+  constructor(use: () => Lease<Channel>, state: SandboxState, { env, onProgramEnded }: About) {
     this.#use = use
     this.#state = state
     this.#env = env && Object.keys(env).length > 0 ? env : undefined
+    this.#onProgramEnded = onProgramEnded
   }
 
   /** Returns the variables of a call together with the variables of the lease. */
@@ -39,7 +48,7 @@ export class Programs {
     const { args, context, timeoutMs = DEFAULT_TIMEOUT_MS, ...rest } = checked
     const { cwd } = rest
     const env = this.variables(rest.env)
-    const limits = { ...rest, env, timeoutMs }
+    const limits = { ...rest, env, timeoutMs, onEnded: this.#reportOf('runCode') }
     const text = calls.codeOf(code, 'runCode')
     if (context !== undefined) {
       check(calls.RunInContext, options, 'runCode with a context')
@@ -61,7 +70,8 @@ export class Programs {
     const env = this.variables(rest.env)
     const call = { entry, args, kwargs }
     const request = { op: 'run', code: calls.codeOf(code, 'call'), cwd, env, call } as const
-    return this.#inSlot(request, { timeoutMs, signal, maxOutputBytes })
+    const onEnded = this.#reportOf('call')
+    return this.#inSlot(request, { timeoutMs, signal, maxOutputBytes, onEnded })
   }
 
   /** Creates the program of `exec()`. */
@@ -70,7 +80,13 @@ export class Programs {
     const checked = check(calls.ExecCall, options, 'exec')
     const { cwd, timeoutMs = DEFAULT_TIMEOUT_MS } = checked
     const env = this.variables(checked.env)
-    return this.#inSlot({ op: 'exec', argv, cwd, env }, { ...checked, timeoutMs })
+    const limits = { ...checked, timeoutMs, onEnded: this.#reportOf('exec') }
+    return this.#inSlot({ op: 'exec', argv, cwd, env }, limits)
+  }
+
+  #reportOf(call: ProgramEnded['call']): ProgramLimits['onEnded'] {
+    const { name } = this.#state.lease.container
+    return (end) => this.#onProgramEnded?.({ type: 'programEnded', name, call, ...end })
   }
 
   /** Creates a program that starts as soon as a slot is free. */

@@ -81,7 +81,7 @@ export class Sandbox extends SandboxFiles implements AsyncDisposable {
     this.#lease = lease
     this.#state = state
     this.#use = use
-    this.#programs = new Programs(use, state, about.env)
+    this.#programs = new Programs(use, state, about)
     this.session = session
     this.name = lease.container.name
     this.signal = lease.signal

@@ -27,14 +27,15 @@ export class SandboxState {
 
   constructor(
     readonly lease: Lease<Channel>,
-    { language, commands, maxPrograms = Infinity }: SandboxAbout,
+    { language, commands, maxPrograms = Infinity, onProgramEnded }: SandboxAbout,
   ) {
     const files = new Files(useOf(lease))
     this.#files = files
     this.contexts = new CodeContexts(lease, language)
-    this.processes = new Processes(lease, (path) =>
-      files.read({ op: 'read', path }, DEFAULT_MAX_READ_BYTES, {}),
-    )
+    this.processes = new Processes(lease, {
+      readFile: (path) => files.read({ op: 'read', path }, DEFAULT_MAX_READ_BYTES, {}),
+      onProgramEnded,
+    })
     this.slots = new ProgramSlots(maxPrograms)
     this.fileRuns = commands && new FileRuns(commands)
   }

@@ -132,7 +132,7 @@ export class CodeRunner {
   }
 }
 
-/** Starts a code runner for a block of tests. The block fails if it logs more than its start-up line. */
+/** Starts a code runner for a block of tests. The block fails if it logs anything after its start-up. */
 export function useCodeRunner(env: NodeJS.ProcessEnv): () => CodeRunner {
   let runner: CodeRunner | undefined
   beforeAll(async () => {
@@ -142,7 +142,7 @@ export function useCodeRunner(env: NodeJS.ProcessEnv): () => CodeRunner {
   })
   afterAll(async () => {
     await runner?.process.end('SIGKILL')
-    expect(runner?.process.lines).toHaveLength(1)
+    expect(runner?.process.lines).toEqual([])
   })
   return () => {
     if (!runner) throw new Error('the server runs only during tests')

@@ -7,7 +7,10 @@ import { within } from './until.js'
 /** A server in a process of its own. */
 export class ServerProcess {
   readonly child: ChildProcess
+  /** The lines of the output after the start-up. */
   readonly lines: string[] = []
+  /** The lines of the start-up. The last one has the address. */
+  startUp: readonly string[] = []
   url = ''
 
   constructor(
@@ -32,6 +35,7 @@ export class ServerProcess {
         this.lines.push(text)
         const found = /http:\/\/\S+:(\d+)/.exec(text)
         if (found) {
+          this.startUp = this.lines.splice(0)
           this.url = `http://127.0.0.1:${found[1]}`
           resolve(text)
         }

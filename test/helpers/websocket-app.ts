@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { serve, upgradeWebSocket } from '@hono/node-server'
+import type { MiddlewareHandler } from 'hono'
 import { Hono } from 'hono'
 import { onTestFinished } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -18,10 +19,13 @@ export interface WebsocketServer {
   close: () => Promise<void>
 }
 
-/** Serves `websocketSandbox()` for one test. */
-export async function serveWebsocket(options: WebsocketSandboxOptions): Promise<WebsocketServer> {
+/** Serves `websocketSandbox()` for one test, behind a middleware. */
+export async function serveWebsocket(
+  options: WebsocketSandboxOptions,
+  before: MiddlewareHandler = (_, next) => next(),
+): Promise<WebsocketServer> {
   const wss = new WebSocketServer(WEBSOCKET_OPTIONS)
-  const app = new Hono().get('/run', websocketSandbox(upgradeWebSocket, options))
+  const app = new Hono().get('/run', before, websocketSandbox(upgradeWebSocket, options))
   const server = serve({
     fetch: app.fetch,
     port: 0,

@@ -226,7 +226,7 @@ describe('the end of a lease with a response on a socket', () => {
 
   it('a request without a handler acquires no lease', async () => {
     const acquired: string[] = []
-    const addName = (event: SandboxPoolEvent) => acquired.push(event.name)
+    const addName = ({ name }: { name: string }) => acquired.push(name)
     pool.on('acquired', addName)
     const inner = new Hono<SandboxEnv>().get('/there', (c) => c.text(c.get('sandbox').name))
     inner.onError((_, c) => c.text('inner', 500))

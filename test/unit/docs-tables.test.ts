@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { SandboxErrorCode } from 'hono-sandbox'
 import { Sandbox, SandboxError, SandboxPool, SandboxProcess } from 'hono-sandbox'
 import { errorResponse } from 'hono-sandbox/middleware'
+import { METRICS } from 'hono-sandbox/metrics'
 import { createTestPool, results } from 'hono-sandbox/testing'
 import { describe, expect, it } from 'vitest'
 import { parseBytes } from '../../src/config/byte-size.js'
@@ -60,7 +61,12 @@ const LISTS = [
     header: 'In the statistics',
     names: [...fieldsOf('PoolStats'), ...fieldsOf('LanguageStats')],
   },
-  { page: CALLS_PAGE, header: 'Pool event', names: [...membersOf('PoolEvent', 'type'), 'closing'] },
+  {
+    page: CALLS_PAGE,
+    header: 'Pool event',
+    names: [...membersOf('PoolEvent', 'type'), 'programEnded', 'event', 'closing'],
+  },
+  { page: 'docs/observability.md', header: 'Metric', names: Object.keys(METRICS) },
   { page: CALLS_PAGE, header: 'In every result', names: endFields },
   { page: CALLS_PAGE, header: '`killedBy`', names: membersOf('KilledBy') },
   { page: ERRORS_PAGE, header: 'Code', names: errorCodes },
@@ -251,3 +257,19 @@ function isNotOfContainer(name: string): boolean {
 function isErrorCode(name: string): name is SandboxErrorCode {
   return errorCodes.includes(name)
 }
+
+it('the documented metrics have the kind, the unit and the attributes of METRICS', () => {
+  const documented = tableOf('docs/observability.md', 'Metric').rows.map(
+    ([name = '', kind = '', further = '']) => ({
+      name: codesIn(name)[0],
+      kind,
+      attributes: ['sandbox.language', ...codesIn(further)],
+    }),
+  )
+  const described = Object.entries(METRICS).map(([name, { kind, unit, attributes }]) => ({
+    name,
+    kind: `${kind}, \`${unit}\``,
+    attributes: [...attributes],
+  }))
+  expect(documented).toEqual(described)
+})

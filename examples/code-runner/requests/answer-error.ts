@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { SandboxError } from 'hono-sandbox'
 import { errorResponse } from 'hono-sandbox/middleware'
+import { log } from '../log.js'
 import { errorBody, Refusal } from './refusal.js'
 
 /** Returns the response for an error of a handler. All errors have the same JSON shape. */
@@ -18,6 +19,6 @@ export function answerError(error: Error, c: Context): Response {
   }
   // The client disconnected during its request. This is not an error of the server.
   if ('code' in error && error.code === 'ECONNRESET') return c.body(null, 400)
-  console.error(error)
+  log.error({ event: 'internalError', err: error })
   return c.json(errorBody('INTERNAL', 'Internal Server Error'), 500)
 }

@@ -4,6 +4,7 @@ import { Hono } from 'hono'
 import type { FileEntry, Sandbox, SandboxPool } from 'hono-sandbox'
 import { websocketSandbox } from 'hono-sandbox/middleware'
 import { describe } from '../api/describe.js'
+import { responseLog } from '../log.js'
 import { Refusal } from '../requests/refusal.js'
 import { parseRun } from '../requests/run-request.js'
 import { filesResult, placeFiles } from './run-in-sandbox.js'
@@ -25,6 +26,7 @@ export function interactive(pool?: SandboxPool) {
       const atEnd = async (sandbox: Sandbox) => (collect ? filesResult(sandbox, before) : [])
       return { language, code, options: prepare, atEnd }
     },
+    logger: responseLog,
     origins: () => true, // `refuseOtherSites()` has checked the origin.
   })
   return new Hono<{ Bindings: HttpBindings }>().get(

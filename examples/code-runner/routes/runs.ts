@@ -4,6 +4,7 @@ import { sandbox, streamSandbox } from 'hono-sandbox/middleware'
 import { describe, json } from '../api/describe.js'
 import { EVENT_RESPONSE, RUN_BODY, RUN_EXAMPLE } from '../api/run-docs.js'
 import { RunAnswer } from '../api/schemas.js'
+import { responseLog } from '../log.js'
 import type { RunEnv } from '../requests/run-request.js'
 import { runRequest } from '../requests/run-request.js'
 import { filesResult, gatherFiles, placeFiles, startRun } from './run-in-sandbox.js'
@@ -13,7 +14,11 @@ const ERRORS = [400, 408, 413, 415, 503] as const
 /** The runs in a container of their own: `POST /run` and `POST /run/stream`. */
 export function runs(pool?: SandboxPool) {
   // Must come after `runRequest`, which reads the language from the body.
-  const leased = sandbox<RunEnv>({ pool, language: (c) => c.get('run').language })
+  const leased = sandbox<RunEnv>({
+    pool,
+    language: (c) => c.get('run').language,
+    logger: responseLog,
+  })
   return new Hono<RunEnv>()
     .post('/run', describeRun, runRequest, leased, async (c) => {
       const box = c.get('sandbox')

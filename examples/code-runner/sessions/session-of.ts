@@ -3,6 +3,7 @@ import { validator } from 'hono-openapi'
 import type { Sandbox, SandboxPool } from 'hono-sandbox'
 import { getSandboxes } from 'hono-sandbox'
 import * as v from 'valibot'
+import { responseLog } from '../log.js'
 import { LanguageName, LANGUAGES } from '../requests/languages.js'
 import { BadRequest } from '../requests/refusal.js'
 
@@ -26,7 +27,7 @@ export interface SessionParts {
 
 /** The options of `sandbox()` for the sessions of this server. */
 export function sessionOptions({ session, pool }: SessionParts) {
-  return { session, pool, sessionIdleMs: IDLE_MS }
+  return { session, pool, sessionIdleMs: IDLE_MS, logger: responseLog }
 }
 
 /**

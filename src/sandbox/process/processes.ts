@@ -4,6 +4,8 @@ import { SandboxError } from '../../errors.js'
 import type { Lease } from '../../pool/lease.js'
 import { SandboxProcess } from './process.js'
 import { Program } from '../program/program.js'
+import type { OnProgramEnded } from '../program/program-ended.js'
+import type { ExecEnd } from '../program/result.js'
 
 /** The options of {@link Sandbox.startProcess}. */
 export interface StartProcessOptions {
@@ -46,19 +48,24 @@ const DEFAULT_START_MS = 30_000
  */
 const MAX_EXITED = 20
 
+interface ProcessParts {
+  readFile: (path: string) => Promise<Buffer>
+  onProgramEnded: OnProgramEnded | undefined
+}
+
 /** Keeps the background processes of one container. */
 export class Processes {
   /** Called when a process has exited, or could not be started. */
   onExit: () => void = () => {}
   readonly #lease: Lease<Channel>
-  readonly #readFile: (path: string) => Promise<Buffer>
+  readonly #parts: ProcessParts
   readonly #byId = new Map<string, SandboxProcess>()
   readonly #starting = new Set<string>()
   #started = 0
 
-  constructor(lease: Lease<Channel>, readFile: (path: string) => Promise<Buffer>) {
+  constructor(lease: Lease<Channel>, parts: ProcessParts) {
     this.#lease = lease
-    this.#readFile = readFile
+    this.#parts = parts
   }
 
   /** Starts a process and waits until it runs. */
@@ -74,7 +81,11 @@ export class Processes {
       throw new SandboxError('SANDBOX_INVALID_OPTION', message)
     }
     const request = { op: 'exec', argv, cwd, env } as const
-    const program = new Program(this.#lease, request, { signal, keepBytes })
+    const program = new Program(this.#lease, request, {
+      signal,
+      keepBytes,
+      onEnded: (end) => this.#report(end),
+    })
     program.output.drop(Number.POSITIVE_INFINITY)
     this.#starting.add(id)
     let hasTimedOut = false
@@ -93,7 +104,11 @@ export class Processes {
       signal?.throwIfAborted()
       throw error
     }
-    const process = new SandboxProcess(program, { id, pid: started.pid, command }, this.#readFile)
+    const process = new SandboxProcess(
+      program,
+      { id, pid: started.pid, command },
+      this.#parts.readFile,
+    )
     this.#byId.delete(id)
     this.#byId.set(id, process)
     void process.exited.then(() => this.#exited())
@@ -128,6 +143,11 @@ export class Processes {
     const known =
       names.length > 0 ? `the processes are ${names.join(', ')}` : 'there are no processes'
     throw new SandboxError('SANDBOX_UNKNOWN_PROCESS', `no process has this id: ${known}`)
+  }
+
+  #report(end: ExecEnd): void {
+    const { name } = this.#lease.container
+    this.#parts.onProgramEnded?.({ type: 'programEnded', name, call: 'startProcess', ...end })
   }
 
   #exited(): void {

@@ -1,4 +1,4 @@
-import type { ContextState } from './result.js'
+import type { ContextState, ExecEnd } from './result.js'
 
 /** The default time limit of a call that runs a program. */
 export const DEFAULT_TIMEOUT_MS = 30_000
@@ -17,4 +17,6 @@ export interface ProgramLimits {
    * only if it does not stop.
    */
   context?: { state: () => ContextState } | undefined
+  /** Called with the end of the program, unless the program was refused. It must not throw. */
+  onEnded?: ((end: ExecEnd) => void) | undefined
 }

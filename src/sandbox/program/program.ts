@@ -62,7 +62,9 @@ export class Program {
       signal?.removeEventListener('abort', abort)
       forget()
       this.output.end()
-      return this.#describe(end)
+      const described = this.#describe(end)
+      if (!this.#refusal) limits.onEnded?.(described)
+      return described
     })
     // A program without a time limit runs in the background: the lease is not busy because of it.
     if (timeoutMs !== undefined) lease.busyUntil(this.ended)
@@ -170,7 +172,7 @@ export class Program {
     try {
       this.#open()
     } catch (error) {
-      this.#settle(NEVER_STARTED) // clears the timer and the listener on the signal
+      this.#refuse(error) // clears the timer and the listener on the signal
       throw error
     }
   }

@@ -115,7 +115,7 @@ describe('Pool.close()', () => {
       expect(await outcomeOf(closed)).toBe('pending')
       advanceTime(5)
       expect(await outcomeOf(closed)).toBeUndefined()
-      const failed = events.filter(({ type }) => type === 'removeFailed')
+      const failed = events.filter((event) => event.type === 'removeFailed')
       expect(failed.map(({ name }) => name).sort()).toEqual(launcher.names.toSorted())
       expect(failed).toHaveLength(3)
       expect(failed[0]).toMatchObject({ error: { code: 'SANDBOX_WAIT_TIMEOUT' } })

@@ -42,9 +42,9 @@ export class PoolDriver {
       maxPerTenant: MAX_PER_TENANT,
       maxWaitingPerTenant: 4,
       leaseTtlMs: 3000,
-      onEvent: ({ type, name }) => {
-        if (type === 'acquired') this.#countLease(name, 1)
-        if (type === 'ended') this.#countLease(name, -1)
+      onEvent: (event) => {
+        if (event.type === 'acquired') this.#countLease(event.name, 1)
+        if (event.type === 'ended') this.#countLease(event.name, -1)
       },
     })
     this.launcher = launcher

@@ -248,8 +248,8 @@ describe('a launch that fails', () => {
 describe('a container that exits before its first lease', () => {
   it('is replaced with pauses', async () => {
     const { launcher, pool } = fakePool({
-      onEvent: ({ type, name }) => {
-        if (type === 'launched') launcher.get(name).crash()
+      onEvent: (event) => {
+        if (event.type === 'launched') launcher.get(event.name).crash()
       },
     })
     await pool.start()
