@@ -12,7 +12,7 @@ import { LoginCookie } from './guards/login-cookie.js'
 import { refuseOtherSites } from './guards/other-sites.js'
 import { limitRate } from './guards/rate-limit.js'
 import { requireToken } from './guards/token.js'
-import { printMetrics, registerMetrics } from './metrics.js'
+import { registerMetrics } from './operator/metrics.js'
 import { playground } from './playground/playground.js'
 import { answerError } from './requests/answer-error.js'
 import { discardBody } from './requests/body.js'
@@ -20,6 +20,7 @@ import { errorBody, Refusal } from './requests/refusal.js'
 import { health } from './routes/health.js'
 import { interactive } from './routes/interactive.js'
 import { languages } from './routes/languages.js'
+import { metrics } from './routes/metrics.js'
 import { runs } from './routes/runs.js'
 import { playgroundHeaders, securityHeaders } from './security-headers.js'
 import { files } from './sessions/files.js'
@@ -31,7 +32,7 @@ interface AppEnv {
 }
 
 /** The options of `createApp()`. The pool is the one of the process by default. */
-type AppOptions = Omit<Settings, 'hostname' | 'port'> & { pool?: SandboxPool }
+type AppOptions = Omit<Settings, 'hostname' | 'port' | 'logLevel'> & { pool?: SandboxPool }
 
 /**
  * Creates a server that runs code snippets. The order of the routes matters: the guards of an earlier
@@ -68,7 +69,6 @@ export function createApp({ allowedHosts, token, secret, rateLimit, proxies, poo
     '/',
     docs(() => documentOf(app)),
   )
-  app.get('/metrics', printMetrics)
   app.get('/', playgroundHeaders).route('/', playground(pool))
   return open
     .route('/', runs(pool))
@@ -76,6 +76,7 @@ export function createApp({ allowedHosts, token, secret, rateLimit, proxies, poo
     .route('/', sessions(parts))
     .route('/', files(parts))
     .route('/', languages(pool))
+    .route('/', metrics())
 }
 
 function refuseMethod(methods: readonly string[]): never {

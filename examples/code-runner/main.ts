@@ -7,12 +7,12 @@ import { closeStrayUpgrades, WEBSOCKET_OPTIONS } from 'hono-sandbox/middleware'
 import { WebSocketServer } from 'ws'
 import { createApp } from './app.js'
 import { chooseLanguages } from './languages.js'
-import { logPool, setLogLevel } from './log.js'
-import { observeMetrics } from './metrics.js'
-import { showProgress } from './progress.js'
+import { logPool, setLogLevel } from './operator/log.js'
+import { observeMetrics } from './operator/metrics.js'
+import { showProgress } from './operator/progress.js'
 import { poolOf } from './routes/pool-of.js'
 import { readSettings } from './settings.js'
-import { terminal } from './terminal.js'
+import { terminal } from './operator/terminal.js'
 
 /**
  * The time limit of the start. If the engine does not answer by then, the server starts to listen
@@ -54,7 +54,7 @@ const ARRIVAL = {
 
 const say = read(() => terminal(process.argv.slice(2)))
 const settings = read(() => readSettings(process.env))
-read(() => setLogLevel(process.env.LOG_LEVEL || 'warn'))
+read(() => setLogLevel(settings.logLevel))
 
 let drain = async (): Promise<void> => closeSandboxes({ deadlineMs: 0 })
 let drainingSince = 0

@@ -23,6 +23,8 @@ export interface Settings {
   rateLimit: number
   /** The number of trusted proxies before the server. */
   proxies: number
+  /** The level of the log, which `setLogLevel()` checks. */
+  logLevel: string
 }
 
 /**
@@ -59,6 +61,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     secret,
     rateLimit: wholeNumber(env, 'CODE_RUNNER_RATE_LIMIT', { fallback: RATE_LIMIT, max: 1_000_000 }),
     proxies: wholeNumber(env, 'CODE_RUNNER_PROXIES', { fallback: 0, max: 10 }),
+    logLevel: env.LOG_LEVEL || 'warn',
   }
 }
 

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { SandboxError } from 'hono-sandbox'
 import { errorResponse } from 'hono-sandbox/middleware'
-import { log } from '../log.js'
+import { log } from '../operator/log.js'
 import { errorBody, Refusal } from './refusal.js'
 
 /** Returns the response for an error of a handler. All errors have the same JSON shape. */

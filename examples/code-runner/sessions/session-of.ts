@@ -3,7 +3,7 @@ import { validator } from 'hono-openapi'
 import type { Sandbox, SandboxPool } from 'hono-sandbox'
 import { getSandboxes } from 'hono-sandbox'
 import * as v from 'valibot'
-import { responseLog } from '../log.js'
+import { responseLog } from '../operator/log.js'
 import { LanguageName, LANGUAGES } from '../requests/languages.js'
 import { BadRequest } from '../requests/refusal.js'
 

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createClient } from '../../../examples/code-runner/client.js'
+import { log } from '../../../examples/code-runner/operator/log.js'
 import { ApiDocument } from '../../helpers/api-document.js'
 import { CodeRunnerApp, TOKEN, useApp } from '../../helpers/code-runner-app.js'
 
@@ -62,11 +63,11 @@ describe('an error has the status and the body of the OpenAPI document', () => {
   })
 
   it('500', async () => {
-    const log = vi.spyOn(console, 'error').mockImplementation(() => {})
-    onTestFinished(() => log.mockRestore())
+    const error = vi.spyOn(log, 'error').mockImplementation(() => {})
+    onTestFinished(() => error.mockRestore())
     // No script answers the code, so the test pool throws an error that is not one of the library.
     const failed = await app().request('/run', { method: 'POST', headers: json, body: RUN })
-    expect([failed.status, log.mock.calls.length]).toEqual([500, 1])
+    expect([failed.status, error.mock.calls.length]).toEqual([500, 1])
     await api.expectAnswer('run', failed)
   })
 

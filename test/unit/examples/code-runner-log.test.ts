@@ -6,7 +6,12 @@ import { sandbox } from 'hono-sandbox/middleware'
 import { createTestPool, results } from 'hono-sandbox/testing'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { log, logPool, responseLog, setLogLevel } from '../../../examples/code-runner/log.js'
+import {
+  log,
+  logPool,
+  responseLog,
+  setLogLevel,
+} from '../../../examples/code-runner/operator/log.js'
 import { until } from '../../helpers/until.js'
 
 const Line = v.looseObject({ level: v.string(), time: v.string(), event: v.string() })

@@ -9,7 +9,7 @@ import {
   observeMetrics,
   printMetrics,
   registerMetrics,
-} from '../../../examples/code-runner/metrics.js'
+} from '../../../examples/code-runner/operator/metrics.js'
 import { readText, root } from '../../helpers/docs.js'
 import { Scrape } from '../../helpers/prometheus.js'
 import { TestSdk } from '../../helpers/telemetry.js'

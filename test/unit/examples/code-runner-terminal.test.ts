@@ -1,7 +1,7 @@
 import { createTestPool } from 'hono-sandbox/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { showProgress } from '../../../examples/code-runner/progress.js'
-import { terminal } from '../../../examples/code-runner/terminal.js'
+import { showProgress } from '../../../examples/code-runner/operator/progress.js'
+import { terminal } from '../../../examples/code-runner/operator/terminal.js'
 
 afterEach(() => void vi.restoreAllMocks())
 
