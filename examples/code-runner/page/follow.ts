@@ -9,6 +9,9 @@ import type { Result } from './results.js'
 /** The length of an error that is shown in the editor. The output has all of it. */
 const MAX_MESSAGE = 300
 
+/** The time after which the loop lets the page handle other events, such as a click on "Stop". */
+const SLICE_MS = 20
+
 /** The places that show a run. */
 export interface Views {
   output: Output
@@ -26,7 +29,12 @@ export async function follow(
   output.clear()
   editor.mark(undefined)
   try {
+    let sliceEnd = performance.now() + SLICE_MS
     for await (const event of await start()) {
+      if (performance.now() > sliceEnd) {
+        await new Promise((resolve) => setTimeout(resolve))
+        sliceEnd = performance.now() + SLICE_MS
+      }
       if (event.type === 'stdout' || event.type === 'stderr') output.write(event.type, event.data)
       else if (event.type === 'result' && !takes?.(event.result)) output.show(event.result)
       else if (event.type === 'exit') return conclude(event, views)

@@ -8,13 +8,23 @@ const MAX_CHARACTERS = 200_000
 const MAX_PARTS = 500
 /** The number of results that are shown: frames need memory and time. */
 const MAX_RESULTS = 100
+/** The distance from the end, in pixels, at which the output still follows the end. */
+const NEAR_END = 40
 
-/** The output of a program on the screen: text as text, and results. */
+/** A piece of text of a stream. */
+interface Piece {
+  type: 'stdout' | 'stderr' | 'stdin' | 'note'
+  text: string
+}
+
+/**
+ * The output of a program on the screen: text as text, and results. The screen is updated once in a
+ * frame, because a program can write thousands of pieces in that time.
+ */
 export class Output {
   readonly element: HTMLElement
-  #waiting: { type: string; text: string }[] = []
+  #waiting: (Piece | Result)[] = []
   #frame = 0
-  #characters = 0
   /** The numbers of results and of lines since `clear()`, for a screen reader. */
   results = 0
   lines = 0
@@ -26,60 +36,67 @@ export class Output {
   clear(): void {
     cancelAnimationFrame(this.#frame)
     this.#waiting = []
-    this.#frame = this.#characters = this.results = this.lines = 0
+    this.#frame = this.results = this.lines = 0
     this.element.replaceChildren()
   }
 
-  /** Adds text of a stream. The screen is updated once in a frame. */
-  write(type: 'stdout' | 'stderr' | 'stdin' | 'note', text: string): void {
+  /** Adds text of a stream. */
+  write(type: Piece['type'], text: string): void {
+    this.lines += text.split('\n').length - 1
     const last = this.#waiting.at(-1)
-    if (last?.type === type) last.text += text
-    else this.#waiting.push({ type, text })
-    this.#frame ||= requestAnimationFrame(() => this.flush())
+    if (last && 'type' in last && last.type === type) {
+      last.text = (last.text + text).slice(-MAX_CHARACTERS)
+    } else this.#add({ type, text })
   }
 
+  /** Adds a result. */
   show(result: Result): void {
     this.results++
-    if (this.results === MAX_RESULTS + 1) this.write('note', 'Further results are not shown.\n')
-    if (this.results > MAX_RESULTS) return
-    this.flush()
-    this.#append(showResult(result))
+    if (this.results <= MAX_RESULTS) this.#add(result)
+    else if (this.results === MAX_RESULTS + 1)
+      this.write('note', 'Further results are not shown.\n')
   }
 
-  /** Puts the text that waits on the screen. */
+  /** Puts everything that waits on the screen. Scrolls to the end, if the end was visible before. */
   flush(): void {
     cancelAnimationFrame(this.#frame)
     this.#frame = 0
-    for (const { type, text } of this.#waiting.splice(0)) this.#put(type, text)
+    const { element } = this
+    const below = element.scrollHeight - element.scrollTop - element.clientHeight
+    for (const each of this.#waiting.splice(0)) {
+      if ('type' in each) this.#put(each)
+      else element.append(showResult(each))
+    }
+    this.#trim()
+    if (below < NEAR_END) element.scrollTop = element.scrollHeight
   }
 
-  #put(type: string, text: string): void {
-    this.lines += text.split('\n').length - 1
-    const shown = text.slice(-MAX_CHARACTERS)
-    this.#characters += shown.length
+  #add(each: Piece | Result): void {
+    this.#waiting.push(each)
+    // A page in the background has no frames, so that everything would wait.
+    if (this.#waiting.length > 2 * MAX_PARTS) this.#waiting.splice(0, MAX_PARTS)
+    this.#frame ||= requestAnimationFrame(() => this.flush())
+  }
+
+  /** Appends text to the last piece of the same stream, or as a new piece. */
+  #put({ type, text }: Piece): void {
     const last = this.element.lastElementChild
     const isSame = last instanceof HTMLPreElement && last.className === type
-    if (isSame && (last.textContent?.length ?? 0) < MAX_CHARACTERS / 10) {
-      this.#keepAtEnd(() => last.append(shown))
-    } else this.#append(el('pre', { className: type }, shown))
+    if (isSame && lengthOf(last) < MAX_CHARACTERS / 10) last.append(text)
+    else this.element.append(el('pre', { className: type }, text.slice(-MAX_CHARACTERS)))
   }
 
-  #append(part: HTMLElement): void {
-    this.#keepAtEnd(() => this.element.append(part))
-    const { children } = this.element
-    while (children.length > MAX_PARTS || this.#characters > 2 * MAX_CHARACTERS) {
-      const [first] = children
-      if (!first || first === part) return
-      if (first instanceof HTMLPreElement) this.#characters -= first.textContent?.length ?? 0
-      first.remove()
+  /** Removes the oldest parts beyond the limits. */
+  #trim(): void {
+    const parts = [...this.element.children].toReversed()
+    let characters = 0
+    for (const [at, part] of parts.entries()) {
+      characters += part instanceof HTMLPreElement ? lengthOf(part) : 0
+      if (at > 0 && (at >= MAX_PARTS || characters > 2 * MAX_CHARACTERS)) part.remove()
     }
   }
+}
 
-  /** Scrolls to the end, if the end was visible before. */
-  #keepAtEnd(change: () => void): void {
-    const { element } = this
-    const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 40
-    change()
-    if (isAtEnd) element.scrollTop = element.scrollHeight
-  }
+function lengthOf(element: HTMLElement): number {
+  return element.textContent?.length ?? 0
 }

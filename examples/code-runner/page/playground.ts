@@ -1,4 +1,5 @@
 import { byId } from './dom.js'
+import { failureOf } from './ending.js'
 import type { Example } from './examples.js'
 import { EXAMPLES } from './examples.js'
 import { FilePanel } from './file-panel.js'
@@ -27,7 +28,11 @@ async function alone(action: () => Promise<void>): Promise<void> {
   if (isRunning) return
   setRunning(true)
   stopButton.textContent = 'Stop'
-  await action()
+  try {
+    await action()
+  } catch (error) {
+    status.end(failureOf(error), { lines: 0, results: 0 })
+  }
   setRunning(false)
   await files.refresh()
 }
@@ -50,7 +55,14 @@ async function run(): Promise<void> {
 async function stop(): Promise<void> {
   stopButton.textContent = notebook ? 'Restart' : 'Kill'
   if (!notebook) return script.stop()
-  await notebook.stop().catch((error: unknown) => status.say(String(error), 'bad'))
+  await notebook.stop().catch(report)
+}
+
+const report = (error: unknown): void => status.say(failureOf(error).text, 'bad')
+
+async function restart(): Promise<void> {
+  await notebook?.restart().catch(report)
+  await files.refresh()
 }
 
 const chosenLanguage = (): Language => languageOf(language.value)
@@ -103,7 +115,7 @@ runButton.addEventListener('click', () => void run())
 stopButton.addEventListener('click', () => void stop())
 byId('share', HTMLButtonElement).addEventListener('click', () => void share())
 byId('add', HTMLButtonElement).addEventListener('click', () => notebook?.add())
-byId('restart', HTMLButtonElement).addEventListener('click', () => void notebook?.restart())
+byId('restart', HTMLButtonElement).addEventListener('click', () => void restart())
 notebookSwitch.addEventListener('change', showMode)
 language.addEventListener('change', () => {
   script.language = chosenLanguage()
