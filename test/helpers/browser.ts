@@ -1,3 +1,5 @@
+import { fetchOnce } from './http.js'
+
 /** A client of a server that keeps its cookies, as a browser does. */
 export class Browser {
   readonly #url: string
@@ -15,7 +17,7 @@ export class Browser {
   async fetch(url: string | URL | Request, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers)
     headers.set('cookie', this.cookie)
-    const answer = await fetch(url, { ...init, headers })
+    const answer = await fetchOnce(url, { ...init, headers })
     for (const cookie of answer.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? []
       this.#cookies.set(name, value)

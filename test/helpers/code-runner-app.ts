@@ -6,7 +6,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { createApp } from '../../examples/code-runner/app.js'
 import { readSettings } from '../../examples/code-runner/settings.js'
 import { WEBSOCKET_OPTIONS } from '../../middleware/index.js'
-import { urlOf } from './http.js'
+import { fetchOnce, urlOf } from './http.js'
 
 /** The token of the servers that have one. */
 export const TOKEN = 'a-token-for-tests-0123456789'
@@ -40,7 +40,7 @@ export class CodeRunnerApp {
   }
 
   request(path: string, init?: RequestInit): Promise<Response> {
-    return fetch(this.url + path, { redirect: 'manual', ...init })
+    return fetchOnce(this.url + path, { redirect: 'manual', ...init })
   }
 
   /** Asks for a WebSocket, and returns the status of the answer. */

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { createClient } from '../../../examples/code-runner/client.js'
 import { TOKEN, useApp } from '../../helpers/code-runner-app.js'
 import { codesIn, tableOf } from '../../helpers/docs.js'
+import { fetchOnce } from '../../helpers/http.js'
 
 const app = useApp({ CODE_RUNNER_TOKEN: TOKEN })
 const headers = { authorization: `Bearer ${TOKEN}` }
@@ -163,7 +164,7 @@ describe('the API', () => {
   })
 
   it('lists the languages with their versions', async () => {
-    const { languages } = createClient(app().url, { token: TOKEN })
+    const { languages } = createClient(app().url, { token: TOKEN, fetch: fetchOnce })
     const list = await languages.$get()
     expect(await list.json()).toMatchObject({
       languages: [

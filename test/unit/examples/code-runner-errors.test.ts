@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createClient } from '../../../examples/code-runner/client.js'
 import { ApiDocument } from '../../helpers/api-document.js'
 import { CodeRunnerApp, TOKEN, useApp } from '../../helpers/code-runner-app.js'
+import { fetchOnce } from '../../helpers/http.js'
 
 const app = useApp({ CODE_RUNNER_TOKEN: TOKEN })
 const headers = { authorization: `Bearer ${TOKEN}` }
@@ -52,7 +53,7 @@ describe('an error has the status and the body of the OpenAPI document', () => {
 
   it('429, and the client of Hono has its type', async () => {
     const limited = await CodeRunnerApp.ofTest({ CODE_RUNNER_RATE_LIMIT: '1' })
-    const { languages } = createClient(limited.url)
+    const { languages } = createClient(limited.url, { fetch: fetchOnce })
     expect((await languages.$get()).status).toBe(200)
     const refused = await languages.$get()
     if (refused.status !== 429) throw new Error(`the status is ${refused.status}`)

@@ -164,7 +164,7 @@ describe('a session', () => {
     await run(session, '1')
     const changed = session.cookie.replace(/=./, '=_')
     expect(changed).not.toBe(session.cookie)
-    const response = await fetch(`${app().url}/session/run/stream`, {
+    const response = await app().request('/session/run/stream', {
       method: 'POST',
       headers: { cookie: changed, 'content-type': 'application/json' },
       body: JSON.stringify({ language: 'python', code: '1' }),
