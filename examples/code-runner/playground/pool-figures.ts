@@ -26,8 +26,6 @@ export class PoolFigures {
       ends[how] = (ends[how] ?? 0) + 1
     })
     pool.on('acquired', (event) => {
-      // Some versions of the pool measure the wait.
-      if (!('waitedMs' in event) || typeof event.waitedMs !== 'number') return
       const { waits } = this.#of(event.language)
       waits.push(event.waitedMs)
       if (waits.length > KEPT_WAITS) waits.shift()
