@@ -37,6 +37,7 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_PROCESS_EXITED: 500,
   SANDBOX_QUEUE_FULL: 503,
   SANDBOX_RUNTIME_MISSING: 503,
+  SANDBOX_ISOLATION_WEAK: 503,
   SANDBOX_SETUP_FAILED: 500,
   SANDBOX_STDIN_CLOSED: 500,
   SANDBOX_TENANT_LIMIT: 429,
@@ -70,6 +71,7 @@ const FOR_CLIENTS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
   // see.
   SANDBOX_PROCESS_EXITED: 'a process exited too early',
   SANDBOX_RUNTIME_MISSING: UNAVAILABLE,
+  SANDBOX_ISOLATION_WEAK: UNAVAILABLE,
   SANDBOX_SETUP_FAILED: UNAVAILABLE,
   SANDBOX_STDIN_CLOSED: 'the program does not accept further input',
   SANDBOX_WAIT_TIMEOUT: 'a part of the sandbox was not ready in time',

@@ -10,6 +10,8 @@ import type { BuiltInLanguage, Language } from './languages/built-in.js'
 import type { WarmMemory } from './launcher.js'
 import { Launcher } from './launcher.js'
 import type { LanguageStats } from './language-pool.js'
+import type { DoctorReport } from './pool-doctor.js'
+import { PoolDoctor } from './pool-doctor.js'
 import { LanguagePool } from './language-pool.js'
 import type { SandboxPoolEvents } from './pool-events.js'
 import { emitEvent } from './pool-events.js'
@@ -84,6 +86,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   readonly #launcher: Launcher
   readonly #pools = new Map<Language, LanguagePool>()
   readonly #sweeper: Sweeper
+  readonly #doctor: PoolDoctor
   readonly #warnings = new FailureWarnings()
   #isStarting = false
   #closed: Promise<void> | undefined
@@ -110,6 +113,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     )
     this.#launchLimit = new LaunchLimit(settings.launchConcurrency)
     const parts = { settings, launcher: this.#launcher, launchLimit: this.#launchLimit, owner }
+    this.#doctor = new PoolDoctor(this.#engine, parts)
     for (const [language, plan] of settings.languages) {
       const onEvent = (event: PoolEvent) => this.#onEvent(language, event)
       this.#pools.set(language, new LanguagePool([language, plan], parts, onEvent))
@@ -129,6 +133,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * @throws SandboxError `SANDBOX_PRELOAD_FAILED` if no container of a language is ready and a
    * module could not be imported, `SANDBOX_INTERPRETER_MISSING` if the image does not have the
    * interpreter. The pool is closed before one of these two is thrown.
+   * @throws SandboxError `SANDBOX_ISOLATION_WEAK` if the isolation is less than `minIsolation`. If the
+   * isolation cannot be examined, the error of `doctor()` is thrown. The pool is closed before.
    */
   async start(): Promise<StartReports> {
     this.#isStarting = true
@@ -145,6 +151,13 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
       if (error instanceof SandboxError && error.code === 'SANDBOX_RUNTIME_MISSING') throw error
       // Every launch fails with the same error, so the report has it.
     })
+    const { minIsolation } = this.#settings
+    if (minIsolation !== undefined) {
+      await this.#doctor.require(minIsolation).catch(async (error: unknown) => {
+        await this.close({ deadlineMs: 0 })
+        throw error
+      })
+    }
     this.#sweeper.start()
     const starts = [...this.#pools].map(
       async ([language, pool]) => [language, await pool.start(leftMs())] as const,
@@ -213,6 +226,21 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     return Object.fromEntries([...this.#pools].map(([language, pool]) => [language, pool.stats()]))
   }
 
+  /**
+   * Examines how well the containers are isolated: launches a container of each language as the pool
+   * would, exceeds its limits on purpose from the inside, and compares it with the answer of the
+   * engine. It takes some seconds, uses a CPU, and does not touch the containers of the pool. No packet
+   * leaves a container.
+   *
+   * @throws SandboxError the error of the launch, or `SANDBOX_AGENT_FAILED` if the programs of the
+   * doctor cannot run in the image.
+   */
+  async doctor(): Promise<DoctorReport> {
+    if (this.isClosing) throw new SandboxError('SANDBOX_CLOSED', 'the pool is closed')
+    await this.#launcher.chooseRuntimes()
+    return this.#doctor.examine()
+  }
+
   /** Whether `close()` was called. From then on there are no new leases. */
   get isClosing(): boolean {
     return this.#closed !== undefined
@@ -265,6 +293,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   async #close(deadlineMs: number): Promise<void> {
     const deadline = performance.now() + deadlineMs + LAST_REMOVALS_MS
     const closing = [...this.#pools.values()].map((pool) => pool.close({ deadlineMs }))
+    closing.push(this.#doctor.close())
     this.#launchLimit.drop()
     await Promise.all(closing)
     // If the answer to a launch was lost, its container still exists. This is the last sweep that
@@ -295,7 +324,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   }
 
   #isLaunching(name: string): boolean {
-    return [...this.#pools.values()].some((pool) => pool.isLaunching(name))
+    return [...this.#pools.values(), this.#doctor].some((pool) => pool.isLaunching(name))
   }
 
   #poolOf(language: Language): LanguagePool {

@@ -28,7 +28,8 @@ export async function examine(
   // The engine is asked first: the container may end with a trial.
   const outside = await engine.inspect?.(sandbox.name)
   const patient = { ...asked, hasOwnKernel }
-  const inside = await measure(sandbox, agent, patient)
+  const usedCpuMs = async () => (await engine.inspect?.(sandbox.name).catch(() => undefined))?.cpuMs
+  const inside = await measure(sandbox, agent, patient, usedCpuMs)
   const server = { variables: process.env, kernel: release(), now: new Date() }
   const judged = judge({ asked: patient, inside, outside, server })
   return { ...judged, image, runtime: asked.runtime }

@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<keyof ProbeSources, readonly string[]>> = {
 /**
  * Measures a sandbox with programs inside, which have the rights of hostile code. It exceeds each limit
  * on purpose. The sandbox must not be used for anything else, and may have ended after the call.
+ * `usedCpuMs` is asked from outside, because gVisor's own clock of a process is not exact.
  *
  * @throws SandboxError `SANDBOX_AGENT_FAILED` if the programs cannot run or their answer is not valid.
  */
@@ -34,6 +35,7 @@ export async function measure(
   sandbox: Sandbox,
   agent: keyof ProbeSources,
   asked: Asked,
+  usedCpuMs: () => Promise<number | undefined>,
 ): Promise<Inside> {
   const source = probeSources()[agent]
   const run = (step: string, ...input: readonly unknown[]) =>
@@ -63,7 +65,7 @@ export async function measure(
     const isSmall = bytes <= memoryBytes / 2 && bytes <= MOST_MEMORY
     fills[path] = isSmall ? await attempt('fill', path, bytes + MIB) : { how: 'untried' }
   }
-  const busyCpus = await measureCpus(sandbox, cpus)
+  const busyCpus = await measureCpus(sandbox, cpus, usedCpuMs)
   const untried: Trial = { how: 'untried' }
   const ofPids = pids > MOST_PIDS ? untried : await attempt('pids', pids + BEYOND_PIDS)
   // The last one, because the container may end with it.
@@ -73,15 +75,23 @@ export async function measure(
 }
 
 /** Returns the number of CPUs that busy loops get. There are more loops than the limit allows. */
-async function measureCpus(sandbox: Sandbox, cpus: number): Promise<number | undefined> {
+async function measureCpus(
+  sandbox: Sandbox,
+  cpus: number,
+  usedCpuMs: () => Promise<number | undefined>,
+): Promise<number | undefined> {
   const script = `
     i=0; all=
     while [ $i -lt ${Math.min(Math.ceil(cpus) + 1, 64)} ]; do
       (while :; do :; done) & all="$all $!"; i=$((i + 1))
     done
     sleep ${BUSY_S}; kill -9 $all; wait`
-  const ended = await sandbox.exec(script, { timeoutMs: STEP_MS }).catch(() => undefined)
-  return ended?.usage && ended.usage.cpuMs / ended.durationMs
+  const before = await usedCpuMs()
+  const startedAt = performance.now()
+  await sandbox.exec(script, { timeoutMs: STEP_MS }).catch(() => {})
+  const elapsedMs = performance.now() - startedAt
+  const after = await usedCpuMs()
+  return before === undefined || after === undefined ? undefined : (after - before) / elapsedMs
 }
 
 function jsonOf(text: string | undefined): unknown {

@@ -1,21 +1,10 @@
+import type { Isolation } from '../schemas/isolation.js'
 import type { Evidence, Grade, Problem } from './probes/evidence.js'
 import { FILES } from './probes/files.js'
 import { KERNEL, runsOnOwnKernel } from './probes/kernel.js'
 import { LIMITS } from './probes/limits.js'
 import { NETWORK } from './probes/network.js'
 import { RIGHTS } from './probes/rights.js'
-
-/**
- * How well the containers of a pool are isolated, in ascending order:
- *
- * - `none`: a line of the doctor is `broken`.
- * - `weak`: a line is `weak`.
- * - `container`: no line is `weak` or `broken`. The programs share the kernel of the host.
- * - `kernel`: the same, and the programs run on a kernel of their own, such as gVisor's.
- */
-export const ISOLATION_LEVELS = ['none', 'weak', 'container', 'kernel'] as const
-/** One of {@link ISOLATION_LEVELS}. */
-export type Isolation = (typeof ISOLATION_LEVELS)[number]
 
 /** One line of the report of the doctor. */
 export interface Finding {
@@ -57,11 +46,6 @@ export function judge(evidence: Evidence): Pick<LanguageReport, 'isolation' | 'f
     }
   })
   return { isolation: isolationOf(findings, runsOnOwnKernel(evidence)), findings }
-}
-
-/** Returns whether an isolation is less than the floor. */
-export function isBelow(isolation: Isolation, floor: Isolation): boolean {
-  return ISOLATION_LEVELS.indexOf(isolation) < ISOLATION_LEVELS.indexOf(floor)
 }
 
 function isolationOf(findings: readonly Finding[], hasOwnKernel: boolean): Isolation {

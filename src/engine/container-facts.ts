@@ -46,6 +46,8 @@ export interface ContainerFacts {
   /** The limit of processes and threads, with those of the runtime itself. */
   readonly pids: number
   readonly cpus: number
+  /** The CPU time that the container has used so far, in milliseconds, with that of the runtime. */
+  readonly cpuMs: number
   readonly openFiles: number
   readonly network: string
 }

@@ -30,7 +30,8 @@ export class TestPool extends SandboxPool {
   constructor(options: TestPoolOptions) {
     const log = new RunLog(options.languages ?? {})
     const engine = new TestEngine((...request) => log.begin(...request))
-    super({ ...options, engine })
+    // A test pool has no container to examine.
+    super({ ...options, minIsolation: undefined, engine })
     this.engine = engine
     this.#engine = engine
     this.#log = log

@@ -56,7 +56,7 @@ const PERIOD_US = 100_000
 export async function factsOf(
   inspected: unknown,
   variablesOf: (image: string) => Promise<readonly string[]>,
-): Promise<ContainerFacts> {
+): Promise<Omit<ContainerFacts, 'cpuMs'>> {
   const { Config, HostConfig, Image, Mounts } = v.parse(Inspected, inspected)
   const options = HostConfig.SecurityOpt ?? []
   const memory = HostConfig.Memory ?? 0

@@ -12,6 +12,7 @@ import { OWNER_LABEL } from './labels.js'
 import { factsOf } from './container-facts.js'
 import { runtimeFacts } from './runtime-facts.js'
 import { ADVICE, runtimesOf } from './runtimes.js'
+import { usedCpuMs } from './statistics.js'
 import { straysOf } from './strays.js'
 import type { ContainerFacts } from '../container-facts.js'
 import type { Container, Engine, LaunchSpec, Runtime, SweepOptions } from '../engine.js'
@@ -128,8 +129,9 @@ class DockerApi implements DockerEngine {
   }
 
   async inspect(name: string): Promise<ContainerFacts> {
+    const container = this.#docker.getContainer(name)
     const inspected = await this.#calls.bounded(`inspect ${name}`, (abortSignal) =>
-      this.#docker.getContainer(name).inspect({ abortSignal }),
+      container.inspect({ abortSignal }),
     )
     const facts = await factsOf(inspected, async (image) => {
       const { Config } = await this.#calls.bounded(`inspect ${image}`, () =>
@@ -139,7 +141,7 @@ class DockerApi implements DockerEngine {
     })
     const info = await this.#calls.bounded('list runtimes', () => this.#info())
     const runtime = await runtimeFacts(facts.runtime.name, { info, address: this.address })
-    return { ...facts, runtime }
+    return { ...facts, runtime, cpuMs: await usedCpuMs(this.#calls, container) }
   }
 
   close(): void {

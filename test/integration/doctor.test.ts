@@ -1,0 +1,166 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Finding, SandboxPoolOptions } from 'hono-sandbox'
+import { createDockerEngine, SandboxPool } from 'hono-sandbox'
+import type { Alteration } from '../helpers/altered-engine.js'
+import { alteredEngine } from '../helpers/altered-engine.js'
+import { containersOf, languages, ownerOf, runtimes } from '../helpers/engine.js'
+
+/** Returns a pool for one test, whose containers are altered between the pool and the engine. */
+async function poolOf(options: SandboxPoolOptions, alteration: Alteration): Promise<SandboxPool> {
+  const engine = createDockerEngine({ address: await alteredEngine(alteration) })
+  const pool = new SandboxPool({ languages: { python: { size: 0 } }, ...options, engine })
+  onTestFinished(async () => {
+    await pool.close({ deadlineMs: 0 })
+    engine.close()
+  })
+  return pool
+}
+
+/** Returns the lines that are not `ok`, with their grades. */
+function problemsOf(findings: readonly Finding[] = []): Record<string, string> {
+  const problems = findings.filter(({ grade }) => grade !== 'ok')
+  return Object.fromEntries(problems.map(({ name, grade }) => [name, grade]))
+}
+
+/** The remarks about the containers of an unaltered pool. */
+const NOTES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  runc: { kernel: 'note', 'setuid-files': 'note' },
+  runsc: { memory: 'note', 'setuid-files': 'note' },
+}
+
+describe.each(runtimes)('the doctor under %s', (runtime) => {
+  it('finds no weakness in the containers of a pool', async () => {
+    const all = Object.fromEntries(languages.map((language) => [language, { size: 0 }]))
+    const pool = await poolOf({ runtime, languages: all }, {})
+    const report = await pool.doctor()
+    expect(report.isolation).toBe(runtime === 'runsc' ? 'kernel' : 'container')
+    for (const { findings } of Object.values(report.languages)) {
+      // The runtime may be old.
+      const { kernel = 'note', ...problems } = problemsOf(findings)
+      expect({ kernel, ...problems }).toEqual({ kernel: 'note', ...NOTES[runtime] })
+    }
+  })
+})
+
+describe('the doctor on containers that are weaker than the pool asks', () => {
+  it('finds added rights, a writable root and shared namespaces', async () => {
+    const HostConfig = {
+      CapAdd: ['KILL', 'SETGID', 'SETUID', 'NET_RAW'],
+      SecurityOpt: ['seccomp=unconfined'],
+      ReadonlyRootfs: false,
+      PidMode: 'host',
+      MaskedPaths: [],
+      ReadonlyPaths: [],
+    }
+    const pool = await poolOf({ runtime: 'runc' }, { HostConfig })
+    const { isolation, languages: reports } = await pool.doctor()
+    expect(isolation).toBe('none')
+    expect(problemsOf(reports.python?.findings)).toEqual({
+      ...NOTES.runc,
+      capabilities: 'broken',
+      'no-new-privileges': 'broken',
+      seccomp: 'broken',
+      namespaces: 'broken',
+      'proc-and-sys': 'broken',
+      root: 'broken',
+      'setuid-files': 'broken',
+    })
+  })
+
+  it('finds missing limits, and does not use more than it must', async () => {
+    const HostConfig = {
+      Memory: 0,
+      MemorySwap: 0,
+      PidsLimit: 0,
+      NanoCpus: 0,
+      Ulimits: [],
+      Tmpfs: { '/workspace': 'mode=1777', '/tmp': 'mode=1777,size=200m' },
+    }
+    const pool = await poolOf({ runtime: 'runc' }, { HostConfig })
+    const { languages: reports } = await pool.doctor()
+    expect(problemsOf(reports.python?.findings)).toEqual({
+      ...NOTES.runc,
+      memory: 'broken',
+      swap: 'weak',
+      pids: 'broken',
+      cpu: 'broken',
+      'open-files': 'broken',
+      'writable-mounts': 'broken',
+    })
+  })
+
+  it('finds a network, a socket of the host and variables of the host', async () => {
+    const pool = await poolOf(
+      { runtime: 'runc' },
+      {
+        Env: ['SERVER_SECRET=canary'],
+        NetworkDisabled: false,
+        HostConfig: {
+          NetworkMode: 'bridge',
+          Binds: ['/var/run/docker.sock:/tmp-docker.sock', '/etc/hostname:/workspace/name:ro'],
+        },
+      },
+    )
+    const report = await pool.doctor()
+    expect(problemsOf(report.languages.python?.findings)).toEqual({
+      ...NOTES.runc,
+      network: 'broken',
+      metadata: 'broken',
+      'engine-socket': 'broken',
+      'host-files': 'broken',
+      variables: 'broken',
+    })
+    expect(JSON.stringify(report)).toContain('SERVER_SECRET')
+    expect(JSON.stringify(report)).not.toContain('canary')
+  })
+
+  it('finds swap and a larger memory', async () => {
+    const MIB = 1024 ** 2
+    const HostConfig = { Memory: 512 * MIB, MemorySwap: 1024 * MIB }
+    const pool = await poolOf({ runtime: 'runc' }, { HostConfig })
+    const { languages: reports } = await pool.doctor()
+    expect(problemsOf(reports.python?.findings)).toEqual({
+      ...NOTES.runc,
+      memory: 'broken',
+      swap: 'weak',
+    })
+  })
+
+  it.runIf(runtimes.includes('runsc'))('finds that gVisor was replaced by runc', async () => {
+    const pool = await poolOf({ runtime: 'runsc' }, { HostConfig: { Runtime: 'runc' } })
+    const report = await pool.doctor()
+    expect(report.isolation).toBe('none')
+    expect(problemsOf(report.languages.python?.findings)).toMatchObject({ kernel: 'broken' })
+  })
+
+  it.runIf(runtimes.includes('runsc'))(
+    'finds limits of the cgroup alone under gVisor',
+    async () => {
+      // Without nproc, the tasks of gVisor reach the limit of the engine first.
+      const HostConfig = { PidsLimit: 300, Ulimits: [] }
+      const pool = await poolOf({ runtime: 'runsc' }, { HostConfig })
+      const report = await pool.doctor()
+      expect(problemsOf(report.languages.python?.findings)).toMatchObject({ pids: 'weak' })
+    },
+  )
+})
+
+describe('minIsolation', () => {
+  it('lets a pool start, or refuses with the failed lines and leaves no container', async () => {
+    const options = { runtime: 'runc', languages: { python: { size: 1 } } }
+    const good = await poolOf({ ...options, minIsolation: 'container' }, {})
+    expect(await good.start()).toMatchObject({ python: { ready: 1, errors: [] } })
+    const owner = ownerOf((await good.acquire('python')).name)
+    expect(await containersOf(owner)).toHaveLength(1)
+
+    const bad = await poolOf(
+      { ...options, minIsolation: 'container' },
+      { HostConfig: { SecurityOpt: ['no-new-privileges', 'seccomp=unconfined'] } },
+    )
+    await expect(bad.start()).rejects.toMatchObject({
+      code: 'SANDBOX_ISOLATION_WEAK',
+      message: expect.stringContaining('python: seccomp is broken: no filter'),
+    })
+    expect(bad.isClosing).toBe(true)
+  })
+})
