@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import type { Finding } from '../doctor/report.js'
 import { SandboxError } from '../errors.js'
 import type { DoctorReport } from '../pool-doctor.js'
 import { SandboxPool } from '../sandbox-pool.js'
@@ -13,7 +14,7 @@ interface Output {
 
 const OPTIONS = {
   min: { type: 'string', default: 'container' },
-  language: { type: 'string', multiple: true, default: ['python', 'nodejs'] },
+  language: { type: 'string', multiple: true },
   runtime: { type: 'string' },
   json: { type: 'boolean' },
 } as const
@@ -50,7 +51,7 @@ function read(args: string[]) {
     if (!min) return `--min is ${values.min}, expected one of ${ISOLATION_LEVELS.join(', ')}`
     return {
       min,
-      languages: values.language,
+      languages: values.language ?? ['python', 'nodejs'],
       runtime: values.runtime,
       isJson: values.json ?? false,
     }
@@ -81,13 +82,17 @@ const MEANING: Readonly<Record<Isolation, string>> = {
 
 /** Returns the report as a table for each language, with the advice below the line that it is for. */
 export function linesOf({ languages, isolation }: DoctorReport): string[] {
-  const tables = Object.entries(languages).flatMap(([language, report]) => {
-    const width = Math.max(...report.findings.map(({ name }) => name.length))
-    const rows = report.findings.flatMap(({ name, grade, found, advice }) => [
-      `  ${grade.padEnd(6)}  ${name.padEnd(width)}  ${found}`,
-      ...(advice === undefined ? [] : [`${' '.repeat(width + 12)}-> ${advice}`]),
-    ])
-    return [`${language}: ${report.image} under ${report.runtime}`, ...rows, '']
-  })
+  const tables = Object.entries(languages).flatMap(([language, report]) =>
+    tableOf(`${language}: ${report.image} under ${report.runtime}`, report.findings),
+  )
   return [...tables, `isolation: ${isolation} (${MEANING[isolation]})`]
+}
+
+function tableOf(title: string, findings: readonly Finding[]): string[] {
+  const width = Math.max(...findings.map(({ name }) => name.length))
+  const rows = findings.flatMap(({ name, grade, found, advice }) => {
+    const row = `  ${grade.padEnd(6)}  ${name.padEnd(width)}  ${found}`
+    return advice === undefined ? [row] : [row, `${' '.repeat(width + 12)}-> ${advice}`]
+  })
+  return [title, ...rows, '']
 }
