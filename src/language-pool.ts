@@ -25,7 +25,7 @@ export interface LanguageStats extends PoolStats {
 }
 
 /** The parts that the languages of a `SandboxPool` share. */
-interface SharedParts {
+export interface SharedParts {
   settings: Settings
   launcher: Launcher
   launchLimit: LaunchLimit

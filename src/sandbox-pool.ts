@@ -10,6 +10,8 @@ import type { BuiltInLanguage, Language } from './languages/built-in.js'
 import type { WarmMemory } from './launcher.js'
 import { Launcher } from './launcher.js'
 import type { LanguageStats } from './language-pool.js'
+import type { DoctorReport } from './pool-doctor.js'
+import { PoolDoctor } from './pool-doctor.js'
 import { LanguagePool } from './language-pool.js'
 import type { SandboxPoolEvent, SandboxPoolEvents } from './pool-events.js'
 import { emitEvent } from './pool-events.js'
@@ -85,6 +87,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   readonly #launcher: Launcher
   readonly #pools = new Map<Language, LanguagePool>()
   readonly #sweeper: Sweeper
+  readonly #doctor: PoolDoctor
   readonly #warnings = new FailureWarnings()
   #isStarting = false
   #closed: Promise<void> | undefined
@@ -111,6 +114,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     )
     this.#launchLimit = new LaunchLimit(settings.launchConcurrency)
     const parts = { settings, launcher: this.#launcher, launchLimit: this.#launchLimit, owner }
+    this.#doctor = new PoolDoctor(this.#engine, parts)
     for (const [language, plan] of settings.languages) {
       const onEvent = (event: PoolEvent | ProgramEnded) => this.#onEvent({ ...event, language })
       this.#pools.set(language, new LanguagePool([language, plan], parts, onEvent))
@@ -130,13 +134,28 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * @throws SandboxError `SANDBOX_PRELOAD_FAILED` if no container of a language is ready and a
    * module could not be imported, `SANDBOX_INTERPRETER_MISSING` if the image does not have the
    * interpreter. The pool is closed before one of these two is thrown.
+   * @throws SandboxError `SANDBOX_ISOLATION_WEAK` if the isolation is less than `minIsolation`. If the
+   * isolation cannot be examined, the error of `doctor()` is thrown. The pool is closed before.
    */
   async start(): Promise<StartReports> {
     this.#isStarting = true
     try {
+      await this.#requireIsolation()
       return await this.#start(performance.now() + this.#settings.startTimeoutMs)
     } finally {
       this.#isStarting = false
+    }
+  }
+
+  async #requireIsolation(): Promise<void> {
+    const { minIsolation } = this.#settings
+    if (minIsolation === undefined) return
+    try {
+      await this.#launcher.chooseRuntimes()
+      await this.#doctor.require(minIsolation)
+    } catch (error) {
+      await this.close({ deadlineMs: 0 })
+      throw error
     }
   }
 
@@ -214,6 +233,21 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     return Object.fromEntries([...this.#pools].map(([language, pool]) => [language, pool.stats()]))
   }
 
+  /**
+   * Examines how well the containers are isolated: launches a container of each language as the pool
+   * would, exceeds its limits on purpose from the inside, and compares it with the answer of the
+   * engine. It takes some seconds, uses a CPU, and does not touch the containers of the pool. No packet
+   * leaves a container.
+   *
+   * @throws SandboxError the error of the launch, or `SANDBOX_AGENT_FAILED` if the programs of the
+   * doctor cannot run in the image.
+   */
+  async doctor(): Promise<DoctorReport> {
+    if (this.isClosing) throw new SandboxError('SANDBOX_CLOSED', 'the pool is closed')
+    await this.#launcher.chooseRuntimes()
+    return this.#doctor.examine()
+  }
+
   /** Whether `close()` was called. From then on there are no new leases. */
   get isClosing(): boolean {
     return this.#closed !== undefined
@@ -266,6 +300,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   async #close(deadlineMs: number): Promise<void> {
     const deadline = performance.now() + deadlineMs + LAST_REMOVALS_MS
     const closing = [...this.#pools.values()].map((pool) => pool.close({ deadlineMs }))
+    closing.push(this.#doctor.close())
     this.#launchLimit.drop()
     await Promise.all(closing)
     // If the answer to a launch was lost, its container still exists. This is the last sweep that
@@ -296,7 +331,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   }
 
   #isLaunching(name: string): boolean {
-    return [...this.#pools.values()].some((pool) => pool.isLaunching(name))
+    return [...this.#pools.values(), this.#doctor].some((pool) => pool.isLaunching(name))
   }
 
   #poolOf(language: Language): LanguagePool {

@@ -1,5 +1,6 @@
 // A step of the build: `node src/agent/embed-sources.js dist` writes a module with the texts of the
-// agents' files to `dist/src/agent/sources.js`. It replaces the compiled `sources.ts`.
+// agents' files to `dist/src/agent/sources.js`, and another with those of the doctor to
+// `dist/src/doctor/sources.js`. They replace the compiled `sources.ts`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 
@@ -21,3 +22,13 @@ export function agentSources(agent) {
 }
 `
 writeFileSync(resolve(out, 'src/agent/sources.js'), module)
+
+const probeOf = (file) => readFileSync(new URL(`../doctor/inside/${file}`, import.meta.url), 'utf8')
+const probes = { python: probeOf('probe.py'), nodejs: probeOf('probe.cjs') }
+const doctor = `const TEXTS = ${JSON.stringify(probes, undefined, 2)}
+
+export function probeSources() {
+  return TEXTS
+}
+`
+writeFileSync(resolve(out, 'src/doctor/sources.js'), doctor)

@@ -3,6 +3,7 @@ import type { DefinedLanguage } from '../languages/define.js'
 import type { Engine } from '../engine/engine.js'
 import type { BuiltInLanguage } from '../languages/built-in.js'
 import type { SizeOptions } from '../languages/size-options.js'
+import type { Isolation } from '../schemas/isolation.js'
 import type { OnSessionEnd, OnSessionStart } from '../sessions/types.js'
 
 /**
@@ -135,4 +136,12 @@ export interface SandboxPoolOptions extends ContainerOptions {
    * @default the number of CPUs plus one
    */
   launchConcurrency?: number | undefined
+  /**
+   * The least isolation with which the pool starts. Before it launches its containers, `start()`
+   * examines a container of each language as `doctor()` does, and throws `SANDBOX_ISOLATION_WEAK` if
+   * the isolation is less: `weak`, `container` or `kernel`.
+   *
+   * @default no examination
+   */
+  minIsolation?: Isolation | undefined
 }

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { BUILT_IN_NAMES } from '../languages/built-in.js'
 import { DefinedLanguageSettings } from '../languages/definition-schema.js'
 import { ContainerEntries } from '../schemas/container.js'
+import { ISOLATION_LEVELS } from '../schemas/isolation.js'
 import { LanguageSettings } from '../schemas/pool.js'
 import { Count, Positive, PositiveMilliseconds } from '../schemas/values.js'
 
@@ -49,6 +50,7 @@ export const PoolSettings = v.strictObject({
   onSessionEnd: v.optional(v.function('a function')),
   sessionHookTimeoutMs: v.optional(PositiveMilliseconds),
   launchConcurrency: v.optional(Positive),
+  minIsolation: v.optional(v.picklist(ISOLATION_LEVELS, ISOLATION_LEVELS.join(', '))),
 })
 
 function has(value: unknown, field: string): boolean {

@@ -10,8 +10,9 @@ import { SandboxError } from '../errors.js'
 import type { Variables } from '../languages/container-options.js'
 import type { DefinedLanguage, LanguageCommands } from '../languages/define.js'
 import { LanguageName } from '../languages/definition-schema.js'
-import type { Language } from '../languages/built-in.js'
-import { AGENTS, isBuiltIn, LANGUAGES } from '../languages/built-in.js'
+import type { AgentName, Language } from '../languages/built-in.js'
+import { AGENT_NAMES, AGENTS, isBuiltIn, LANGUAGES } from '../languages/built-in.js'
+import type { Isolation } from '../schemas/isolation.js'
 import { check } from '../schemas/check.js'
 import type { AgentManifest, LanguageManifest } from '../languages/manifest.js'
 import type { LanguageOptions, PoolLanguages, SandboxPoolOptions } from './pool-options.js'
@@ -38,6 +39,8 @@ export interface LanguagePlan {
   runtime: string
   /** The source of the agent: the first frame to a new container. */
   bundle: AgentBundle
+  /** The language of the agent, whose interpreter is in the image. */
+  agentName: AgentName
   /** The process that reaps orphans: the agent, or an init process of the engine. */
   reaper: LaunchSpec['reaper']
   /** The greatest number of programs that run at the same time in a lease. */
@@ -60,6 +63,7 @@ export interface Settings {
   evictIdle: boolean
   sessionHooks: SessionHooks
   launchConcurrency: number
+  minIsolation: Isolation | undefined
 }
 
 const DEFAULT_SIZE = 2
@@ -92,6 +96,7 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
       timeoutMs: checked.sessionHookTimeoutMs ?? 30_000,
     },
     launchConcurrency: checked.launchConcurrency ?? availableParallelism() + 1,
+    minIsolation: checked.minIsolation,
   }
 }
 
@@ -147,6 +152,7 @@ function planOf(
     limits,
     runtime,
     bundle,
+    agentName: AGENT_NAMES.find((name) => AGENTS[name].agent === origin.agent) ?? 'nodejs',
     reaper,
     maxPrograms: containers.maxPrograms ?? Math.max(1, Math.floor(limits.pids / tasksPerProgram)),
     env,

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import type { ContainerFacts } from './container-facts.js'
 
 /** A way in which an engine isolates containers: an OCI runtime of Docker, a runtimeClass of Kubernetes. */
 export interface Runtime {
@@ -138,6 +139,12 @@ export interface Engine {
    * of other owners must be a minute old by the engine's clock. A running container is never removed.
    */
   sweep(options: SweepOptions): Promise<number>
+  /**
+   * Returns the settings of a running container of this name, as the engine applies them. The doctor
+   * compares them with the launch. If it is missing, the doctor reports each fact that only the engine
+   * knows as not measured.
+   */
+  inspect?(name: string): Promise<ContainerFacts>
   /** Closes the connections to the engine. Containers keep running. */
   close(): void
 }

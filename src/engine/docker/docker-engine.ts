@@ -9,8 +9,12 @@ import { DockerImages } from './docker-images.js'
 import { DockerLaunches } from './docker-launches.js'
 import { DockerEvents } from './events.js'
 import { OWNER_LABEL } from './labels.js'
+import { factsOf } from './container-facts.js'
+import { runtimeFacts } from './runtime-facts.js'
 import { ADVICE, runtimesOf } from './runtimes.js'
+import { usedCpuMs } from './statistics.js'
 import { straysOf } from './strays.js'
+import type { ContainerFacts } from '../container-facts.js'
 import type { Container, Engine, LaunchSpec, Runtime, SweepOptions } from '../engine.js'
 import type { ImageStore, PullOptions } from '../image-store.js'
 
@@ -122,6 +126,22 @@ class DockerApi implements DockerEngine {
     const removals = ids.map((id) => this.#calls.bounded(`remove ${id}`, remove(id)))
     const outcomes = await Promise.allSettled(removals)
     return outcomes.filter(({ status }) => status === 'fulfilled').length
+  }
+
+  async inspect(name: string): Promise<ContainerFacts> {
+    const container = this.#docker.getContainer(name)
+    const inspected = await this.#calls.bounded(`inspect ${name}`, (abortSignal) =>
+      container.inspect({ abortSignal }),
+    )
+    const facts = await factsOf(inspected, async (image) => {
+      const { Config } = await this.#calls.bounded(`inspect ${image}`, () =>
+        this.#docker.getImage(image).inspect(),
+      )
+      return Config.Env ?? []
+    })
+    const info = await this.#calls.bounded('list runtimes', () => this.#info())
+    const runtime = await runtimeFacts(facts.runtime.name, { info, address: this.address })
+    return { ...facts, runtime, cpuMs: await usedCpuMs(this.#calls, container) }
   }
 
   close(): void {

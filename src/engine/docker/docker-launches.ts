@@ -1,31 +1,14 @@
 import { Duplex } from 'node:stream'
 import type Docker from 'dockerode'
-import * as v from 'valibot'
 import { SandboxError } from '../../errors.js'
 import type { DockerCalls } from './api-calls.js'
 import { statusOf } from './api-calls.js'
 import { createBody } from './container-spec.js'
+import { usedMemory } from './statistics.js'
 import { DockerContainer } from './docker-container.js'
 import type { DockerEvents } from './events.js'
 import { OWNER_LABEL } from './labels.js'
 import type { Container, LaunchSpec } from '../engine.js'
-
-interface StatsOptions {
-  stream: false
-  'one-shot': true
-  abortSignal: AbortSignal
-}
-
-/** The part of the engine's statistics that is used. The names depend on the version of cgroups. */
-const Stats = v.object({
-  memory_stats: v.object({
-    usage: v.number(),
-    stats: v.object({
-      total_inactive_file: v.optional(v.number()),
-      inactive_file: v.optional(v.number()),
-    }),
-  }),
-})
 
 /** Launches containers on a Docker engine: creates, attaches, starts. */
 export class DockerLaunches {
@@ -52,7 +35,7 @@ export class DockerLaunches {
         stream,
         watch,
         () => this.#remove(created),
-        () => this.#usedMemory(created),
+        () => usedMemory(this.#calls, created),
       )
       await this.#calls
         .bounded(`start ${spec.name}`, (abortSignal) => created.start({ abortSignal }), signal)
@@ -116,17 +99,6 @@ export class DockerLaunches {
       `the engine did not upgrade the connection to attach to ${name}`,
       { suggestion: 'Configure the proxy before the engine to allow connection upgrades' },
     )
-  }
-
-  /** Returns the number that `docker stats` shows: without files that the kernel can drop at once. */
-  async #usedMemory(container: Docker.Container): Promise<number> {
-    const answer = await this.#calls.bounded(`measure ${container.id}`, (abortSignal) => {
-      // The type of the options lacks the signal.
-      const options: StatsOptions = { stream: false, 'one-shot': true, abortSignal }
-      return container.stats(options)
-    })
-    const { usage, stats } = v.parse(Stats, answer).memory_stats
-    return usage - (stats.total_inactive_file ?? stats.inactive_file ?? 0)
   }
 
   async #remove(container: Docker.Container): Promise<void> {

@@ -1,0 +1,180 @@
+// Measures a sandbox from the inside, with the rights of a program. Prints one line of JSON.
+// Each step is a process of its own: a step that exceeds a limit can end without an answer. It sends
+// nothing to any address. `probe.py` is the same program for images with Python.
+'use strict'
+const fs = require('node:fs')
+const path = require('node:path')
+const { spawn, spawnSync } = require('node:child_process')
+
+const WALK_MS = 6000
+// Each of these names reveals facts about the host, unless the engine masks it.
+const MASKED = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/firmware',
+]
+const LONGEST_LIST = 100
+const SETUID_OR_SETGID = 0o6000
+
+function look(openFiles) {
+  const mounts = textOf('/proc/self/mountinfo')
+  const points = mounts.split('\n').flatMap((line) => line.split(' ')[4] ?? [])
+  return {
+    status: textOf('/proc/self/status'),
+    agentStatus: textOf('/proc/1/status'),
+    mounts,
+    devices: textOf('/proc/net/dev'),
+    routes: textOf('/proc/net/route'),
+    routes6: textOf('/proc/net/ipv6_route'),
+    version: textOf('/proc/version'),
+    variables: { ...process.env },
+    writable: points.filter((point) => succeeds(() => fs.accessSync(point, fs.constants.W_OK))),
+    sizes: Object.fromEntries(points.map((point) => [point, sizeOf(point)])),
+    unmasked: MASKED.filter(isUnmasked),
+    openFiles: openUntilRefused(openFiles),
+    userNamespace: makesUserNamespace(),
+    ...walk(),
+  }
+}
+
+function succeeds(action) {
+  try {
+    action()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function textOf(file) {
+  try {
+    return fs.readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function sizeOf(file) {
+  try {
+    const { blocks, bsize } = fs.statfsSync(file)
+    return blocks * bsize
+  } catch {
+    return 0
+  }
+}
+
+/** A masked folder is empty, and a masked file is the null device. */
+function isUnmasked(file) {
+  try {
+    const found = fs.statSync(file)
+    if (found.isDirectory()) return fs.readdirSync(file).length > 0
+    return !found.isCharacterDevice()
+  } catch {
+    return false
+  }
+}
+
+function openUntilRefused(limit) {
+  const files = []
+  try {
+    while (files.length < limit + 10) files.push(fs.openSync('/dev/null', 'r'))
+    return { count: files.length, refused: false }
+  } catch (error) {
+    return { count: files.length, refused: error.code === 'EMFILE' }
+  } finally {
+    for (const file of files) fs.closeSync(file)
+  }
+}
+
+function makesUserNamespace() {
+  const { error, status } = spawnSync('unshare', ['-U', 'true'], { timeout: 5000 })
+  return error ? null : status === 0
+}
+
+/** Finds setuid files, and sockets that the container did not make. Node cannot read capabilities of files. */
+function walk() {
+  const setuid = []
+  const sockets = []
+  const folders = ['/']
+  const deadline = Date.now() + WALK_MS
+  let walked = true
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    if (['/proc', '/sys', '/dev'].includes(folder)) continue
+    if (Date.now() > deadline) {
+      walked = false
+      break
+    }
+    let entries = []
+    try {
+      entries = fs.readdirSync(folder, { withFileTypes: true })
+    } catch {
+      continue
+    }
+    for (const entry of entries) {
+      const file = path.join(folder, entry.name)
+      if (entry.isDirectory()) folders.push(file)
+      else if (entry.isSocket()) sockets.push(file)
+      else if (entry.isFile() && isSetuid(file)) setuid.push(file)
+    }
+  }
+  const [found, ends] = [setuid.slice(0, LONGEST_LIST), sockets.slice(0, LONGEST_LIST)]
+  return { setuid: found, sockets: ends, capable: [], walked }
+}
+
+function isSetuid(file) {
+  try {
+    return (fs.lstatSync(file).mode & SETUID_OR_SETGID) !== 0
+  } catch {
+    return false
+  }
+}
+
+/** Writes until the file system is full. Deletes what it wrote. */
+function fill(folder, limit) {
+  const name = path.join(folder, '.hono-sandbox-doctor')
+  const block = Buffer.alloc(256 * 1024)
+  let count = 0
+  try {
+    const file = fs.openSync(name, 'w')
+    while (count < limit) count += fs.writeSync(file, block)
+    return { count, refused: false }
+  } catch (error) {
+    return { count, refused: ['ENOSPC', 'EDQUOT'].includes(error.code) }
+  } finally {
+    fs.rmSync(name, { force: true })
+  }
+}
+
+/** Starts processes until one is refused. Ends them. */
+function pids(limit) {
+  const children = []
+  let refused = false
+  while (children.length < limit && !refused) {
+    // spawn() itself throws or emits an event, depending on the error. `pid` is missing in both cases.
+    const child = spawn('sleep', ['30'], { stdio: 'ignore', env: { PATH: process.env.PATH } })
+    child.on('error', () => {})
+    refused = child.pid === undefined
+    if (!refused) children.push(child)
+  }
+  for (const child of children) child.kill('SIGKILL')
+  return { count: children.length, refused }
+}
+
+/** Uses memory up to the limit. The answer exists only if nothing stops it. */
+function memory(limit) {
+  const step = 4 * 1024 * 1024
+  const held = []
+  while (held.length * step < limit) held.push(Buffer.alloc(step, 1))
+  return { count: held.length * step, refused: false }
+}
+
+const STEPS = { look, fill, pids, memory }
+const [, step, input] = process.argv
+console.log(JSON.stringify(STEPS[step](...JSON.parse(input))))
