@@ -6,12 +6,14 @@ import { createDockerEngine } from '../engine/docker/docker-engine.js'
 import { SandboxError } from '../errors.js'
 import type { SetupContext } from './context.js'
 import { debianMachine, mayInstall } from './debian.js'
+import { doctor } from './doctor.js'
 import type { ExtraImage } from '../languages/setup-images.js'
 import { planSetup, setup } from './setup.js'
 import { size } from './size.js'
 
 const USAGE = `Usage: hono-sandbox setup [--data] [--compiler] [--from-packages] [--dry-run]
        hono-sandbox size --rate 20 --hold 300ms [--json] ...
+       hono-sandbox doctor [--min LEVEL] [--json] ...
 
 setup finds a container engine, or installs and starts one (root on Debian or Ubuntu),
 and gets the base images. It prints its plan before it changes anything. It is safe to
@@ -35,6 +37,15 @@ size computes how many containers a load needs. Times have a unit: 300ms, 1.5s, 
   --launches-per-second N  how many containers the engine can launch (no limit)
   --json                   print JSON
 
+doctor launches a container of each language as a pool would, exceeds its limits on
+purpose, and prints a grade and an advice for each defence. It reads the SANDBOX_*
+variables. The exit code is 1 if the isolation is below --min.
+
+  --min LEVEL              none, weak, container or kernel (container)
+  --language NAME          a language to examine; repeat it for more (python, nodejs)
+  --runtime NAME           the OCI runtime (SANDBOX_RUNTIME, else gVisor if there is one)
+  --json                   print JSON
+
   --help           show this
   --version        show the version
 `
@@ -52,8 +63,10 @@ setTimeout(() => process.exit(), LEAVE_MS).unref()
 
 async function main(args: string[]): Promise<number> {
   const [command, ...options] = args
-  if (command === 'size' && !options.some((option) => option === '--help' || option === '-h')) {
-    return size(options, { say, complain: (line) => console.error(line) })
+  const output = { say, complain: (line: string) => console.error(line) }
+  if (!options.some((option) => option === '--help' || option === '-h')) {
+    if (command === 'size') return size(options, output)
+    if (command === 'doctor') return doctor(options, output)
   }
   const parsed = parse(args)
   if (parsed?.values.help) {

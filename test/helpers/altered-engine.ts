@@ -22,7 +22,7 @@ export async function alteredEngine(alteration: Alteration): Promise<string> {
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const engine = connect({ path: '/var/run/docker.sock', allowHalfOpen: true })
-    let held: Buffer<ArrayBufferLike> = Buffer.alloc(0)
+    let held: Buffer = Buffer.alloc(0)
     client.on('data', (chunk) => {
       held = Buffer.concat([held, chunk])
       const ready = altered(held, alteration)

@@ -1,5 +1,5 @@
 import type { HostMount } from '../../engine/container-facts.js'
-import type { Evidence, Probe, Problem } from './evidence.js'
+import type { Evidence, Probe, Problem, Trial } from './evidence.js'
 import { REMOVE_CHANGE, untold, when } from './evidence.js'
 import { mountsOf } from './look.js'
 import { hasNoNewPrivileges } from './rights.js'
@@ -53,41 +53,40 @@ const writable: Probe = {
     [...writableFolders(asked)].map(([path, bytes]) => `${path} ${sizeText(bytes)}`).join(', '),
   problems: ({ asked, inside: { look, fills } }) => {
     const folders = writableFolders(asked)
-    const ofPool = [...folders].flatMap(([path, bytes]): readonly Problem[] => {
-      const size = look.sizes[path] ?? 0
-      const fill = fills[path]
-      const written = fill?.how === 'refused' || fill?.how === 'unlimited' ? fill.count : 0
-      const held = Math.max(size, written)
-      const limit = fill?.how === 'unlimited' || size === 0 || held > bytes
-      return [
-        ...when(
-          limit,
-          'broken',
-          `${path} holds ${size === 0 ? 'files without a limit' : sizeText(held)}, not ${sizeText(bytes)}`,
-          REMOVE_CHANGE,
-        ),
-        ...when(
-          fill?.how === 'failed' || fill?.how === 'killed',
-          'weak',
-          `${path} could not be filled`,
-          'Run the doctor again, and raise memory if it happens again',
-        ),
-      ]
-    })
+    const ofPool = [...folders].flatMap(([path, bytes]) =>
+      sizeProblems({ path, bytes, size: look.sizes[path] ?? 0, fill: fills[path] }),
+    )
     const others = look.writable.filter(
       (path) => path !== '/' && !folders.has(path) && !HARMLESS.test(path),
     )
     const unbounded = others.filter((path) => (look.sizes[path] ?? 0) > asked.limits.memoryBytes)
-    return [
-      ...ofPool,
-      ...when(
-        unbounded.length > 0,
-        'weak',
-        `programs can also write to ${unbounded.join(', ')}`,
-        'Remove the mounts, or use an image without volumes',
-      ),
-    ]
+    const found = `programs can also write to ${unbounded.join(', ')}`
+    const advice = 'Remove the mounts, or use an image without volumes'
+    return ofPool.concat(when(unbounded.length > 0, 'weak', found, advice))
   },
+}
+
+/** A writable folder: the size that was asked for, the size that it shows, and the trial to fill it. */
+interface Folder {
+  path: string
+  bytes: number
+  size: number
+  fill: Trial | undefined
+}
+
+function sizeProblems({ path, bytes, size, fill }: Folder): readonly Problem[] {
+  if (fill?.how === 'failed' || fill?.how === 'killed') {
+    const advice = 'Run the doctor again, and raise memory if it happens again'
+    return when(true, 'weak', `${path} could not be filled`, advice)
+  }
+  const written = fill?.how === 'untried' ? 0 : (fill?.count ?? 0)
+  const held = size === 0 ? 'files without a limit' : sizeText(Math.max(size, written))
+  return when(
+    size === 0 || Math.max(size, written) > bytes || fill?.how === 'unlimited',
+    'broken',
+    `${path} holds ${held}, not ${sizeText(bytes)}`,
+    REMOVE_CHANGE,
+  )
 }
 
 const hostFiles: Probe = {

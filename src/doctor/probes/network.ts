@@ -111,7 +111,9 @@ function numberOf(address: string): number {
 }
 
 function bitsOf(hex: string): string {
-  return [...hex].map((digit) => Number.parseInt(digit, 16).toString(2).padStart(4, '0')).join('')
+  return Array.from(hex, (digit) => Number.parseInt(digit, 16).toString(2).padStart(4, '0')).join(
+    '',
+  )
 }
 
 /** The network. */
