@@ -14,6 +14,8 @@ export interface RuntimeFacts {
   readonly version?: string | undefined
   /** The platform that gVisor was registered with: `ptrace`, `systrap`, `kvm`. */
   readonly platform?: string | undefined
+  /** Matches `/proc/version` of the runtime's own kernel, if the engine knows its text. */
+  readonly kernel?: RegExp | undefined
 }
 
 /**

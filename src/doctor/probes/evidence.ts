@@ -31,6 +31,8 @@ export interface Asked {
   runtime: string
   /** Whether the engine says that the runtime has a kernel of its own. */
   hasOwnKernel: boolean
+  /** The instruction to get a runtime with a kernel of its own. */
+  howToGetKernel: string
   /** The names of the variables that the pool gives to programs. */
   variables: readonly string[]
 }

@@ -2,18 +2,15 @@ import type { Evidence, Probe, Problem } from './evidence.js'
 import { REMOVE_CHANGE, when } from './evidence.js'
 import { mountsOf } from './look.js'
 
-/** Every release of gVisor shows this version, and Linux 4.4.0 of this minute does not exist elsewhere. */
-const GVISOR = /^Linux version 4\.4\.0 .*Sun Jan 10 15:06:54 PST 2016/
-const IS_GVISOR_NAME = /^(?:runsc|gvisor)/i
 const DAY_MS = 86_400_000
 const OLD_DAYS = 365
 
 /** Returns whether the programs of the container are known to run on a kernel of their own. */
-export function runsOnOwnKernel({ asked, inside, server }: Evidence): boolean {
+export function runsOnOwnKernel({ asked, inside, outside, server }: Evidence): boolean {
   if (!asked.hasOwnKernel) return false
   const { version } = inside.look
-  if (IS_GVISOR_NAME.test(asked.runtime)) return GVISOR.test(version)
-  return version !== '' && !version.includes(server.kernel)
+  const known = outside?.runtime.kernel
+  return known ? known.test(version) : version !== '' && !version.includes(server.kernel)
 }
 
 const kernel: Probe = {
@@ -42,7 +39,7 @@ const kernel: Probe = {
         !asked.hasOwnKernel,
         'note',
         `${asked.runtime}: programs share the kernel of the host`,
-        'Install gVisor, and name the runtime runsc',
+        asked.howToGetKernel,
       ),
       ...(asked.hasOwnKernel ? ageProblems(outside?.runtime.version, server.now) : []),
     ]
@@ -52,7 +49,6 @@ const kernel: Probe = {
 function ageProblems(version: string | undefined, now: Date): readonly Problem[] {
   const [, year, month, day] = /(20\d\d)(\d\d)(\d\d)/.exec(version ?? '') ?? []
   const days = (now.getTime() - Date.parse(`${year}-${month}-${day}`)) / DAY_MS
-  const advice = 'Install the current release of gVisor'
   if (Number.isNaN(days)) {
     return when(true, 'note', 'the age of the runtime is unknown', 'Check its version on its host')
   }
@@ -60,7 +56,7 @@ function ageProblems(version: string | undefined, now: Date): readonly Problem[]
     days > OLD_DAYS,
     'note',
     `${version} is ${Math.floor(days / OLD_DAYS)} years old or more`,
-    advice,
+    'Install the current release of the runtime',
   )
 }
 

@@ -45,7 +45,7 @@ const memory: Probe = {
       `a program used more than ${mib(asked.limits.memoryBytes)}`,
       when(
         true,
-        // gVisor has no limit of its own: the limit of the engine ends its kernel, with all programs.
+        // A kernel of its own lives in the limit of the engine, which ends it with all programs.
         asked.hasOwnKernel ? 'note' : 'weak',
         'the container ends with a program that exceeds the limit',
         asked.hasOwnKernel

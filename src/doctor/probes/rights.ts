@@ -127,7 +127,13 @@ const namespaces: Probe = {
     const devices = outside?.devices ?? []
     return [
       ...untold(evidence),
-      ...when(shared.length > 0, 'broken', `shares ${shared.join(', ')}`, REMOVE_CHANGE),
+      ...when(
+        shared.length > 0,
+        // The namespace of cgroups hides their names only.
+        shared.some((name) => name !== 'cgroup') ? 'broken' : 'note',
+        `shares with the host: ${shared.join(', ')}`,
+        REMOVE_CHANGE,
+      ),
       ...when(devices.length > 0, 'broken', `has devices: ${devices.join(', ')}`, REMOVE_CHANGE),
     ]
   },

@@ -99,8 +99,15 @@ function capabilitiesOf({ CapAdd, CapDrop }: HostConfig): string[] {
   return CapDrop?.includes('ALL') ? added : ['the defaults of Docker', ...added]
 }
 
-function sharedBy({ PidMode, IpcMode, UTSMode, NetworkMode }: HostConfig): string[] {
-  const modes = { pid: PidMode, ipc: IpcMode, uts: UTSMode, network: NetworkMode }
+function sharedBy(config: HostConfig): string[] {
+  const { PidMode, IpcMode, UTSMode, NetworkMode, CgroupnsMode } = config
+  const modes = {
+    pid: PidMode,
+    ipc: IpcMode,
+    uts: UTSMode,
+    network: NetworkMode,
+    cgroup: CgroupnsMode,
+  }
   return Object.entries(modes).flatMap(([name, mode]) =>
     /^(?:host|container:.*|shareable)$/.test(mode ?? '') ? [name] : [],
   )

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import * as v from 'valibot'
 import type { RuntimeFacts } from '../container-facts.js'
+import { kernelOf } from './runtimes.js'
 
 /** A runtime as Docker lists it. */
 const Listed = v.object({
@@ -24,7 +25,7 @@ export async function runtimeFacts(
   const platform = runtimeArgs?.join(' ').match(/--?platform[= ](\w+)/)?.[1]
   const isLocal = address.startsWith('unix:')
   const version = isLocal && path !== undefined ? await versionOf(path) : undefined
-  return { name, version, platform }
+  return { name, version, platform, kernel: kernelOf(name) }
 }
 
 /** Returns the first line that has a version: `runsc version release-20240930.0`. */

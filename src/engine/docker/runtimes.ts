@@ -47,6 +47,17 @@ export function pidLimitsOf({ runtime, pids }: Pick<LaunchSpec, 'runtime' | 'pid
   return { cgroup: pids * GVISOR_TASKS + GVISOR_OWN_TASKS, user: pids }
 }
 
+/**
+ * Matches the version of the kernel that programs see under gVisor. Releases from 2016 on share the
+ * minute of a build that no distribution has, or name themselves.
+ */
+const GVISOR_KERNEL = /Sun Jan 10 15:06:54 PST 2016|gvisor/i
+
+/** Returns a pattern for the version of the runtime's own kernel; `undefined` if it is not known. */
+export function kernelOf(runtime: string): RegExp | undefined {
+  return isGvisor(runtime) ? GVISOR_KERNEL : undefined
+}
+
 /** gVisor may be registered under several names, as `runsc-kvm`. */
 function isGvisor(runtime: string): boolean {
   return runtime.startsWith(GVISOR)
