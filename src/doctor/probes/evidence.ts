@@ -88,7 +88,7 @@ export function when(
 }
 
 /** Returns the problem of a fact that only the engine knows, if the engine does not tell. */
-export function untold({ outside }: Evidence): readonly Problem[] {
+export function untold({ outside }: Pick<Evidence, 'outside'>): readonly Problem[] {
   return when(
     outside === undefined,
     'weak',

@@ -39,6 +39,7 @@ const memory: Probe = {
   name: 'memory',
   found: ({ asked, inside }) => `${mib(asked.limits.memoryBytes)}, ${endText(inside.memory)}`,
   problems: ({ asked, inside, outside }) => [
+    ...(inside.memory.how === 'untried' ? untold({ outside }) : []),
     ...looser(outside?.memoryBytes, asked.limits.memoryBytes, mib),
     ...trialProblems(
       inside.memory,
@@ -79,6 +80,7 @@ const pids: Probe = {
   problems: ({ asked, inside, outside }) => {
     const started = 'count' in inside.pids ? inside.pids.count : 0
     return [
+      ...(inside.pids.how === 'untried' ? untold({ outside }) : []),
       ...(asked.hasOwnKernel
         ? looser(outside?.pids, Number.MAX_VALUE, String)
         : looser(outside?.pids, asked.limits.pids, String)),
