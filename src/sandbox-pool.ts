@@ -139,9 +139,22 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   async start(): Promise<StartReports> {
     this.#isStarting = true
     try {
+      await this.#requireIsolation()
       return await this.#start(performance.now() + this.#settings.startTimeoutMs)
     } finally {
       this.#isStarting = false
+    }
+  }
+
+  async #requireIsolation(): Promise<void> {
+    const { minIsolation } = this.#settings
+    if (minIsolation === undefined) return
+    try {
+      await this.#launcher.chooseRuntimes()
+      await this.#doctor.require(minIsolation)
+    } catch (error) {
+      await this.close({ deadlineMs: 0 })
+      throw error
     }
   }
 
@@ -151,13 +164,6 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
       if (error instanceof SandboxError && error.code === 'SANDBOX_RUNTIME_MISSING') throw error
       // Every launch fails with the same error, so the report has it.
     })
-    const { minIsolation } = this.#settings
-    if (minIsolation !== undefined) {
-      await this.#doctor.require(minIsolation).catch(async (error: unknown) => {
-        await this.close({ deadlineMs: 0 })
-        throw error
-      })
-    }
     this.#sweeper.start()
     const starts = [...this.#pools].map(
       async ([language, pool]) => [language, await pool.start(leftMs())] as const,

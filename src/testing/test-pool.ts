@@ -1,6 +1,7 @@
 import type { SandboxPoolOptions } from '../config/pool-options.js'
 import type { Engine } from '../engine/engine.js'
 import type { SandboxErrorCode } from '../errors.js'
+import { SandboxError } from '../errors.js'
 import type { Language } from '../languages/built-in.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import { SandboxPool } from '../sandbox-pool.js'
@@ -35,6 +36,16 @@ export class TestPool extends SandboxPool {
     this.engine = engine
     this.#engine = engine
     this.#log = log
+  }
+
+  /**
+   * Rejects: a test pool has no containers, so there is nothing to examine.
+   *
+   * @throws SandboxError `SANDBOX_RUNTIME_MISSING`
+   */
+  override async doctor(): Promise<never> {
+    const message = 'a test pool has no containers, so there is nothing to examine'
+    throw new SandboxError('SANDBOX_RUNTIME_MISSING', message)
   }
 
   /** The runs of code and of commands so far, in their order. */

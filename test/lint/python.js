@@ -1,11 +1,12 @@
-// A step of `npm run lint`: checks the names, the imports and the format of the Python agent.
+// A step of `npm run lint`: checks the names, the imports and the format of the Python that runs in
+// containers.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PositionEncoding, Workspace } from '@astral-sh/ruff-wasm-nodejs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const folder = join(root, 'src/agent/python')
+const folders = ['src/agent/python', 'src/doctor/inside'].map((name) => join(root, name))
 const settings = {
   'line-length': 100,
   format: { 'quote-style': 'single' },
@@ -14,10 +15,10 @@ const settings = {
 }
 const ruff = new Workspace(settings, PositionEncoding.Utf32)
 
-const problems = readdirSync(folder)
-  .filter((name) => name.endsWith('.py'))
-  .flatMap((name) => {
-    const path = join(folder, name)
+const problems = folders
+  .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
+  .filter((path) => path.endsWith('.py'))
+  .flatMap((path) => {
     const text = readFileSync(path, 'utf8')
     const found = ruff.check(text).map(({ code, message, start_location: { row, column } }) => {
       return `${relative(root, path)}:${row}:${column} ${code ?? 'syntax'} ${message}`
