@@ -43,6 +43,8 @@ export interface ContainerFacts {
   readonly readOnlyPaths: readonly string[]
   /** The names of the environment variables that the image does not have. */
   readonly variables: readonly string[]
+  /** Whether the engine stores the output of PID 1, which has the output of all programs. */
+  readonly keepsLogs: boolean
   readonly memoryBytes: number
   readonly swapBytes: number
   /** The limit of processes and threads, with those of the runtime itself. */

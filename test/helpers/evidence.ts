@@ -20,9 +20,9 @@ const MOUNTS = `1 0 0:39 / / ro,relatime - overlay overlay rw
 2 1 0:54 / /proc rw,nosuid - proc proc rw
 3 1 0:59 / /dev rw,nosuid - tmpfs tmpfs rw,size=65536k
 4 1 0:61 / /sys ro,nosuid - sysfs sysfs ro
-5 1 0:65 / /tmp rw,nosuid - tmpfs tmpfs rw
-6 1 0:66 / /workspace rw,nosuid - tmpfs tmpfs rw
-7 3 0:64 / /dev/shm rw,nosuid - tmpfs shm rw
+5 1 0:65 / /tmp rw,nosuid,nodev - tmpfs tmpfs rw
+6 1 0:66 / /workspace rw,nosuid,nodev - tmpfs tmpfs rw
+7 3 0:64 / /dev/shm rw,nosuid,nodev - tmpfs shm rw
 8 2 0:54 /sys /proc/sys ro,nosuid - proc proc rw
 9 2 0:59 /null /proc/keys rw,nosuid - tmpfs tmpfs rw
 10 1 254:0 /var/lib/docker/containers/1/hosts /etc/hosts ro - ext4 /dev/vda rw
@@ -128,6 +128,7 @@ const OUTSIDE: ContainerFacts = {
   maskedPaths: ['/proc/kcore', '/proc/keys', '/proc/timer_list', '/proc/scsi', '/sys/firmware'],
   readOnlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
   variables: [],
+  keepsLogs: false,
   memoryBytes: 256 * MIB,
   swapBytes: 0,
   pids: 128,

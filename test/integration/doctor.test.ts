@@ -54,6 +54,7 @@ describe('the doctor on containers that are weaker than the pool asks', () => {
       ReadonlyPaths: [],
       NetworkMode: 'bridge',
       Binds: ['/var/run/docker.sock:/run/docker.sock'],
+      LogConfig: { Type: 'json-file' },
     }
     const Env = ['SERVER_SECRET=canary']
     const pool = await poolOf({ runtime: 'runc' }, { Env, NetworkDisabled: false, HostConfig })
@@ -71,6 +72,7 @@ describe('the doctor on containers that are weaker than the pool asks', () => {
       'engine-socket': 'broken',
       'setuid-files': 'broken',
       variables: 'broken',
+      logs: 'weak',
       network: 'broken',
       metadata: 'broken',
     })

@@ -38,7 +38,7 @@ export interface Asked {
 }
 
 /** The facts about the server, to compare them with those of the container. */
-export interface ServerFacts {
+interface ServerFacts {
   /** The environment variables of this process. */
   variables: Readonly<Record<string, string | undefined>>
   /** The release of the kernel of this machine. */

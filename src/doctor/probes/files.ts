@@ -1,16 +1,19 @@
 import type { HostMount } from '../../engine/container-facts.js'
 import type { Evidence, Probe, Problem, Trial } from './evidence.js'
 import { REMOVE_CHANGE, untold, when } from './evidence.js'
+import type { Look } from './look.js'
 import { mountsOf } from './look.js'
 import { hasNoNewPrivileges } from './rights.js'
 
 /** The files that every engine makes for a container. */
 const OF_ENGINE = /^\/etc\/(?:hosts|hostname|resolv\.conf)$|\/docker-init$|^\/dev\/termination-log$/
-/** The file systems that a runtime makes for a container. */
+/** The file systems that a runtime makes for a container, and where. */
 const MADE = new Set(['proc', 'sysfs', 'devpts', 'mqueue', 'cgroup', 'cgroup2'])
+const MADE_AT = /^\/(?:proc|sys|dev)(?:\/|$)/
 /** Writable places that hold no files of programs, or have a limit of the kernel. */
 const HARMLESS = /^\/(?:proc|sys|dev\/(?:mqueue|pts|console|null|full|zero|tty|u?random))(?:\/|$)/
 const MIB = 1024 ** 2
+const MOST_NAMES = 5
 
 /** Returns the folders that the pool makes writable, with their sizes. */
 export function writableFolders({
@@ -62,7 +65,10 @@ const writable: Probe = {
     const unbounded = others.filter((path) => (look.sizes[path] ?? 0) > asked.limits.memoryBytes)
     const found = `programs can also write to ${unbounded.join(', ')}`
     const advice = 'Remove the mounts, or use an image without volumes'
-    return ofPool.concat(when(unbounded.length > 0, 'weak', found, advice))
+    return ofPool.concat(
+      when(unbounded.length > 0, 'weak', found, advice),
+      asked.hasOwnKernel ? [] : flagProblems(look, folders),
+    )
   },
 }
 
@@ -72,6 +78,15 @@ interface Folder {
   bytes: number
   size: number
   fill: Trial | undefined
+}
+
+/** A kernel of its own need not show the flags. */
+function flagProblems(look: Look, folders: ReadonlyMap<string, number>): readonly Problem[] {
+  const missing = mountsOf(look).flatMap(({ target, options }) => {
+    const lacks = ['nosuid', 'nodev'].filter((flag) => !options.includes(flag))
+    return folders.has(target) && lacks.length > 0 ? [`${target} is not ${lacks.join(', ')}`] : []
+  })
+  return when(missing.length > 0, 'weak', missing.join('; '), REMOVE_CHANGE)
 }
 
 function sizeProblems({ path, bytes, size, fill }: Folder): readonly Problem[] {
@@ -112,7 +127,8 @@ const hostFiles: Probe = {
 /** A part of a file system is mounted, or one that the runtime does not make. */
 function hostMountsOf(look: Evidence['inside']['look']) {
   return mountsOf(look).filter(({ root: part, target, type }) => {
-    if (target === '/' || OF_ENGINE.test(target) || MADE.has(type)) return false
+    if (target === '/' || OF_ENGINE.test(target)) return false
+    if (MADE.has(type) && MADE_AT.test(target)) return false
     if (type === 'tmpfs') return part !== '/' && part !== '/null'
     return true
   })
@@ -143,17 +159,24 @@ const setuid: Probe = {
     const { look } = evidence.inside
     const files = [...look.setuid, ...look.capable]
     const isHarmless = hasNoNewPrivileges(evidence) === true
-    const names = `${files.slice(0, 3).join(', ')}${files.length > 3 ? ', ...' : ''}`
+    const names = unusualFirst(files).slice(0, MOST_NAMES).join(', ')
+    const others = files.length > MOST_NAMES ? ', ...' : ''
     return [
       ...when(
         files.length > 0,
         isHarmless ? 'note' : 'broken',
-        `${files.length} files (${names})${isHarmless ? ', without effect: no-new-privileges is set' : ''}`,
+        `${files.length} files (${names}${others})${isHarmless ? ', without effect: no-new-privileges is set' : ''}`,
         'Remove the bits in the image: chmod ug-s',
       ),
       ...when(!look.walked, 'note', 'the search was not complete in time', 'Use a smaller image'),
     ]
   },
+}
+
+/** Returns the files with those first that a distribution does not have. */
+function unusualFirst(files: readonly string[]): string[] {
+  const usual = files.filter((file) => /^\/(?:usr\/)?s?bin\//.test(file))
+  return [...files.filter((file) => !usual.includes(file)), ...usual]
 }
 
 /** The names that most processes have, so that an equal value tells nothing. */
@@ -183,9 +206,31 @@ const variables: Probe = {
   },
 }
 
+const logs: Probe = {
+  name: 'logs',
+  found: () => 'the engine does not store output',
+  problems: (evidence) => [
+    ...untold(evidence),
+    ...when(
+      evidence.outside?.keepsLogs === true,
+      'weak',
+      'the engine stores the output of programs on its disk',
+      'Set the log driver of the containers to none',
+    ),
+  ],
+}
+
 function sizeText(bytes: number): string {
   return `${Math.round(bytes / MIB)} MiB`
 }
 
 /** The files that programs reach. */
-export const FILES: readonly Probe[] = [root, writable, hostFiles, engineSocket, setuid, variables]
+export const FILES: readonly Probe[] = [
+  root,
+  writable,
+  hostFiles,
+  engineSocket,
+  setuid,
+  variables,
+  logs,
+]

@@ -13,14 +13,17 @@ export function runsOnOwnKernel({ asked, inside, outside, server }: Evidence): b
   return known ? known.test(version) : version !== '' && !version.includes(server.kernel)
 }
 
+/** Returns the runtime, its version and its platform: `own, release-20240930.0, platform kvm`. */
+function describeRuntime({ asked, outside }: Evidence): string {
+  const { version = 'unknown version', platform = 'default' } = outside?.runtime ?? {}
+  return `${asked.runtime}, ${version}, platform ${platform}`
+}
+
 const kernel: Probe = {
   name: 'kernel',
-  found: ({ asked, outside }) => {
-    const { version = 'unknown version', platform } = outside?.runtime ?? {}
-    return [asked.runtime, version, platform && `platform ${platform}`].filter(Boolean).join(', ')
-  },
+  found: describeRuntime,
   problems: (evidence) => {
-    const { asked, outside, server } = evidence
+    const { asked, outside } = evidence
     const used = outside?.runtime.name ?? asked.runtime
     return [
       ...when(
@@ -41,21 +44,23 @@ const kernel: Probe = {
         `${asked.runtime}: programs share the kernel of the host`,
         asked.howToGetKernel,
       ),
-      ...(asked.hasOwnKernel ? ageProblems(outside?.runtime.version, server.now) : []),
+      ...(asked.hasOwnKernel ? ageProblems(evidence) : []),
     ]
   },
 }
 
-function ageProblems(version: string | undefined, now: Date): readonly Problem[] {
-  const [, year, month, day] = /(20\d\d)(\d\d)(\d\d)/.exec(version ?? '') ?? []
-  const days = (now.getTime() - Date.parse(`${year}-${month}-${day}`)) / DAY_MS
+function ageProblems(evidence: Evidence): readonly Problem[] {
+  const { outside, server } = evidence
+  const [, year, month, day] = /(20\d\d)(\d\d)(\d\d)/.exec(outside?.runtime.version ?? '') ?? []
+  const days = (server.now.getTime() - Date.parse(`${year}-${month}-${day}`)) / DAY_MS
+  const runtime = describeRuntime(evidence)
   if (Number.isNaN(days)) {
-    return when(true, 'note', 'the age of the runtime is unknown', 'Check its version on its host')
+    return when(true, 'note', `${runtime}, of unknown age`, 'Check its version on its host')
   }
   return when(
     days > OLD_DAYS,
     'note',
-    `${version} is ${Math.floor(days / OLD_DAYS)} years old or more`,
+    `${runtime}, older than ${Math.floor(days / OLD_DAYS)} years`,
     'Install the current release of the runtime',
   )
 }

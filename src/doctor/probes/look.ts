@@ -42,6 +42,7 @@ export interface Mount {
   /** The part of the file system that is mounted. It is not `/` for a bind mount of a part. */
   root: string
   target: string
+  options: readonly string[]
   isReadOnly: boolean
   type: string
 }
@@ -49,9 +50,10 @@ export interface Mount {
 export function mountsOf({ mounts }: Pick<Look, 'mounts'>): Mount[] {
   return mounts.split('\n').flatMap((line) => {
     const [head = '', tail = ''] = line.split(' - ')
-    const [, , , root, target, options] = head.split(' ')
+    const [, , , root, target, flags] = head.split(' ')
     const [type = ''] = tail.split(' ')
-    if (root === undefined || target === undefined || options === undefined) return []
-    return [{ root, target, isReadOnly: options.split(',').includes('ro'), type }]
+    if (root === undefined || target === undefined || flags === undefined) return []
+    const options = flags.split(',')
+    return [{ root, target, options, isReadOnly: options.includes('ro'), type }]
   })
 }

@@ -87,10 +87,21 @@ const WEAKENED: readonly (readonly [line: string, grade: string, changes: Change
     'broken',
     { outside: { mounts: [{ source: 'volume', target: '/data', isWritable: true }] } },
   ],
+  [
+    'host-files',
+    'broken',
+    { look: { mounts: mountsWith('11 1 0:54 / /host/proc rw - proc proc rw') } },
+  ],
+  [
+    'writable-mounts',
+    'weak',
+    { look: { mounts: evidenceOf().inside.look.mounts.replace('/tmp rw,nosuid', '/tmp rw') } },
+  ],
   ['engine-socket', 'broken', { look: { sockets: ['/run/engine.sock'] } }],
   ['setuid-files', 'note', { look: { setuid: ['/usr/bin/su'] } }],
   ['setuid-files', 'note', { look: { capable: ['/usr/bin/ping'] } }],
   ['setuid-files', 'note', { look: { walked: false } }],
+  ['logs', 'weak', { outside: { keepsLogs: true } }],
   ['variables', 'broken', { outside: { variables: ['SECRET'] } }],
   ['memory', 'broken', { outside: { memoryBytes: NONE } }],
   ['memory', 'broken', { outside: { memoryBytes: 512 * MIB } }],
@@ -191,7 +202,7 @@ describe('judge()', () => {
   it('does not pass a fact that only the engine knows if the engine does not tell', () => {
     const { findings, isolation } = judge({ ...evidenceOf(), outside: undefined })
     const weak = findings.filter(({ grade }) => grade !== 'ok').map(({ name }) => name)
-    expect(weak).toEqual(['kernel', 'namespaces', 'variables', 'swap', 'cpu'])
+    expect(weak).toEqual(['kernel', 'namespaces', 'variables', 'logs', 'swap', 'cpu'])
     expect(isolation).toBe('weak')
   })
 })

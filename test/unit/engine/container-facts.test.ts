@@ -30,6 +30,8 @@ it.each([
   [{ SecurityOpt: ['no-new-privileges:true'] }, { hasNoNewPrivileges: true, hasSeccomp: true }],
   [{ SecurityOpt: ['no-new-privileges=false'] }, { hasNoNewPrivileges: false }],
   [{ SecurityOpt: ['seccomp=unconfined'] }, { hasSeccomp: false }],
+  [{ LogConfig: { Type: 'json-file' } }, { keepsLogs: true }],
+  [{ LogConfig: { Type: 'none' } }, { keepsLogs: false }],
   [{ Privileged: true }, { isPrivileged: true, hasSeccomp: false }],
   [
     { PidMode: 'host', IpcMode: 'container:1', UTSMode: '', NetworkMode: 'none' },
