@@ -17,8 +17,8 @@ export interface DoctorReport {
   languages: Record<string, LanguageReport>
 }
 
-/** The time limit of the launch of a container for an examination. */
-const LAUNCH_MS = 30_000
+/** Longer than the agent of a new container may take, so that the error tells why a launch failed. */
+const LAUNCH_MS = 45_000
 
 /** Examines a container of each language of a pool. The containers are not those of the pool. */
 export class PoolDoctor {

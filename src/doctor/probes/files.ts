@@ -97,7 +97,7 @@ function sizeProblems({ path, bytes, size, fill }: Folder): readonly Problem[] {
   const written = fill?.how === 'untried' ? 0 : (fill?.count ?? 0)
   const held = size === 0 ? 'files without a limit' : sizeText(Math.max(size, written))
   return when(
-    size === 0 || Math.max(size, written) > bytes || fill?.how === 'unlimited',
+    size === 0 || Math.max(size, written) > bytes,
     'broken',
     `${path} holds ${held}, not ${sizeText(bytes)}`,
     REMOVE_CHANGE,

@@ -82,7 +82,12 @@ const pids: Probe = {
     return [
       ...(inside.pids.how === 'untried' ? untold({ outside }) : []),
       ...(asked.hasOwnKernel
-        ? looser(outside?.pids, Number.MAX_VALUE, String)
+        ? when(
+            outside?.pids === Number.POSITIVE_INFINITY,
+            'broken',
+            'the engine applies no limit to the runtime itself',
+            REMOVE_CHANGE,
+          )
         : looser(outside?.pids, asked.limits.pids, String)),
       ...trialProblems(
         inside.pids,
