@@ -25,6 +25,8 @@ let closing: Promise<void> | undefined
  * pool exists with other options.
  * @throws SandboxError `SANDBOX_RUNTIME_MISSING`, `SANDBOX_PRELOAD_FAILED`,
  * `SANDBOX_INTERPRETER_MISSING`: a retry cannot fix these errors. The pool is closed then.
+ * @throws SandboxError `SANDBOX_ISOLATION_WEAK` if the isolation is less than `minIsolation`, or the
+ * error of a launch if it cannot be examined.
  *
  * @example
  * ```ts

@@ -8,6 +8,7 @@ import { SandboxError } from './errors.js'
 import type { Language } from './languages/built-in.js'
 import type { SharedParts } from './language-pool.js'
 import { LanguagePool } from './language-pool.js'
+import { deferred } from './util/deferred.js'
 
 /** The report of `SandboxPool.doctor()`. */
 export interface DoctorReport {
@@ -71,6 +72,9 @@ export class PoolDoctor {
 
   async #examineOne(language: Language, plan: LanguagePlan): Promise<LanguageReport> {
     const { settings, owner } = this.#parts
+    // A pool would retry a failed launch until the caller's time is over.
+    const failed = deferred<never>()
+    failed.promise.catch(() => {})
     const pool = new LanguagePool(
       [language, { ...plan, size: 0, max: 1, maxSessions: 0 }],
       {
@@ -79,11 +83,14 @@ export class PoolDoctor {
         // A name of a container is never used twice.
         owner: `${owner}-doctor${++this.#examinations}`,
       },
-      () => {},
+      (event) => {
+        if (event.type === 'launchFailed') failed.reject(event.error)
+      },
     )
     this.#pools.add(pool)
     try {
-      const sandbox = await pool.acquire({ timeoutMs: LAUNCH_MS })
+      const acquired = pool.acquire({ timeoutMs: LAUNCH_MS })
+      const sandbox = await Promise.race([acquired, failed.promise])
       const { limits, env, agentName: agent } = plan
       const { image } = pool.stats()
       const asked = { limits, runtime: sandbox.runtime, variables: Object.keys(env) }

@@ -123,6 +123,14 @@ describe('the doctor on containers that are weaker than the pool asks', () => {
   )
 })
 
+it('the doctor throws the error of a launch at once, and minIsolation refuses to start', async () => {
+  const languages = { python: { size: 0, image: 'hono-sandbox-test/missing' } }
+  const pool = await poolOf({ runtime: 'runc', languages, minIsolation: 'weak' }, {})
+  await expect(pool.doctor()).rejects.toMatchObject({ code: 'SANDBOX_IMAGE_MISSING' })
+  await expect(pool.start()).rejects.toMatchObject({ code: 'SANDBOX_IMAGE_MISSING' })
+  expect(pool.isClosing).toBe(true)
+})
+
 it('a pool whose containers reach minIsolation starts', async () => {
   const options = { runtime: 'runc', languages: { python: { size: 1 } } }
   const pool = await poolOf({ ...options, minIsolation: 'container' }, {})

@@ -120,19 +120,21 @@ function walk() {
     for (const entry of entries) {
       const file = path.join(folder, entry.name)
       if (entry.isDirectory()) folders.push(file)
-      else if (entry.isSocket()) sockets.push(file)
-      else if (entry.isFile() && isSetuid(file)) setuid.push(file)
+      // A mounted socket has the type of the file below it in the entry.
+      const found = entry.isDirectory() ? undefined : statOf(file)
+      if (found?.isSocket()) sockets.push(file)
+      if (found?.isFile() && (found.mode & SETUID_OR_SETGID) !== 0) setuid.push(file)
     }
   }
-  const [found, ends] = [setuid.slice(0, LONGEST_LIST), sockets.slice(0, LONGEST_LIST)]
-  return { setuid: found, sockets: ends, capable: [], walked }
+  const first = (files) => files.slice(0, LONGEST_LIST)
+  return { setuid: first(setuid), sockets: first(sockets), capable: [], walked }
 }
 
-function isSetuid(file) {
+function statOf(file) {
   try {
-    return (fs.lstatSync(file).mode & SETUID_OR_SETGID) !== 0
+    return fs.lstatSync(file)
   } catch {
-    return false
+    return undefined
   }
 }
 

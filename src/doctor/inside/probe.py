@@ -105,7 +105,7 @@ def walk():
     deadline = time.monotonic() + WALK_S
     for folder, folders, names in os.walk('/'):
         if time.monotonic() > deadline:
-            return {'setuid': setuid, 'sockets': sockets, 'capable': capable, 'walked': False}
+            return found(setuid, sockets, capable, False)
         if folder in ('/proc', '/sys', '/dev'):
             folders[:] = []
             continue
@@ -121,12 +121,12 @@ def walk():
                 capable.append(path)
             if stat.S_ISSOCK(mode):
                 sockets.append(path)
-    return {
-        'setuid': setuid[:LONGEST_LIST],
-        'sockets': sockets[:LONGEST_LIST],
-        'capable': capable[:LONGEST_LIST],
-        'walked': True,
-    }
+    return found(setuid, sockets, capable, True)
+
+
+def found(setuid, sockets, capable, walked):
+    lists = {'setuid': setuid, 'sockets': sockets, 'capable': capable}
+    return {**{name: paths[:LONGEST_LIST] for name, paths in lists.items()}, 'walked': walked}
 
 
 def has_capability(path):
