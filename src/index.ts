@@ -14,6 +14,7 @@ export type {
   EngineAdvice,
   LaunchSpec,
   Runtime,
+  SeccompProfile,
   SweepOptions,
 } from './engine/engine.js'
 export type { ImageStore, PullOptions } from './engine/image-store.js'

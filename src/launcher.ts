@@ -62,7 +62,8 @@ export class Launcher {
    * Chooses the runtime of each language: the one that the operator named, or the one that the engine
    * prefers. Warns once if the programs of the preferred runtime share the kernel of the host.
    *
-   * @throws SandboxError `SANDBOX_RUNTIME_MISSING` if the engine does not have one of them.
+   * @throws SandboxError `SANDBOX_RUNTIME_MISSING` if the engine does not have one of them,
+   * `SANDBOX_INVALID_OPTION` if one of them ignores a seccomp profile of the operator.
    */
   async chooseRuntimes(): Promise<void> {
     for (const language of this.#settings.languages.keys()) await this.#chooseRuntime(language)
@@ -71,12 +72,15 @@ export class Launcher {
   async #chooseRuntime(language: Language): Promise<string> {
     const known = this.#runtimes.get(language)
     if (known !== undefined) return known
-    const { runtime } = this.#planOf(language)
+    const { runtime, limits } = this.#planOf(language)
     this.#listed ??= this.#engine.runtimes()
     try {
       const chosen = this.#select(await this.#listed, runtime)
-      this.#runtimes.set(language, chosen)
-      return chosen
+      if (chosen.hasOwnKernel && typeof limits.seccomp === 'object') {
+        throw profileWithoutEffect(language, chosen)
+      }
+      this.#runtimes.set(language, chosen.name)
+      return chosen.name
     } catch (error) {
       // The operator may add a runtime or start the engine, so the next launch asks again.
       this.#listed = undefined
@@ -84,7 +88,7 @@ export class Launcher {
     }
   }
 
-  #select(listed: readonly Runtime[], runtime: string): string {
+  #select(listed: readonly Runtime[], runtime: string): Runtime {
     const isAutomatic = runtime === 'auto'
     const chosen = isAutomatic ? listed[0] : listed.find(({ name }) => name === runtime)
     if (!chosen) {
@@ -99,7 +103,7 @@ export class Launcher {
       warnOfSharedKernel(chosen, this.#engine)
       this.#warned.add(chosen.name)
     }
-    return chosen.name
+    return chosen
   }
 
   async launch(language: Language, name: string, signal: AbortSignal): Promise<Channel> {
@@ -201,6 +205,15 @@ async function measure(
 
 function inMiB(bytes: number): number {
   return Math.round(bytes / 1024 ** 2)
+}
+
+/** Returns the error for a seccomp profile of the operator that the kernel of the runtime ignores. */
+function profileWithoutEffect(language: Language, { name }: Runtime): SandboxError {
+  return new SandboxError(
+    'SANDBOX_INVALID_OPTION',
+    `${language} has a seccomp profile, which has no effect under ${name}, because programs run on its own kernel`,
+    { suggestion: 'Remove seccompProfile or SANDBOX_SECCOMP_PROFILE, or name another runtime' },
+  )
 }
 
 /** @throws SandboxError in production, because a warning could be overlooked there. */

@@ -20,6 +20,7 @@ export function specOf(changes: Partial<LaunchSpec> = {}): LaunchSpec {
     workspaceBytes: 64 * MIB,
     tmpBytes: 32 * MIB,
     shmBytes: 16 * MIB,
+    seccomp: 'narrow',
     ...changes,
   }
 }

@@ -156,7 +156,7 @@ print(shutil.disk_usage('/workspace').total // 2**20)`
 })
 
 describe('a seccomp profile', () => {
-  it('a seccomp profile of the operator replaces the default profile of the engine', async () => {
+  it('a seccomp profile of the operator replaces the profile of the sandboxes', async () => {
     const folder = folderOfTest()
     const file = path.join(folder, 'profile.json')
     const rule = { names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', args: [] }
@@ -168,6 +168,23 @@ describe('a seccomp profile', () => {
     expect(refused.exitCode).toBe(1)
     expect(refused.stderr).toContain('Operation not permitted')
   })
+
+  it.runIf(runtimes.includes('runsc'))(
+    'a seccomp profile of the operator is refused under gVisor',
+    async () => {
+      const file = path.join(folderOfTest(), 'profile.json')
+      writeFileSync(file, '{}')
+      const pool = new SandboxPool({
+        runtime: 'runsc',
+        languages: { python: { seccompProfile: file } },
+      })
+      onTestFinished(() => pool.close({ deadlineMs: 0 }))
+      await expect(pool.start()).rejects.toMatchObject({
+        code: 'SANDBOX_INVALID_OPTION',
+        message: expect.stringContaining('no effect under runsc'),
+      })
+    },
+  )
 })
 
 /** Returns the default image of a pool. */

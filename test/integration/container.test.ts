@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
+import { NARROW_PROFILE } from '../../src/engine/docker/seccomp-profile.js'
 import { docker, leaseOfTest, OWNER, ownerOf, places, usePool } from '../helpers/engine.js'
 
 const CAPABILITIES = ['KILL', 'SETGID', 'SETUID']
@@ -54,7 +55,7 @@ describe.each(places)('the $language container under $runtime', ({ runtime, lang
     })
     const { CapAdd } = v.parse(Added, HostConfig)
     expect(CapAdd.map((name) => name.replace('CAP_', '')).sort()).toEqual(CAPABILITIES)
-    expect(HostConfig.SecurityOpt).toEqual(['no-new-privileges'])
+    expect(HostConfig.SecurityOpt).toEqual(['no-new-privileges', `seccomp=${NARROW_PROFILE}`])
     expect(HostConfig.Tmpfs?.['/workspace']).toContain(`size=${64 * MIB}`)
     expect(HostConfig.Tmpfs?.['/tmp']).toContain(`size=${32 * MIB}`)
   })

@@ -1,6 +1,7 @@
-import type { LaunchSpec } from '../engine.js'
+import type { LaunchSpec, SeccompProfile } from '../engine.js'
 import { labelsOf } from './labels.js'
 import { pidLimitsOf } from './runtimes.js'
+import { NARROW_PROFILE } from './seccomp-profile.js'
 
 const NOBODY = 65534
 
@@ -14,7 +15,6 @@ export function createBody(spec: LaunchSpec) {
   const owner = `uid=${NOBODY},gid=${NOBODY}`
   const pids = pidLimitsOf(spec)
   return {
-    name: spec.name,
     Image: spec.image,
     Entrypoint: [],
     Cmd: [...spec.command],
@@ -50,10 +50,7 @@ export function createBody(spec: LaunchSpec) {
       CapDrop: ['ALL'],
       CapAdd: ['KILL', 'SETGID', 'SETUID'],
       Privileged: false,
-      SecurityOpt: [
-        'no-new-privileges',
-        ...(spec.seccompProfile === undefined ? [] : [`seccomp=${spec.seccompProfile}`]),
-      ],
+      SecurityOpt: ['no-new-privileges', ...seccompOf(spec.seccomp)],
       Memory: spec.memoryBytes,
       MemorySwap: spec.memoryBytes,
       NanoCpus: Math.round(spec.cpus * 1e9),
@@ -66,4 +63,9 @@ export function createBody(spec: LaunchSpec) {
       LogConfig: { Type: 'none', Config: {} },
     },
   }
+}
+
+function seccompOf(profile: SeccompProfile): string[] {
+  if (profile === 'engine') return []
+  return [`seccomp=${profile === 'narrow' ? NARROW_PROFILE : profile.json}`]
 }

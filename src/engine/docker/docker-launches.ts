@@ -72,9 +72,12 @@ export class DockerLaunches {
 
   async #create(spec: LaunchSpec): Promise<Docker.Container> {
     const create = () =>
-      this.#calls.bounded(`create ${spec.name}`, (abortSignal) =>
-        this.#docker.createContainer({ ...createBody(spec), abortSignal }),
-      )
+      this.#calls.bounded(`create ${spec.name}`, (abortSignal) => {
+        // Otherwise dockerode sends the body in the URL, too, which is too long for some proxies. The
+        // type of the options lacks both names.
+        const options = { _query: { name: spec.name }, _body: createBody(spec), abortSignal }
+        return this.#docker.createContainer(options)
+      })
     try {
       return await create()
     } catch (error) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createBody } from '../../../src/engine/docker/container-spec.js'
+import { NARROW_PROFILE } from '../../../src/engine/docker/seccomp-profile.js'
 import { specOf } from '../../helpers/launch-spec.js'
 
 describe('createBody', () => {
@@ -17,7 +18,7 @@ describe('createBody', () => {
       CapDrop: ['ALL'],
       CapAdd: ['KILL', 'SETGID', 'SETUID'],
       Privileged: false,
-      SecurityOpt: ['no-new-privileges'],
+      SecurityOpt: ['no-new-privileges', `seccomp=${NARROW_PROFILE}`],
       Memory: spec.memoryBytes,
       MemorySwap: spec.memoryBytes,
       NanoCpus: 100_000_000,
@@ -30,10 +31,14 @@ describe('createBody', () => {
   })
 
   it('has the network, the reaper and the seccomp profile of the options', () => {
-    const body = createBody(specOf({ network: 'bridge', reaper: 'engine', seccompProfile: '{}' }))
+    const body = createBody(
+      specOf({ network: 'bridge', reaper: 'engine', seccomp: { json: '{}' } }),
+    )
     expect(body.NetworkDisabled).toBe(false)
     expect(body.HostConfig).toMatchObject({ Init: true, NetworkMode: 'bridge' })
     expect(body.HostConfig.SecurityOpt).toEqual(['no-new-privileges', 'seccomp={}'])
+    const ofEngine = createBody(specOf({ seccomp: 'engine' }))
+    expect(ofEngine.HostConfig.SecurityOpt).toEqual(['no-new-privileges'])
   })
 
   it.each(['runsc', 'runsc-kvm'])(
