@@ -97,6 +97,19 @@ describe.each(runtimes)('the options of a pool under %s', (runtime) => {
   })
 })
 
+describe.each(runtimes)('an image with volumes under %s', (runtime) => {
+  it('has a small tmpfs in their place, and nothing on the disk of the host', async () => {
+    const image = await imageOf('VOLUME ["/data/", "/workspace/cache"]\n')
+    const options = { runtime, tmpSize: '4m', languages: { python: { size: 1, image } } }
+    const { inspected, sandbox } = await inspectOne('python', options)
+    expect(inspected.Mounts).toEqual([])
+    for (const folder of ['/data', '/workspace/cache']) {
+      const fill = `head -c 9m /dev/zero > ${folder}/full 2>&- || wc -c < ${folder}/full`
+      expect((await sandbox.exec(fill)).stdout, folder).toBe(`${4 * MIB}\n`)
+    }
+  })
+})
+
 describe('the languages of a pool', () => {
   it('languages have containers with their own limits and runtimes, also with the same base', async () => {
     const [runtime = '', small = runtime] = runtimes
@@ -208,6 +221,14 @@ function folderOfTest(): string {
   return folder
 }
 
+/** Builds an image from the default image of Python and these lines of a Dockerfile. */
+async function imageOf(lines: string): Promise<string> {
+  const folder = folderOfTest()
+  const from = `FROM ${await defaultImage('python')}\n${lines}`
+  writeFileSync(path.join(folder, 'Dockerfile'), from)
+  return build(folder)
+}
+
 async function imageWithModules(language: Language): Promise<string> {
   const folder = folderOfTest()
   const greet = path.join(folder, 'node_modules/greet')
@@ -215,8 +236,13 @@ async function imageWithModules(language: Language): Promise<string> {
   writeFileSync(path.join(greet, 'index.js'), 'module.exports = "hi"\n')
   const from = `FROM ${await defaultImage(language)}\nCOPY node_modules /app/node_modules\n`
   writeFileSync(path.join(folder, 'Dockerfile'), from)
+  return build(folder)
+}
+
+/** Builds the image of a folder, and removes it after the test. */
+async function build(folder: string): Promise<string> {
   const tar = spawn('tar', ['-c', '-C', folder, '.']).stdout
-  const image = `${newRepository()}:modules`
+  const image = `${newRepository()}:built`
   const report = await docker.buildImage(tar, { t: image, networkmode: 'none' })
   const lines: string[] = []
   for await (const line of createInterface({ input: report })) lines.push(line)

@@ -37,6 +37,7 @@ describe.each(places)('the $language container under $runtime', ({ runtime, lang
       Privileged: false,
       NetworkMode: 'none',
       IpcMode: 'private',
+      CgroupnsMode: 'private',
       PidMode: '',
       Binds: null,
       CapDrop: ['ALL'],
@@ -80,6 +81,15 @@ describe.each(places)('the $language container under $runtime', ({ runtime, lang
       expect(status.get('Seccomp')).toBe('2')
     }
     expect((await sandbox.exec('id -G')).stdout).toBe('65534\n')
+  })
+
+  it.runIf(runtime === 'runc')('programs see no facts about the host', async () => {
+    const sandbox = await lease()
+    const { stdout } = await sandbox.exec(`
+      cut -d: -f3 /proc/self/cgroup | sort -u
+      cat /proc/interrupts /proc/diskstats /proc/kallsyms /proc/schedstat 2>&-
+      ls /sys/firmware`)
+    expect(stdout).toBe('/\n')
   })
 
   it('programs see no environment variable of the server', async () => {
