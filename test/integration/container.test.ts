@@ -107,6 +107,16 @@ describe.each(places)('the $language container under $runtime', ({ runtime, lang
     }
   })
 
+  it('file calls do not read the memory of the agent or a variable of the server', async () => {
+    const sandbox = await lease()
+    await sandbox.exec('ln -s /proc/self/mem memory; ln -s /proc/self/environ variables')
+    await expect(sandbox.readFile('memory', { length: 1 })).rejects.toMatchObject({
+      errno: 'EACCES',
+    })
+    const variables = await sandbox.readFile('variables').then(String, String)
+    expect(variables).not.toContain(CANARY)
+  })
+
   it('programs cannot signal the agent or open its files', async () => {
     const sandbox = await lease()
     // The processes of root: PID 1, and the agent if PID 1 is the engine's init process.
