@@ -1,6 +1,7 @@
 import { Channel } from './agent/channel.js'
 import { deadlineIn } from './util/deadline.js'
 import type { Container, Engine, Runtime } from './engine/engine.js'
+import { UserIds } from './engine/user-ids.js'
 import { SandboxError } from './errors.js'
 import { missingInterpreter } from './languages/probe.js'
 import type { Language } from './languages/built-in.js'
@@ -23,6 +24,7 @@ export class Launcher {
   readonly #engine: Engine
   readonly #settings: Settings
   readonly #owner: string
+  readonly #userIds: UserIds
   readonly #images = new Map<Language, string>()
   /** The pairs of language and image whose commands were found. */
   readonly #probed = new Set<string>()
@@ -38,6 +40,7 @@ export class Launcher {
     this.#engine = engine
     this.#settings = settings
     this.#owner = owner
+    this.#userIds = new UserIds(settings.userIds)
   }
 
   /** Returns the runtime of a language; `undefined` until it is chosen. */
@@ -113,14 +116,18 @@ export class Launcher {
     const image = await this.#findImage(language, plan.images)
     const { command, reaper, limits } = plan
     const owner = this.#owner
-    const spec = { ...limits, name, owner, language, image, runtime, command, reaper }
+    const user = this.#userIds.take()
+    const spec = { ...limits, name, owner, language, image, runtime, user, command, reaper }
+    let container: Container | undefined
     try {
-      const container = await this.#engine.launch(spec, signal)
+      container = await this.#engine.launch(spec, signal)
+      void container.exited.then(() => this.#userIds.release(user))
       const helloDeadline = deadlineIn(HELLO_MS, signal)
       return await this.#open(container, { language, image, plan }, helloDeadline.signal).finally(
         helloDeadline.clear,
       )
     } catch (error) {
+      if (!container) this.#userIds.release(user)
       if (!isMissing(error)) throw error
       // The image may have been deleted, so the next launch searches again.
       this.#images.delete(language)

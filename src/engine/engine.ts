@@ -59,6 +59,11 @@ export interface LaunchSpec extends ContainerLimits {
   /** The name of a runtime that {@link Engine.runtimes} lists. */
   runtime: string
   /**
+   * The user id and group id of the programs, which own `/workspace`: the agent takes both from there.
+   * It is 65534, `nobody`, unless the operator wants an id of its own for each container.
+   */
+  user: number
+  /**
    * The process that reaps orphans: the agent as PID 1, or an init process of the engine as PID 1. An
    * agent in Node needs the init process, because Node cannot wait for children that it did not start.
    */

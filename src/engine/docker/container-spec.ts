@@ -1,10 +1,9 @@
 import path from 'node:path'
 import type { LaunchSpec, SeccompProfile } from '../engine.js'
+import { NOBODY } from '../user-ids.js'
 import { labelsOf } from './labels.js'
 import { pidLimitsOf } from './runtimes.js'
 import { NARROW_PROFILE } from './seccomp-profile.js'
-
-const NOBODY = 65534
 
 /** The paths that programs see empty: those of Docker, and others that tell about the host. */
 const MaskedPaths = [
@@ -47,7 +46,8 @@ export function createBody(spec: LaunchSpec, volumes: readonly string[]) {
     User: '0:0',
     Hostname: 'sandbox',
     WorkingDir: '/workspace',
-    Env: [],
+    // Such a user has no name in the image.
+    Env: spec.user === NOBODY ? [] : ['USER=sandbox', 'LOGNAME=sandbox'],
     Labels: labelsOf(spec),
     AttachStdin: true,
     AttachStdout: true,
@@ -92,7 +92,7 @@ export function createBody(spec: LaunchSpec, volumes: readonly string[]) {
 
 function tmpfsOf(spec: LaunchSpec, volumes: readonly string[]): Record<string, string> {
   const small = `rw,noexec,nosuid,nodev,mode=1777,size=${spec.tmpBytes}`
-  const owner = `uid=${NOBODY},gid=${NOBODY}`
+  const owner = `uid=${spec.user},gid=${spec.user}`
   return {
     // The engine finds a volume by its clean path.
     ...Object.fromEntries(volumes.map((folder) => [path.posix.resolve('/', folder), small])),
