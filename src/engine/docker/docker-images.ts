@@ -11,6 +11,11 @@ const Description = v.object({
   Config: v.nullish(v.object({ Volumes: v.nullish(v.record(v.string(), v.unknown())) })),
 })
 
+/** The connection of dockerode, which its types do not describe. */
+interface Modem {
+  dial(call: object, onAnswer: (error: Error | null, answer: unknown) => void): void
+}
+
 /** The images of a Docker engine. */
 export class DockerImages implements ImageStore {
   readonly #docker: Docker
@@ -64,9 +69,22 @@ export class DockerImages implements ImageStore {
     }
   }
 
+  /** Calls the API itself, because dockerode cannot abort its call. */
   #inspect(image: string): Promise<unknown> {
-    return this.#calls.bounded(`inspect ${image}`, () =>
-      this.#calls.once(`inspect ${image}`, () => this.#docker.getImage(image).inspect()),
+    const call = {
+      path: `/images/${image}/json`,
+      method: 'GET',
+      statusCodes: { 200: true, 404: 'no such image', 500: 'server error' },
+    }
+    const { modem }: { modem: Modem } = this.#docker
+    return this.#calls.bounded(
+      `inspect ${image}`,
+      (abortSignal) =>
+        new Promise((resolve, reject) => {
+          modem.dial({ ...call, abortSignal }, (error, answer) =>
+            error ? reject(error) : resolve(answer),
+          )
+        }),
     )
   }
 }
