@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Language, SandboxPoolOptions } from 'hono-sandbox'
 import { SandboxPool } from 'hono-sandbox'
@@ -241,7 +242,8 @@ async function imageWithModules(language: Language): Promise<string> {
 
 /** Builds the image of a folder, and removes it after the test. */
 async function build(folder: string): Promise<string> {
-  const tar = spawn('tar', ['-c', '-C', folder, '.']).stdout
+  // As a whole: if tar ends before dockerode reads its output, the output is lost.
+  const tar = Readable.from([execFileSync('tar', ['-c', '-C', folder, '.'])])
   const image = `${newRepository()}:built`
   const report = await docker.buildImage(tar, { t: image, networkmode: 'none' })
   const lines: string[] = []
