@@ -14,8 +14,10 @@ export type {
   EngineAdvice,
   LaunchSpec,
   Runtime,
+  SeccompProfile,
   SweepOptions,
 } from './engine/engine.js'
+export type { UserIdRange } from './engine/user-ids.js'
 export type { ImageStore, PullOptions } from './engine/image-store.js'
 export { SandboxError, SandboxFileError } from './errors.js'
 export type { SandboxErrorCode, SandboxErrorJson, SandboxErrorOptions } from './errors.js'

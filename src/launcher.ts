@@ -1,6 +1,7 @@
 import { Channel } from './agent/channel.js'
 import { deadlineIn } from './util/deadline.js'
 import type { Container, Engine, Runtime } from './engine/engine.js'
+import { UserIds } from './engine/user-ids.js'
 import { SandboxError } from './errors.js'
 import { missingInterpreter } from './languages/probe.js'
 import type { Language } from './languages/built-in.js'
@@ -23,6 +24,7 @@ export class Launcher {
   readonly #engine: Engine
   readonly #settings: Settings
   readonly #owner: string
+  readonly #userIds: UserIds
   readonly #images = new Map<Language, string>()
   /** The pairs of language and image whose commands were found. */
   readonly #probed = new Set<string>()
@@ -38,6 +40,7 @@ export class Launcher {
     this.#engine = engine
     this.#settings = settings
     this.#owner = owner
+    this.#userIds = new UserIds(settings.userIds)
   }
 
   /** Returns the runtime of a language; `undefined` until it is chosen. */
@@ -62,7 +65,8 @@ export class Launcher {
    * Chooses the runtime of each language: the one that the operator named, or the one that the engine
    * prefers. Warns once if the programs of the preferred runtime share the kernel of the host.
    *
-   * @throws SandboxError `SANDBOX_RUNTIME_MISSING` if the engine does not have one of them.
+   * @throws SandboxError `SANDBOX_RUNTIME_MISSING` if the engine does not have one of them,
+   * `SANDBOX_INVALID_OPTION` if one of them ignores a seccomp profile of the operator.
    */
   async chooseRuntimes(): Promise<void> {
     for (const language of this.#settings.languages.keys()) await this.#chooseRuntime(language)
@@ -71,12 +75,15 @@ export class Launcher {
   async #chooseRuntime(language: Language): Promise<string> {
     const known = this.#runtimes.get(language)
     if (known !== undefined) return known
-    const { runtime } = this.#planOf(language)
+    const { runtime, limits } = this.#planOf(language)
     this.#listed ??= this.#engine.runtimes()
     try {
       const chosen = this.#select(await this.#listed, runtime)
-      this.#runtimes.set(language, chosen)
-      return chosen
+      if (chosen.hasOwnKernel && typeof limits.seccomp === 'object') {
+        throw profileWithoutEffect(language, chosen)
+      }
+      this.#runtimes.set(language, chosen.name)
+      return chosen.name
     } catch (error) {
       // The operator may add a runtime or start the engine, so the next launch asks again.
       this.#listed = undefined
@@ -84,7 +91,7 @@ export class Launcher {
     }
   }
 
-  #select(listed: readonly Runtime[], runtime: string): string {
+  #select(listed: readonly Runtime[], runtime: string): Runtime {
     const isAutomatic = runtime === 'auto'
     const chosen = isAutomatic ? listed[0] : listed.find(({ name }) => name === runtime)
     if (!chosen) {
@@ -99,7 +106,7 @@ export class Launcher {
       warnOfSharedKernel(chosen, this.#engine)
       this.#warned.add(chosen.name)
     }
-    return chosen.name
+    return chosen
   }
 
   async launch(language: Language, name: string, signal: AbortSignal): Promise<Channel> {
@@ -109,14 +116,18 @@ export class Launcher {
     const image = await this.#findImage(language, plan.images)
     const { command, reaper, limits } = plan
     const owner = this.#owner
-    const spec = { ...limits, name, owner, language, image, runtime, command, reaper }
+    const user = this.#userIds.take()
+    const spec = { ...limits, name, owner, language, image, runtime, user, command, reaper }
+    let container: Container | undefined
     try {
-      const container = await this.#engine.launch(spec, signal)
+      container = await this.#engine.launch(spec, signal)
+      void container.exited.then(() => this.#userIds.release(user))
       const helloDeadline = deadlineIn(HELLO_MS, signal)
       return await this.#open(container, { language, image, plan }, helloDeadline.signal).finally(
         helloDeadline.clear,
       )
     } catch (error) {
+      if (!container) this.#userIds.release(user)
       if (!isMissing(error)) throw error
       // The image may have been deleted, so the next launch searches again.
       this.#images.delete(language)
@@ -201,6 +212,15 @@ async function measure(
 
 function inMiB(bytes: number): number {
   return Math.round(bytes / 1024 ** 2)
+}
+
+/** Returns the error for a seccomp profile of the operator that the kernel of the runtime ignores. */
+function profileWithoutEffect(language: Language, { name }: Runtime): SandboxError {
+  return new SandboxError(
+    'SANDBOX_INVALID_OPTION',
+    `${language} has a seccomp profile, which has no effect under ${name}, because programs run on its own kernel`,
+    { suggestion: 'Remove seccompProfile or SANDBOX_SECCOMP_PROFILE, or name another runtime' },
+  )
 }
 
 /** @throws SandboxError in production, because a warning could be overlooked there. */

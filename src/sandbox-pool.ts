@@ -57,6 +57,12 @@ export interface LanguageStart extends StartReport {
 /** The results of `start()`, by the name of the language. */
 export type StartReports = OfLanguages<LanguageStart>
 
+/** The errors of the choice of runtimes that end the start: the operator must change something. */
+const FATAL_CHOICES: ReadonlySet<SandboxErrorCode> = new Set([
+  'SANDBOX_INVALID_OPTION',
+  'SANDBOX_RUNTIME_MISSING',
+])
+
 /**
  * The errors that end the start, because a retry would fail in the same way. A missing image is not
  * one of them, because it can be pulled later.
@@ -131,6 +137,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * @throws SandboxError `SANDBOX_RUNTIME_MISSING` if the engine does not have the chosen runtime of
    * a language. It is also thrown if `NODE_ENV` is `production`, the engine does not have gVisor and
    * no runtime is chosen.
+   * @throws SandboxError `SANDBOX_INVALID_OPTION` if a language has a seccomp profile and runs under
+   * gVisor, whose kernel ignores it.
    * @throws SandboxError `SANDBOX_PRELOAD_FAILED` if no container of a language is ready and a
    * module could not be imported, `SANDBOX_INTERPRETER_MISSING` if the image does not have the
    * interpreter. The pool is closed before one of these two is thrown.
@@ -162,7 +170,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   async #start(deadline: number): Promise<StartReports> {
     const leftMs = () => Math.max(0, deadline - performance.now())
     await within(leftMs(), this.#launcher.chooseRuntimes()).catch((error: unknown) => {
-      if (error instanceof SandboxError && error.code === 'SANDBOX_RUNTIME_MISSING') throw error
+      if (error instanceof SandboxError && FATAL_CHOICES.has(error.code)) throw error
       // Every launch fails with the same error, so the report has it.
     })
     this.#sweeper.start()

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { ContainerLimits } from '../engine/engine.js'
+import type { ContainerLimits, SeccompProfile } from '../engine/engine.js'
 import { SandboxError } from '../errors.js'
 import type { ContainerOptions, Variables } from '../languages/container-options.js'
 import { parseBytes } from './byte-size.js'
@@ -28,6 +28,7 @@ const DEFAULTS: ContainerSettings = {
     workspaceBytes: 64 * MIB,
     tmpBytes: 32 * MIB,
     shmBytes: 16 * MIB,
+    seccomp: 'narrow',
   },
   runtime: 'auto',
   maxPrograms: undefined,
@@ -50,15 +51,18 @@ export function containersOfPool(
   options: ContainerOptions,
   variables: SandboxEnvironment,
 ): ContainerSettings {
+  const isOff = variables.SANDBOX_ENABLE_SECCOMP === false
   const merged = {
     ...options,
     runtime: options.runtime ?? variables.SANDBOX_RUNTIME,
     memory: options.memory ?? variables.SANDBOX_MAX_MEMORY,
-    seccompProfile: options.seccompProfile ?? profileOf(variables),
+    seccompProfile:
+      options.seccompProfile ?? (isOff ? undefined : variables.SANDBOX_SECCOMP_PROFILE),
   }
   const nameOf = (option: keyof ContainerOptions) =>
     options[option] === undefined ? (VARIABLES[option] ?? option) : option
-  return replace(DEFAULTS, merged, nameOf)
+  const limits: ContainerLimits = { ...DEFAULTS.limits, seccomp: isOff ? 'engine' : 'narrow' }
+  return replace({ ...DEFAULTS, limits }, merged, nameOf)
 }
 
 /**
@@ -96,9 +100,10 @@ function replace(
       workspaceBytes: bytesOf('workspaceSize', limits.workspaceBytes),
       tmpBytes: bytesOf('tmpSize', limits.tmpBytes),
       shmBytes: bytesOf('shmSize', limits.shmBytes),
-      ...(seccompProfile !== undefined && {
-        seccompProfile: readProfile(nameOf('seccompProfile'), seccompProfile),
-      }),
+      seccomp:
+        seccompProfile === undefined
+          ? limits.seccomp
+          : readProfile(nameOf('seccompProfile'), seccompProfile),
     },
     runtime: options.runtime ?? runtime,
     maxPrograms: options.maxPrograms ?? maxPrograms,
@@ -106,17 +111,11 @@ function replace(
   }
 }
 
-function profileOf(variables: SandboxEnvironment): string | undefined {
-  // SANDBOX_ENABLE_SECCOMP=true needs no code: the engine applies its default profile by itself.
-  const isOff = variables.SANDBOX_ENABLE_SECCOMP === false
-  return isOff ? undefined : variables.SANDBOX_SECCOMP_PROFILE
-}
-
-function readProfile(name: string, path: string): string {
+function readProfile(name: string, path: string): SeccompProfile {
   try {
-    const text = readFileSync(path, 'utf8')
-    JSON.parse(text)
-    return text
+    const json = readFileSync(path, 'utf8')
+    JSON.parse(json)
+    return { json }
   } catch (cause) {
     throw new SandboxError(
       'SANDBOX_INVALID_OPTION',

@@ -1,6 +1,7 @@
 import type { ContainerOptions } from '../languages/container-options.js'
 import type { DefinedLanguage } from '../languages/define.js'
 import type { Engine } from '../engine/engine.js'
+import type { UserIdRange } from '../engine/user-ids.js'
 import type { BuiltInLanguage } from '../languages/built-in.js'
 import type { SizeOptions } from '../languages/size-options.js'
 import type { Isolation } from '../schemas/isolation.js'
@@ -144,4 +145,14 @@ export interface SandboxPoolOptions extends ContainerOptions {
    * @default no examination
    */
   minIsolation?: Isolation | undefined
+  /**
+   * The user ids of the host for the programs, so that each container has an id of its own: `first`,
+   * at least 100 000, and a `count` of at least the sum of `max` of all languages. Limits of the
+   * kernel for each user, such as the number of inotify instances, are then not shared by leases.
+   * Servers on the same engine need ranges of their own. The image has no entry for such a user in
+   * `/etc/passwd`, so `whoami`, `pwd.getpwuid()` and `os.userInfo()` fail.
+   *
+   * @default none: the programs of all containers are user `nobody`
+   */
+  userIds?: UserIdRange | undefined
 }

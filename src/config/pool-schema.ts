@@ -32,6 +32,15 @@ const Defined = v.pipe(
 /** It is not a union, because the errors of a union do not name the invalid field. */
 const Own = v.lazy((entry) => (has(entry, 'base') ? Based : Defined))
 
+/** A range of user ids of the host, without those of the system and without `nobody`. */
+const UserIds = v.pipe(
+  v.strictObject({
+    first: v.pipe(Positive, v.minValue(100_000, '100000 or more')),
+    count: Positive,
+  }),
+  v.check(({ first, count }) => first + count < 2 ** 31, 'ids below 2147483648'),
+)
+
 /** The options of a pool. Only the TypeScript type of `engine` describes its methods. */
 export const PoolSettings = v.strictObject({
   languages: v.optional(
@@ -51,6 +60,7 @@ export const PoolSettings = v.strictObject({
   sessionHookTimeoutMs: v.optional(PositiveMilliseconds),
   launchConcurrency: v.optional(Positive),
   minIsolation: v.optional(v.picklist(ISOLATION_LEVELS, ISOLATION_LEVELS.join(', '))),
+  userIds: v.optional(UserIds),
 })
 
 function has(value: unknown, field: string): boolean {

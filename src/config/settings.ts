@@ -4,6 +4,7 @@ import type { AgentConfig } from '../agent/protocol.js'
 import type { ContainerSettings } from './containers.js'
 import { containersOfLanguage, containersOfPool } from './containers.js'
 import type { ContainerLimits, LaunchSpec } from '../engine/engine.js'
+import type { UserIdRange } from '../engine/user-ids.js'
 import { readEnvironment } from './environment.js'
 import type { SandboxEnvironment } from './environment.js'
 import { SandboxError } from '../errors.js'
@@ -64,6 +65,7 @@ export interface Settings {
   sessionHooks: SessionHooks
   launchConcurrency: number
   minIsolation: Isolation | undefined
+  userIds: UserIdRange | undefined
 }
 
 const DEFAULT_SIZE = 2
@@ -81,8 +83,10 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
     if (!isBuiltIn(name)) check(LanguageName, name, `languages.${name}: the name`)
   }
   const languages = checked.languages ?? { python: {}, nodejs: {} }
+  const plans = readLanguages(languages, containersOfPool(checked, env), env)
+  checkUserIds(checked.userIds, plans)
   return {
-    languages: readLanguages(languages, containersOfPool(checked, env), env),
+    languages: plans,
     maxWaiting: checked.maxWaiting ?? 100,
     maxPerTenant: checked.maxPerTenant,
     maxWaitingPerTenant: checked.maxWaitingPerTenant,
@@ -97,7 +101,18 @@ export function readSettings(options: SandboxPoolOptions, env = readEnvironment(
     },
     launchConcurrency: checked.launchConcurrency ?? availableParallelism() + 1,
     minIsolation: checked.minIsolation,
+    userIds: checked.userIds,
   }
+}
+
+/** @throws SandboxError if the pool could have more containers than user ids. */
+function checkUserIds(userIds: UserIdRange | undefined, plans: Settings['languages']): void {
+  const needed = [...plans.values()].reduce((sum, { max }) => sum + max, 0)
+  if (!userIds || userIds.count >= needed) return
+  throw new SandboxError(
+    'SANDBOX_INVALID_OPTION',
+    `userIds.count is ${userIds.count}, expected at least ${needed}, the sum of max of all languages`,
+  )
 }
 
 function readLanguages(

@@ -9,6 +9,13 @@ export interface Runtime {
   readonly hasOwnKernel: boolean
 }
 
+/**
+ * The seccomp profile of a container: `narrow` is the engine's narrowest for running code, `engine` is its
+ * default. `json` is a profile of the operator in the form of the OCI. It is a text and not a path,
+ * because the engine may be on another host.
+ */
+export type SeccompProfile = 'narrow' | 'engine' | { readonly json: string }
+
 /** The limits of a container. Every value has been validated. */
 export interface ContainerLimits {
   /**
@@ -31,11 +38,8 @@ export interface ContainerLimits {
   tmpBytes: number
   /** Size of the tmpfs on `/dev/shm`. */
   shmBytes: number
-  /**
-   * The JSON text of a seccomp profile in the form of the OCI; without it, the engine's own default
-   * profile. It is a text and not a path, because the engine may be on another host.
-   */
-  seccompProfile?: string
+  /** A pool refuses a profile of the operator under a runtime with a kernel of its own. */
+  seccomp: SeccompProfile
 }
 
 /** The specification of one container. Every field has been validated. */
@@ -55,6 +59,11 @@ export interface LaunchSpec extends ContainerLimits {
   command: readonly string[]
   /** The name of a runtime that {@link Engine.runtimes} lists. */
   runtime: string
+  /**
+   * The user id and group id of the programs, which own `/workspace`: the agent takes both from there.
+   * It is 65534, `nobody`, unless the operator wants an id of its own for each container.
+   */
+  user: number
   /**
    * The process that reaps orphans: the agent as PID 1, or an init process of the engine as PID 1. An
    * agent in Node needs the init process, because Node cannot wait for children that it did not start.

@@ -74,9 +74,12 @@ export interface ContainerOptions {
    */
   network?: string | undefined
   /**
-   * The path of a file with a seccomp profile. It replaces the default profile of the engine.
+   * The path of a file with a seccomp profile, which replaces the profile of this library: the default
+   * profile of Docker without system calls that a code runner never needs. The pool refuses a file
+   * under gVisor, whose kernel ignores it.
    *
-   * @default SANDBOX_SECCOMP_PROFILE unless SANDBOX_ENABLE_SECCOMP is false, else the engine's own
+   * @default SANDBOX_SECCOMP_PROFILE, else the profile of this library; if SANDBOX_ENABLE_SECCOMP is
+   * false, the profile of the engine
    */
   seccompProfile?: string | undefined
   /**

@@ -74,6 +74,11 @@ export function describeInside(workbench: Workbench, { runtime }: EngineSubject)
       expect(stdout).toBe('written\n')
     })
 
+    it('the user in the spec owns /workspace', async () => {
+      const script = `python3 -c 'import os; print(os.stat("/workspace").st_uid)'`
+      expect((await workbench.run(script, { user: 210_000 })).stdout).toBe('210000\n')
+    })
+
     it.each([
       ['/workspace', LIMITS.workspaceBytes],
       ['/tmp', LIMITS.tmpBytes],

@@ -11,6 +11,7 @@ export function specOf(changes: Partial<LaunchSpec> = {}): LaunchSpec {
     image: 'python',
     command: ['python3'],
     runtime: 'runc',
+    user: 65534,
     reaper: 'agent',
     network: 'none',
     memoryBytes: 256 * MIB,
@@ -20,6 +21,7 @@ export function specOf(changes: Partial<LaunchSpec> = {}): LaunchSpec {
     workspaceBytes: 64 * MIB,
     tmpBytes: 32 * MIB,
     shmBytes: 16 * MIB,
+    seccomp: 'narrow',
     ...changes,
   }
 }

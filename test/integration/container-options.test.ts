@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Language, SandboxPoolOptions } from 'hono-sandbox'
 import { SandboxPool } from 'hono-sandbox'
@@ -97,6 +98,19 @@ describe.each(runtimes)('the options of a pool under %s', (runtime) => {
   })
 })
 
+describe.each(runtimes)('an image with volumes under %s', (runtime) => {
+  it('has a small tmpfs in their place, and nothing on the disk of the host', async () => {
+    const image = await imageOf('VOLUME ["/data/", "/workspace/cache"]\n')
+    const options = { runtime, tmpSize: '4m', languages: { python: { size: 1, image } } }
+    const { inspected, sandbox } = await inspectOne('python', options)
+    expect(inspected.Mounts).toEqual([])
+    for (const folder of ['/data', '/workspace/cache']) {
+      const fill = `head -c 9m /dev/zero > ${folder}/full 2>&- || wc -c < ${folder}/full`
+      expect((await sandbox.exec(fill)).stdout, folder).toBe(`${4 * MIB}\n`)
+    }
+  })
+})
+
 describe('the languages of a pool', () => {
   it('languages have containers with their own limits and runtimes, also with the same base', async () => {
     const [runtime = '', small = runtime] = runtimes
@@ -156,7 +170,7 @@ print(shutil.disk_usage('/workspace').total // 2**20)`
 })
 
 describe('a seccomp profile', () => {
-  it('a seccomp profile of the operator replaces the default profile of the engine', async () => {
+  it('a seccomp profile of the operator replaces the profile of the sandboxes', async () => {
     const folder = folderOfTest()
     const file = path.join(folder, 'profile.json')
     const rule = { names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', args: [] }
@@ -168,6 +182,23 @@ describe('a seccomp profile', () => {
     expect(refused.exitCode).toBe(1)
     expect(refused.stderr).toContain('Operation not permitted')
   })
+
+  it.runIf(runtimes.includes('runsc'))(
+    'a seccomp profile of the operator is refused under gVisor',
+    async () => {
+      const file = path.join(folderOfTest(), 'profile.json')
+      writeFileSync(file, '{}')
+      const pool = new SandboxPool({
+        runtime: 'runsc',
+        languages: { python: { seccompProfile: file } },
+      })
+      onTestFinished(() => pool.close({ deadlineMs: 0 }))
+      await expect(pool.start()).rejects.toMatchObject({
+        code: 'SANDBOX_INVALID_OPTION',
+        message: expect.stringContaining('no effect under runsc'),
+      })
+    },
+  )
 })
 
 /** Returns the default image of a pool. */
@@ -191,6 +222,14 @@ function folderOfTest(): string {
   return folder
 }
 
+/** Builds an image from the default image of Python and these lines of a Dockerfile. */
+async function imageOf(lines: string): Promise<string> {
+  const folder = folderOfTest()
+  const from = `FROM ${await defaultImage('python')}\n${lines}`
+  writeFileSync(path.join(folder, 'Dockerfile'), from)
+  return build(folder)
+}
+
 async function imageWithModules(language: Language): Promise<string> {
   const folder = folderOfTest()
   const greet = path.join(folder, 'node_modules/greet')
@@ -198,8 +237,14 @@ async function imageWithModules(language: Language): Promise<string> {
   writeFileSync(path.join(greet, 'index.js'), 'module.exports = "hi"\n')
   const from = `FROM ${await defaultImage(language)}\nCOPY node_modules /app/node_modules\n`
   writeFileSync(path.join(folder, 'Dockerfile'), from)
-  const tar = spawn('tar', ['-c', '-C', folder, '.']).stdout
-  const image = `${newRepository()}:modules`
+  return build(folder)
+}
+
+/** Builds the image of a folder, and removes it after the test. */
+async function build(folder: string): Promise<string> {
+  // As a whole: if tar ends before dockerode reads its output, the output is lost.
+  const tar = Readable.from([execFileSync('tar', ['-c', '-C', folder, '.'])])
+  const image = `${newRepository()}:built`
   const report = await docker.buildImage(tar, { t: image, networkmode: 'none' })
   const lines: string[] = []
   for await (const line of createInterface({ input: report })) lines.push(line)

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
+import { NARROW_PROFILE } from '../../src/engine/docker/seccomp-profile.js'
 import { docker, leaseOfTest, OWNER, ownerOf, places, usePool } from '../helpers/engine.js'
 
 const CAPABILITIES = ['KILL', 'SETGID', 'SETUID']
@@ -36,6 +37,7 @@ describe.each(places)('the $language container under $runtime', ({ runtime, lang
       Privileged: false,
       NetworkMode: 'none',
       IpcMode: 'private',
+      CgroupnsMode: 'private',
       PidMode: '',
       Binds: null,
       CapDrop: ['ALL'],
@@ -54,7 +56,7 @@ describe.each(places)('the $language container under $runtime', ({ runtime, lang
     })
     const { CapAdd } = v.parse(Added, HostConfig)
     expect(CapAdd.map((name) => name.replace('CAP_', '')).sort()).toEqual(CAPABILITIES)
-    expect(HostConfig.SecurityOpt).toEqual(['no-new-privileges'])
+    expect(HostConfig.SecurityOpt).toEqual(['no-new-privileges', `seccomp=${NARROW_PROFILE}`])
     expect(HostConfig.Tmpfs?.['/workspace']).toContain(`size=${64 * MIB}`)
     expect(HostConfig.Tmpfs?.['/tmp']).toContain(`size=${32 * MIB}`)
   })
@@ -81,6 +83,15 @@ describe.each(places)('the $language container under $runtime', ({ runtime, lang
     expect((await sandbox.exec('id -G')).stdout).toBe('65534\n')
   })
 
+  it.runIf(runtime === 'runc')('programs see no facts about the host', async () => {
+    const sandbox = await lease()
+    const { stdout } = await sandbox.exec(`
+      cut -d: -f3 /proc/self/cgroup | sort -u
+      cat /proc/interrupts /proc/diskstats /proc/kallsyms /proc/schedstat 2>&-
+      ls /sys/firmware`)
+    expect(stdout).toBe('/\n')
+  })
+
   it('programs see no environment variable of the server', async () => {
     const sandbox = await lease()
     const code = {
@@ -94,6 +105,16 @@ describe.each(places)('the $language container under $runtime', ({ runtime, lang
       expect(stdout).not.toContain(CANARY)
       expect(stdout).not.toContain('of the server')
     }
+  })
+
+  it('file calls do not read the memory of the agent or a variable of the server', async () => {
+    const sandbox = await lease()
+    await sandbox.exec('ln -s /proc/self/mem memory; ln -s /proc/self/environ variables')
+    await expect(sandbox.readFile('memory', { length: 1 })).rejects.toMatchObject({
+      errno: 'EACCES',
+    })
+    const variables = await sandbox.readFile('variables').then(String, String)
+    expect(variables).not.toContain(CANARY)
   })
 
   it('programs cannot signal the agent or open its files', async () => {

@@ -14,7 +14,8 @@ for (const runtime of listed.filter(({ name }) => runtimes.includes(name))) {
     createEngine: createDockerEngine,
     runtime,
     image,
-    leaveUnstarted: async (spec) => void (await docker.createContainer(createBody(spec))),
+    leaveUnstarted: async (spec) =>
+      void (await docker.createContainer({ name: spec.name, ...createBody(spec, []) })),
     stateOf,
     removeFromOutside: async (name) => {
       // The container may be removed already, or Docker may be removing it.

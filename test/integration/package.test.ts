@@ -69,6 +69,8 @@ describe('the npm package', () => {
 
   it('the package has the sources of the agents and no TypeScript sources or tests', () => {
     expect(paths).toContain('dist/src/agent/sources.js')
+    expect(paths).toContain('dist/src/engine/docker/seccomp/docker-default.json')
+    expect(paths).toContain('licenses/moby.txt')
     expect(paths.filter((path) => /^(test|src|examples|dist\/examples)\//.test(path))).toEqual([])
   })
 

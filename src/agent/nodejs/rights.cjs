@@ -2,7 +2,11 @@
 // SETGID, and the programs are nobody, so that they reach neither the agent nor its streams. If the
 // agent is not root, it has no rights to drop, and everything else works alike.
 
-const NOBODY = 65534
+const fs = require('node:fs')
+const { workspace } = require('./config.cjs')
+
+/** The owner of the workspace: user nobody, or an id of this container alone. */
+const NOBODY = fs.statSync(workspace).uid || 65534
 const isRoot = process.getuid() === 0
 
 /** The options of a child process that has the rights of a program. */

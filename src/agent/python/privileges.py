@@ -1,13 +1,15 @@
-"""The users of the processes: agent and zygote are root, programs are user nobody.
+"""The users of the processes: agent and zygote are root, programs are the owner of the workspace.
 
-The agent does file operations as nobody. If the agent is not root, nothing here changes a user.
+The owner is user nobody, or an id of this container alone, which is called nobody, too. The agent
+does file operations as nobody. If the agent is not root, nothing here changes a user.
 """
 
 import os
 
+from .config import WORKSPACE
 from .system_calls import c_function
 
-NOBODY = 65534
+NOBODY = os.stat(WORKSPACE).st_uid or 65534
 PR_SET_DUMPABLE = 4
 IS_ROOT = os.getuid() == 0
 

@@ -1,27 +1,53 @@
-import type { LaunchSpec } from '../engine.js'
+import path from 'node:path'
+import type { LaunchSpec, SeccompProfile } from '../engine.js'
+import { NOBODY } from '../user-ids.js'
 import { labelsOf } from './labels.js'
 import { pidLimitsOf } from './runtimes.js'
+import { NARROW_PROFILE } from './seccomp-profile.js'
 
-const NOBODY = 65534
+/** The paths that programs see empty: those of Docker, and others that tell about the host. */
+const MaskedPaths = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
+  '/proc/config.gz',
+  '/proc/diskstats',
+  '/proc/kallsyms',
+  '/proc/key-users',
+  '/proc/modules',
+  '/proc/schedstat',
+  '/sys/devices/virtual/dmi',
+]
+/** The paths that programs cannot write to, even as root. They are those of Docker. */
+const ReadonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
 /**
  * Returns the body of Docker's `POST /containers/create` for a launch.
  *
  * The agent is root with only three capabilities, which suffice to start programs as nobody and to kill
- * them. The programs have no capability and cannot reach the agent.
+ * them. The programs have no capability and cannot reach the agent. The engine would put the `volumes`
+ * of the image on the disk of the host, without a limit. A small tmpfs masks each of them.
  */
-export function createBody(spec: LaunchSpec) {
-  const owner = `uid=${NOBODY},gid=${NOBODY}`
+export function createBody(spec: LaunchSpec, volumes: readonly string[]) {
   const pids = pidLimitsOf(spec)
   return {
-    name: spec.name,
     Image: spec.image,
     Entrypoint: [],
     Cmd: [...spec.command],
     User: '0:0',
     Hostname: 'sandbox',
     WorkingDir: '/workspace',
-    Env: [],
+    // Such a user has no name in the image.
+    Env: spec.user === NOBODY ? [] : ['USER=sandbox', 'LOGNAME=sandbox'],
     Labels: labelsOf(spec),
     AttachStdin: true,
     AttachStdout: true,
@@ -39,21 +65,17 @@ export function createBody(spec: LaunchSpec) {
       AutoRemove: true,
       Init: spec.reaper === 'engine',
       ReadonlyRootfs: true,
-      Tmpfs: {
-        // The uid is set because a tmpfs that is also the working directory loses its mode.
-        '/workspace': `rw,exec,nosuid,nodev,mode=1777,${owner},size=${spec.workspaceBytes}`,
-        '/tmp': `rw,noexec,nosuid,nodev,mode=1777,size=${spec.tmpBytes}`,
-      },
+      Tmpfs: tmpfsOf(spec, volumes),
       ShmSize: spec.shmBytes,
       NetworkMode: spec.network,
       IpcMode: 'private',
+      CgroupnsMode: 'private',
+      MaskedPaths,
+      ReadonlyPaths,
       CapDrop: ['ALL'],
       CapAdd: ['KILL', 'SETGID', 'SETUID'],
       Privileged: false,
-      SecurityOpt: [
-        'no-new-privileges',
-        ...(spec.seccompProfile === undefined ? [] : [`seccomp=${spec.seccompProfile}`]),
-      ],
+      SecurityOpt: ['no-new-privileges', ...seccompOf(spec.seccomp)],
       Memory: spec.memoryBytes,
       MemorySwap: spec.memoryBytes,
       NanoCpus: Math.round(spec.cpus * 1e9),
@@ -66,4 +88,21 @@ export function createBody(spec: LaunchSpec) {
       LogConfig: { Type: 'none', Config: {} },
     },
   }
+}
+
+function tmpfsOf(spec: LaunchSpec, volumes: readonly string[]): Record<string, string> {
+  const small = `rw,noexec,nosuid,nodev,mode=1777,size=${spec.tmpBytes}`
+  const owner = `uid=${spec.user},gid=${spec.user}`
+  return {
+    // The engine finds a volume by its clean path.
+    ...Object.fromEntries(volumes.map((folder) => [path.posix.resolve('/', folder), small])),
+    // The uid is set because a tmpfs that is also the working directory loses its mode.
+    '/workspace': `rw,exec,nosuid,nodev,mode=1777,${owner},size=${spec.workspaceBytes}`,
+    '/tmp': small,
+  }
+}
+
+function seccompOf(profile: SeccompProfile): string[] {
+  if (profile === 'engine') return []
+  return [`seccomp=${profile === 'narrow' ? NARROW_PROFILE : profile.json}`]
 }

@@ -79,7 +79,7 @@ class DockerApi implements DockerEngine {
       }),
     )
     this.#images = new DockerImages(docker, this.#calls)
-    this.#launches = new DockerLaunches(docker, this.#calls, this.#events)
+    this.#launches = new DockerLaunches(docker, this.#calls, this.#events, this.#images)
   }
 
   async runtimes(): Promise<readonly Runtime[]> {

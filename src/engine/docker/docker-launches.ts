@@ -6,6 +6,7 @@ import { statusOf } from './api-calls.js'
 import { createBody } from './container-spec.js'
 import { usedMemory } from './statistics.js'
 import { DockerContainer } from './docker-container.js'
+import type { DockerImages } from './docker-images.js'
 import type { DockerEvents } from './events.js'
 import { OWNER_LABEL } from './labels.js'
 import type { Container, LaunchSpec } from '../engine.js'
@@ -15,11 +16,13 @@ export class DockerLaunches {
   readonly #docker: Docker
   readonly #calls: DockerCalls
   readonly #events: DockerEvents
+  readonly #images: DockerImages
 
-  constructor(docker: Docker, calls: DockerCalls, events: DockerEvents) {
+  constructor(docker: Docker, calls: DockerCalls, events: DockerEvents, images: DockerImages) {
     this.#docker = docker
     this.#calls = calls
     this.#events = events
+    this.#images = images
   }
 
   async launch(spec: LaunchSpec, signal?: AbortSignal): Promise<Container> {
@@ -54,17 +57,27 @@ export class DockerLaunches {
   }
 
   async #create(spec: LaunchSpec): Promise<Docker.Container> {
-    const create = () =>
-      this.#calls.bounded(`create ${spec.name}`, (abortSignal) =>
-        this.#docker.createContainer({ ...createBody(spec), abortSignal }),
-      )
+    const create = (volumes: readonly string[]) =>
+      this.#calls.bounded(`create ${spec.name}`, (abortSignal) => {
+        // Otherwise dockerode sends the body in the URL, too, which is too long for some proxies. The
+        // type of the options lacks both names.
+        const options = {
+          _query: { name: spec.name },
+          _body: createBody(spec, volumes),
+          abortSignal,
+        }
+        return this.#docker.createContainer(options)
+      })
+    let volumes: readonly string[] = []
     try {
-      return await create()
+      // Before each launch, because the tag of the image may have moved.
+      volumes = await this.#images.volumesOf(spec.image)
+      return await create(volumes)
     } catch (error) {
       if (statusOf(error) === 404) throw imageMissing(spec.image, error)
       if (statusOf(error) !== 409) throw error
       await this.#removeLeftover(spec)
-      return create()
+      return create(volumes)
     }
   }
 

@@ -93,7 +93,7 @@ describe('the options of a container', () => {
           workspaceBytes: 8 * MIB,
           tmpBytes: 4 * MIB,
           shmBytes: 2 * MIB,
-          seccompProfile: '{"name":"language"}',
+          seccomp: { json: '{"name":"language"}' },
         },
       })
       const config: unknown = JSON.parse(plans.get(language)?.command.at(-1) ?? '')
@@ -112,7 +112,7 @@ describe('the options of a container', () => {
         workspaceBytes: 80 * MIB,
         tmpBytes: 40 * MIB,
         shmBytes: 20 * MIB,
-        seccompProfile: '{"name":"pool"}',
+        seccomp: { json: '{"name":"pool"}' },
       },
     })
   })

@@ -82,7 +82,7 @@ describe('readSettings', () => {
     const python = settings.languages.get('python')
     expect(python).toMatchObject({ size: 2, max: 4, runtime: 'auto', env: {} })
     expect(python?.limits).toMatchObject({ network: 'none', memoryBytes: 268_435_456, pids: 128 })
-    expect(python?.limits).not.toHaveProperty('seccompProfile')
+    expect(python?.limits.seccomp).toBe('narrow')
     expect(settings).toMatchObject({
       maxWaiting: 100,
       maxPerTenant: undefined,
@@ -180,7 +180,7 @@ describe('readSettings', () => {
   it('reads the profile of the variable unless seccomp is disabled', () => {
     const SANDBOX_SECCOMP_PROFILE = '/no/such/file'
     const off = readSettings({}, { SANDBOX_SECCOMP_PROFILE, SANDBOX_ENABLE_SECCOMP: false })
-    expect(off.languages.get('python')?.limits).not.toHaveProperty('seccompProfile')
+    expect(off.languages.get('python')?.limits.seccomp).toBe('engine')
     const on = () => readSettings({}, { SANDBOX_SECCOMP_PROFILE, SANDBOX_ENABLE_SECCOMP: true })
     expect(thrown(on).message).toContain('SANDBOX_SECCOMP_PROFILE is "/no/such/file"')
   })

@@ -15,6 +15,8 @@ it('launch() closes the connection of an attach that the engine does not upgrade
   const server = createServer((request, response) => {
     if (request.url?.includes('/create')) {
       response.writeHead(201, { 'content-type': 'application/json' }).end('{"Id":"one"}')
+    } else if (request.url?.startsWith('/images/')) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
     } else response.writeHead(204).end()
   }).listen(socketPath)
   server.on('upgrade', (_, socket) => {
