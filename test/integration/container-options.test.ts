@@ -16,6 +16,7 @@ import {
   runtimes,
   startPool,
 } from '../helpers/engine.js'
+import { until } from '../helpers/until.js'
 
 const MIB = 1024 * 1024
 const newRepository = () => `hono-sandbox-test/${randomBytes(4).toString('hex')}`
@@ -249,6 +250,17 @@ async function build(folder: string): Promise<string> {
   const lines: string[] = []
   for await (const line of createInterface({ input: report })) lines.push(line)
   expect(lines.join('\n')).toContain('Successfully tagged')
-  onTestFinished(() => docker.getImage(image).remove())
+  onTestFinished(() =>
+    // The engine refuses while it still removes the container of the test.
+    until('the image is removed', () =>
+      docker
+        .getImage(image)
+        .remove()
+        .then(
+          () => true,
+          () => false,
+        ),
+    ),
+  )
   return image
 }
