@@ -35,9 +35,8 @@ describe.each(runtimes)('the doctor under %s', (runtime) => {
     const report = await pool.doctor()
     expect(report.isolation).toBe(runtime === 'runsc' ? 'kernel' : 'container')
     for (const { findings } of Object.values(report.languages)) {
-      // The runtime may be old, and the engine may share the namespace of cgroups by default.
-      const { kernel = 'note', namespaces = 'note', ...others } = problemsOf(findings)
-      expect({ kernel, namespaces }).toEqual({ kernel: 'note', namespaces: 'note' })
+      const { kernel = 'note', ...others } = problemsOf(findings) // the runtime may be old
+      expect(kernel).toBe('note')
       expect(others).toEqual(NOTES[runtime])
     }
   })

@@ -11,7 +11,9 @@ it.each(rows)('SECURITY.md: %s: the defence has tests', (_, defence = '', tests 
   // Only a line without a defence has no test.
   expect(files.length > 0).toBe(!defence.startsWith('None:'))
   for (const file of files) {
-    expect(file).toMatch(/^test\/(unit|integration)\/.*\.test\.ts$|^test\/contract\/\w+\.ts$/)
+    expect(file).toMatch(
+      /^test\/(unit|integration|browser)\/.*\.test\.ts$|^test\/contract\/\w+\.ts$/,
+    )
     expect(existsSync(path.join(root, file)), file).toBe(true)
   }
 })
