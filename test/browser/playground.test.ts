@@ -1,21 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { deflateRawSync } from 'node:zlib'
-import axe from 'axe-core'
-import type { BrowserContextOptions, Page } from 'playwright-core'
+import type { BrowserContextOptions } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { until } from '../helpers/until.js'
 import { attackHtml, attackProgram, clickAll, clickRaw } from './attack.js'
 import { leavingHtml, loadingHtml, Trap } from './attack.js'
 import { useBrowser } from './chromium.js'
+import { belowView, drop, isTooWide, violationsOf } from './page-checks.js'
 import { Playground, usePlaygrounds } from './playground-site.js'
-
-// Variables of the page.
-declare const document: {
-  documentElement: { scrollWidth: number; clientWidth: number }
-  body: { dispatchEvent(event: object): boolean }
-}
-declare const DataTransfer: new () => { items: { add(file: object): void } }
-declare const DragEvent: new (type: string, init: object) => object
 
 const PHONE = { viewport: { width: 360, height: 740 } }
 const DARK = { colorScheme: 'dark' } as const
@@ -25,36 +17,6 @@ display({'application/json': {'a': [1]}}, raw=True)
 plt.plot([1, 3, 2])
 plt.show()
 pd.DataFrame({'city': ['Bern', 'Lyon'], 'units': [3, 4]})`
-
-/** Returns what axe finds wrong: the rules of WCAG AA, and good practices. */
-async function violationsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const found = await page.evaluate<axe.AxeResults>('axe.run({ iframes: false })')
-  return found.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
-}
-
-function isTooWide(): boolean {
-  return document.documentElement.scrollWidth > document.documentElement.clientWidth
-}
-
-interface Scrolled {
-  scrollHeight: number
-  scrollTop: number
-  clientHeight: number
-}
-
-/** Returns the height of the content below the visible part of an element. */
-function belowView({ scrollHeight, scrollTop, clientHeight }: Scrolled): number {
-  return scrollHeight - scrollTop - clientHeight
-}
-
-/** Drops a file on the page. */
-function drop({ name, text }: { name: string; text: string }): void {
-  const dataTransfer = new DataTransfer()
-  dataTransfer.items.add(new File([text], name))
-  const init = { dataTransfer, bubbles: true, cancelable: true }
-  document.body.dispatchEvent(new DragEvent('drop', init))
-}
 
 describe('the playground', () => {
   const runner = usePlaygrounds()
