@@ -70,7 +70,7 @@ function wholeNumber(
   name: string,
   { fallback, max }: { fallback: number; max: number },
 ): number {
-  const value = Number(env[name] || fallback)
-  if (Number.isInteger(value) && value >= 0 && value <= max) return value
+  const text = env[name] || String(fallback)
+  if (/^\d+$/.test(text) && Number(text) <= max) return Number(text)
   throw new Error(`${name} is ${JSON.stringify(env[name])}, expected a number from 0 to ${max}`)
 }

@@ -1,20 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import axe from 'axe-core'
-import type { BrowserContextOptions, Page } from 'playwright-core'
+import { deflateRawSync } from 'node:zlib'
+import type { BrowserContextOptions } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import { until } from '../helpers/until.js'
 import { attackHtml, attackProgram, clickAll, clickRaw } from './attack.js'
 import { leavingHtml, loadingHtml, Trap } from './attack.js'
 import { useBrowser } from './chromium.js'
+import { belowView, drop, isTooWide, violationsOf } from './page-checks.js'
 import { Playground, usePlaygrounds } from './playground-site.js'
-
-// Variables of the page.
-declare const document: {
-  documentElement: { scrollWidth: number; clientWidth: number }
-  body: { dispatchEvent(event: object): boolean }
-}
-declare const DataTransfer: new () => { items: { add(file: object): void } }
-declare const DragEvent: new (type: string, init: object) => object
 
 const PHONE = { viewport: { width: 360, height: 740 } }
 const DARK = { colorScheme: 'dark' } as const
@@ -24,25 +17,6 @@ display({'application/json': {'a': [1]}}, raw=True)
 plt.plot([1, 3, 2])
 plt.show()
 pd.DataFrame({'city': ['Bern', 'Lyon'], 'units': [3, 4]})`
-
-/** Returns what axe finds wrong: the rules of WCAG AA, and good practices. */
-async function violationsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const found = await page.evaluate<axe.AxeResults>('axe.run({ iframes: false })')
-  return found.violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
-}
-
-function isTooWide(): boolean {
-  return document.documentElement.scrollWidth > document.documentElement.clientWidth
-}
-
-/** Drops a file on the page. */
-function drop({ name, text }: { name: string; text: string }): void {
-  const dataTransfer = new DataTransfer()
-  dataTransfer.items.add(new File([text], name))
-  const init = { dataTransfer, bubbles: true, cancelable: true }
-  document.body.dispatchEvent(new DragEvent('drop', init))
-}
 
 describe('the playground', () => {
   const runner = usePlaygrounds()
@@ -245,6 +219,59 @@ while True: pass`)
     expect([page.url(), await page.title()]).toEqual(before)
     expect(await page.evaluate('window.pwned')).toBeUndefined()
     await user.picture('attack')
+  })
+
+  it('keeps working when a program shows results that are too large', async () => {
+    const user = await open()
+    const code = `display({'text/html': '<div>' * 200_000, 'text/plain': 'in short'}, raw=True)
+for i in range(9): display({'text/plain': 'x\\n' * 400_000}, raw=True)
+display({'application/json': list(range(200_000))}, raw=True)
+display({'application/json': {'filesOfRun': [{'path': str(i), 'content': ''} for i in range(4000)]}}, raw=True)
+print('at the end', end='')`
+    expect(await user.run(code)).toMatch(/exit code 0 .*, 1 line, 11 results$/)
+    const output = await user.page.locator('#output').innerText()
+    expect(output).toMatch(/The text goes on[^]*at the end$/)
+    expect(output.length).toBeLessThan(500_000)
+    expect(await user.page.locator('#files li').count()).toBe(20)
+    expect(await user.run(code.split('\n', 1)[0] ?? '')).toContain('1 result')
+    expect(await user.page.locator('#output').innerText()).toBe('in short\n\nhtml: too large')
+    expect(user.problems).toEqual([])
+  })
+
+  it('follows the end of the output past pictures, until the user scrolls away', async () => {
+    const user = await open()
+    const { page } = user
+    const picture = '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="900"></svg>'
+    await user.start(`display({'image/svg+xml': '${picture}'}, raw=True)
+input()
+print('the end', flush=True)
+input()
+print('later\\n' * 99)`)
+    const output = page.locator('#output')
+    await output.locator('img').waitFor()
+    await page.getByLabel('Input', { exact: true }).press('Enter')
+    await output.getByText('the end').waitFor()
+    const below = () => output.evaluate(belowView)
+    await until('the end is in view', async () => (await below()) < 9)
+    await output.hover()
+    await page.mouse.wheel(0, -9000)
+    await until('the user has scrolled', async () => (await below()) > 500)
+    await page.getByLabel('Input', { exact: true }).press('Enter')
+    await user.ending()
+    expect(await below()).toBeGreaterThan(1500)
+    expect(user.problems).toEqual([])
+  })
+
+  it('opens a shared program by a link of another site', async () => {
+    const site = await Trap.ofTest()
+    const { page } = await openPage(site.url)
+    const packed = deflateRawSync('print(7)').toString('base64url')
+    const link = `${runner().url}/#python:${packed}`
+    await page.setContent(`<a href="${link}">a program</a>`)
+    await page.getByText('a program').click()
+    await page.waitForSelector('body[data-ready]')
+    expect(page.url()).toBe(link)
+    expect(await page.locator('.cm-content').first().innerText()).toBe('print(7)')
   })
 
   it('shows the pool live, and ends its streams when the server drains', async () => {

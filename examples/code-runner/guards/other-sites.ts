@@ -1,10 +1,13 @@
 import { isIP, isIPv6 } from 'node:net'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { Refusal } from '../requests/refusal.js'
 
 /** The value of a `Host` header: a name or an IP address, with an optional port. */
 const HOST = /^(?<name>[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
 const OWN_SITE: ReadonlySet<string> = new Set(['same-origin', 'none'])
+/** The pages that a link of another site may open. They do nothing by themselves. */
+const PAGES: ReadonlySet<string> = new Set(['/', '/pool', '/docs', '/login'])
 
 const REFUSALS = {
   HOST_NOT_ALLOWED:
@@ -36,7 +39,7 @@ export function readHosts(list: string): ReadonlySet<string> {
  * - `Host` must be an IP address, `localhost` or a name in `allowed`. This excludes a name that an
  *   attacker has pointed at this machine (DNS rebinding).
  * - `Origin`, if present, must have the host of the request or a host in `allowed`.
- * - `Sec-Fetch-Site`, if present, must not name another site.
+ * - `Sec-Fetch-Site`, if present, must not name another site, unless a link opens one of the pages.
  *
  * Clients that are not browsers send neither `Origin` nor `Sec-Fetch-Site`.
  */
@@ -53,11 +56,22 @@ export function refuseOtherSites(allowed: ReadonlySet<string>) {
     const origin = c.req.header('origin')
     const isAllowed = origin === undefined || isOfHost(origin, host) || allowed.has(nameOf(origin))
     const site = c.req.header('sec-fetch-site')
-    if (!isAllowed || (site !== undefined && !OWN_SITE.has(site))) {
+    const isOwn = site === undefined || OWN_SITE.has(site) || isLinkToPage(c)
+    if (!isAllowed || !isOwn) {
       throw refused('ORIGIN_NOT_ALLOWED')
     }
     return next()
   })
+}
+
+/**
+ * Returns whether a user opens a page in a tab, for example by the link of a shared program. A page
+ * cannot set these headers. The page that has the link cannot read what it opens.
+ */
+function isLinkToPage({ req }: Context): boolean {
+  const isTab =
+    req.header('sec-fetch-mode') === 'navigate' && req.header('sec-fetch-dest') === 'document'
+  return req.method === 'GET' && isTab && PAGES.has(req.path)
 }
 
 function refused(code: keyof typeof REFUSALS): Refusal {

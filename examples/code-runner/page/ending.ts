@@ -1,5 +1,6 @@
 import type { ExitEvent } from 'hono-sandbox/client'
 import { SandboxClientError } from 'hono-sandbox/client'
+import { plainName } from './plain-name.js'
 
 /** The reasons for which a program is killed, in words. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -30,7 +31,10 @@ export function endingOf(exit: ExitEvent, line: number | undefined): Ending {
   if (killedBy) return { text: `${REASONS[killedBy] ?? killedBy} ${after}${lost}`, isGood: false }
   const place = line === undefined ? '' : ` on line ${line}`
   if (error)
-    return { text: `${error.name.slice(0, MAX_NAME)}${place} ${after}${lost}`, isGood: false }
+    return {
+      text: `${plainName(error.name).slice(0, MAX_NAME)}${place} ${after}${lost}`,
+      isGood: false,
+    }
   if (signal) return { text: `ended by ${signal} ${after}${lost}`, isGood: false }
   return { text: `exit code ${exitCode} ${after}${lost}`, isGood: exitCode === 0 }
 }

@@ -1,4 +1,5 @@
 import { button, byId, el, save } from './dom.js'
+import { plainName } from './plain-name.js'
 
 /** A file in the panel. */
 export interface StoredFile {
@@ -48,24 +49,25 @@ export class FilePanel {
   }
 
   #row({ path, size, isMade }: StoredFile): HTMLElement {
-    const name = path.split('/').at(-1) ?? path
+    const shown = plainName(path)
+    const name = shown.split('/').at(-1) ?? shown
     const download = button('Download', () =>
       this.#try(async () => save(name, await this.#store.content(path))),
     )
     const remove = button('Remove', () =>
       this.#try(async () => {
         await this.#store.remove(path)
-        this.#onMessage(`${path} is removed`)
+        this.#onMessage(`${shown} is removed`)
       }),
     )
-    download.setAttribute('aria-label', `Download ${path}`)
-    remove.setAttribute('aria-label', `Remove ${path}`)
+    download.setAttribute('aria-label', `Download ${shown}`)
+    remove.setAttribute('aria-label', `Remove ${shown}`)
     const about = el(
       'span',
       { className: 'muted' },
       `${sizeOf(size)}${isMade ? ', made by the run' : ''}`,
     )
-    return el('li', {}, el('span', { className: 'path' }, path), about, download, remove)
+    return el('li', {}, el('span', { className: 'path' }, shown), about, download, remove)
   }
 
   async #add(files: readonly File[]): Promise<void> {

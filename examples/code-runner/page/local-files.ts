@@ -1,6 +1,9 @@
 import type { FileStore, StoredFile } from './file-panel.js'
 import type { Result } from './results.js'
 
+/** The number of files that the server sends after a run. */
+const MAX_MADE = 20
+
 /** The files of the user, which each run gets, and the files that the last run made. */
 export class LocalFiles implements FileStore {
   readonly #own = new Map<string, Blob>()
@@ -34,8 +37,11 @@ export class LocalFiles implements FileStore {
   /** Takes the files of a run out of its results. Returns whether a result had files. */
   readonly take = (result: Result): boolean => {
     const files = filesOf(result)
-    for (const { path, bytes } of files ?? []) this.#made.set(path, new Blob([bytes]))
-    return files !== undefined
+    if (!files) return false
+    // The list of the server comes last. It replaces a list that the program has sent.
+    this.#made.clear()
+    for (const { path, bytes } of files) this.#made.set(path, new Blob([bytes]))
+    return true
   }
 
   /** Returns the files of the user for the JSON of a run. */
@@ -57,7 +63,7 @@ export class LocalFiles implements FileStore {
 function filesOf({ json }: Result): { path: string; bytes: Uint8Array<ArrayBuffer> }[] | undefined {
   if (typeof json !== 'object' || json === null || !('filesOfRun' in json)) return undefined
   if (!Array.isArray(json.filesOfRun)) return undefined
-  return json.filesOfRun.flatMap((file: unknown) => {
+  return json.filesOfRun.slice(0, MAX_MADE).flatMap((file: unknown) => {
     if (typeof file !== 'object' || file === null) return []
     if (!('path' in file && 'content' in file)) return []
     const { path, content } = file

@@ -8,7 +8,7 @@ const MAX_CHARACTERS = 200_000
 const MAX_PARTS = 500
 /** The number of results that are shown: frames need memory and time. */
 const MAX_RESULTS = 100
-/** The distance from the end, in pixels, at which the output still follows the end. */
+/** The distance from the end, in pixels, from which on the output follows the end. */
 const NEAR_END = 40
 
 /** A piece of text of a stream. */
@@ -25,24 +25,43 @@ export class Output {
   readonly element: HTMLElement
   #waiting: (Piece | Result)[] = []
   #frame = 0
-  /** The numbers of results and of lines since `clear()`, for a screen reader. */
+  #isFollowing = true
+  #lineBreaks = 0
+  #isInLine = false
+  /** The number of results since `clear()`, for a screen reader. */
   results = 0
-  lines = 0
 
   constructor(element: HTMLElement) {
     this.element = element
+    // Only a user scrolls away from the end. The content also grows without an update, when a picture
+    // has loaded.
+    element.addEventListener('scroll', () => {
+      const below = element.scrollHeight - element.scrollTop - element.clientHeight
+      this.#isFollowing = below < NEAR_END
+    })
+    element.addEventListener('load', () => this.#follow(), { capture: true })
+  }
+
+  /** The number of lines that the program has written since `clear()`, for a screen reader. */
+  get lines(): number {
+    return this.#lineBreaks + (this.#isInLine ? 1 : 0)
   }
 
   clear(): void {
     cancelAnimationFrame(this.#frame)
     this.#waiting = []
-    this.#frame = this.results = this.lines = 0
+    this.#frame = this.results = this.#lineBreaks = 0
+    this.#isInLine = false
+    this.#isFollowing = true
     this.element.replaceChildren()
   }
 
   /** Adds text of a stream. */
   write(type: Piece['type'], text: string): void {
-    this.lines += text.split('\n').length - 1
+    if ((type === 'stdout' || type === 'stderr') && text !== '') {
+      this.#lineBreaks += text.split('\n').length - 1
+      this.#isInLine = !text.endsWith('\n')
+    }
     const last = this.#waiting.at(-1)
     if (last && 'type' in last && last.type === type) {
       last.text = (last.text + text).slice(-MAX_CHARACTERS)
@@ -57,18 +76,20 @@ export class Output {
       this.write('note', 'Further results are not shown.\n')
   }
 
-  /** Puts everything that waits on the screen. Scrolls to the end, if the end was visible before. */
+  /** Puts everything that waits on the screen. Scrolls to the end, unless the user has left it. */
   flush(): void {
     cancelAnimationFrame(this.#frame)
     this.#frame = 0
-    const { element } = this
-    const below = element.scrollHeight - element.scrollTop - element.clientHeight
     for (const each of this.#waiting.splice(0)) {
       if ('type' in each) this.#put(each)
-      else element.append(showResult(each))
+      else this.element.append(showResult(each))
     }
     this.#trim()
-    if (below < NEAR_END) element.scrollTop = element.scrollHeight
+    this.#follow()
+  }
+
+  #follow(): void {
+    if (this.#isFollowing) this.element.scrollTop = this.element.scrollHeight
   }
 
   #add(each: Piece | Result): void {
@@ -91,12 +112,12 @@ export class Output {
     const parts = [...this.element.children].toReversed()
     let characters = 0
     for (const [at, part] of parts.entries()) {
-      characters += part instanceof HTMLPreElement ? lengthOf(part) : 0
+      characters += lengthOf(part)
       if (at > 0 && (at >= MAX_PARTS || characters > 2 * MAX_CHARACTERS)) part.remove()
     }
   }
 }
 
-function lengthOf(element: HTMLElement): number {
+function lengthOf(element: Element): number {
   return element.textContent?.length ?? 0
 }

@@ -12,6 +12,11 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
  */
 const REFUSED =
   'link, meta, base, script, template, iframe, frame, frameset, object, embed, fencedframe'
+/**
+ * The greatest number of tags in HTML. The time to parse elements within elements grows with the
+ * square of their number: 200,000 of them block the page for a minute.
+ */
+const MAX_TAGS = 10_000
 /** How often HTML is parsed until nothing is left to remove. */
 const MAX_ROUNDS = 4
 const STYLE = `
@@ -24,6 +29,11 @@ th { font-weight: 600 }
 `
 /** The guessed heights: of a line, what a paragraph and a row of a table need more, and the bounds. */
 const [LINE_PX, GAP_PX, ROW_PX, LEAST_PX, MOST_PX] = [22, 28, 7, 48, 480]
+
+/** Returns whether HTML is too large to show it: see `MAX_TAGS`. */
+export function isTooLarge(html: string): boolean {
+  return html.split('<', MAX_TAGS + 2).length > MAX_TAGS + 1
+}
 
 /** Returns a frame that shows HTML of a program without any right. */
 export function richHtml(html: string): HTMLElement {
@@ -65,7 +75,8 @@ function disarm(link: Element): void {
 /** Guesses the height: nothing outside of the frame can measure its content. */
 function heightOf({ body }: Document): number {
   const count = (names: string) => body.querySelectorAll(names).length
-  const wrapped = Math.ceil((body.textContent?.length ?? 0) / 90)
+  const text = body.textContent?.replaceAll(/\s+/g, ' ') ?? ''
+  const wrapped = Math.ceil(text.length / 90)
   const lines = Math.max(count('li, div, br, tr, pre'), wrapped)
   const wanted = lines * LINE_PX + count('p, h1, h2, h3, h4') * GAP_PX + count('tr') * ROW_PX + 20
   return Math.min(MOST_PX, Math.max(LEAST_PX, wanted))

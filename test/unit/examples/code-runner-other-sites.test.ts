@@ -11,10 +11,16 @@ const app = new Hono()
 const HOST = 'HOST_NOT_ALLOWED'
 const ORIGIN = 'ORIGIN_NOT_ALLOWED'
 const site = (value: string) => ({ host: 'localhost', 'sec-fetch-site': value })
+/** The headers of a browser that follows a link of another site. */
+const LINK = { ...site('cross-site'), 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
 const origin = (value: string, host = 'localhost:3000') => ({ host, origin: value })
 
-async function codeOf(headers: Record<string, string>, url = 'http://localhost:3000/') {
-  const response = await app.request(url, { headers })
+async function codeOf(
+  headers: Record<string, string>,
+  url = 'http://localhost:3000/',
+  method = 'GET',
+) {
+  const response = await app.request(url, { headers, method })
   if (response.status === 200) return 'ok'
   expect(response.status).toBe(403)
   const body: unknown = await response.json()
@@ -52,6 +58,31 @@ describe('the guard allows', () => {
     site('none'),
   ])('%o', async (headers) => {
     expect(await codeOf(headers)).toBe('ok')
+  })
+})
+
+describe('a link of another site', () => {
+  it.each(['/', '/?a=b', '/pool', '/docs', '/login'])('opens the page %s', async (path) => {
+    expect(await codeOf(LINK, `http://localhost:3000${path}`)).toBe('ok')
+  })
+
+  it.each(['/run/interactive', '/session/files/a', '/pool/events', '/metrics', '//'])(
+    'does not open %s',
+    async (path) => {
+      expect(await codeOf(LINK, `http://localhost:3000${path}`)).toBe(ORIGIN)
+    },
+  )
+
+  it.each([
+    { ...LINK, 'sec-fetch-dest': 'iframe' },
+    { ...LINK, 'sec-fetch-mode': 'no-cors' },
+    { ...LINK, origin: 'http://evil.example' },
+  ])('opens a page only in a tab: %o', async (headers) => {
+    expect(await codeOf(headers)).toBe(ORIGIN)
+  })
+
+  it('does not send forms', async () => {
+    expect(await codeOf(LINK, 'http://localhost:3000/login', 'POST')).toBe(ORIGIN)
   })
 })
 

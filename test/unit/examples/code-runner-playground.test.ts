@@ -2,6 +2,7 @@ import { results } from 'hono-sandbox/testing'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { PoolFigures } from '../../../examples/code-runner/playground/pool-figures.js'
+import { endingOf } from '../../../examples/code-runner/page/ending.js'
 import { errorLine } from '../../../examples/code-runner/page/error-line.js'
 import { runSocket, runStream } from '../../../src/client/index.js'
 import { useApp } from '../../helpers/code-runner-app.js'
@@ -95,4 +96,13 @@ describe('errorLine()', () => {
   ])('finds the innermost line of the code in %j', (traceback, line) => {
     expect(errorLine(traceback)).toBe(line)
   })
+})
+
+it('shows the name of an error without characters that change the rest of the line', () => {
+  const error = { name: 'E\u{202e}\u{7}é', message: '', traceback: '' }
+  const usage = { cpuMs: 1, maxRssBytes: undefined }
+  const exit = { exitCode: 1, signal: null, durationMs: 5, usage, truncated: false, error }
+  expect(endingOf({ type: 'exit', ...exit }, 4).text).toBe(
+    'E\u{fffd}\u{fffd}é on line 4 after 5 ms',
+  )
 })

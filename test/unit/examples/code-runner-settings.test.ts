@@ -55,6 +55,7 @@ describe('the settings', () => {
     { CODE_RUNNER_WITHOUT_TOKEN: 'true', CODE_RUNNER_TOKEN: TOKEN },
     { CODE_RUNNER_RATE_LIMIT: '-1' },
     { CODE_RUNNER_RATE_LIMIT: '1.5' },
+    { CODE_RUNNER_RATE_LIMIT: ' ' },
     { CODE_RUNNER_PROXIES: 'yes' },
     { PORT: '70000' },
     { ALLOWED_HOSTS: 'http://a.example' },
