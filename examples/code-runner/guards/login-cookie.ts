@@ -8,8 +8,9 @@ const MAX_AGE_S = 7 * 24 * 3600
 
 /**
  * The cookie of a browser that has logged in: the time at which the login ends, signed. It is
- * `HttpOnly` and `SameSite=Strict`. In production it is `Secure` and bound to the host, so the page
- * needs HTTPS or localhost there. A cookie becomes invalid if the token or the secret changes.
+ * `HttpOnly` and `SameSite=Lax`, so that a link from another site opens the page. In production it is
+ * `Secure` and bound to the host, so the page needs HTTPS or localhost there. A cookie becomes
+ * invalid if the token or the secret changes.
  */
 export class LoginCookie {
   readonly #key: string
@@ -26,7 +27,7 @@ export class LoginCookie {
     await setSignedCookie(c, NAME, String(endsAt), this.#key, {
       ...this.#options,
       httpOnly: true,
-      sameSite: 'Strict',
+      sameSite: 'Lax',
       maxAge: MAX_AGE_S,
     })
   }

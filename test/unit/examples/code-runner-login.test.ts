@@ -34,7 +34,7 @@ describe('the login of a browser', () => {
     expect([response.status, response.headers.get('location')]).toEqual([303, '/'])
     const cookie = response.headers.get('set-cookie') ?? ''
     expect(cookie).toMatch(
-      /^code_runner_login=[\w.%]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Strict$/,
+      /^code_runner_login=[\w.%]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/,
     )
     expect(cookie).not.toContain(TOKEN)
     expect(await statusWith(cookie.split(';')[0] ?? '')).toBe(200)
@@ -46,7 +46,7 @@ describe('the login of a browser', () => {
     const server = await CodeRunnerApp.ofTest({ CODE_RUNNER_TOKEN: TOKEN })
     const response = await post(server, TOKEN)
     expect(response.headers.get('set-cookie')).toMatch(
-      /^__Host-code_runner_login=.*; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+      /^__Host-code_runner_login=.*; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
     )
   })
 
