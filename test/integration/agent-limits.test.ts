@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import type { FileRequest } from '../../src/agent/protocol.js'
 import { Kind, WINDOW_BYTES } from '../../src/agent/protocol.js'
@@ -198,7 +199,8 @@ sys.path.insert(0, 'src/agent')
 from python import memory_guard
 memory_guard.pids_of_user = lambda user: [2**22]  # no process has this pid
 memory_guard.MemoryGuard(Mock(), Mock()).kill_largest()`
-  execFileSync('python3', ['-B', '-c', code], { stdio: 'pipe' })
+  const config = JSON.stringify({ workspace: tmpdir() })
+  execFileSync('python3', ['-B', '-c', code, config], { stdio: 'pipe' })
 })
 
 describe.each(inProcess)('descriptors of the $language agent', (place) => {
