@@ -34,6 +34,7 @@ describe('the API of the code runner', () => {
       ['healthz', () => client.healthz.$get(), 200],
       ['readyz', () => client.readyz.$get(), 200],
       ['languages', () => client.languages.$get(), 200],
+      ['metrics', () => client.metrics.$get(), 200],
       ['run', () => client.run.$post({ json }), 200],
       ['runStream', () => client.run.stream.$post({ json }, NDJSON), 200],
       ['runInteractive', () => client.run.interactive.$get(), 426],

@@ -1,5 +1,5 @@
 import { describeRoute, resolver } from 'hono-openapi'
-import type { DescribeRouteOptions } from 'hono-openapi'
+import type { DescribeRouteOptions, ResolverReturnType } from 'hono-openapi'
 import type { GenericSchema } from 'valibot'
 import { ERRORS } from './error-examples.js'
 import { ErrorAnswer } from './schemas.js'
@@ -40,7 +40,7 @@ export function json(description: string, schema: GenericSchema, example: object
 const BYTES = { type: 'string', contentMediaType: 'application/octet-stream' }
 
 /** The JSON schema of the input of a valibot schema. */
-export function schemaOf(schema: GenericSchema) {
+export function schemaOf(schema: GenericSchema): ResolverReturnType {
   // Checks without a counterpart in JSON schema, such as those of characters, are left out.
   return resolver(schema, {
     options: {
