@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 
 /** An order of the shop. */
-export interface Order {
+interface Order {
   id: string
   quantity: number
   unitPrice: number
