@@ -3,6 +3,7 @@ import type { Sandbox } from '../sandbox/sandbox.js'
 import { SandboxError } from '../errors.js'
 import type { Asked, Inside, Trial } from './probes/evidence.js'
 import { writableFolders } from './probes/files.js'
+import { REVEALING } from './probes/kernel.js'
 import { Counted, Looked } from './probes/look.js'
 import type { ProbeSources } from './sources.js'
 import { probeSources } from './sources.js'
@@ -50,7 +51,7 @@ export async function measure(
     return { how: refused ? 'refused' : 'unlimited', count }
   }
   const { memoryBytes, pids, openFiles, cpus } = asked.limits
-  const looked = await run('look', Math.min(openFiles, MOST_OPEN_FILES))
+  const looked = await run('look', Math.min(openFiles, MOST_OPEN_FILES), REVEALING)
   const look = v.safeParse(Looked, jsonOf(looked.stdout))
   if (!look.success) {
     const reason = looked.killedBy ?? looked.stderr.trim().split('\n').at(-1)

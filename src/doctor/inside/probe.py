@@ -14,23 +14,10 @@ import sys
 import time
 
 WALK_S = 6
-# Each of these names reveals facts about the host, unless the engine masks it.
-MASKED = [
-    '/proc/acpi',
-    '/proc/asound',
-    '/proc/kcore',
-    '/proc/keys',
-    '/proc/latency_stats',
-    '/proc/sched_debug',
-    '/proc/scsi',
-    '/proc/timer_list',
-    '/proc/timer_stats',
-    '/sys/firmware',
-]
 LONGEST_LIST = 100
 
 
-def look(open_files):
+def look(open_files, revealing):
     mounts = text_of('/proc/self/mountinfo')
     points = [line.split(' ')[4] for line in mounts.splitlines() if line.count(' ') > 4]
     return {
@@ -44,7 +31,7 @@ def look(open_files):
         'variables': dict(os.environ),
         'writable': [point for point in points if os.access(point, os.W_OK)],
         'sizes': {point: size_of(point) for point in points},
-        'unmasked': [path for path in MASKED if is_unmasked(path)],
+        'unmasked': [path for path in revealing if is_unmasked(path)],
         'openFiles': open_until_refused(open_files),
         'userNamespace': makes_user_namespace(),
         **walk(),

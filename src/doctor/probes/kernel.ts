@@ -67,6 +67,15 @@ function ageProblems(evidence: Evidence): readonly Problem[] {
 
 /** The paths that reveal or change the kernel of the host. Every engine that follows the OCI hides them. */
 const MASKED = ['/proc/kcore', '/proc/keys', '/proc/timer_list', '/proc/scsi', '/sys/firmware']
+/** The paths that are tried from the inside. Some kernels have more of them than others. */
+export const REVEALING = [
+  ...MASKED,
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/timer_stats',
+]
 const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
 const procAndSys: Probe = {
