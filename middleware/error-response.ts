@@ -32,6 +32,7 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_IMAGE_MISSING: 503,
   SANDBOX_INTERPRETER_MISSING: 503,
   SANDBOX_INVALID_OPTION: 500,
+  SANDBOX_ISOLATION_WEAK: 503,
   SANDBOX_LEASE_ENDED: 503,
   SANDBOX_NOT_INITIALIZED: 503,
   SANDBOX_ORIGIN_REFUSED: 403,
@@ -40,7 +41,6 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_QUEUE_FULL: 503,
   SANDBOX_RUNTIME_MISSING: 503,
   SANDBOX_SESSION_START_FAILED: 503,
-  SANDBOX_ISOLATION_WEAK: 503,
   SANDBOX_SETUP_FAILED: 500,
   SANDBOX_STDIN_CLOSED: 500,
   SANDBOX_TENANT_LIMIT: 429,
@@ -66,6 +66,7 @@ const FOR_CLIENTS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
   SANDBOX_ENGINE_UNAVAILABLE: UNAVAILABLE,
   SANDBOX_IMAGE_MISSING: UNAVAILABLE,
   SANDBOX_INTERPRETER_MISSING: UNAVAILABLE,
+  SANDBOX_ISOLATION_WEAK: UNAVAILABLE,
   SANDBOX_LEASE_ENDED: 'the sandbox of this request is no longer available',
   SANDBOX_NOT_INITIALIZED: UNAVAILABLE,
   SANDBOX_ORIGIN_REFUSED: 'a page of this origin must not call this server',
@@ -75,7 +76,6 @@ const FOR_CLIENTS: Readonly<Partial<Record<SandboxErrorCode, string>>> = {
   SANDBOX_PROCESS_EXITED: 'a process exited too early',
   SANDBOX_RUNTIME_MISSING: UNAVAILABLE,
   SANDBOX_SESSION_START_FAILED: 'the session could not be started',
-  SANDBOX_ISOLATION_WEAK: UNAVAILABLE,
   SANDBOX_SETUP_FAILED: UNAVAILABLE,
   SANDBOX_STDIN_CLOSED: 'the program does not accept further input',
   SANDBOX_WAIT_TIMEOUT: 'a part of the sandbox was not ready in time',
@@ -111,9 +111,10 @@ const MISSING_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
  *
  * The status is 503 if no sandbox is available, and 429 if the tenant has reached its own bound, both
  * with `Retry-After` if the pool knows the time of a retry. It is 400 for an unknown language, an
- * invalid upload and a refused archive, 403 for a page of another origin, 404 for an unknown process or context and a file that does not exist, 408 for a
- * stalled upload, 409 for a lost context and too many contexts, 413 for an upload or an archive that is too large,
- * 501 for a WebSocket upgrade, and 500 for all other errors.
+ * invalid upload and a refused archive, 403 for a page of another origin, 404 for an unknown process
+ * or context and a file that does not exist, 408 for a stalled upload, 409 for a lost context and too
+ * many contexts, 413 for an upload or an archive that is too large, 501 for a WebSocket upgrade, and
+ * 500 for all other errors.
  *
  * @example
  * ```ts

@@ -4,7 +4,7 @@ import type { Figures } from './figures.js'
 /** The number of the latest waits that the percentiles are computed from. */
 const KEPT_WAITS = 500
 
-/** What has happened in the pool of a language since the server started. */
+/** The counts of the pool of a language since the start of the server. */
 interface Counts {
   launched: number
   launchesFailed: number

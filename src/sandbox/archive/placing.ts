@@ -9,7 +9,7 @@ import { refusedEntry } from './archive-errors.js'
 import { isFull } from './groups.js'
 import { linesOf, unreadable } from './lines.js'
 
-/** What is in the place of an entry, or in its way, does not fit. */
+/** The errors for an entry whose place something else has taken. */
 const IN_THE_WAY: ReadonlySet<string> = new Set([
   'EEXIST',
   'EINVAL',
