@@ -83,6 +83,9 @@ async function settle({ network, end }: ReturnType<typeof connectClient>): Promi
   }
 }
 
+/** The time for which a client waits for a server that has not begun. */
+const PATIENCE_MS = 15_000
+
 describe('a client over a network that loses connections', () => {
   const step = oneof(
     { weight: 4, arbitrary: record({ to: constant('server' as const), count: nat(4) }) },
@@ -103,6 +106,7 @@ describe('a client over a network that loses connections', () => {
         let written = ''
         /** Whether the connection was lost before the server had the program. */
         let isEarly = false
+        let waitedMs = 0
         if (hasBegun) await client.begin()
         for (const each of steps) {
           if (each === 'write') {
@@ -111,8 +115,11 @@ describe('a client over a network that loses connections', () => {
             void run.write(piece)
           } else if (each === 'cut') {
             isEarly = (network.cut() && starts.length === 0) || isEarly
-          } else if (each === 'pass time') await vi.advanceTimersByTimeAsync(3000)
-          else network.deliver(each.to, each.count)
+          } else if (each === 'pass time') {
+            // The test after this one has a client that waits for longer.
+            if (starts.length === 0 && (waitedMs += 3000) >= PATIENCE_MS) continue
+            await vi.advanceTimersByTimeAsync(3000)
+          } else network.deliver(each.to, each.count)
           await flushStreams()
         }
         run.eof()
@@ -134,6 +141,15 @@ describe('a client over a network that loses connections', () => {
     )
     await assert(property, cases(300))
   }, 60_000)
+
+  it('is refused if the server is silent before it has the program', async () => {
+    const { network, starts, end } = connectClient()
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS)
+    await flushStreams()
+    expect(end).toMatchObject({ isOver: true, error: { reason: 'refused' } })
+    expect(starts).toEqual([])
+    network.end()
+  })
 
   it('comes back if no heartbeat arrives, although its connection is open', async () => {
     const client = connectClient()
