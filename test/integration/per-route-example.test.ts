@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createApp } from '../../examples/per-route/app.js'
 import { LANGUAGES } from '../../examples/per-route/languages.js'
 import { runtimes, usePool } from '../helpers/engine.js'
+import { until } from '../helpers/until.js'
 
 const USERS = new Map([
   ['key-a', { id: 'ada', token: 'token-of-ada' }],
@@ -34,6 +35,7 @@ describe.each(runtimes)('the example with limits for each route under %s', (runt
     const warn = vi.spyOn(console, 'warn').mockReturnValue()
     onTestFinished(() => warn.mockRestore())
     const slow = 'import time\ntime.sleep(60)'
+    await until('two containers are warm', () => pool().stats().python?.idle === 2)
     const runs = [post('/quick', 'key-a', slow), post('/quick', 'key-a', slow)]
     const [third, other] = await Promise.all([
       post('/quick', 'key-a', '1'),
