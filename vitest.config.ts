@@ -47,6 +47,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
+          setupFiles: ['test/unit/fixed-seed.ts'],
           typecheck: { enabled: true },
           // A process for each file takes longer than its tests. A process for each core is needed
           // to measure the processor time of a test.
@@ -63,6 +64,8 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Most tests wait for the engine or for a deadline.
           maxWorkers: 3,
+          // The imports of a process for each file take 30 seconds more.
+          isolate: false,
           // After the unit tests.
           sequence: { groupOrder: 1 },
         },

@@ -21,7 +21,7 @@ export interface Place {
 }
 
 const engine = createDockerEngine()
-afterAll(() => engine.close())
+// It is not closed: the files of a worker share it.
 
 export const places: readonly Place[] = languages.flatMap((language) =>
   ['process', ...runtimes].map((where) => ({ language, where })),

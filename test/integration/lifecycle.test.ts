@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { SandboxPool } from 'hono-sandbox'
+import { deferred } from '../../src/util/deferred.js'
 import {
   containersOf,
   docker,
@@ -77,8 +78,10 @@ describe.each(runtimes)('a pool under %s', (runtime) => {
     const crashed: string[] = []
     pool.on('crashed', ({ name }) => crashed.push(name))
     const sandbox = await leaseOfTest(pool, 'python')
-    const running = sandbox.exec('echo before; sleep 300')
-    await sandbox.exec('true')
+    const output = deferred<string>()
+    const running = sandbox.exec('echo before; sleep 300', { onStdout: output.resolve })
+    // The server has it before the container ends.
+    await within('the program writes', output.promise)
     await docker.getContainer(sandbox.name).remove({ force: true })
     const result = await within('the run ends', running)
     expect(result).toMatchObject({ killedBy: 'crash', stdout: 'before\n', exitCode: null })

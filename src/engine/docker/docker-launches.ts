@@ -26,6 +26,7 @@ export class DockerLaunches {
   }
 
   async launch(spec: LaunchSpec, signal?: AbortSignal): Promise<Container> {
+    const listening = this.#events.listen()
     // The creation is not aborted, because the engine might still create the container.
     const created = await this.#create(spec)
     let container: Container | undefined
@@ -40,6 +41,7 @@ export class DockerLaunches {
         () => this.#remove(created),
         () => usedMemory(this.#calls, created),
       )
+      await listening
       await this.#calls
         .bounded(`start ${spec.name}`, (abortSignal) => created.start({ abortSignal }), signal)
         .catch((error: unknown) => {

@@ -20,7 +20,10 @@ export interface Watch {
   end: () => void
 }
 
-/** The time limit for the `die` event after the stream of a container. On a busy machine it is late. */
+/**
+ * The time limit for the `die` event after the stream of a container, because on a busy machine it is
+ * late, and for the engine's answer to the request for events.
+ */
 const GRACE_MS = 3000
 const RECONNECT_MS = 1000
 /** The exit code of a program that SIGKILL ended. */
@@ -42,6 +45,12 @@ interface Watched {
   removed: Deferred<boolean>
 }
 
+interface Connection {
+  stop: AbortController
+  /** Resolves when the engine sends its events, or when the connection has failed. */
+  opened: Deferred<void>
+}
+
 /**
  * The event stream of the engine, one for all containers. An auto-removed container cannot be inspected
  * after its end. Only the events report an exhausted memory and the removal.
@@ -49,7 +58,7 @@ interface Watched {
 export class DockerEvents {
   readonly #connect: (signal: AbortSignal) => Promise<NodeJS.ReadableStream>
   readonly #watched = new Map<string, Watched>()
-  #connection: AbortController | undefined
+  #connection: Connection | undefined
 
   constructor(connect: (signal: AbortSignal) => Promise<NodeJS.ReadableStream>) {
     this.#connect = connect
@@ -60,7 +69,7 @@ export class DockerEvents {
     const exit = { exitCode: undefined, oom: false }
     const watched: Watched = { exit, died: deferred(), oom: deferred(), removed: deferred() }
     this.#watched.set(id, watched)
-    void this.#listen()
+    void this.listen()
     return {
       exit: async () => {
         if (this.#connection && !watched.exit.oom) await within(GRACE_MS, watched.died.promise)
@@ -74,29 +83,44 @@ export class DockerEvents {
     }
   }
 
+  /**
+   * Connects to the engine if there is no connection. Resolves when its events are received: those of a
+   * container that was started before are lost. If the engine does not answer, it resolves after a while.
+   */
+  async listen(): Promise<void> {
+    this.#connection ??= this.#open()
+    await within(GRACE_MS, this.#connection.opened.promise)
+  }
+
   close(): void {
     // A removal must not wait for events that will never arrive.
     for (const watched of this.#watched.values()) resolveWaits(watched)
     this.#watched.clear()
-    this.#connection?.abort()
+    this.#connection?.stop.abort()
     this.#connection = undefined
   }
 
-  async #listen(): Promise<void> {
-    if (this.#connection) return
-    const connection = new AbortController()
-    this.#connection = connection
+  #open(): Connection {
+    const connection = { stop: new AbortController(), opened: deferred<void>() }
+    void this.#receive(connection)
+    return connection
+  }
+
+  async #receive(connection: Connection): Promise<void> {
+    const { stop, opened } = connection
     try {
-      const input = await this.#connect(connection.signal)
+      const input = await this.#connect(stop.signal)
+      opened.resolve()
       for await (const line of createInterface({ input })) this.#take(line)
     } catch {
       // The connection is lost. The streams of the containers report a stopped engine.
     }
+    opened.resolve()
     if (this.#connection !== connection) return
-    connection.abort()
+    stop.abort()
     this.#connection = undefined
     for (const watched of this.#watched.values()) resolveWaits(watched)
-    setTimeout(() => this.#watched.size > 0 && void this.#listen(), RECONNECT_MS).unref()
+    setTimeout(() => this.#watched.size > 0 && void this.listen(), RECONNECT_MS).unref()
   }
 
   #take(line: string): void {

@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import { refused } from './archive-errors.js'
 import { checkPaxRecords } from './pax-records.js'
+import { RAW_KEYS } from './raw-names.js'
 
 const BLOCK = 512
+const BYTE_ORDER_MARK = Buffer.from('\uFEFF')
 /** The maximum length of the metadata of one entry. Two paths of Linux take 8 KiB. */
 const MAX_META_BYTES = 64 * 1024
 /** The greatest number of blocks of metadata in front of one entry. */
@@ -81,7 +83,8 @@ export class ArchiveGuard {
     else if (type === 'x') {
       for (const key of checkPaxRecords(content, 'entry')) this.#replaced.add(key)
     } else {
-      if (!isUtf8(content)) throw refused('it has a name that is not UTF-8')
+      checkUtf8(content)
+      checkBeginning(content)
       this.#replaced.add(type === 'L' ? 'path' : 'linkpath')
     }
   }
@@ -169,7 +172,19 @@ function checkNames(header: Buffer, replaced: ReadonlySet<string>): void {
   ] as const) {
     const field = header.subarray(at, at + length)
     const end = field.indexOf(0)
-    if (replaced.has(key) || isUtf8(end === -1 ? field : field.subarray(0, end))) continue
-    throw refused('it has a name that is not UTF-8')
+    if (replaced.has(key)) continue
+    const name = end === -1 ? field : field.subarray(0, end)
+    checkUtf8(name)
+    if (!replaced.has(RAW_KEYS[key])) checkBeginning(name)
   }
+}
+
+function checkUtf8(name: Buffer): void {
+  if (!isUtf8(name)) throw refused('it has a name that is not UTF-8')
+}
+
+/** The library drops U+FEFF at the beginning of a name, unless the name is in a PAX record. */
+function checkBeginning(name: Buffer): void {
+  if (name.indexOf(BYTE_ORDER_MARK) !== 0) return
+  throw refused('it has a name that begins with U+FEFF and is not in a PAX header')
 }

@@ -87,6 +87,15 @@ describe('exportWorkspace() and importWorkspace()', () => {
     )
   })
 
+  it('keep a long name with U+FEFF at the beginning of a part', async () => {
+    const [one, other] = [await boxOfTest(), await boxOfTest()]
+    const path = `${'x'.repeat(99)}/\uFEFFa`
+    await one.mkdir('x'.repeat(99))
+    await one.writeFile(path, 'x')
+    await other.importWorkspace(await one.exportWorkspace())
+    expect(await other.readFile(path, { format: 'text' })).toBe('x')
+  })
+
   it('an import takes what Node people have in hand', async () => {
     const box = await boxOfTest()
     const bytes = archive(entry({ name: 'a/b' }, 'x'))

@@ -95,6 +95,11 @@ const REFUSED: Record<string, [archive: Buffer, reason: RegExp]> = {
     archive(before, entry({ name: 'n', type: 'L' }, Buffer.of(0xff, 0)), file),
     /UTF-8/,
   ],
+  'a name that the library would change': [archive(before, entry({ name: '\uFEFFn' })), /U\+FEFF/],
+  'a long name that the library would change': [
+    archive(before, entry({ name: 'n', type: 'L' }, '\uFEFFn\0'), file),
+    /U\+FEFF/,
+  ],
   'a size in the form of large numbers': [
     archive(before, entry({ name: 'd', size: `\x80${'\0'.repeat(7)}\x7f\xff\xff\xff` }, 'x')),
     /too large/,

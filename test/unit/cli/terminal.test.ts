@@ -7,7 +7,11 @@ import { complain, FORMATS } from '../../../src/cli/terminal.js'
 
 /** A stream that keeps the text. It is a terminal of 40 columns if `isTTY` is true. */
 function outputOf({ isTTY }: { isTTY: boolean }) {
-  const getColorDepth = () => WriteStream.prototype.getColorDepth()
+  // Other variables of the machine, such as `CI`, would change the colours.
+  const getColorDepth = () => {
+    const { NO_COLOR } = process.env
+    return WriteStream.prototype.getColorDepth({ TERM: 'xterm-256color', NO_COLOR })
+  }
   const terminal = { isTTY, columns: 40, getColorDepth }
   const output = Object.assign(new PassThrough({ encoding: 'utf8' }), terminal)
   return { output, text: () => String(output.read() ?? '') }
@@ -61,7 +65,6 @@ describe('the output of set-up', () => {
 
   it('has colours on a terminal alone, and not with NO_COLOR', () => {
     const terminal = outputOf({ isTTY: true })
-    vi.stubEnv('TERM', 'xterm-256color')
     vi.stubEnv('NO_COLOR', undefined)
     vi.stubEnv('FORCE_COLOR', undefined)
     FORMATS.text(terminal.output)('engine   starts')

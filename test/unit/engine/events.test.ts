@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream'
 import { describe, expect, it, vi } from 'vitest'
 import { DockerContainer } from '../../../src/engine/docker/docker-container.js'
 import { DockerEvents } from '../../../src/engine/docker/events.js'
+import { deferred } from '../../../src/util/deferred.js'
 import { flushStreams } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
 import { useFakeTime } from '../fakes/fake-time.js'
@@ -87,6 +88,30 @@ describe('the events of a container', () => {
     const again = watch.isForgotten(5000)
     await emit('destroy')
     expect(await outcomeOf(again)).toBe(true)
+  })
+})
+
+describe('listen()', () => {
+  it('resolves when the engine has answered, also for later callers', async () => {
+    const connected = deferred<PassThrough>()
+    const connect = vi.fn(() => connected.promise)
+    const events = new DockerEvents(connect)
+    const listening = [events.listen(), events.listen()]
+    await vi.advanceTimersByTimeAsync(2999)
+    expect(await outcomeOf(Promise.race(listening))).toBe('pending')
+    connected.resolve(new PassThrough())
+    await Promise.all(listening)
+    await events.listen()
+    expect(connect).toHaveBeenCalledOnce()
+  })
+
+  it.each([
+    ['refuses', () => Promise.reject(new Error('ECONNREFUSED')), 0],
+    ['does not answer', () => new Promise<never>(() => {}), 3001],
+  ])('resolves if the engine %s', async (_, connect, ms) => {
+    const listening = new DockerEvents(connect).listen()
+    await vi.advanceTimersByTimeAsync(ms)
+    expect(await outcomeOf(listening)).toBeUndefined()
   })
 })
 
