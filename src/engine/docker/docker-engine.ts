@@ -7,7 +7,7 @@ import { DockerCalls } from './api-calls.js'
 import { connectionOf } from './connection.js'
 import { DockerImages } from './docker-images.js'
 import { DockerLaunches } from './docker-launches.js'
-import { DockerEvents } from './events.js'
+import { DockerEvents, EVENTS } from './events.js'
 import { OWNER_LABEL } from './labels.js'
 import { factsOf } from './container-facts.js'
 import { runtimeFacts } from './runtime-facts.js'
@@ -75,7 +75,7 @@ class DockerApi implements DockerEngine {
     this.#events = new DockerEvents((signal) =>
       docker.getEvents({
         abortSignal: signal,
-        filters: { type: ['container'], event: ['oom', 'die', 'destroy'], label: [OWNER_LABEL] },
+        filters: { type: ['container'], event: [...EVENTS], label: [OWNER_LABEL] },
       }),
     )
     this.#images = new DockerImages(docker, this.#calls)

@@ -28,8 +28,9 @@ const GRACE_MS = 3000
 const RECONNECT_MS = 1000
 /** The exit code of a program that SIGKILL ended. */
 const SIGKILLED = 137
-/** The time limit for an `oom` event after the `die` event. On a busy machine it is late. */
-const OOM_GRACE_MS = 2000
+
+/** The events that {@link DockerEvents} needs. */
+export const EVENTS = ['oom', 'kill', 'die', 'destroy'] as const
 
 const Event = v.object({
   Action: v.string(),
@@ -40,8 +41,8 @@ interface Watched {
   exit: EngineExit
   /** Resolves at the `die` event, or when the connection is lost. */
   died: Deferred<void>
-  /** Resolves at the `oom` event, or when the connection is lost. */
-  oom: Deferred<void>
+  /** Whether the engine has sent a signal to the container. */
+  isSignalled: boolean
   removed: Deferred<boolean>
 }
 
@@ -67,14 +68,17 @@ export class DockerEvents {
   /** Watches one container until `end()` of the watch is called. */
   watch(id: string): Watch {
     const exit = { exitCode: undefined, oom: false }
-    const watched: Watched = { exit, died: deferred(), oom: deferred(), removed: deferred() }
+    const watched = {
+      exit,
+      isSignalled: false,
+      died: deferred<void>(),
+      removed: deferred<boolean>(),
+    }
     this.#watched.set(id, watched)
     void this.listen()
     return {
       exit: async () => {
         if (this.#connection && !watched.exit.oom) await within(GRACE_MS, watched.died.promise)
-        const mayBeOom = watched.exit.exitCode === SIGKILLED && !watched.exit.oom
-        if (this.#connection && mayBeOom) await within(OOM_GRACE_MS, watched.oom.promise)
         return { ...watched.exit }
       },
       isForgotten: async (ms) =>
@@ -129,13 +133,14 @@ export class DockerEvents {
     const { Action, Actor } = event.output
     const watched = this.#watched.get(Actor.ID)
     if (!watched) return
-    const { exit, died, oom, removed } = watched
-    if (Action === 'oom') {
-      exit.oom = true
-      oom.resolve()
-    }
+    const { exit, died, removed } = watched
+    if (Action === 'kill') watched.isSignalled = true
+    if (Action === 'oom') exit.oom = true
     if (Action === 'die') {
       exit.exitCode = Number(Actor.Attributes.exitCode)
+      // On a busy machine the engine may lose the `oom` event. No program can send SIGKILL to the first
+      // process of its container, so if the engine has not done it, the kernel has.
+      if (exit.exitCode === SIGKILLED && !watched.isSignalled) exit.oom = true
       died.resolve()
     }
     if (Action === 'destroy') removed.resolve(true)
@@ -145,9 +150,7 @@ export class DockerEvents {
 /** Resolves all current waits. A wait after the next connection uses new promises. */
 function resolveWaits(watched: Watched): void {
   watched.died.resolve()
-  watched.oom.resolve()
   watched.removed.resolve(false)
   watched.died = deferred()
-  watched.oom = deferred()
   watched.removed = deferred()
 }

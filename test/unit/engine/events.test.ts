@@ -28,7 +28,14 @@ describe('the events of a container', () => {
   it.each([
     [[['die', { exitCode: '0' }]], { exitCode: 0, oom: false }],
     [[['oom'], ['die', { exitCode: '137' }]], { exitCode: 137, oom: true }],
-    [[['die', { exitCode: '137' }], ['oom']], { exitCode: 137, oom: true }],
+    [[['die', { exitCode: '137' }]], { exitCode: 137, oom: true }],
+    [
+      [
+        ['kill', { signal: '9' }],
+        ['die', { exitCode: '137' }],
+      ],
+      { exitCode: 137, oom: false },
+    ],
   ] as const)('%j make the exit %j', async (sent, exit) => {
     const { events, emit } = await fakeEvents()
     const watch = events.watch('one')
@@ -44,22 +51,6 @@ describe('the events of a container', () => {
     expect(await outcomeOf(exit)).toBe('pending')
     await vi.advanceTimersByTimeAsync(2)
     expect(await outcomeOf(exit)).toEqual({ exitCode: undefined, oom: false })
-  })
-
-  it('have two further seconds for an oom after a kill', async () => {
-    const { events, emit } = await fakeEvents()
-    const late = events.watch('one').exit()
-    const never = events.watch('two').exit()
-    await flushStreams()
-    await emit('die', { exitCode: '137' })
-    await emit('die', { exitCode: '137' }, 'two')
-    await vi.advanceTimersByTimeAsync(1999)
-    expect(await outcomeOf(late)).toBe('pending')
-    await emit('oom')
-    expect(await outcomeOf(late)).toEqual({ exitCode: 137, oom: true })
-    expect(await outcomeOf(never)).toBe('pending')
-    await vi.advanceTimersByTimeAsync(2)
-    expect(await outcomeOf(never)).toEqual({ exitCode: 137, oom: false })
   })
 
   it('resolve isForgotten() when the engine has destroyed the container', async () => {
