@@ -12,7 +12,10 @@ import { until, within } from './until.js'
 const MAIN = fileURLToPath(new URL('../../dist/examples/code-runner/main.js', import.meta.url))
 
 /** Without the data packages: to import them takes seconds of CPU time under gVisor. */
-const PLAIN = { SANDBOX_BASE_PYTHON_IMAGE: await availableImage(LANGUAGES.python.images) }
+const PLAIN = {
+  SANDBOX_BASE_PYTHON_IMAGE: await availableImage(LANGUAGES.python.images),
+  SANDBOX_POOL_SIZE: '1',
+}
 /** The default image of `npm start`, with the data packages. */
 export const WITH_DATA = { SANDBOX_BASE_PYTHON_IMAGE: '' }
 
@@ -61,9 +64,12 @@ interface RequestOptions {
 /** The built example in a process of its own. */
 export class CodeRunner {
   readonly process: ServerProcess
+  readonly #size: number
 
-  constructor(env: NodeJS.ProcessEnv) {
-    this.process = new ServerProcess(process.execPath, [MAIN], { env: { ...PLAIN, ...env } })
+  constructor(given: NodeJS.ProcessEnv) {
+    const env = { ...PLAIN, ...given }
+    this.process = new ServerProcess(process.execPath, [MAIN], { env })
+    this.#size = Number(env.SANDBOX_POOL_SIZE)
   }
 
   /** Starts a code runner for one test, and kills it after the test. */
@@ -118,9 +124,9 @@ export class CodeRunner {
     await until('each pool is at its size, and the engine has no other container', async () => {
       const languages = Object.values(await this.languages())
       const isIdle = languages.every(
-        ({ idle, leased, waiting }) => idle === 2 && leased === 0 && waiting === 0,
+        ({ idle, leased, waiting }) => idle === this.#size && leased === 0 && waiting === 0,
       )
-      return isIdle && (await containersOf(owner)).length === 2 * languages.length
+      return isIdle && (await containersOf(owner)).length === this.#size * languages.length
     })
   }
 

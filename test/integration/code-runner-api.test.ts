@@ -14,7 +14,6 @@ describe('the API of the code runner', () => {
       HOST: '0.0.0.0',
       CODE_RUNNER_TOKEN: TOKEN,
       SANDBOX_RUNTIME: 'runc',
-      SANDBOX_POOL_SIZE: '1',
     })
     const browser = new Browser(runner.url)
     const client = createClient(runner.url, {

@@ -49,7 +49,6 @@ describe('a request body', () => {
   beforeAll(async () => {
     runner = new CodeRunner({
       SANDBOX_RUNTIME: 'runc',
-      SANDBOX_POOL_SIZE: '1',
       NODE_OPTIONS: `--import=${PRELOAD}`,
     })
     await runner.process.started()

@@ -54,7 +54,7 @@ async function writeAll(socket: Socket, bytes: Buffer): Promise<void> {
 }
 
 describe('a connection to the code runner', () => {
-  const runner = useCodeRunner({ SANDBOX_RUNTIME: 'runc', SANDBOX_POOL_SIZE: '1' })
+  const runner = useCodeRunner({ SANDBOX_RUNTIME: 'runc' })
 
   it('a reset connection with an unknown upgrade does not end other connections', async () => {
     for (let count = 0; count < 5; count++) {
@@ -170,7 +170,7 @@ function masked(text: string): Buffer {
 }
 
 it('a draining server is alive and not ready', async () => {
-  const runner = await CodeRunner.ofTest({ SANDBOX_RUNTIME: 'runc', SANDBOX_POOL_SIZE: '1' })
+  const runner = await CodeRunner.ofTest({ SANDBOX_RUNTIME: 'runc' })
   const client = runner.connect()
   await client.send({ ...DEAF, timeoutMs: 5000 })
   await client.until('deaf')

@@ -5,7 +5,6 @@ import { useCodeRunner, WITH_DATA } from '../helpers/code-runner.js'
 describe.each(runtimes)('the default code runner under %s', (runtime) => {
   const runner = useCodeRunner({
     SANDBOX_RUNTIME: runtime,
-    SANDBOX_POOL_SIZE: '1',
     ...WITH_DATA,
   })
   const run = async (body: object): Promise<unknown> => (await runner().post(body)).json()

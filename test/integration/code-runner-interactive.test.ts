@@ -197,7 +197,7 @@ time.sleep(600)`
 })
 
 it('an interactive run is refused if the queue is full', async () => {
-  const runner = await CodeRunner.ofTest({ SANDBOX_RUNTIME: 'runc', SANDBOX_POOL_SIZE: '1' })
+  const runner = await CodeRunner.ofTest({ SANDBOX_RUNTIME: 'runc' })
   const disconnect = new AbortController()
   const post = () =>
     runner.post(run(PROGRAMS.python.deaf, { timeoutMs: 60_000 }), { signal: disconnect.signal })

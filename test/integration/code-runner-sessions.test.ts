@@ -6,7 +6,7 @@ import { BodyReader, eventsIn, textOf } from '../helpers/events.js'
 import { within } from '../helpers/until.js'
 
 describe.each(runtimes)('a session of the code runner under %s', (runtime) => {
-  const runner = useCodeRunner({ SANDBOX_RUNTIME: runtime, SANDBOX_POOL_SIZE: '1' })
+  const runner = useCodeRunner({ SANDBOX_RUNTIME: runtime })
   const open = () => new Browser(runner().url)
 
   const startCell = (browser: Browser, code: string, more: object = {}) =>

@@ -39,7 +39,7 @@ async function readToEnd(socket: Socket): Promise<string> {
 }
 
 describe('a client that does not read', () => {
-  const runner = useCodeRunner({ SANDBOX_RUNTIME: 'runc', SANDBOX_POOL_SIZE: '1' })
+  const runner = useCodeRunner({ SANDBOX_RUNTIME: 'runc' })
   const leaseIsOver = () =>
     until('the lease has ended', async () => (await runner().leased()) === 0, 10_000)
 

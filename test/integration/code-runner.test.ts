@@ -170,7 +170,7 @@ describe.each(runtimes)('the code runner under %s', (runtime) => {
     expect(answer.status).toBe(200)
     expect(await answer.json()).toMatchObject({
       status: 'ok',
-      languages: { python: { ready: 2, idle: 2, leased: 0, waiting: 0, runtime } },
+      languages: { python: { ready: 1, idle: 1, leased: 0, waiting: 0, runtime } },
     })
   })
 

@@ -82,11 +82,11 @@ describe.each(runtimes)('sessions over HTTP under %s', (runtime) => {
     return v.parse(Cell, await answer.json())
   }
 
-  it('twelve users share three places, and each one gets its own state or is told its loss', async () => {
+  it('seven users share three places, and each one gets its own state or is told its loss', async () => {
     const losses: (string | undefined)[] = []
     const notebook = async (user: string) => {
       let cells = 0
-      for (let round = 0; round < 4; round++) {
+      for (let round = 0; round < 3; round++) {
         const { text, isNew, lost } = await cell(user, COUNT(user))
         cells = isNew ? 1 : cells + 1
         expect(text).toBe(`'${user} ${cells}'`)
@@ -94,7 +94,7 @@ describe.each(runtimes)('sessions over HTTP under %s', (runtime) => {
         losses.push(lost)
       }
     }
-    const users = Array.from({ length: 12 }, (_, index) => `user-${index}`)
+    const users = Array.from({ length: 7 }, (_, index) => `user-${index}`)
     await Promise.all(users.map(notebook))
     expect(losses.filter((lost) => lost === 'evicted').length).toBeGreaterThan(0)
     expect(pool().stats().python?.sessions).toBeLessThanOrEqual(3)
