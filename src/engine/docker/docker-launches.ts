@@ -5,6 +5,7 @@ import type { DockerCalls } from './api-calls.js'
 import { statusOf } from './api-calls.js'
 import { createBody } from './container-spec.js'
 import { usedMemory } from './statistics.js'
+import type { Removal } from './docker-container.js'
 import { DockerContainer } from './docker-container.js'
 import type { DockerImages } from './docker-images.js'
 import type { DockerEvents } from './events.js'
@@ -114,7 +115,7 @@ export class DockerLaunches {
     )
   }
 
-  async #remove(container: Docker.Container): Promise<void> {
+  async #remove(container: Docker.Container): Promise<Removal> {
     const operation = `remove ${container.id}`
     try {
       await this.#calls.bounded(operation, (abortSignal) =>
@@ -122,7 +123,7 @@ export class DockerLaunches {
       )
     } catch (error) {
       const status = statusOf(error)
-      if (status === 404) return
+      if (status === 404) return 'gone'
       if (status !== 409) throw error
       // The engine is already removing the container.
       await this.#calls
@@ -131,6 +132,7 @@ export class DockerLaunches {
           if (statusOf(waited) !== 404) throw waited
         })
     }
+    return 'removed'
   }
 }
 

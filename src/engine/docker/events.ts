@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import * as v from 'valibot'
-import { within } from '../../util/deadline.js'
+import { setDeadline, within } from '../../util/deadline.js'
 import type { Deferred } from '../../util/deferred.js'
 import { deferred } from '../../util/deferred.js'
 
@@ -16,6 +16,11 @@ export interface Watch {
   exit: () => Promise<EngineExit>
   /** Resolves to true if the engine removes the container in time; to false without a connection. */
   isForgotten: (ms: number) => Promise<boolean>
+  /**
+   * Reports that the engine has removed the container, but no event has told so. The connection is dead
+   * then, although it is open, and is replaced.
+   */
+  missed: () => void
   /** Stops the watch. */
   end: () => void
 }
@@ -23,6 +28,8 @@ export interface Watch {
 /** The time limit for the `die` event after the stream of a container. On a busy machine it is late. */
 const GRACE_MS = 3000
 const RECONNECT_MS = 1000
+/** The time limit for the answer of the engine to a new connection. */
+const CONNECT_MS = 15_000
 /** The exit code of a program that SIGKILL ended. */
 const SIGKILLED = 137
 /** The time limit for an `oom` event after the `die` event. On a busy machine it is late. */
@@ -70,6 +77,7 @@ export class DockerEvents {
       },
       isForgotten: async (ms) =>
         this.#connection !== undefined && (await within(ms, watched.removed.promise)) === true,
+      missed: () => this.#connection?.abort(),
       end: () => void this.#watched.delete(id),
     }
   }
@@ -86,8 +94,10 @@ export class DockerEvents {
     if (this.#connection) return
     const connection = new AbortController()
     this.#connection = connection
+    // Without a limit, one lost answer would leave the pool without events for ever.
+    const deadline = setDeadline(CONNECT_MS, () => connection.abort()).unref()
     try {
-      const input = await this.#connect(connection.signal)
+      const input = await this.#connect(connection.signal).finally(deadline.clear)
       for await (const line of createInterface({ input })) this.#take(line)
     } catch {
       // The connection is lost. The streams of the containers report a stopped engine.
