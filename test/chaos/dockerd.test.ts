@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { ChaosServer, untilHealthy } from '../helpers/chaos-server.js'
 import { CheckedClient } from '../helpers/checked-client.js'
 import { runtimes } from '../helpers/engine.js'

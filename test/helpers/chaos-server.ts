@@ -1,5 +1,6 @@
 import path from 'node:path'
 import * as v from 'valibot'
+import { fetchOnce } from './http.js'
 import { ServerControl } from './server-control.js'
 import { ServerProcess } from './server.js'
 import { until } from './until.js'
@@ -55,7 +56,7 @@ export class ChaosServer {
 
   /** The status of `GET /readyz`. */
   async readyStatus(): Promise<number> {
-    const answer = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(60_000) })
+    const answer = await fetchOnce(`${this.url}/readyz`, { signal: AbortSignal.timeout(60_000) })
     await answer.body?.cancel()
     return answer.status
   }
@@ -79,7 +80,7 @@ export class ChaosServer {
   post(path: string, body: object): Promise<Response> {
     const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
     const signal = AbortSignal.timeout(60_000)
-    return fetch(this.url + path, { ...init, body: JSON.stringify(body), signal })
+    return fetchOnce(this.url + path, { ...init, body: JSON.stringify(body), signal })
   }
 
   /** Waits until a program of Python has a container. */
@@ -119,7 +120,7 @@ export class ChaosServer {
   }
 
   async #languages() {
-    const answer = await fetch(`${this.url}/healthz`, { signal: AbortSignal.timeout(60_000) })
+    const answer = await fetchOnce(`${this.url}/healthz`, { signal: AbortSignal.timeout(60_000) })
     return v.parse(Health, await answer.json()).languages
   }
 }

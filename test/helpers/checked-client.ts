@@ -5,6 +5,7 @@ import { WebSocket } from 'ws'
 import type { StreamEvent } from '../../middleware/index.js'
 import { runSocket, SandboxClientError } from '../../src/client/index.js'
 import { eventsIn, textOf } from './events.js'
+import { fetchOnce } from './http.js'
 
 /** The result of one request of a {@link CheckedClient}. */
 export type Outcome =
@@ -29,8 +30,11 @@ export interface CheckedRequest {
   pauseMs?: number
 }
 
-/** The longest time for an answer. It is more than the time limits of a request together. */
-const ANSWER_MS = 60_000
+/**
+ * The longest time for an answer. It is more than the time limits together: 10 s in the queue, 10 s for
+ * the program, and 30 s in which the client of a WebSocket tries to come back.
+ */
+const ANSWER_MS = 90_000
 const LINES = 4
 const NONCE = /nonce-[0-9a-f]{16}/g
 const LINE = /nonce-[0-9a-f]{16} \d/g
@@ -83,7 +87,10 @@ export class CheckedClient {
       if (error instanceof Violation) throw error
       if (late.aborted) throw new Violation(`no answer within ${ANSWER_MS} ms to ${nonce} (${way})`)
       if (signal.aborted) return 'left'
-      return this.#failed(error)
+      // A connection that is lost before the server has the program is not opened again.
+      const isLost = way === 'socket' && leaveAfterMs !== undefined
+      const outcome = this.#failed(error)
+      return isLost && outcome === 'disconnected' ? 'left' : outcome
     }
   }
 
@@ -104,7 +111,7 @@ export class CheckedClient {
   async #post(path: string, program: object, signal: AbortSignal): Promise<[Response, string]> {
     const headers = { 'content-type': 'application/json', accept: 'application/x-ndjson' }
     const init = { method: 'POST', headers, body: JSON.stringify(program), signal }
-    const response = await fetch(this.#url + path, init)
+    const response = await fetchOnce(this.#url + path, init)
     return [response, await response.text()]
   }
 
@@ -141,7 +148,7 @@ export class CheckedClient {
 
   #failed(error: unknown): Outcome {
     if (error instanceof SandboxClientError) {
-      if (error.reason === 'refused') return this.#refused(error.code ?? `status ${error.status}`)
+      if (error.code !== undefined) return this.#refused(error.code)
       if (error.reason === 'invalid') throw new Violation(`invalid events: ${error.message}`)
       return 'disconnected'
     }

@@ -15,10 +15,12 @@ const shared = new Docker()
 export const canOwnEngine =
   process.getuid?.() === 0 && ['dockerd', 'containerd', 'mount'].every((name) => isOnPath(name))
 
+const DISK_BYTES = 2 * 1024 ** 3
+
 interface OwnEngineOptions {
   /** Images of the shared engine that this one gets, too. */
   images: readonly string[]
-  /** Puts all data on a disk of its own, of this size. */
+  /** The size of its disk. While an image is loaded, the disk has two copies. */
   diskBytes?: number
 }
 
@@ -44,14 +46,12 @@ export class OwnEngine {
   }
 
   /** Starts an engine. Close it, even if the test fails. */
-  static async start({ images, diskBytes }: OwnEngineOptions): Promise<OwnEngine> {
+  static async start({ images, diskBytes = DISK_BYTES }: OwnEngineOptions): Promise<OwnEngine> {
     const engine = new OwnEngine()
     process.once('exit', engine.#killAll)
     try {
       mkdirSync(engine.disk)
-      if (diskBytes !== undefined) {
-        execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', engine.disk])
-      }
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', engine.disk])
       await engine.#startContainerd()
       await engine.startDockerd()
       for (const image of images) await engine.#load(image)
@@ -71,7 +71,7 @@ export class OwnEngine {
     return `unix://${this.socket}`
   }
 
-  /** The folder of all data. */
+  /** The folder of all data, in memory, because images are loaded faster there. */
   get disk(): string {
     return this.#in('disk')
   }
@@ -91,7 +91,11 @@ export class OwnEngine {
 
   /** Ends dockerd as a crash does. containerd, its shims and the containers remain. */
   async killDockerd(): Promise<void> {
-    await end(this.#dockerd, 'SIGKILL')
+    const { exitCode, signalCode } = this.#dockerd ?? {}
+    if (!this.#dockerd || exitCode !== null || signalCode !== null) return
+    const exit = once(this.#dockerd, 'exit')
+    this.#dockerd.kill('SIGKILL')
+    await exit
   }
 
   /** Stops all threads of dockerd, so that nothing answers, until `thaw` is called. */
@@ -124,8 +128,6 @@ export class OwnEngine {
     const left = await this.containers().catch(() => [])
     const removals = left.map((name) => this.docker.getContainer(name).remove({ force: true }))
     await within('the containers are removed', Promise.allSettled(removals), 20_000).catch(() => {})
-    await end(this.#dockerd, 'SIGTERM')
-    await end(this.#containerd, 'SIGTERM')
     this.#killAll()
     process.off('exit', this.#killAll)
     await until('its processes have ended', () => this.#processes().length === 0)
@@ -199,16 +201,6 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
       .map((controller) => path.join(root, controller, this.#cgroup))
       .filter((folder) => existsSync(folder))
   }
-}
-
-async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
-  if (!child || child.exitCode !== null || child.signalCode !== null) return
-  const exit = once(child, 'exit')
-  child.kill(signal)
-  await within('the process exits', exit, 20_000).catch(async () => {
-    child.kill('SIGKILL')
-    await exit
-  })
 }
 
 function isOnPath(name: string): boolean {
