@@ -57,14 +57,15 @@ const settings = read(() => readSettings(process.env))
 read(() => setLogLevel(settings.logLevel))
 
 let drain = async (): Promise<void> => closeSandboxes({ deadlineMs: 0 })
-let drainingSince = 0
+let drainingSince = -Infinity
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    const isRepeat = Date.now() - drainingSince < REPEAT_MS
+    const isRepeat = performance.now() - drainingSince < REPEAT_MS
     if (isRepeat) return // npm forwards the signal that the terminal has also sent to this process
-    if (drainingSince > 0) process.exit(1) // the user sent a second signal: exit without draining
-    drainingSince = Date.now()
+    // The user sent a second signal: exit without draining.
+    if (drainingSince > -Infinity) process.exit(1)
+    drainingSince = performance.now()
     say({ event: 'draining', signal }, `${signal}: draining`)
     void drain().finally(() => process.exit(0))
   })

@@ -70,4 +70,17 @@ export class Admission<T> {
     lease.end('released')
     throw errors.aborted(signal.reason)
   }
+
+  /**
+   * Refuses the callers in the queue if a caller that arrives now would be refused, too. Call it after a
+   * failed launch.
+   */
+  refuse(): void {
+    const { queue, errors } = this.#options
+    for (const caller of queue.callers) {
+      const unavailable = errors.unavailable()
+      if (!unavailable) return
+      caller.reject(unavailable)
+    }
+  }
 }

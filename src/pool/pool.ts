@@ -70,6 +70,7 @@ export class Pool<T extends Pooled> {
         if (this.#isClosed && error.code === 'SANDBOX_CLOSED') return // close() aborted this launch.
         if (!this.#isClosed) this.#backoff.failed(error)
         this.#emit({ type: 'launchFailed', name, tookMs, error })
+        this.#admission.refuse()
       },
       onSettled: () => this.#refill(),
     })

@@ -12,7 +12,7 @@ it.each(rows)('SECURITY.md: %s: the defence has tests', (_, defence = '', tests 
   expect(files.length > 0).toBe(!defence.startsWith('None:'))
   for (const file of files) {
     expect(file).toMatch(
-      /^test\/(unit|integration|browser)\/.*\.test\.ts$|^test\/contract\/\w+\.ts$/,
+      /^test\/(unit|integration|chaos|browser)\/.*\.test\.ts$|^test\/contract\/\w+\.ts$/,
     )
     expect(existsSync(path.join(root, file)), file).toBe(true)
   }

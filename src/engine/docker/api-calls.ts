@@ -6,7 +6,6 @@ import { SandboxError } from '../../errors.js'
 export class DockerCalls {
   readonly #address: string
   readonly #timeoutMs: number
-  readonly #pending = new Map<string, Promise<unknown>>()
 
   constructor(address: string, timeoutMs: number) {
     this.#address = address
@@ -30,18 +29,6 @@ export class DockerCalls {
     } finally {
       deadline.clear()
     }
-  }
-
-  /**
-   * Allows one request at a time for a call that dockerode cannot abort, because each request that a
-   * hanging engine does not answer keeps a connection open. Concurrent callers share the answer.
-   */
-  once(operation: string, call: () => Promise<unknown>): Promise<unknown> {
-    const pending = this.#pending.get(operation)
-    if (pending) return pending
-    const answer = call().finally(() => this.#pending.delete(operation))
-    this.#pending.set(operation, answer)
-    return answer
   }
 
   /** Returns the SandboxError of a failed call. */

@@ -11,6 +11,9 @@ const MAX_STDERR_BYTES = 64 * 1024
 /** An agent exits at once when its stdin ends. A busy engine needs time to report the exit. */
 const EXIT_MS = 5000
 
+/** The outcome of a removal: `gone` if the engine had no such container. */
+export type Removal = 'removed' | 'gone'
+
 /** A container behind an attach stream. */
 export class DockerContainer implements Container {
   readonly stdin: Writable
@@ -18,16 +21,17 @@ export class DockerContainer implements Container {
   readonly exited: Promise<ContainerExit>
   readonly #stream: Duplex
   readonly #watch: Watch
-  readonly #forceRemove: () => Promise<void>
+  readonly #forceRemove: () => Promise<Removal>
   #stderr = new GrowingBuffer()
   #removing: Promise<void> | undefined
   #killing: Promise<void> | undefined
+  #wasGone = false
 
   constructor(
     readonly name: string,
     stream: Duplex,
     watch: Watch,
-    forceRemove: () => Promise<void>,
+    forceRemove: () => Promise<Removal>,
     readonly usedMemory: () => Promise<number>,
   ) {
     this.#stream = stream
@@ -76,7 +80,7 @@ export class DockerContainer implements Container {
   /** Closes the stream first, so that no caller waits for an engine that does not answer. */
   async #kill(): Promise<void> {
     this.#disconnect()
-    await this.#forceRemove()
+    this.#wasGone = (await this.#forceRemove()) === 'gone'
   }
 
   /**
@@ -85,8 +89,9 @@ export class DockerContainer implements Container {
    */
   async #exitOrKill(): Promise<void> {
     this.#stream.end()
-    if (await this.#watch.isForgotten(EXIT_MS)) this.#disconnect()
-    else await this.kill()
+    if (await this.#watch.isForgotten(EXIT_MS)) return this.#disconnect()
+    await this.kill()
+    if (this.#wasGone) this.#watch.missed()
   }
 
   /** Closes the stream. The agent exits then, even if the engine does not remove the container. */

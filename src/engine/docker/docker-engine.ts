@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { check } from '../../schemas/check.js'
 import { DockerSettings } from '../../schemas/pool.js'
 import { DockerCalls } from './api-calls.js'
+import { get } from './api-get.js'
 import { connectionOf } from './connection.js'
 import { DockerImages } from './docker-images.js'
 import { DockerLaunches } from './docker-launches.js'
@@ -83,7 +84,7 @@ class DockerApi implements DockerEngine {
   }
 
   async runtimes(): Promise<readonly Runtime[]> {
-    const info = await this.#calls.bounded('list runtimes', () => this.#info())
+    const info = await this.#info('list runtimes')
     const { Runtimes } = v.parse(v.object({ Runtimes: v.record(v.string(), v.unknown()) }), info)
     return runtimesOf(Object.keys(Runtimes))
   }
@@ -110,7 +111,7 @@ class DockerApi implements DockerEngine {
 
   async sweep(options: SweepOptions): Promise<number> {
     // The time is requested first, so that a slow answer makes no container look older.
-    const info = await this.#calls.bounded('tell its time', () => this.#info())
+    const info = await this.#info('tell its time')
     const { SystemTime } = v.parse(v.object({ SystemTime: v.optional(v.string(), '') }), info)
     const listed = await this.#calls.bounded('list containers', (abortSignal) =>
       this.#docker.listContainers({
@@ -133,13 +134,8 @@ class DockerApi implements DockerEngine {
     const inspected = await this.#calls.bounded(`inspect ${name}`, (abortSignal) =>
       container.inspect({ abortSignal }),
     )
-    const facts = await factsOf(inspected, async (image) => {
-      const { Config } = await this.#calls.bounded(`inspect ${image}`, () =>
-        this.#docker.getImage(image).inspect(),
-      )
-      return Config.Env ?? []
-    })
-    const info = await this.#calls.bounded('list runtimes', () => this.#info())
+    const facts = await factsOf(inspected, (image) => this.#images.variablesOf(image))
+    const info = await this.#info('list runtimes')
     const runtime = await runtimeFacts(facts.runtime.name, { info, address: this.address })
     return { ...facts, runtime, cpuMs: await usedCpuMs(this.#calls, container) }
   }
@@ -148,7 +144,7 @@ class DockerApi implements DockerEngine {
     this.#events.close()
   }
 
-  #info(): Promise<unknown> {
-    return this.#calls.once('info', () => this.#docker.info())
+  #info(operation: string): Promise<unknown> {
+    return this.#calls.bounded(operation, (abortSignal) => get(this.#docker, '/info', abortSignal))
   }
 }

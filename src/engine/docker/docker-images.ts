@@ -3,18 +3,19 @@ import type Docker from 'dockerode'
 import * as v from 'valibot'
 import type { DockerCalls } from './api-calls.js'
 import { statusOf } from './api-calls.js'
+import { get } from './api-get.js'
 import { followProgress } from './pull-progress.js'
 import type { ImageStore, PullOptions } from '../image-store.js'
 
-/** The part of an image's description that is used. Both are missing or null without volumes. */
+/** The part of an image's description that is used. Each may be missing or null. */
 const Description = v.object({
-  Config: v.nullish(v.object({ Volumes: v.nullish(v.record(v.string(), v.unknown())) })),
+  Config: v.nullish(
+    v.object({
+      Env: v.nullish(v.array(v.string())),
+      Volumes: v.nullish(v.record(v.string(), v.unknown())),
+    }),
+  ),
 })
-
-/** The connection of dockerode, which its types do not describe. */
-interface Modem {
-  dial(call: object, onAnswer: (error: Error | null, answer: unknown) => void): void
-}
 
 /** The images of a Docker engine. */
 export class DockerImages implements ImageStore {
@@ -48,6 +49,12 @@ export class DockerImages implements ImageStore {
     return Object.keys(Config?.Volumes ?? {})
   }
 
+  /** Returns the environment variables of the image, as `NAME=value`. */
+  async variablesOf(image: string): Promise<readonly string[]> {
+    const { Config } = v.parse(Description, await this.#inspect(image))
+    return Config?.Env ?? []
+  }
+
   async pull(image: string, { onProgress, signal }: PullOptions = {}): Promise<void> {
     const named = /[:@][^/]*$/.test(image) ? image : `${image}:latest`
     try {
@@ -69,22 +76,9 @@ export class DockerImages implements ImageStore {
     }
   }
 
-  /** Calls the API itself, because dockerode cannot abort its call. */
   #inspect(image: string): Promise<unknown> {
-    const call = {
-      path: `/images/${image}/json`,
-      method: 'GET',
-      statusCodes: { 200: true, 404: 'no such image', 500: 'server error' },
-    }
-    const { modem }: { modem: Modem } = this.#docker
-    return this.#calls.bounded(
-      `inspect ${image}`,
-      (abortSignal) =>
-        new Promise((resolve, reject) => {
-          modem.dial({ ...call, abortSignal }, (error, answer) =>
-            error ? reject(error) : resolve(answer),
-          )
-        }),
+    return this.#calls.bounded(`inspect ${image}`, (abortSignal) =>
+      get(this.#docker, `/images/${image}/json`, abortSignal),
     )
   }
 }

@@ -5,6 +5,7 @@ import type { DockerCalls } from './api-calls.js'
 import { statusOf } from './api-calls.js'
 import { createBody } from './container-spec.js'
 import { usedMemory } from './statistics.js'
+import type { Removal } from './docker-container.js'
 import { DockerContainer } from './docker-container.js'
 import type { DockerImages } from './docker-images.js'
 import type { DockerEvents } from './events.js'
@@ -116,7 +117,7 @@ export class DockerLaunches {
     )
   }
 
-  async #remove(container: Docker.Container): Promise<void> {
+  async #remove(container: Docker.Container): Promise<Removal> {
     const operation = `remove ${container.id}`
     try {
       await this.#calls.bounded(operation, (abortSignal) =>
@@ -124,7 +125,7 @@ export class DockerLaunches {
       )
     } catch (error) {
       const status = statusOf(error)
-      if (status === 404) return
+      if (status === 404) return 'gone'
       if (status !== 409) throw error
       // The engine is already removing the container.
       await this.#calls
@@ -133,6 +134,7 @@ export class DockerLaunches {
           if (statusOf(waited) !== 404) throw waited
         })
     }
+    return 'removed'
   }
 }
 

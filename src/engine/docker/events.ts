@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import * as v from 'valibot'
-import { within } from '../../util/deadline.js'
+import { setDeadline, within } from '../../util/deadline.js'
 import type { Deferred } from '../../util/deferred.js'
 import { deferred } from '../../util/deferred.js'
 
@@ -16,6 +16,11 @@ export interface Watch {
   exit: () => Promise<EngineExit>
   /** Resolves to true if the engine removes the container in time; to false without a connection. */
   isForgotten: (ms: number) => Promise<boolean>
+  /**
+   * Reports that the engine has removed the container, but no event has told so. The connection is dead
+   * then, although it is open, and is replaced.
+   */
+  missed: () => void
   /** Stops the watch. */
   end: () => void
 }
@@ -26,6 +31,8 @@ export interface Watch {
  */
 const GRACE_MS = 3000
 const RECONNECT_MS = 1000
+/** The time limit for the answer of the engine to a new connection. */
+const CONNECT_MS = 15_000
 /** The exit code of a program that SIGKILL ended. */
 const SIGKILLED = 137
 
@@ -83,6 +90,7 @@ export class DockerEvents {
       },
       isForgotten: async (ms) =>
         this.#connection !== undefined && (await within(ms, watched.removed.promise)) === true,
+      missed: () => this.#connection?.stop.abort(),
       end: () => void this.#watched.delete(id),
     }
   }
@@ -112,8 +120,10 @@ export class DockerEvents {
 
   async #receive(connection: Connection): Promise<void> {
     const { stop, opened } = connection
+    // Without a limit, one lost answer would leave the pool without events for ever.
+    const deadline = setDeadline(CONNECT_MS, () => stop.abort()).unref()
     try {
-      const input = await this.#connect(stop.signal)
+      const input = await this.#connect(stop.signal).finally(deadline.clear)
       opened.resolve()
       for await (const line of createInterface({ input })) this.#take(line)
     } catch {

@@ -18,13 +18,14 @@ function container() {
   const watch = {
     exit: async () => ({ exitCode: 0, oom: false }),
     isForgotten: async () => true,
+    missed: () => {},
     end: () => {},
   }
   const docker = new DockerContainer(
     'sandbox',
     stream,
     watch,
-    async () => {},
+    async () => 'removed',
     async () => 0,
   )
   return { docker, sent: () => sent }

@@ -1,5 +1,6 @@
-import { PassThrough } from 'node:stream'
+import { addAbortSignal, PassThrough } from 'node:stream'
 import { describe, expect, it, vi } from 'vitest'
+import type { Removal } from '../../../src/engine/docker/docker-container.js'
 import { DockerContainer } from '../../../src/engine/docker/docker-container.js'
 import { DockerEvents } from '../../../src/engine/docker/events.js'
 import { deferred } from '../../../src/util/deferred.js'
@@ -12,10 +13,10 @@ useFakeTime()
 /** Creates the events of an engine. `emit` sends an event on the newest connection. */
 async function fakeEvents() {
   const connections: PassThrough[] = []
-  const events = new DockerEvents(async () => {
+  const events = new DockerEvents(async (signal) => {
     const connection = new PassThrough()
     connections.push(connection)
-    return connection
+    return addAbortSignal(signal, connection)
   })
   const emit = async (Action: string, Attributes: Record<string, string> = {}, ID = 'one') => {
     connections.at(-1)?.write(`${JSON.stringify({ Action, Actor: { ID, Attributes } })}\n`)
@@ -106,6 +107,24 @@ describe('listen()', () => {
   })
 })
 
+it('the events are asked for again if the engine does not answer', async () => {
+  const asked: AbortSignal[] = []
+  const events = new DockerEvents((signal) => {
+    asked.push(signal)
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason))
+    })
+  })
+  const forgotten = events.watch('one').isForgotten(60_000)
+  await vi.advanceTimersByTimeAsync(14_999)
+  expect(await outcomeOf(forgotten)).toBe('pending')
+  await vi.advanceTimersByTimeAsync(2)
+  expect(await outcomeOf(forgotten)).toBe(false)
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(asked.map(({ aborted }) => aborted)).toEqual([true, false])
+  events.close()
+})
+
 it('close() of the events ends the wait of a removal', async () => {
   const { events } = await fakeEvents()
   const forgotten = events.watch('one').isForgotten(5000)
@@ -116,14 +135,14 @@ it('close() of the events ends the wait of a removal', async () => {
 
 describe('a Docker container', () => {
   async function launched() {
-    const { events, emit } = await fakeEvents()
+    const { events, connections, emit } = await fakeEvents()
     const stream = new PassThrough()
-    const kill = vi.fn<() => Promise<void>>(async () => {})
+    const kill = vi.fn<() => Promise<Removal>>(async () => 'removed')
     const container = new DockerContainer('one', stream, events.watch('one'), kill, async () => 0)
     const ended = vi.fn<() => void>()
     stream.once('finish', ended)
     await flushStreams()
-    return { container, stream, kill, ended, emit }
+    return { container, connections, stream, kill, ended, emit }
   }
 
   it('ends its stdin on remove(), which resolves when the engine has destroyed it', async () => {
@@ -145,6 +164,24 @@ describe('a Docker container', () => {
     expect(kill).toHaveBeenCalledOnce()
     expect(await outcomeOf(removed)).toBeUndefined()
     expect(stream.destroyed).toBe(true)
+  })
+
+  it('replaces a dead connection for events, if the engine has removed it without an event', async () => {
+    const { container, connections, kill } = await launched()
+    kill.mockResolvedValue('gone')
+    void container.remove()
+    await vi.advanceTimersByTimeAsync(5001)
+    await flushStreams()
+    expect(kill).toHaveBeenCalledOnce()
+    expect(connections[0]?.destroyed).toBe(true)
+  })
+
+  it('keeps the connection for events if only the container was slow', async () => {
+    const { container, connections } = await launched()
+    void container.remove()
+    await vi.advanceTimersByTimeAsync(5001)
+    await flushStreams()
+    expect(connections[0]?.destroyed).toBe(false)
   })
 
   it('is killed once by kill(), and remove() returns the same promise', async () => {

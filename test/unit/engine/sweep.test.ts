@@ -127,6 +127,15 @@ describe('the timeoutMs of createDockerEngine()', () => {
     })
   })
 
+  it('a call whose answer was lost does not block the next one', async () => {
+    const answers: FakeAnswer[] = ['never', { body: { Runtimes: { runc: {} } } }]
+    const { address, calls } = await fakeDocker(() => answers.shift() ?? 'never')
+    const engine = createDockerEngine({ address, timeoutMs: 50 })
+    await expect(engine.runtimes()).rejects.toMatchObject({ code: 'SANDBOX_ENGINE_UNAVAILABLE' })
+    expect(await engine.runtimes()).toMatchObject([{ name: 'runc' }])
+    expect(calls).toHaveLength(2)
+  })
+
   it.each([0, -1, Number.NaN])('cannot be %s', (timeoutMs) => {
     expect(() => createDockerEngine({ timeoutMs })).toThrow(/createDockerEngine: timeoutMs/)
   })

@@ -226,20 +226,46 @@ describe('a launch that fails', () => {
     const { launcher, pool } = fakePool({ max: 1 })
     launcher.launchMode = 'fails'
     await pool.start()
-    expect(await outcomeOf(pool.acquire())).toBe('pending')
+    const waiting = pool.acquire()
+    expect(await outcomeOf(waiting)).toBe('pending')
     await vi.advanceTimersByTimeAsync(100)
-    expect(await outcomeOf(pool.acquire())).toBe('pending')
+    expect(await outcomeOf(waiting)).toBe('pending')
     await vi.advanceTimersByTimeAsync(200)
+    expect(await outcomeOf(waiting)).toMatchObject({ code: 'SANDBOX_ENGINE_FAILED' })
     expect(await outcomeOf(pool.acquire())).toMatchObject({ code: 'SANDBOX_ENGINE_FAILED' })
+  })
+
+  it('rejects the callers in the queue if no launch can succeed', async () => {
+    const { launcher, pool } = fakePool({ size: 0, max: 1 })
+    launcher.launchMode = 'fails'
+    launcher.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image')
+    const waiting = [pool.acquire(), pool.acquire()].map(outcomeOf)
+    expect(await Promise.all(waiting)).toMatchObject([
+      { code: 'SANDBOX_IMAGE_MISSING', retryAfterMs: expect.any(Number) },
+      { code: 'SANDBOX_IMAGE_MISSING', retryAfterMs: expect.any(Number) },
+    ])
+    expect(pool.stats().waiting).toBe(0)
+  })
+
+  it('rejects no caller that waits for the end of a lease', async () => {
+    const { launcher, pool } = fakePool({ max: 2 })
+    await pool.start()
+    launcher.launchMode = 'fails'
+    launcher.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image')
+    const lease = await pool.acquire()
+    const waiting = pool.acquire()
+    expect(await outcomeOf(waiting)).toBe('pending')
+    lease.end('released')
+    expect(await outcomeOf(waiting)).toHaveProperty('container')
   })
 
   it('does not stop a pool of size 0 from launching later', async () => {
     const { launcher, pool } = fakePool({ size: 0, max: 1 })
     launcher.launchMode = 'fails'
     launcher.launchError = new SandboxError('SANDBOX_IMAGE_MISSING', 'no image')
-    const waiting = pool.acquire({ timeoutMs: 50 }).catch((error: unknown) => error)
+    const refused = pool.acquire().catch((error: unknown) => error)
     await vi.advanceTimersByTimeAsync(5000)
-    expect(await waiting).toMatchObject({ code: 'SANDBOX_ACQUIRE_TIMEOUT' })
+    expect(await refused).toMatchObject({ code: 'SANDBOX_IMAGE_MISSING' })
     launcher.launchMode = 'works' // The operator has pulled the image.
     expect(await outcomeOf(pool.acquire())).toHaveProperty('container')
   })

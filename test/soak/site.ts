@@ -1,0 +1,145 @@
+import { constantFrom, integer, option, record, sample } from 'fast-check'
+import { ChaosServer, untilHealthy } from '../helpers/chaos-server.js'
+import { CheckedClient, WAYS } from '../helpers/checked-client.js'
+import type { CheckedRequest } from '../helpers/checked-client.js'
+import type { FaultyProxy } from '../helpers/faulty-proxy.js'
+import type { OwnEngine } from '../helpers/own-engine.js'
+import { until } from '../helpers/until.js'
+import type { Report, Sample } from './report.js'
+import { growthOf } from './report.js'
+
+interface SiteOptions {
+  engine: OwnEngine
+  proxy: FaultyProxy
+  report: Report
+  seed: number
+}
+
+const SIZE = 2
+const LOOPS = 3
+const REQUESTS = 5000
+/** The requests before a measurement, and those whose durations it takes. */
+const MEASURED = 200
+
+const requests = record<CheckedRequest>({
+  way: constantFrom(...WAYS),
+  language: constantFrom('python', 'nodejs'),
+  leaveAfterMs: option(integer({ min: 0, max: 1500 }), { freq: 3, nil: undefined }),
+  pauseMs: integer({ min: 0, max: 200 }),
+})
+
+/**
+ * Two servers on one engine with their clients. The first one lives as long as the soak, and is
+ * measured. The second one is restarted for ever.
+ */
+export class Site {
+  readonly lasting: ChaosServer
+  restarting: ChaosServer
+  readonly #options: SiteOptions
+  readonly #second: string
+  readonly #loops: Promise<void>[] = []
+  /** Whether the clients send requests. */
+  #isBusy = false
+  #isClosed = false
+
+  private constructor(options: SiteOptions, second: string) {
+    this.#options = options
+    this.#second = second
+    this.lasting = this.#server('runc')
+    this.restarting = this.#server(second)
+  }
+
+  static async start(options: SiteOptions): Promise<Site> {
+    const { Runtimes } = await options.engine.docker.info()
+    const site = new Site(options, Runtimes.runsc ? 'runsc' : 'runc')
+    await Promise.all([site.lasting.process.started(), site.restarting.process.started()])
+    await site.untilHealthy()
+    return site
+  }
+
+  /** Lets the clients send requests until `rest()`. */
+  work(): void {
+    this.#isBusy = true
+    const servers = [() => this.lasting, () => this.restarting]
+    for (const [at, server] of servers.entries()) {
+      for (let loop = 0; loop < LOOPS; loop++) {
+        this.#loops.push(this.#load(server, this.#options.seed + at * LOOPS + loop))
+      }
+    }
+  }
+
+  /** Waits for the answers to all requests. */
+  async rest(): Promise<void> {
+    this.#isBusy = false
+    await Promise.all(this.#loops.splice(0))
+  }
+
+  /** Ends the second server, and starts it again. */
+  async restart(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const { process } = this.restarting
+    this.restarting.check()
+    const end = await process.end(signal)
+    if (signal === 'SIGTERM' && end !== 0)
+      throw new Error(`after SIGTERM, a server exited with ${end}`)
+    this.restarting = this.#server(this.#second)
+    await this.restarting.process.started()
+  }
+
+  /** Waits until all pools are full, and the engine has no other container. */
+  async untilHealthy(): Promise<void> {
+    const { engine } = this.#options
+    await untilHealthy([this.lasting, this.restarting], () => engine.containers())
+  }
+
+  /** Measures the first server while there is no fault. */
+  async measure(when: 'before' | 'after'): Promise<void> {
+    const { report, seed } = this.#options
+    const client = new CheckedClient(this.lasting.url)
+    const calm = sample(requests, { seed, numRuns: MEASURED })
+    for (const request of calm) await client.send({ ...request, leaveAfterMs: undefined })
+    if (client.counts.answered !== MEASURED) {
+      throw new Error(`without a fault, the outcomes are ${JSON.stringify(client.counts)}`)
+    }
+    await this.untilHealthy()
+    const p99 = client.durations.sort((a, b) => a - b)[Math.floor(MEASURED * 0.99)] ?? 0
+    let measured: Sample | undefined
+    const { before } = report.samples
+    await until('the connections of the clients are closed', async () => {
+      measured = { ...(await this.lasting.control.measure()), p99 }
+      return !before || measured.descriptors <= before.descriptors
+    }).catch(() => {}) // the report has it
+    if (!measured) return
+    report.samples[when] = measured
+    if (!before) return
+    for (const growth of growthOf(before, measured)) report.violation(new Error(growth))
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all([this.lasting, this.restarting].map(({ process }) => process.end('SIGKILL')))
+    await this.rest()
+  }
+
+  #server(runtime: string): ChaosServer {
+    const env = { DOCKER_HOST: this.#options.proxy.address }
+    return new ChaosServer({ runtime, size: SIZE, env })
+  }
+
+  async #load(server: () => ChaosServer, seed: number): Promise<void> {
+    const { report } = this.#options
+    for (const request of sample(requests, { seed, numRuns: REQUESTS })) {
+      if (!this.#isBusy || this.#isClosed) return
+      const { url } = server()
+      const client = new CheckedClient(url)
+      try {
+        const outcome = await client.send(request)
+        if (outcome === 'disconnected' && server() === this.lasting) {
+          report.violation(new Error('a server that was not restarted lost a connection'))
+        }
+      } catch (error) {
+        report.violation(error instanceof Error ? error : new Error(String(error)))
+      }
+      report.count(server() === this.lasting ? 'lasting' : 'restarting', client.counts)
+    }
+  }
+}
