@@ -45,17 +45,17 @@ export class Faults {
       pick: nat(),
     })
     const details = sample(about, { seed, numRuns: order.length })
-    const plan = details.map((detail, at) => ({ ...detail, name: order[at] ?? '' }))
     const end = performance.now() + ms
     while (performance.now() < end) {
       site.work()
-      const series = plan.splice(0, SERIES)
-      for (const { name, ms, pauseMs, pick } of series) {
+      const series = order.splice(0, SERIES)
+      for (const name of series) {
+        const { ms = 0, pauseMs = 0, pick = 0 } = details.pop() ?? {}
         report.fault(name)
         await this.#faults.get(name)?.(ms, pick)
         await sleep(pauseMs)
       }
-      report.say(`after ${series.map(({ name }) => name).join(', ')}:`)
+      report.say(`after ${series.join(', ')}:`)
       await site.rest()
       report.say('all requests have ended')
       await site.untilHealthy()
