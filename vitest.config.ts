@@ -6,7 +6,7 @@ import { BaseSequencer } from 'vitest/node'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** The integration files that take a minute or more. */
+/** The files that take a minute or more. */
 const LONG = new Set([
   'differential',
   'engine-contract',
@@ -17,6 +17,8 @@ const LONG = new Set([
   'hostile',
   'agent-deadlines',
   'agent-limits',
+  'leases',
+  'disturbed-server',
 ])
 
 /** Starts the long files first, so that none of them runs alone at the end. */

@@ -115,7 +115,7 @@ export class Pool<T extends Pooled> {
    *
    * @throws SandboxError `SANDBOX_QUEUE_FULL`, `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_TENANT_LIMIT`,
    * `SANDBOX_ACQUIRE_ABORTED`, `SANDBOX_CLOSED`. If the pool has no container and launches fail, it
-   * throws the code of the latest launch failure without waiting.
+   * throws the code of the latest launch failure, also to the callers that wait already.
    */
   async acquire(options: AcquireOptions = {}): Promise<Lease<T>> {
     const since = performance.now()

@@ -7,6 +7,7 @@ import { runtimes } from '../helpers/engine.js'
 import { eventsIn } from '../helpers/events.js'
 import { canOwnEngine, OwnEngine } from '../helpers/own-engine.js'
 import { until, within } from '../helpers/until.js'
+import { Load } from './load.js'
 
 const IMAGES = ['hono-sandbox/python:bookworm', 'hono-sandbox/nodejs:24']
 const LONG = 'import time\nprint("up", flush=True)\ntime.sleep(50)'
@@ -55,6 +56,9 @@ describe.runIf(canOwnEngine)('servers under all runtimes on one engine', () => {
     await engine.killDockerd()
     await each((server) => server.untilReady(503))
     await each((server) => refuse(server, 'SANDBOX_ENGINE_UNAVAILABLE'))
+    for (let count = 0; count < 20; count++) {
+      expect(await each((server) => server.readyStatus())).toEqual(runtimes.map(() => 503))
+    }
     await engine.startDockerd()
     await healthy()
   })
@@ -86,13 +90,7 @@ describe.runIf(canOwnEngine)('servers under all runtimes on one engine', () => {
 
   it('dockerd that is killed under load', async () => {
     const clients = servers.map(({ url }) => new CheckedClient(url))
-    let isOver = false
-    const loads = clients.flatMap((client) =>
-      (['plain', 'stream', 'socket'] as const).map(async (way) => {
-        while (!isOver) await client.send({ way, language: 'python', pauseMs: 50 })
-      }),
-    )
-    const load = Promise.all(loads)
+    const load = new Load(clients, 50)
     await until('each server has answered', () =>
       clients.every(({ durations }) => durations.length > 2),
     )
@@ -100,8 +98,7 @@ describe.runIf(canOwnEngine)('servers under all runtimes on one engine', () => {
     await sleep(500) // requests arrive while there is no engine
     await engine.startDockerd()
     await each((server) => server.untilReady(200))
-    isOver = true
-    await within('all requests are answered', load, 70_000)
+    await load.end()
     await healthy()
   })
 

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
-import { CheckedClient, WAYS } from '../helpers/checked-client.js'
+import { CheckedClient } from '../helpers/checked-client.js'
 import { FAULTS, FaultyProxy } from '../helpers/faulty-proxy.js'
-import { until, within } from '../helpers/until.js'
+import { until } from '../helpers/until.js'
+import { Load } from './load.js'
 import { serverOfTest } from './servers.js'
 
 const ENGINE = '/var/run/docker.sock'
@@ -19,18 +20,13 @@ it('an engine that fails in each way in turn while the pool works', async () => 
   const { proxy, server, healthy } = await proxiedServer()
   for (const fault of [...FAULTS, 'cut'] as const) {
     const client = new CheckedClient(server.url)
-    let isOver = false
-    const loads = WAYS.map(async (way) => {
-      while (!isOver) await client.send({ way, language: 'python', pauseMs: 20 })
-    })
-    const load = Promise.all(loads)
+    const load = new Load([client], 20)
     if (fault === 'cut') proxy.cut()
     else proxy.fault = fault
     // The engine fails for a time, whatever the pool does meanwhile.
     await sleep(FAULT_MS)
     proxy.fault = undefined
-    isOver = true
-    await within(`all requests are answered after ${fault}`, load, 70_000)
+    await load.end()
     await healthy()
     expect(client.counts.disconnected, fault).toBeUndefined()
   }

@@ -1,10 +1,11 @@
 import { integer, sample } from 'fast-check'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { CheckedClient, WAYS } from '../helpers/checked-client.js'
+import { CheckedClient } from '../helpers/checked-client.js'
 import { ChaosServer } from '../helpers/chaos-server.js'
 import { containersOf, ownerOf } from '../helpers/engine.js'
-import { until, within } from '../helpers/until.js'
+import { until } from '../helpers/until.js'
+import { Load } from './load.js'
 import { serverOfTest } from './servers.js'
 
 const RESTARTS = 8
@@ -13,11 +14,7 @@ it('a server beside one that restarts for ever loses nothing', async () => {
   const { server, healthy } = await serverOfTest({ runtime: 'runc', size: 2 })
   await healthy()
   const client = new CheckedClient(server.url)
-  let isOver = false
-  const loads = WAYS.map(async (way) => {
-    while (!isOver) await client.send({ way, language: 'python', pauseMs: 20 })
-  })
-  const load = Promise.all(loads)
+  const load = new Load([client], 20)
   const owners: string[] = []
   // It is killed while it starts, or soon afterwards.
   const lives = sample(integer({ min: 0, max: 2500 }), { seed: 3, numRuns: RESTARTS })
@@ -31,8 +28,7 @@ it('a server beside one that restarts for ever loses nothing', async () => {
     await other.process.end(at % 2 === 0 ? 'SIGKILL' : 'SIGTERM')
     await started.catch(() => {})
   }
-  isOver = true
-  await within('all requests are answered', load, 70_000)
+  await load.end()
   expect(client.counts).toEqual({ answered: client.durations.length })
   await healthy()
   for (const owner of owners) {

@@ -193,10 +193,13 @@ class Way {
     const isDelayed = this.#fault() === 'delay'
     if (!isDelayed && this.#waiting === 0) return step()
     this.#waiting++
-    const due = isDelayed ? sleep(DELAY_MS) : Promise.resolve()
-    this.#written = Promise.all([this.#written, due]).then(() => {
-      this.#waiting--
-      step()
-    })
+    this.#written = this.#later(this.#written, isDelayed ? sleep(DELAY_MS) : undefined, step)
+  }
+
+  async #later(before: Promise<void>, due: Promise<void> | undefined, step: () => void) {
+    await before
+    await due
+    this.#waiting--
+    step()
   }
 }

@@ -244,7 +244,7 @@ function foldersIn(folder: string): string[] {
 function mountsBelow(folder: string): string[] {
   const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
   const points = lines.map((line) => line.split(' ')[4] ?? '')
-  return points.filter((point) => point.startsWith(`${folder}/`)).reverse()
+  return points.filter((point) => point.startsWith(`${folder}/`)).toReversed()
 }
 
 function readOrEmpty(file: string): string {

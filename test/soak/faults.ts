@@ -1,4 +1,4 @@
-import { constantFrom, integer, nat, record, sample } from 'fast-check'
+import { integer, nat, record, sample, shuffledSubarray } from 'fast-check'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FaultyProxy } from '../helpers/faulty-proxy.js'
 import { FAULTS } from '../helpers/faulty-proxy.js'
@@ -16,14 +16,14 @@ interface FaultsOptions {
 
 /** The faults between two moments at which everything must be healthy. */
 const SERIES = 6
-const SERIES_COUNT = 1000
+const ROUNDS = 200
 const DAY_MS = 24 * 60 * 60 * 1000
 const IMAGE = { repo: 'hono-sandbox/python', tag: 'bookworm' }
 
 /** A fault that lasts `ms`. `pick` chooses its victim. */
 type Fault = (ms: number, pick: number) => Promise<void>
 
-/** Injects faults in an order that depends on the seed only. */
+/** Injects faults, each one once in a round. The seed decides the order. */
 export class Faults {
   readonly #options: FaultsOptions
   readonly #faults: ReadonlyMap<string, Fault>
@@ -36,23 +36,30 @@ export class Faults {
   /** Injects faults for a time, under load. Everything must be healthy after each series of faults. */
   async inject(ms: number): Promise<void> {
     const { site, report, seed } = this.#options
-    const fault = record({
-      name: constantFrom(...this.#faults.keys()),
+    const names = [...this.#faults.keys()]
+    const round = shuffledSubarray(names, { minLength: names.length })
+    const order = sample(round, { seed, numRuns: ROUNDS }).flat()
+    const about = record({
       ms: integer({ min: 100, max: 3000 }),
-      pauseMs: integer({ min: 0, max: 2000 }),
+      pauseMs: integer({ min: 0, max: 3000 }),
       pick: nat(),
     })
-    const plan = sample(fault, { seed, numRuns: SERIES * SERIES_COUNT })
+    const details = sample(about, { seed, numRuns: order.length })
     const end = performance.now() + ms
     while (performance.now() < end) {
       site.work()
-      for (const { name, ms, pauseMs, pick } of plan.splice(0, SERIES)) {
+      const series = order.splice(0, SERIES)
+      for (const name of series) {
+        const { ms = 0, pauseMs = 0, pick = 0 } = details.pop() ?? {}
         report.fault(name)
         await this.#faults.get(name)?.(ms, pick)
         await sleep(pauseMs)
       }
+      report.say(`after ${series.join(', ')}:`)
       await site.rest()
+      report.say('all requests have ended')
       await site.untilHealthy()
+      report.say('all is healthy')
     }
   }
 }

@@ -33,4 +33,4 @@ try {
   await engine.close()
 }
 console.log(report.text())
-process.exit(report.violations.length > 0 ? 1 : 0)
+process.exit(report.violations.size > 0 ? 1 : 0)

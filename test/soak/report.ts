@@ -36,16 +36,28 @@ export function growthOf(before: Sample, after: Sample): string[] {
   )
 }
 
+/** Returns the 99th percentile of the durations. */
+export function p99Of(durations: readonly number[]): number {
+  const sorted = durations.toSorted((a, b) => a - b)
+  return sorted[Math.ceil(sorted.length * 0.99) - 1] ?? 0
+}
+
 /** What a soak has done and seen. */
 export class Report {
-  readonly violations: string[] = []
+  /** How often each violation was seen. */
+  readonly violations = new Map<string, number>()
   readonly samples: Record<string, Sample> = {}
   readonly #faults = new Map<string, number>()
   readonly #outcomes = new Map<string, Map<string, number>>()
 
   violation({ message }: Error): void {
-    console.log(`VIOLATION: ${message}`)
-    this.violations.push(message)
+    if (!this.violations.has(message)) this.say(`VIOLATION: ${message}`)
+    add(this.violations, message, 1)
+  }
+
+  /** Prints a line with the time since the start. */
+  say(line: string): void {
+    console.log(`${(performance.now() / 1000).toFixed(0).padStart(4)} s  ${line}`)
   }
 
   fault(name: string): void {
@@ -70,8 +82,7 @@ export class Report {
         return `${server}: ${listOf(counts)}`
       }),
       ...samples,
-      `violations: ${this.violations.length}`,
-      ...this.violations,
+      `violations: ${listOf(this.violations) || 'none'}`,
     ].join('\n')
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { constantFrom, integer, option, record, sample } from 'fast-check'
 import { ChaosServer, untilHealthy } from '../helpers/chaos-server.js'
 import { CheckedClient, WAYS } from '../helpers/checked-client.js'
@@ -6,7 +7,7 @@ import type { FaultyProxy } from '../helpers/faulty-proxy.js'
 import type { OwnEngine } from '../helpers/own-engine.js'
 import { until } from '../helpers/until.js'
 import type { Report, Sample } from './report.js'
-import { growthOf } from './report.js'
+import { growthOf, p99Of } from './report.js'
 
 interface SiteOptions {
   engine: OwnEngine
@@ -16,6 +17,8 @@ interface SiteOptions {
 }
 
 const SIZE = 2
+/** The time after which a client that got no answer sends its next request. */
+const RETRY_MS = 250
 const LOOPS = 3
 const REQUESTS = 5000
 /** The requests before a measurement, and those whose durations it takes. */
@@ -81,8 +84,14 @@ export class Site {
     const end = await process.end(signal)
     if (signal === 'SIGTERM' && end !== 0)
       throw new Error(`after SIGTERM, a server exited with ${end}`)
-    this.restarting = this.#server(this.#second)
-    await this.restarting.process.started()
+    const next = this.#server(this.#second)
+    try {
+      await next.process.started()
+    } catch (error) {
+      await next.process.end('SIGKILL')
+      throw error
+    }
+    this.restarting = next
   }
 
   /** Waits until all pools are full, and the engine has no other container. */
@@ -96,12 +105,17 @@ export class Site {
     const { report, seed } = this.#options
     const client = new CheckedClient(this.lasting.url)
     const calm = sample(requests, { seed, numRuns: MEASURED })
-    for (const request of calm) await client.send({ ...request, leaveAfterMs: undefined })
+    const loops = Array.from({ length: LOOPS }, async () => {
+      for (let next = calm.pop(); next; next = calm.pop()) {
+        await client.send({ ...next, leaveAfterMs: undefined })
+      }
+    })
+    await Promise.all(loops)
     if (client.counts.answered !== MEASURED) {
       throw new Error(`without a fault, the outcomes are ${JSON.stringify(client.counts)}`)
     }
     await this.untilHealthy()
-    const p99 = client.durations.sort((a, b) => a - b)[Math.floor(MEASURED * 0.99)] ?? 0
+    const p99 = p99Of(client.durations)
     let measured: Sample | undefined
     const { before } = report.samples
     await until('the connections of the clients are closed', async () => {
@@ -136,6 +150,7 @@ export class Site {
         if (outcome === 'disconnected' && server() === this.lasting) {
           report.violation(new Error('a server that was not restarted lost a connection'))
         }
+        if (outcome === 'refused' || outcome === 'disconnected') await sleep(RETRY_MS)
       } catch (error) {
         report.violation(error instanceof Error ? error : new Error(String(error)))
       }

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -11,17 +12,12 @@ const exit = { type: 'exit', exitCode: 0, killedBy: null }
 
 /** Sends a request to a server that answers with these events to the nonce of the request. */
 async function outcomeOf(answerTo: (nonce: string) => object[]) {
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      const [nonce = ''] = /nonce-[0-9a-f]{16}/.exec(body) ?? []
-      response.setHeader('content-type', 'application/x-ndjson')
-      response.end(
-        answerTo(nonce)
-          .map((event) => `${JSON.stringify(event)}\n`)
-          .join(''),
-      )
-    })
-  }).listen(0, '127.0.0.1')
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const [nonce = ''] = /nonce-[0-9a-f]{16}/.exec(await text(request)) ?? []
+    const lines = answerTo(nonce).map((event) => `${JSON.stringify(event)}\n`)
+    response.setHeader('content-type', 'application/x-ndjson').end(lines.join(''))
+  }
+  const server = createServer((...args) => void answer(...args)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => {
     server.closeAllConnections()
