@@ -95,7 +95,7 @@ def attack(id):
         'endless output': lambda: within_credit(id, repeat((1, b'\n' * 65536))),
         'endless stderr of the agent': lambda: forever(b'x\n', 2),
         'a deep answer': lambda: send(frame(DONE, id, b'[' * 60000)),
-        'a huge answer': lambda: send(frame(DONE, id, b'[%s0]' % (b'0,' * 30000))),
+        'a huge answer': lambda: send(frame(DONE, id, b'"%s"' % (b'x' * 65000))),
         'deep records': lambda: within_credit(id, record(result % (b'[' * 4000000))),
         'huge records': lambda: within_credit(
             id, record(result % (b'[%s0]' % (b'{"a":0},' * 24000)))
