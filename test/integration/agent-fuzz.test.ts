@@ -47,11 +47,14 @@ class RawAgent {
 
   /** Ends the stdin of the agent. Expects that it exits, and that no process is left. */
   async end(): Promise<void> {
-    this.container.stdin.end()
-    const { exitCode, stderr } = await within('the agent exits', this.container.exited)
-    expect([0, 1], stderr).toContain(exitCode)
-    await until('no process is left', () => this.processes().length === 0)
-    await this.container.remove()
+    try {
+      this.container.stdin.end()
+      const { exitCode, stderr } = await within('the agent exits', this.container.exited)
+      expect([0, 1], stderr).toContain(exitCode)
+      await until('no process is left', () => this.processes().length === 0)
+    } finally {
+      await this.container.remove()
+    }
   }
 
   /** Returns the agent and all processes that it has started. */
@@ -165,7 +168,7 @@ describe.each(languages)('the bytes of a host to the agent of %s', (language) =>
       await agent.answersOrExits()
     })
     try {
-      await fc.assert(property, cases(60))
+      await fc.assert(property, { ...cases(60), endOnFailure: true })
       let [ticks, quietTurns] = [-1, 0]
       await until('the agent and its programs rest', () => {
         const now = agent.ticks()
@@ -185,6 +188,6 @@ describe.each(languages)('the bytes of a host to the agent of %s', (language) =>
       agent.send(mutate(encode(frames), mutations))
       await agent.end()
     })
-    await fc.assert(property, cases(6))
+    await fc.assert(property, { ...cases(6), endOnFailure: true })
   })
 })
