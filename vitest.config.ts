@@ -49,7 +49,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          setupFiles: ['test/unit/fixed-seed.ts'],
+          setupFiles: ['test/fixed-seed.ts'],
           typecheck: { enabled: true },
           // A process for each file takes longer than its tests. A process for each core is needed
           // to measure the processor time of a test.
@@ -62,6 +62,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/{integration,browser}/**/*.test.ts'],
+          setupFiles: ['test/fixed-seed.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           // Most tests wait for the engine or for a deadline.

@@ -93,7 +93,9 @@ export class PoolDoctor {
       const sandbox = await Promise.race([acquired, failed.promise])
       const { limits, env, agentName: agent } = plan
       const { image } = pool.stats()
-      const asked = { limits, runtime: sandbox.runtime, variables: Object.keys(env) }
+      const { userIds } = settings
+      const variables = Object.keys(env)
+      const asked = { limits, runtime: sandbox.runtime, variables, userIds }
       return await examine(this.#engine, { sandbox, agent, image, asked })
     } finally {
       await pool.close({ deadlineMs: 0 })

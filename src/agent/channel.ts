@@ -1,27 +1,25 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as v from 'valibot'
-import { GrowingBuffer } from '../util/growing-buffer.js'
 import type { Container, ContainerExit } from '../engine/engine.js'
 import type { DeadlineTimer } from '../util/deadline.js'
-import { isLate, setDeadline } from '../util/deadline.js'
+import { setDeadline } from '../util/deadline.js'
 import { deferred } from '../util/deferred.js'
 import { SandboxError } from '../errors.js'
 import { isTurnSpent, spend } from '../util/loop-turn.js'
+import { AgentStart } from './agent-start.js'
+import { abortError, agentFailed, startFailed } from './start-errors.js'
 import { Exchange, KILL_GRACE_MS } from './exchange.js'
 import type { Frame, Request } from './protocol.js'
 import {
   Done,
   encodeFrame,
   FrameReader,
-  Hello,
   Kind,
-  MAX_CODE_CACHE_BYTES,
   MAX_REQUEST_BYTES,
+  parsePayload,
   PROTOCOL_VERSION,
   Started,
 } from './protocol.js'
-
-type Failure = NonNullable<v.InferOutput<typeof Hello>['failed']>
 
 /**
  * The time between two pings. After two unanswered pings, so after 4 s, a container counts as
@@ -43,8 +41,9 @@ const UNREPORTED_EXIT: ContainerExit = { exitCode: undefined, oom: false, stderr
  * the container.
  *
  * The channel does not trust the agent: it kills the container after a frame that is too long,
- * cannot be parsed, or exceeds the credit. When the streams end, for any reason, every exchange is
- * lost.
+ * cannot be parsed, exceeds the credit, or answers nothing. So an agent cannot send frames without
+ * end: each one takes credit, or answers a request or a ping. When the streams end, for any reason,
+ * every exchange is lost.
  */
 export class Channel {
   readonly name: string
@@ -53,15 +52,16 @@ export class Channel {
   readonly #container: Container
   readonly #exchanges = new Map<number, Exchange>()
   readonly #reader = new FrameReader()
-  readonly #hello = deferred<v.InferOutput<typeof Hello>>()
+  readonly #start = new AgentStart()
   readonly #pinger: NodeJS.Timeout
-  readonly #codeCache = new GrowingBuffer()
   #nextId = 1
   /**
    * The number of pings since the last input from the agent. Pings are counted instead of time,
    * because the host may have been frozen in between.
    */
   #unanswered = 0
+  /** The number of pings that the agent has not sent back. */
+  #pingsOut = 0
   #lost: ContainerExit | undefined
   #isKept = false
   #grace: DeadlineTimer | undefined
@@ -108,7 +108,7 @@ export class Channel {
           reason || `it exited with code ${exit.exitCode ?? 'unknown'}`,
         )
       })
-      const hello = await Promise.race([channel.#hello.promise, aborted.promise, died])
+      const hello = await Promise.race([channel.#start.hello, aborted.promise, died])
       if (hello.version !== PROTOCOL_VERSION) {
         const reason = `it has protocol version ${hello.version}, expected ${PROTOCOL_VERSION}`
         throw agentFailed(container.name, reason)
@@ -133,7 +133,7 @@ export class Channel {
    * one.
    */
   get codeCache(): Buffer | undefined {
-    return this.#codeCache.size > 0 ? this.#codeCache.bytes() : undefined
+    return this.#start.codeCache
   }
 
   /** Whether the container has exited or was killed, also if its exit is not reported yet. */
@@ -240,34 +240,32 @@ export class Channel {
   }
 
   #handle({ kind, id, payload }: Frame): void {
-    if (kind === Kind.hello) return this.#hello.resolve(v.parse(Hello, parseJson(payload)))
-    if (kind === Kind.ping) return
-    if (kind === Kind.codeCache) return this.#addCodeCache(payload)
+    if (kind === Kind.ping) return this.#takePing()
+    if (kind === Kind.hello || kind === Kind.codeCache) return this.#start.onFrame(kind, payload)
     const exchange = this.#exchanges.get(id)
     if (!exchange) throw new RangeError(`a frame for request ${id}, which is not open`)
     if (kind === Kind.data) exchange.onDataFrame(payload)
     else if (kind === Kind.credit) exchange.onCreditFrame(payload)
-    else if (kind === Kind.started) exchange.begin(v.parse(Started, parseJson(payload)))
+    else if (kind === Kind.started) exchange.begin(v.parse(Started, parsePayload(payload)))
     else if (kind === Kind.done) {
       // The answer is parsed before the exchange is deleted: if parsing fails, the exchange must
       // still be in the map, so that it is lost with the others.
-      const done = v.parse(Done, parseJson(payload))
+      const done = v.parse(Done, parsePayload(payload))
       this.#exchanges.delete(id)
       exchange.finish(done)
     } else throw new RangeError(`a frame of the unknown kind ${kind}`)
   }
 
-  #addCodeCache(payload: Buffer): void {
-    this.#codeCache.push(payload)
-    if (this.#codeCache.size > MAX_CODE_CACHE_BYTES) {
-      throw new RangeError(`a code cache of more than ${MAX_CODE_CACHE_BYTES} bytes`)
-    }
+  #takePing(): void {
+    if (this.#pingsOut === 0) throw new RangeError('a ping that the host did not send')
+    this.#pingsOut--
   }
 
   #ping(): void {
     if (this.#lost) return
     if (this.#unanswered * PING_INTERVAL_MS < SILENCE_MS) {
       this.#unanswered++
+      this.#pingsOut++
       return this.#send(Kind.ping, 0)
     }
     this.#fault ??= `it has not answered for ${SILENCE_MS} ms`
@@ -286,37 +284,4 @@ export class Channel {
     for (const exchange of this.#exchanges.values()) exchange.lose(exit)
     this.#exchanges.clear()
   }
-}
-
-function parseJson(payload: Buffer): unknown {
-  return JSON.parse(payload.toString())
-}
-
-/**
- * Returns the error for an aborted start. A timeout is a failure of the agent, any other abort is
- * not.
- */
-function abortError(reason: unknown, name: string): unknown {
-  return isLate(reason) ? agentFailed(name, 'it did not send its hello frame in time') : reason
-}
-
-function startFailed(name: string, failed: Failure): SandboxError {
-  const { preload, message } = failed
-  if (preload === undefined) {
-    return new SandboxError(
-      'SANDBOX_INTERPRETER_MISSING',
-      `the interpreter in ${name} is not usable: ${message}`,
-    )
-  }
-  return new SandboxError(
-    'SANDBOX_PRELOAD_FAILED',
-    `the preload module ${JSON.stringify(preload)} could not be imported in ${name}: ${message}`,
-    { suggestion: 'Use an image with this module, readable by user nobody' },
-  )
-}
-
-function agentFailed(name: string, reason: string): SandboxError {
-  return new SandboxError('SANDBOX_AGENT_FAILED', `the agent in ${name} did not start: ${reason}`, {
-    suggestion: 'Use an image with the interpreter of the language on its PATH',
-  })
 }

@@ -23,6 +23,8 @@ export interface Wire {
 const INTERRUPT_GRACE_MS = 500
 /** The time for a request to end after SIGKILL, in milliseconds. */
 export const KILL_GRACE_MS = 400
+/** The length of a credit frame: the number of a stream, and the amount. */
+const CREDIT_BYTES = 5
 
 /** One request and its streams, with credit in both directions. `Channel.open()` creates it. */
 export class Exchange {
@@ -49,6 +51,7 @@ export class Exchange {
   #budget = WINDOW_BYTES
   #isOver = false
   #isStopped = false
+  #hasStarted = false
   #grace: DeadlineTimer | undefined
   #wakeWriter: (() => void) | undefined
 
@@ -141,17 +144,21 @@ export class Exchange {
     this.#uncredited.set(stream, isDue ? 0 : uncredited)
     if (!isDue || this.#isOver) return
     this.#allowed.set(stream, (this.#allowed.get(stream) ?? 0) + uncredited)
-    const amount = Buffer.alloc(5)
+    const amount = Buffer.alloc(CREDIT_BYTES)
     amount[0] = stream
     amount.writeUInt32BE(uncredited, 1)
     this.#wire.send(Kind.credit, amount)
   }
 
-  /** Handles a data frame. Throws if it exceeds the credit. */
+  /**
+   * Handles a data frame. Throws if it exceeds the credit. It must have at least one byte: frames
+   * that use no credit could be sent without end.
+   */
   onDataFrame(payload: Buffer): void {
     if (this.#isOver) return // The request was lost, so nothing reads the data.
     const stream = payload.readUInt8(0)
     const bytes = payload.subarray(1)
+    if (bytes.length === 0) throw new RangeError('data of no bytes')
     const allowed = (this.#allowed.get(stream) ?? 0) - bytes.length
     if (allowed < 0) throw new RangeError(`data beyond the credit of stream ${stream}`)
     this.#allowed.set(stream, allowed)
@@ -160,13 +167,19 @@ export class Exchange {
 
   /** Handles a credit frame. Throws if it grants more credit than was used. */
   onCreditFrame(payload: Buffer): void {
-    this.#budget += payload.readUInt32BE(1)
+    if (payload.length !== CREDIT_BYTES || payload[0] !== Stream.stdin)
+      throw new RangeError('credit for another stream than stdin')
+    const amount = payload.readUInt32BE(1)
+    if (amount === 0) throw new RangeError('credit of no bytes')
+    this.#budget += amount
     if (this.#budget > WINDOW_BYTES) throw new RangeError('more credit than was used')
     this.#wake()
   }
 
-  /** Handles a started frame. */
+  /** Handles a started frame. Throws if it is not the first one. */
   begin(started: Started): void {
+    if (this.#hasStarted) throw new RangeError('a second start of a request')
+    this.#hasStarted = true
     this.#begin(started)
   }
 

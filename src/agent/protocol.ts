@@ -65,7 +65,10 @@ export function encodeFrame(kind: number, id: number, ...parts: Uint8Array[]): B
   return Buffer.concat([header, ...parts])
 }
 
-/** Divides received bytes into frames. It throws if a frame is longer than the limit. */
+/**
+ * Divides received bytes into frames. The frames do not depend on how the bytes are divided into
+ * chunks.
+ */
 export class FrameReader {
   /**
    * The bytes of an incomplete frame. It is a growing buffer, because the engine may deliver the
@@ -78,29 +81,41 @@ export class FrameReader {
     this.#maxBytes = maxBytes
   }
 
-  /** Adds a chunk and returns the frames that are complete. */
-  read(chunk: Buffer): Frame[] {
-    const frames: Frame[] = []
+  /**
+   * Adds a chunk and yields the frames that are complete. It throws after the last valid frame if
+   * the next one is longer than the limit. After an error the reader must not be used again.
+   */
+  *read(chunk: Buffer): Generator<Frame, void, undefined> {
     if (this.#rest.size > 0) this.#rest.push(chunk)
     let bytes = this.#rest.size > 0 ? this.#rest.bytes() : chunk
+    // The frames are views of the old buffer, so the rest needs a new one after the first frame.
+    let hasFrame = false
     while (bytes.length >= HEADER_BYTES) {
       const length = bytes.readUInt32BE(5)
       if (length > this.#maxBytes)
         throw new RangeError(`a frame of ${length} bytes, expected at most ${this.#maxBytes}`)
       const end = HEADER_BYTES + length
       if (bytes.length < end) break
-      frames.push({
+      hasFrame = true
+      yield {
         kind: bytes.readUInt8(0),
         id: bytes.readUInt32BE(1),
         payload: bytes.subarray(HEADER_BYTES, end),
-      })
+      }
       bytes = bytes.subarray(end)
     }
-    // The returned frames are views of the old buffer, so the rest needs a new one.
-    if (frames.length > 0) this.#rest = new GrowingBuffer()
+    if (hasFrame) this.#rest = new GrowingBuffer()
     if (this.#rest.size === 0 && bytes.length > 0) this.#rest.push(bytes)
-    return frames
   }
+}
+
+/**
+ * Parses the payload of a frame.
+ *
+ * @throws SyntaxError if it is not JSON.
+ */
+export function parsePayload(payload: Buffer): unknown {
+  return JSON.parse(payload.toString())
 }
 
 const Count = v.pipe(v.number(), v.minValue(0))
@@ -120,6 +135,7 @@ export const Hello = v.object({
     }),
   ),
 })
+export type Hello = v.InferOutput<typeof Hello>
 
 /** The last message of an agent about a request: the payload of a done frame. */
 export const Done = v.object({

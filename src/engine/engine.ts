@@ -61,7 +61,9 @@ export interface LaunchSpec extends ContainerLimits {
   runtime: string
   /**
    * The user id and group id of the programs, which own `/workspace`: the agent takes both from there.
-   * It is 65534, `nobody`, unless the operator wants an id of its own for each container.
+   * It is 65534, `nobody`, unless the operator wants an id of its own for each container. The image does
+   * not know such an id: the agent tells programs its name if there is an empty folder of root at
+   * `/run/nscd`.
    */
   user: number
   /**

@@ -52,6 +52,7 @@ export function evidenceOf({ asked, inside, look, outside, server }: Changes = {
       hasOwnKernel: false,
       howToGetKernel: 'Install one',
       variables: [],
+      userIds: undefined,
       ...asked,
     },
     inside: {

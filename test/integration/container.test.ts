@@ -107,14 +107,13 @@ describe.each(places)('the $language container under $runtime', ({ runtime, lang
     }
   })
 
-  it('file calls do not read the memory of the agent or a variable of the server', async () => {
+  it('file calls read nothing of the agent through a link', async () => {
     const sandbox = await lease()
-    await sandbox.exec('ln -s /proc/self/mem memory; ln -s /proc/self/environ variables')
-    await expect(sandbox.readFile('memory', { length: 1 })).rejects.toMatchObject({
-      errno: 'EACCES',
-    })
-    const variables = await sandbox.readFile('variables').then(String, String)
-    expect(variables).not.toContain(CANARY)
+    await sandbox.exec('for file in mem environ maps auxv; do ln -s /proc/self/$file $file; done')
+    for (const file of ['mem', 'environ', 'maps', 'auxv']) {
+      const reading = sandbox.readFile(file, { length: 1 })
+      await expect(reading).rejects.toMatchObject({ errno: 'EACCES' })
+    }
   })
 
   it('programs cannot signal the agent or open its files', async () => {

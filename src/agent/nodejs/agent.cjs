@@ -11,6 +11,7 @@ const { serveNames } = require('./name-server.cjs')
 const { Kind, VERSION, sendJson } = require('./protocol.cjs')
 const { dropGroups } = require('./rights.cjs')
 const { prepareSpare } = require('./spare.cjs')
+const { serveUsers } = require('./user-server.cjs')
 const { linkNodeModules } = require('./workspace.cjs')
 
 function start(script, bundle) {
@@ -24,6 +25,7 @@ function start(script, bundle) {
     renewCodeCache(script, bundle)
     sendJson(Kind.HELLO, 0, { version: VERSION, language: process.version, failed })
     serveNames()
+    serveUsers()
   })
 }
 

@@ -2,8 +2,10 @@
 
 const { workspace } = require('./config.cjs')
 const { absolutePath } = require('./paths.cjs')
+const { USER_NAME, hasOwnUser } = require('./rights.cjs')
 
-const environment = { ...process.env, HOME: workspace, LANG: 'C.UTF-8' }
+const userNames = hasOwnUser && { USER: USER_NAME, LOGNAME: USER_NAME }
+const environment = { ...process.env, HOME: workspace, LANG: 'C.UTF-8', ...userNames }
 
 /** The working directory, the environment and the arguments of a program. */
 function settingsOf({ cwd, env, args }) {

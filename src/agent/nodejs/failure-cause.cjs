@@ -4,6 +4,7 @@
 const fs = require('node:fs')
 const { pids: pidLimit, workspace } = require('./config.cjs')
 const { countThreads } = require('./proc.cjs')
+const { hasOwnUser } = require('./rights.cjs')
 
 /** For each cause the name of the kernel's counter, and the files that may contain it. */
 const COUNTERS = {
@@ -22,12 +23,15 @@ const PID_REFUSALS = [
 const NEARLY_FULL = 65536
 
 const counts = new Map()
-/** Whether the kernel counts refused processes. That of gVisor refuses, but does not count. */
+/**
+ * Whether the kernel counts refused processes. That of gVisor does not, and no kernel counts those
+ * that the limit of a user refuses.
+ */
 let hasPidCounter = false
 
 /** Reads the counters for the first time: later causes are found by the difference. */
 function startCounting() {
-  hasPidCounter = COUNTERS.pids.slice(1).some((file) => fs.existsSync(file))
+  hasPidCounter = !hasOwnUser && COUNTERS.pids.slice(1).some((file) => fs.existsSync(file))
   for (const [cause, counter] of Object.entries(COUNTERS)) counts.set(cause, readCounter(counter))
 }
 

@@ -7,6 +7,9 @@ const { decode, encode } = require('./paths.cjs')
 
 const NEW_FILE = 0o644
 const PERMISSIONS = 0o7777
+const PROC_DEVICE = fs.statSync('/proc').dev
+/** What /proc tells about a process. `/proc/net` is a link to that of a process. */
+const OF_PROCESS = /^\/proc\/\d+(?:\/(?!net(?:\/|$))|$)/
 const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK } = fs.constants
 const TYPES = { [S_IFREG]: 'file', [S_IFDIR]: 'directory', [S_IFLNK]: 'symlink' }
 
@@ -45,12 +48,23 @@ function openRegular(path, flags) {
   const { O_NONBLOCK, O_NOCTTY } = fs.constants
   const fd = fs.openSync(path, flags | O_NONBLOCK | O_NOCTTY, NEW_FILE)
   try {
-    checkRegular(fs.fstatSync(fd))
+    const stat = fs.fstatSync(fd)
+    checkRegular(stat)
+    checkPlace(fd, stat)
     return fd
   } catch (error) {
     fs.closeSync(fd)
     throw error
   }
+}
+
+/**
+ * Refuses what /proc tells about a process: a link of a program could lead to the agent's own. The
+ * kernel tells the place of the open file, so it does not matter by which path it was opened.
+ */
+function checkPlace(fd, { dev }) {
+  if (dev !== PROC_DEVICE || !OF_PROCESS.test(fs.readlinkSync(`/proc/self/fd/${fd}`))) return
+  throw failure('EACCES', 'permission denied')
 }
 
 function checkRegular(stat) {
@@ -70,12 +84,24 @@ function permissionsToKeep(path) {
 /** The names in a folder. There are none if it cannot be opened with an expected error. */
 function* namesIn(folder, ...expected) {
   let entries
-  const open = () => (entries = fs.opendirSync(encode(folder), { encoding: 'buffer' }))
+  const open = () => (entries = openEntries(encode(folder)))
   if (codeOf(open, ...expected)) return
   try {
     for (let next = entries.readSync(); next; next = entries.readSync()) yield decode(next.name)
   } finally {
     entries.closeSync()
+  }
+}
+
+/** Opens the entries of a folder by its descriptor, whose place is known. */
+function openEntries(path) {
+  const { O_DIRECTORY, O_NONBLOCK } = fs.constants
+  const fd = fs.openSync(path, O_DIRECTORY | O_NONBLOCK)
+  try {
+    checkPlace(fd, fs.fstatSync(fd))
+    return fs.opendirSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' })
+  } finally {
+    fs.closeSync(fd)
   }
 }
 

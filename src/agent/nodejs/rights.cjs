@@ -5,9 +5,13 @@
 const fs = require('node:fs')
 const { workspace } = require('./config.cjs')
 
+const SHARED_NOBODY = 65534
 /** The owner of the workspace: user nobody, or an id of this container alone. */
-const NOBODY = fs.statSync(workspace).uid || 65534
+const NOBODY = fs.statSync(workspace).uid || SHARED_NOBODY
 const isRoot = process.getuid() === 0
+const hasOwnUser = isRoot && NOBODY !== SHARED_NOBODY
+/** The name of a user that no other container has. */
+const USER_NAME = 'sandbox'
 
 /** The options of a child process that has the rights of a program. */
 const programRights = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
@@ -33,4 +37,4 @@ function asNobody(action) {
   }
 }
 
-module.exports = { asNobody, dropGroups, programRights }
+module.exports = { NOBODY, USER_NAME, asNobody, dropGroups, hasOwnUser, programRights }

@@ -19,6 +19,7 @@ from .protocol import CHUNK, HELLO, PING, REQUEST, VERSION
 from .request_fields import check_call, check_context_name, check_file_request, task_of
 from .requests import Requests
 from .system_calls import os_error
+from .user_server import serve_users
 
 
 class Agent:
@@ -41,6 +42,7 @@ class Agent:
             self.channel.send_code_cache(code_cache)
         send_hello(self.channel)
         serve_names(self.loop)
+        serve_users(self.loop)
         self.channel.flush()
         while True:
             self.handle_events()

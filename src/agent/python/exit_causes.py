@@ -3,6 +3,7 @@
 import os
 
 from .config import PIDS, WORKSPACE
+from .privileges import HAS_OWN_USER
 from .processes import thread_count
 from .signals import signal_name
 
@@ -25,9 +26,11 @@ class ExitCauses:
 
     def __init__(self):
         self.counts = {cause: count_of(cause) for cause in COUNTERS}
-        # gVisor does not count refusals. There, the number of threads is compared with the limit.
         self.has_no_memory = False
-        self.is_counted = any(os.path.exists(file) for file in COUNTERS['pids'][1:])
+        # gVisor counts no refusals, and no kernel counts those by the limit of a user. There, the
+        # number of threads is compared with the limit.
+        has_counter = any(os.path.exists(file) for file in COUNTERS['pids'][1:])
+        self.is_counted = has_counter and not HAS_OWN_USER
 
     def exit_of(self, status, usage):
         """Returns the answer to a request whose process ended with this status."""

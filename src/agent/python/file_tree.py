@@ -6,6 +6,7 @@ import stat
 
 from .system_calls import os_error
 
+PROC_DEVICE = os.stat('/proc').st_dev
 # Errors of a path that was deleted meanwhile, or whose place something else has taken
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
@@ -17,6 +18,17 @@ def check_regular(mode):
         raise OSError(errno.EINVAL, 'Not a regular file')
 
 
+def check_place(fd, device):
+    """Refuses what /proc tells about a process. A link of a program could lead to the agent's own.
+
+    The kernel tells the place of the open file, so it does not matter by which path it was opened.
+    """
+    if device == PROC_DEVICE:
+        _, _, process, *rest = (os.readlink('/proc/self/fd/%d' % fd) + '/').split('/')
+        if process.isdigit() and rest[0] != 'net':  # /proc/net is a link to that of a process
+            raise os_error(errno.EACCES)
+
+
 def open_regular(path, flags, base=None):
     """Opens a regular file, and waits for nothing else.
 
@@ -25,7 +37,9 @@ def open_regular(path, flags, base=None):
     flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     fd = os.open(path, flags, 0o644, dir_fd=base)
     try:
-        check_regular(os.fstat(fd).st_mode)
+        info = os.fstat(fd)
+        check_regular(info.st_mode)
+        check_place(fd, info.st_dev)
     except OSError:
         os.close(fd)
         raise
@@ -39,9 +53,14 @@ def open_folder(path, flags, base=None):
     """
     flags |= os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     fd = os.open(path, flags, dir_fd=base)
-    if not stat.S_ISDIR(os.fstat(fd).st_mode):
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISDIR(info.st_mode):
+            raise os_error(errno.ENOTDIR)
+        check_place(fd, info.st_dev)
+    except OSError:
         os.close(fd)
-        raise os_error(errno.ENOTDIR)
+        raise
     return fd
 
 

@@ -18,7 +18,7 @@ from .display import install_display
 from .exit_causes import ExitCauses
 from .hidden_modules import hides_imported_module
 from .preload import MATPLOTLIB, PreloadError, preload
-from .privileges import as_nobody, drop_groups
+from .privileges import HAS_OWN_USER, USER_NAME, as_nobody, drop_groups
 from .restart import restart
 from .run_task import run_task
 from .variables import forget_home, need_new_interpreter
@@ -59,6 +59,8 @@ def prepare_programs():
 
 def set_environment():
     os.environ.update(HOME=WORKSPACE, LANG='C.UTF-8', PYTHONUNBUFFERED='1')
+    if HAS_OWN_USER:
+        os.environ.update(USER=USER_NAME, LOGNAME=USER_NAME)
     forget_home()
     os.environ['PYTHONDONTWRITEBYTECODE'] = '1'  # it would be among the files of a run
     sys.dont_write_bytecode = True

@@ -1,7 +1,7 @@
 """The users of the processes: agent and zygote are root, programs are the owner of the workspace.
 
-The owner is user nobody, or an id of this container alone, which is called nobody, too. The agent
-does file operations as nobody. If the agent is not root, nothing here changes a user.
+The owner is user nobody, or an id of this container alone, which comments call nobody, too. The
+agent does file operations as nobody. If the agent is not root, nothing here changes a user.
 """
 
 import os
@@ -9,9 +9,12 @@ import os
 from .config import WORKSPACE
 from .system_calls import c_function
 
-NOBODY = os.stat(WORKSPACE).st_uid or 65534
+SHARED_NOBODY = 65534
+NOBODY = os.stat(WORKSPACE).st_uid or SHARED_NOBODY
 PR_SET_DUMPABLE = 4
 IS_ROOT = os.getuid() == 0
+HAS_OWN_USER = IS_ROOT and NOBODY != SHARED_NOBODY
+USER_NAME = 'sandbox'  # the name of a user that no other container has
 
 
 # Without ctypes programs cannot open /dev/stdout, and the rest works.

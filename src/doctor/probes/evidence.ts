@@ -1,5 +1,6 @@
 import type { ContainerFacts } from '../../engine/container-facts.js'
 import type { ContainerLimits } from '../../engine/engine.js'
+import type { UserIdRange } from '../../engine/user-ids.js'
 import type { Look } from './look.js'
 
 /**
@@ -35,6 +36,8 @@ export interface Asked {
   howToGetKernel: string
   /** The names of the variables that the pool gives to programs. */
   variables: readonly string[]
+  /** The range of the user's id; `undefined` if it is `nobody`. */
+  userIds: UserIdRange | undefined
 }
 
 /** The facts about the server, to compare them with those of the container. */

@@ -134,13 +134,16 @@ function hostMountsOf(look: Evidence['inside']['look']) {
   })
 }
 
+/** The socket on which the agent tells programs the name of a user of `userIds`. */
+const AGENT_SOCKET = '/run/nscd/socket'
+
 const engineSocket: Probe = {
   name: 'engine-socket',
   found: () => 'no socket of the host',
-  problems: ({ inside: { look }, outside }) => {
+  problems: ({ asked, inside: { look }, outside }) => {
     const isSocket = ({ source, target }: HostMount) => /\.sock(?:et)?$/.test(source + target)
     const sockets = new Set([
-      ...look.sockets,
+      ...look.sockets.filter((path) => !asked.userIds || path !== AGENT_SOCKET),
       ...(outside?.mounts ?? []).filter(isSocket).map(({ target }) => target),
     ])
     return when(

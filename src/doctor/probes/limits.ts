@@ -81,11 +81,12 @@ const pids: Probe = {
     const started = 'count' in inside.pids ? inside.pids.count : 0
     return [
       ...(inside.pids.how === 'untried' ? untold({ outside }) : []),
-      ...(asked.hasOwnKernel
+      // The inner limit is that of the user, if no other container has it.
+      ...(asked.hasOwnKernel || asked.userIds
         ? when(
             outside?.pids === Number.POSITIVE_INFINITY,
             'broken',
-            'the engine applies no limit to the runtime itself',
+            'the engine applies no limit to the container itself',
             REMOVE_CHANGE,
           )
         : looser(outside?.pids, asked.limits.pids, String)),

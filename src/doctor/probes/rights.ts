@@ -1,27 +1,33 @@
 import type { Evidence, Probe } from './evidence.js'
 import { REMOVE_CHANGE, untold, when } from './evidence.js'
+import type { Look } from './look.js'
 import { statusField } from './look.js'
+import { NOBODY } from '../../engine/user-ids.js'
 
-const NOBODY = '65534'
 /** The bits of KILL, SETGID and SETUID, which the agent needs. */
 const AGENT_BITS = (1n << 5n) | (1n << 6n) | (1n << 7n)
 const AGENT_NAMES: readonly string[] = ['KILL', 'SETGID', 'SETUID']
 
 const user: Probe = {
   name: 'user',
-  found: () => `uid, gid and groups ${NOBODY}`,
-  problems: ({ inside: { look } }) => {
+  found: ({ inside: { look } }) => `uid, gid and groups ${userOf(look)}`,
+  problems: ({ asked, inside: { look } }) => {
     const ids = ['Uid', 'Gid', 'Groups'].map((name) => statusField(look.status, name) ?? '?')
-    const isNobody = ids.every((text) =>
-      text.split(/\s+/).every((id) => id === NOBODY || id === ''),
-    )
+    const user = userOf(look)
+    const isAlone = ids.every((text) => text.split(/\s+/).every((id) => id === user || id === ''))
+    const { first, count } = asked.userIds ?? { first: NOBODY, count: 1 }
+    const isInRange = Number(user) >= first && Number(user) < first + count
     return when(
-      !isNobody || !ids[0]?.startsWith(NOBODY),
+      !isAlone || !isInRange,
       'broken',
       `programs have the uids ${ids[0]}, the gids ${ids[1]} and the groups ${ids[2]}`,
-      'Report this as a bug: programs must be nobody',
+      'Report this as a bug: programs must be nobody, or a user of userIds',
     )
   },
+}
+
+function userOf(look: Look): string {
+  return statusField(look.status, 'Uid')?.split(/\s+/)[0] ?? ''
 }
 
 const capabilities: Probe = {

@@ -5,6 +5,20 @@ import { labelsOf } from './labels.js'
 import { pidLimitsOf } from './runtimes.js'
 import { NARROW_PROFILE } from './seccomp-profile.js'
 
+/**
+ * The limits of the kernel for each user: signals in queues, and the bytes of message queues. They are
+ * set only if no other container has the user.
+ */
+const USER_ULIMITS = [
+  { Name: 'sigpending', Soft: 1024, Hard: 1024 },
+  { Name: 'msgqueue', Soft: 819_200, Hard: 819_200 },
+]
+/**
+ * The folder in which the agent tells programs the name of their user. Only root can write to it. It is
+ * not `/var/run`, which is a link, because gVisor mounts nothing behind a link.
+ */
+const USER_SERVER = { '/run/nscd': 'rw,noexec,nosuid,nodev,mode=0755,size=4k' }
+
 /** The paths that programs see empty: those of Docker, and others that tell about the host. */
 const MaskedPaths = [
   '/proc/acpi',
@@ -39,6 +53,7 @@ const ReadonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc
  */
 export function createBody(spec: LaunchSpec, volumes: readonly string[]) {
   const pids = pidLimitsOf(spec)
+  const hasOwnUser = spec.user !== NOBODY
   return {
     Image: spec.image,
     Entrypoint: [],
@@ -46,8 +61,7 @@ export function createBody(spec: LaunchSpec, volumes: readonly string[]) {
     User: '0:0',
     Hostname: 'sandbox',
     WorkingDir: '/workspace',
-    // Such a user has no name in the image.
-    Env: spec.user === NOBODY ? [] : ['USER=sandbox', 'LOGNAME=sandbox'],
+    Env: [],
     Labels: labelsOf(spec),
     AttachStdin: true,
     AttachStdout: true,
@@ -84,6 +98,7 @@ export function createBody(spec: LaunchSpec, volumes: readonly string[]) {
         { Name: 'nofile', Soft: spec.openFiles, Hard: spec.openFiles },
         { Name: 'core', Soft: 0, Hard: 0 },
         ...(pids.user === undefined ? [] : [{ Name: 'nproc', Soft: pids.user, Hard: pids.user }]),
+        ...(hasOwnUser ? USER_ULIMITS : []),
       ],
       LogConfig: { Type: 'none', Config: {} },
     },
@@ -99,6 +114,7 @@ function tmpfsOf(spec: LaunchSpec, volumes: readonly string[]): Record<string, s
     // The uid is set because a tmpfs that is also the working directory loses its mode.
     '/workspace': `rw,exec,nosuid,nodev,mode=1777,${owner},size=${spec.workspaceBytes}`,
     '/tmp': small,
+    ...(spec.user === NOBODY ? {} : USER_SERVER),
   }
 }
 

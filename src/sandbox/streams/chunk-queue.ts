@@ -1,5 +1,5 @@
 import type { RichResult } from './rich-result.js'
-import { CHUNK_BYTES, Stream } from '../../agent/protocol.js'
+import { CHUNK_BYTES } from '../../agent/protocol.js'
 import { GrowingBuffer } from '../../util/growing-buffer.js'
 
 /** Consecutive bytes of one stream. */
@@ -16,13 +16,20 @@ export interface StreamChunk {
  */
 const MAX_CHUNKS = 256
 
+interface QueuedChunk {
+  stream: number
+  buffer: GrowingBuffer
+  results: RichResult[]
+}
+
 /**
  * Keeps the bytes that have arrived and were not taken yet, in the order of their arrival. It joins
- * neighbouring chunks of one stream. The credit of the streams bounds the number of bytes, and
- * `MAX_CHUNKS` bounds the number of chunks.
+ * neighbouring chunks of one stream. The credit of the streams bounds the number of bytes.
+ * `MAX_CHUNKS` bounds the number of chunks that are not beside a result, and a result needs about 40
+ * bytes of credit.
  */
 export class ChunkQueue {
-  #chunks: { stream: number; buffer: GrowingBuffer; results: RichResult[] }[] = []
+  #chunks: QueuedChunk[] = []
   /**
    * The number of chunks that were taken but are still in the array: `shift()` copies the array.
    */
@@ -31,11 +38,8 @@ export class ChunkQueue {
   #wake: (() => void) | undefined
 
   push(stream: number, bytes: Buffer, results: readonly RichResult[] = []): void {
-    const last = this.#length > 0 ? this.#chunks.at(-1) : undefined
-    const isFull = this.#length >= MAX_CHUNKS
-    const fits = last?.stream === stream && last.buffer.size + bytes.length <= CHUNK_BYTES
-    const chunk = isFull ? this.#lastOf(stream) : last
-    if (chunk && (isFull || fits)) {
+    const chunk = this.#placeFor(stream, bytes, results)
+    if (chunk) {
       chunk.buffer.push(bytes)
       chunk.results.push(...results)
     } else {
@@ -47,15 +51,21 @@ export class ChunkQueue {
     this.#notify()
   }
 
-  /**
-   * Returns the last chunk of a stream, if no record comes after it. The order between the output
-   * and the records is always kept.
-   */
-  #lastOf(stream: number) {
+  /** Returns the chunk that further bytes of a stream join; `undefined` if they need a new one. */
+  #placeFor(stream: number, bytes: Buffer, results: readonly RichResult[]) {
+    const last = this.#length > 0 ? this.#chunks.at(-1) : undefined
+    const fits = last?.stream === stream && last.buffer.size + bytes.length <= CHUNK_BYTES
+    if (fits || this.#length < MAX_CHUNKS) return fits ? last : undefined
+    // The order between the output and the results is always kept.
+    return results.length > 0 ? undefined : this.#lastOf(stream)
+  }
+
+  /** Returns the last chunk of a stream, if no result comes after it. */
+  #lastOf(stream: number): QueuedChunk | undefined {
     for (let at = this.#chunks.length - 1; at >= this.#taken; at--) {
       const chunk = this.#chunks[at]
-      if (chunk?.stream === Stream.records) return undefined
       if (chunk?.stream === stream) return chunk
+      if (chunk && chunk.results.length > 0) return undefined
     }
     return undefined
   }

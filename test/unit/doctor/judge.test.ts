@@ -22,6 +22,7 @@ const WEAKENED: readonly (readonly [line: string, grade: string, changes: Change
   ['kernel', 'broken', { outside: { runtime: { name: 'other' } } }],
   ['user', 'broken', { look: { status: statusWith('Uid', '0\t0\t0\t0') } }],
   ['user', 'broken', { look: { status: statusWith('Groups', '0 65534') } }],
+  ['user', 'broken', { asked: { userIds: { first: 200_000, count: 4 } } }],
   ['capabilities', 'broken', { look: { status: statusWith('CapEff', '0000000000002000') } }],
   ['capabilities', 'broken', { look: { status: statusWith('CapBnd', '00000000000020e0') } }],
   ['capabilities', 'broken', { look: { agentStatus: statusWith('CapEff', '00000000a80425fb') } }],
@@ -166,6 +167,20 @@ describe('judge()', () => {
   it('has a test in which it fails for each line', () => {
     const lines = judge(evidenceOf()).findings.map(({ name }) => name)
     expect([...new Set(WEAKENED.map(([line]) => line))].sort()).toEqual(lines.sort())
+  })
+
+  it('accepts a user of userIds, with its socket, and room for the agent beside its processes', () => {
+    const status = evidenceOf().inside.look.status.replaceAll('65534', '200003')
+    const { findings, problems } = findingsOf({
+      asked: { userIds: { first: 200_000, count: 4 } },
+      look: { status, sockets: ['/run/nscd/socket'] },
+      outside: { pids: 160 },
+    })
+    expect(problems).toEqual([])
+    const user = findings.find(({ name }) => name === 'user')
+    expect(user?.found).toBe('uid, gid and groups 200003')
+    const others = findingsOf({ look: { status, sockets: ['/run/nscd/socket'] } }).problems
+    expect(others.map(({ name }) => name)).toEqual(['user', 'engine-socket'])
   })
 
   it('grades setuid files as broken without no-new-privileges', () => {

@@ -65,5 +65,19 @@ describe('createBody', () => {
   it('sets no nproc limit under runc, because the host counts it for all containers', () => {
     const { HostConfig } = createBody(specOf({ runtime: 'runc' }), [])
     expect(HostConfig.Ulimits.map(({ Name }) => Name)).toEqual(['nofile', 'core'])
+    expect(HostConfig.Tmpfs).not.toHaveProperty('/run/nscd')
+  })
+
+  it('sets the limits for each user if the container has a user of its own', () => {
+    const { HostConfig } = createBody(specOf({ user: 200_000, pids: 64 }), [])
+    expect(HostConfig.PidsLimit).toBe(64 + 32)
+    expect(HostConfig.Ulimits).toEqual(
+      expect.arrayContaining([
+        { Name: 'nproc', Soft: 64, Hard: 64 },
+        { Name: 'sigpending', Soft: 1024, Hard: 1024 },
+        { Name: 'msgqueue', Soft: 819_200, Hard: 819_200 },
+      ]),
+    )
+    expect(HostConfig.Tmpfs['/run/nscd']).toContain('mode=0755')
   })
 })

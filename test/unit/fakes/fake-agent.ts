@@ -127,10 +127,14 @@ export class FakeAgent implements Container {
   }
 }
 
-/** Opens a channel: the fake agent sends `hello`. */
-export async function openChannel(name?: string): Promise<{ agent: FakeAgent; channel: Channel }> {
+/** Opens a channel: the fake agent sends `hello`, after the bytes of `first`. */
+export async function openChannel(
+  name?: string,
+  first: Uint8Array = new Uint8Array(),
+): Promise<{ agent: FakeAgent; channel: Channel }> {
   const agent = new FakeAgent(name)
   const opening = Channel.open(agent, new AbortController().signal)
+  agent.stdout.write(first)
   agent.sendJson(Kind.hello, 0, { version: PROTOCOL_VERSION, language: 'python' })
   return { agent, channel: await opening }
 }

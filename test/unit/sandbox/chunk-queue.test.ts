@@ -100,6 +100,28 @@ describe('ChunkQueue', () => {
     }
   })
 
+  it('has few pieces if output and parts of records alternate, and keeps results in order', () => {
+    const queue = new ChunkQueue()
+    const result = { isMain: false }
+    const count = 10_000
+    for (let at = 0; at < count; at++) {
+      queue.push(1, Buffer.from('o'))
+      queue.push(3, Buffer.from('r'), at % 1000 === 999 ? [result] : [])
+    }
+    const pieces = []
+    for (let piece = queue.tryTake(); piece; piece = queue.tryTake()) pieces.push(piece)
+    expect(pieces.length).toBeLessThan(300)
+    let output = 0
+    const positions: number[] = []
+    for (const { stream, bytes, results } of pieces) {
+      for (const _ of results) positions.push(output)
+      if (stream === 1) output += bytes.length
+    }
+    expect(output).toBe(count)
+    expect(pieces.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBe(2 * count)
+    expect(positions).toEqual(Array.from({ length: 10 }, (_, at) => (at + 1) * 1000))
+  })
+
   it('returns all bytes of each stream, in any order of pushing and taking', () => {
     fc.assert(
       fc.property(

@@ -115,7 +115,6 @@ describe('a program that is killed', () => {
     const sources = [new OutputSource(agent), new OutputSource(agent, Stream.stderr)]
     if (loop === 'paused') {
       const first = events.next()
-      agent.data(1, Stream.stderr, '')
       await sources[0]?.send(1)
       await first
     }
