@@ -149,8 +149,9 @@ export interface SandboxPoolOptions extends ContainerOptions {
    * The user ids of the host for the programs, so that each container has an id of its own: `first`,
    * at least 100 000, and a `count` of at least the sum of `max` of all languages. Limits of the
    * kernel for each user, such as the number of inotify instances, are then not shared by leases.
-   * Servers on the same engine need ranges of their own. The image has no entry for such a user in
-   * `/etc/passwd`, so `whoami`, `pwd.getpwuid()` and `os.userInfo()` fail.
+   * Servers on the same engine need ranges of their own. The name of such a user is `sandbox`. The
+   * kernel limits it to `pids` processes and threads, and limits its signals in queues and its
+   * message queues.
    *
    * @default none: the programs of all containers are user `nobody`
    */

@@ -9,12 +9,9 @@ const count = Number(process.argv[2])
 const script = readFileSync(new URL('hostile-agent.py', import.meta.url), 'utf8')
 const attacks = [...script.matchAll(/^ {8}'(.+)': lambda/gm)].map(([, name]) => name)
 /** The attacks within the protocol: a call ends them when its time is over. */
-const WITHIN = new Set([
-  ...['half a frame', 'silence', 'data beyond the credit', 'a frame a byte', 'many small frames'],
-  ...['interleaved frames', 'endless output', 'endless stderr of the agent'],
-  ...['deep records', 'huge records'],
-])
-const timeOf = (sandbox) => ({ timeoutMs: WITHIN.has(attackOf.get(sandbox.name)) ? 3000 : 30_000 })
+const WITHIN =
+  /^(half|silence|data beyond|a frame a byte|many small|interleaved|endless|deep records|huge records)/
+const timeOf = (sandbox) => ({ timeoutMs: WITHIN.test(attackOf.get(sandbox.name)) ? 3000 : 30_000 })
 
 const docker = createDockerEngine()
 const attackOf = new Map()
@@ -93,7 +90,7 @@ async function suffer(sandbox, at) {
     (error) => (error instanceof SandboxError ? error.code : `not typed: ${error.stack}`),
   )
   const attack = attackOf.get(sandbox.name)
-  ends[WITHIN.has(attack) ? 'within' : 'beyond'].push(`${attack}: ${end}`)
+  ends[WITHIN.test(attack) ? 'within' : 'beyond'].push(`${attack}: ${end}`)
   sandbox.release()
 }
 await measureHold()

@@ -46,7 +46,7 @@ const ANSWERS: readonly (readonly Sent[])[] = [
 
 /** The answers, each in its own order, between each other at random. */
 const Interleaved = fc.infiniteStream(fc.nat(ANSWERS.length - 1)).map((picks) => {
-  const left = ANSWERS.map((answer) => [...answer])
+  const left = ANSWERS.map((answer) => answer.slice())
   const sent: Sent[] = []
   while (left.some(({ length }) => length > 0)) {
     const frame = left[picks.next().value ?? 0]?.shift()
