@@ -51,7 +51,7 @@ async function disturb(runtime: string): Promise<void> {
     expect(await server.readyStatus()).toBe(200)
     await healthy()
   }
-  expect(await process.end('SIGTERM')).toBe(0)
+  expect(await server.end('SIGTERM')).toBe(0)
   expect(await containers()).toEqual([])
 }
 

@@ -22,7 +22,7 @@ describe.runIf(canOwnEngine)('servers under all runtimes on one engine', () => {
     await each(({ process }) => process.started())
   })
   afterAll(async () => {
-    await each(({ process }) => process.end('SIGKILL'))
+    await each((server) => server.end('SIGKILL'))
     await engine?.close()
   })
   beforeEach(() => healthy())
@@ -76,7 +76,7 @@ describe.runIf(canOwnEngine)('servers under all runtimes on one engine', () => {
   })
 
   it('dockerd that is killed while a server launches its first containers', async () => {
-    await each(({ process }) => process.end('SIGKILL'))
+    await each((server) => server.end('SIGKILL'))
     await until('no container is left', async () => (await engine.containers()).length === 0)
     servers = runtimes.map(serverUnder)
     const started = each(({ process }) => process.started())

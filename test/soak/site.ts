@@ -79,16 +79,15 @@ export class Site {
 
   /** Ends the second server, and starts it again. */
   async restart(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    const { process } = this.restarting
     this.restarting.check()
-    const end = await process.end(signal)
+    const end = await this.restarting.end(signal)
     if (signal === 'SIGTERM' && end !== 0)
       throw new Error(`after SIGTERM, a server exited with ${end}`)
     const next = this.#server(this.#second)
     try {
       await next.process.started()
     } catch (error) {
-      await next.process.end('SIGKILL')
+      await next.end('SIGKILL')
       throw error
     }
     this.restarting = next
@@ -130,7 +129,7 @@ export class Site {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    await Promise.all([this.lasting, this.restarting].map(({ process }) => process.end('SIGKILL')))
+    await Promise.all([this.lasting, this.restarting].map((server) => server.end('SIGKILL')))
     await this.rest()
   }
 
