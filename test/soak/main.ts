@@ -25,12 +25,12 @@ try {
   const proxy = await FaultyProxy.start(engine.socket)
   const site = await Site.start({ engine, proxy, report, seed })
   try {
-    await site.measure('before')
+    await site.measureBefore()
     await new Faults({ engine, proxy, site, report, seed }).inject(
       minutes * 60_000,
       interrupted.signal,
     )
-    await site.measure('after')
+    await site.measureAfter()
   } finally {
     await site.close()
     proxy.close()
