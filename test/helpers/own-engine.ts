@@ -21,7 +21,7 @@ import { until, within } from './until.js'
 /** The shared engine of the machine, which has the images. No test harms it. */
 const shared = new Docker()
 
-const PROGRAMS = ['dockerd', 'containerd', 'mount', 'setpriv']
+const PROGRAMS = ['dockerd', 'containerd', 'mount', 'setpriv', 'unshare']
 
 /** Whether this machine can run an engine for one test: it needs root, and Docker on Linux. */
 export const canOwnEngine = process.getuid?.() === 0 && PROGRAMS.every((name) => isOnPath(name))
@@ -184,7 +184,9 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
   #spawn(name: string, args: readonly string[]): ChildProcess {
     const log = openSync(this.#in(`${name}.log`), 'a')
     try {
-      const command = ['--pdeathsig', 'KILL', name, ...args]
+      // In a network of its own: without a bridge of its own, dockerd deletes the interface docker0,
+      // which belongs to the shared engine.
+      const command = ['--pdeathsig', 'KILL', 'unshare', '--net', name, ...args]
       return spawn('setpriv', command, { stdio: ['ignore', log, log], detached: true })
     } finally {
       closeSync(log)
