@@ -19,6 +19,7 @@ const LONG = new Set([
   'agent-limits',
   'leases',
   'disturbed-server',
+  'dockerd',
 ])
 
 /** Starts the long files first, so that none of them runs alone at the end. */

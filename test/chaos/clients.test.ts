@@ -42,7 +42,7 @@ it('SIGTERM in the middle of clients that connect and vanish', async () => {
   const clients = clientsOf(['plain', 'stream'], AT_ONCE).map((each) => client.send(each))
   const all = Promise.all(clients)
   await until('some are answered', () => client.durations.length > 1)
-  const exit = server.process.end('SIGTERM')
+  const exit = server.end('SIGTERM')
   await within('no client waits', all, 30_000)
   expect(await exit).toBe(0)
   expect(await containers()).toEqual([])

@@ -17,7 +17,7 @@ it.runIf(canOwnEngine)(
     onTestFinished(() => engine.close())
     const env = { DOCKER_HOST: engine.address }
     const server = new ChaosServer({ runtime: 'runc', size: 1, env })
-    onTestFinished(async () => void (await server.process.end('SIGKILL')))
+    onTestFinished(async () => void (await server.end('SIGKILL')))
     await server.process.started()
     const healthy = () => untilHealthy([server], () => engine.containers())
     await healthy()

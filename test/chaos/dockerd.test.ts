@@ -22,7 +22,7 @@ describe.runIf(canOwnEngine)('servers under all runtimes on one engine', () => {
     await each(({ process }) => process.started())
   })
   afterAll(async () => {
-    await each(({ process }) => process.end('SIGKILL'))
+    await each((server) => server.end('SIGKILL'))
     await engine?.close()
   })
   beforeEach(() => healthy())
@@ -75,9 +75,14 @@ describe.runIf(canOwnEngine)('servers under all runtimes on one engine', () => {
     await healthy()
   })
 
-  it('dockerd that is killed while a server launches its first containers', async () => {
-    await each(({ process }) => process.end('SIGKILL'))
+  it('a server that ends while there is no engine, and one that starts while dockerd is killed', async () => {
+    const runs = await each(beginRun)
+    await engine.killDockerd()
+    expect(await each((server) => server.end('SIGTERM'))).toEqual(runtimes.map(() => 0))
+    await Promise.all(runs.map(({ last }) => last))
+    await engine.startDockerd()
     await until('no container is left', async () => (await engine.containers()).length === 0)
+
     servers = runtimes.map(serverUnder)
     const started = each(({ process }) => process.started())
     await until('a container exists', async () => (await engine.containers()).length > 0)

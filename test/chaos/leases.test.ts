@@ -1,34 +1,82 @@
-import { expect, it } from 'vitest'
-import { CheckedClient } from '../helpers/checked-client.js'
+import * as v from 'valibot'
+import { expect, it, onTestFinished } from 'vitest'
+import { fetchOnce } from '../helpers/http.js'
+import { ServerControl } from '../helpers/server-control.js'
+import { ServerProcess } from '../helpers/server.js'
+import { until } from '../helpers/until.js'
 import { growthOf, p99Of } from '../soak/report.js'
-import { serverOfTest } from './servers.js'
 
 const LEASES = 2000
-const WARM_UP = 100
-/** The leases whose durations are compared, at the start and at the end. */
-const COMPARED = 300
+/** Every fourth lease uses its container, which is replaced. A launch takes 100 times as long as the rest. */
+const USED_OF = 4
+/** The leases before the first measurement. */
+const WARM_UP = 400
+/** The used leases of each server whose durations are compared. */
+const COMPARED = 50
 const AT_ONCE = 4
 
+const Stats = v.object({ idle: v.number(), leased: v.number(), recycling: v.number() })
+
 it('memory, descriptors and durations after 2,000 leases are what they were', async () => {
-  const { server, healthy } = await serverOfTest({ runtime: 'runc', size: 3 })
-  const client = new CheckedClient(server.url)
-  const lease = async (count: number) => {
-    let left = count
-    const loops = Array.from({ length: AT_ONCE }, async () => {
-      while (left-- > 0)
-        expect(await client.send({ way: 'plain', language: 'python' })).toBe('answered')
+  const server = await LeaseServer.ofTest()
+  await lease(WARM_UP, [server])
+  const before = await server.control.measure()
+  await lease(LEASES, [server])
+  const after = await server.control.measure()
+  // The durations are compared with those of a fresh server at the same time, because the load of the
+  // machine changes.
+  const fresh = await LeaseServer.ofTest()
+  await lease(WARM_UP, [fresh])
+  for (const { durations } of [server, fresh]) durations.splice(0)
+  await lease(COMPARED * USED_OF, [server, fresh])
+  const [p99, ofFresh] = [server, fresh].map(({ durations }) => p99Of(durations))
+  expect(growthOf({ ...before, p99: ofFresh ?? 0 }, { ...after, p99: p99 ?? 0 })).toEqual([])
+  for (const { process } of [server, fresh]) expect(process.lines).toEqual([])
+}, 300_000)
+
+/** Sends this number of requests to each server in turn, and waits until their pools are full. */
+async function lease(count: number, servers: readonly LeaseServer[]): Promise<void> {
+  let left = count
+  const loops = Array.from({ length: AT_ONCE }, async () => {
+    while (left-- > 0) {
+      const kind = left % USED_OF === 0 ? 'used' : 'unused'
+      for (const server of servers) await server.request(kind)
+    }
+  })
+  await Promise.all(loops)
+  await until('the pools are full', async () => {
+    return (await Promise.all(servers.map((server) => server.isFull()))).every(Boolean)
+  })
+}
+
+class LeaseServer {
+  readonly control = new ServerControl()
+  readonly process = new ServerProcess(process.execPath, ['test/helpers/lease-server.mjs'], {
+    env: this.control.env,
+  })
+  /** The durations of the requests that used their lease, in milliseconds. */
+  readonly durations: number[] = []
+
+  static async ofTest(): Promise<LeaseServer> {
+    const server = new LeaseServer()
+    onTestFinished(async () => {
+      await server.process.end('SIGTERM')
+      server.control.forget()
     })
-    await Promise.all(loops)
-    await healthy()
-  }
-  const measure = async () => {
-    const p99 = p99Of(client.durations.slice(-COMPARED))
-    return { ...(await server.control.measure()), p99 }
+    await server.process.started()
+    return server
   }
 
-  await lease(WARM_UP)
-  await lease(COMPARED)
-  const before = await measure()
-  await lease(LEASES - COMPARED)
-  expect(growthOf(before, await measure())).toEqual([])
-}, 400_000)
+  async request(kind: 'used' | 'unused'): Promise<void> {
+    const since = performance.now()
+    const answer = await fetchOnce(`${this.process.url}/${kind}`)
+    expect(await answer.text()).toBe(`${kind}\n`)
+    if (kind === 'used') this.durations.push(performance.now() - since)
+  }
+
+  async isFull(): Promise<boolean> {
+    const answer = await fetchOnce(`${this.process.url}/stats`)
+    const { idle, leased, recycling } = v.parse(Stats, await answer.json())
+    return idle === 3 && leased === 0 && recycling === 0
+  }
+}

@@ -9,8 +9,7 @@ import { containersOf, ownerOf } from '../helpers/engine.js'
 export async function serverOfTest(options: ConstructorParameters<typeof ChaosServer>[0]) {
   const server = new ChaosServer(options)
   onTestFinished(async () => {
-    server.process.child.kill('SIGCONT')
-    await server.process.end('SIGKILL')
+    await server.end('SIGKILL')
   })
   await server.process.started()
   const owner = ownerOf(await server.run())

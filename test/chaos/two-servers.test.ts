@@ -25,7 +25,7 @@ it('a server beside one that restarts for ever loses nothing', async () => {
       () => {},
     )
     await sleep(ms)
-    await other.process.end(at % 2 === 0 ? 'SIGKILL' : 'SIGTERM')
+    await other.end(at % 2 === 0 ? 'SIGKILL' : 'SIGTERM')
     await started.catch(() => {})
   }
   await load.end()

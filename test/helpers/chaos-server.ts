@@ -54,6 +54,14 @@ export class ChaosServer {
     return this.process.url
   }
 
+  /** Sends the signal, also to a frozen server. Returns the exit code, or the signal that ended it. */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string | null> {
+    this.process.child.kill('SIGCONT')
+    const end = await this.process.end(signal)
+    this.control.forget()
+    return end
+  }
+
   /** The status of `GET /readyz`. */
   async readyStatus(): Promise<number> {
     const answer = await fetchOnce(`${this.url}/readyz`, { signal: AbortSignal.timeout(60_000) })

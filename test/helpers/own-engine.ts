@@ -1,8 +1,18 @@
 import type { ChildProcess } from 'node:child_process'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { rmdirSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Docker from 'dockerode'
@@ -11,9 +21,10 @@ import { until, within } from './until.js'
 /** The shared engine of the machine, which has the images. No test harms it. */
 const shared = new Docker()
 
-/** Whether this machine can run an engine for one test: it needs root, dockerd and containerd. */
-export const canOwnEngine =
-  process.getuid?.() === 0 && ['dockerd', 'containerd', 'mount'].every((name) => isOnPath(name))
+const PROGRAMS = ['dockerd', 'containerd', 'mount', 'setpriv', 'unshare']
+
+/** Whether this machine can run an engine for one test: it needs root, and Docker on Linux. */
+export const canOwnEngine = process.getuid?.() === 0 && PROGRAMS.every((name) => isOnPath(name))
 
 const DISK_BYTES = 2 * 1024 ** 3
 
@@ -169,9 +180,17 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
     await until('containerd listens', () => existsSync(this.#in('containerd.sock')))
   }
 
+  /** Spawns a daemon that does not outlive this process, however this process ends. */
   #spawn(name: string, args: readonly string[]): ChildProcess {
-    const command = `exec "$0" "$@" >> '${this.#in(`${name}.log`)}' 2>&1`
-    return spawn('sh', ['-c', command, name, ...args], { stdio: 'ignore', detached: true })
+    const log = openSync(this.#in(`${name}.log`), 'a')
+    try {
+      // In a network of its own: without a bridge of its own, dockerd deletes the interface docker0,
+      // which belongs to the shared engine.
+      const command = ['--pdeathsig', 'KILL', 'unshare', '--net', name, ...args]
+      return spawn('setpriv', command, { stdio: ['ignore', log, log], detached: true })
+    } finally {
+      closeSync(log)
+    }
   }
 
   #logOf(name: string): string {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -32,6 +33,11 @@ export class ServerControl {
   /** Blocks the event loop of the server. Resolves when it runs again. */
   async stall(ms: number): Promise<void> {
     await this.#ask(`/stall?ms=${ms}`)
+  }
+
+  /** Deletes the socket. Call it when the server has ended. */
+  forget(): void {
+    rmSync(this.#socket, { force: true })
   }
 
   async measure(): Promise<Measured> {

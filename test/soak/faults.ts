@@ -33,8 +33,11 @@ export class Faults {
     this.#faults = new Map(Object.entries(faultsOf(options)))
   }
 
-  /** Injects faults for a time, under load. Everything must be healthy after each series of faults. */
-  async inject(ms: number): Promise<void> {
+  /**
+   * Injects faults for a time, or until the signal aborts, under load. Everything must be healthy after
+   * each series of faults.
+   */
+  async inject(ms: number, signal: AbortSignal): Promise<void> {
     const { site, report, seed } = this.#options
     const names = [...this.#faults.keys()]
     const round = shuffledSubarray(names, { minLength: names.length })
@@ -46,10 +49,13 @@ export class Faults {
     })
     const details = sample(about, { seed, numRuns: order.length })
     const end = performance.now() + ms
-    while (performance.now() < end) {
+    const isOver = () => performance.now() > end || signal.aborted
+    while (!isOver()) {
       site.work()
-      const series = order.splice(0, SERIES)
-      for (const name of series) {
+      const series: string[] = []
+      while (series.length < SERIES && !isOver()) {
+        const name = order.pop() ?? ''
+        series.push(name)
         const { ms = 0, pauseMs = 0, pick = 0 } = details.pop() ?? {}
         report.fault(name)
         await this.#faults.get(name)?.(ms, pick)

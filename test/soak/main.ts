@@ -13,6 +13,11 @@ const minutes = Number(values.minutes ?? 10)
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 if (!(minutes > 0) || !Number.isInteger(seed)) throw new Error(`expected ${HELP}`)
 
+const interrupted = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => interrupted.abort())
+}
+
 console.log(`soak of ${minutes} minutes, to repeat it: --seed ${seed}`)
 const report = new Report()
 const engine = await OwnEngine.start({ images: IMAGES })
@@ -20,9 +25,12 @@ try {
   const proxy = await FaultyProxy.start(engine.socket)
   const site = await Site.start({ engine, proxy, report, seed })
   try {
-    await site.measure('before')
-    await new Faults({ engine, proxy, site, report, seed }).inject(minutes * 60_000)
-    await site.measure('after')
+    await site.measureBefore()
+    await new Faults({ engine, proxy, site, report, seed }).inject(
+      minutes * 60_000,
+      interrupted.signal,
+    )
+    await site.measureAfter()
   } finally {
     await site.close()
     proxy.close()

@@ -3,16 +3,16 @@ import type { Measured } from '../helpers/server-control.js'
 const MIB = 1024 ** 2
 
 export interface Sample extends Measured {
-  /** The 99th percentile of the durations of answered requests, in milliseconds. */
+  /** The 99th percentile of the durations of requests, in milliseconds. */
   p99: number
 }
 
 /**
  * What a server may use more after the soak than before it. V8 keeps pages that it has freed, and Node
  * keeps buffers, so the resident memory is not exact; the heap after a garbage collection nearly is. A
- * leak of a lease is many times as large: 2,000 leases that keep 10 KiB each are 20 MiB. The durations
- * depend on the load of the machine; a list that is searched for each lease makes them many times as
- * long.
+ * leak of a lease is many times as large: 2,000 leases that keep 10 KiB each are 20 MiB. The longest
+ * durations differ between equal servers on a busy machine. A lost part of the pool makes them seconds
+ * long, because callers wait.
  */
 const ALLOWED: Readonly<Record<keyof Sample, (before: number) => number>> = {
   rss: (before) => before + 64 * MIB,
@@ -29,10 +29,11 @@ const FORMAT: Readonly<Record<keyof Sample, (value: number) => string>> = {
 }
 const MEASURES = ['rss', 'heapUsed', 'descriptors', 'p99'] as const
 
-/** Returns a sentence for each measure that is more than allowed. */
+/** Returns a phrase for each measure that is more than allowed. */
 export function growthOf(before: Sample, after: Sample): string[] {
   return MEASURES.filter((name) => after[name] > ALLOWED[name](before[name])).map(
-    (name) => `${name} was ${FORMAT[name](before[name])}, and is ${FORMAT[name](after[name])}`,
+    (name) =>
+      `${name} is ${FORMAT[name](after[name])}, expected about ${FORMAT[name](before[name])}`,
   )
 }
 

@@ -21,8 +21,8 @@ const SIZE = 2
 const RETRY_MS = 250
 const LOOPS = 3
 const REQUESTS = 5000
-/** The requests before a measurement, and those whose durations it takes. */
-const MEASURED = 200
+/** The requests of a measurement. */
+const MEASURED = 100
 
 const requests = record<CheckedRequest>({
   way: constantFrom(...WAYS),
@@ -79,16 +79,15 @@ export class Site {
 
   /** Ends the second server, and starts it again. */
   async restart(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    const { process } = this.restarting
     this.restarting.check()
-    const end = await process.end(signal)
+    const end = await this.restarting.end(signal)
     if (signal === 'SIGTERM' && end !== 0)
       throw new Error(`after SIGTERM, a server exited with ${end}`)
     const next = this.#server(this.#second)
     try {
       await next.process.started()
     } catch (error) {
-      await next.process.end('SIGKILL')
+      await next.end('SIGKILL')
       throw error
     }
     this.restarting = next
@@ -100,37 +99,62 @@ export class Site {
     await untilHealthy([this.lasting, this.restarting], () => engine.containers())
   }
 
-  /** Measures the first server while there is no fault. */
-  async measure(when: 'before' | 'after'): Promise<void> {
-    const { report, seed } = this.#options
-    const client = new CheckedClient(this.lasting.url)
-    const calm = sample(requests, { seed, numRuns: MEASURED })
+  /** Measures the first server before the faults, after some requests. */
+  async measureBefore(): Promise<void> {
+    const [p99 = 0] = await this.#calm([this.lasting])
+    await this.untilHealthy()
+    this.#options.report.samples.before = { ...(await this.lasting.control.measure()), p99 }
+  }
+
+  /**
+   * Measures it again. Its memory and its descriptors are compared with those before; its durations with
+   * those of a fresh server at the same time, because the load of the machine may have changed.
+   */
+  async measureAfter(): Promise<void> {
+    const { report } = this.#options
+    const { before } = report.samples
+    if (!before) throw new Error('there is no measurement before')
+    const fresh = this.#server('runc')
+    let durations: number[]
+    try {
+      await fresh.process.started()
+      durations = await this.#calm([this.lasting, fresh])
+    } finally {
+      await fresh.end('SIGTERM')
+    }
+    await this.untilHealthy()
+    const [p99 = 0, ofFresh = 0] = durations
+    const expected = { ...before, p99: ofFresh }
+    let after: Sample = { ...(await this.lasting.control.measure()), p99 }
+    await until('the connections of the clients are closed', async () => {
+      after = { ...(await this.lasting.control.measure()), p99 }
+      return growthOf(expected, after).length === 0
+    }).catch(() => {}) // the next lines report it
+    report.samples.after = after
+    report.say(`at the same time, p99 of a fresh server is ${ofFresh.toFixed(0)} ms`)
+    for (const growth of growthOf(expected, after)) report.violation(new Error(growth))
+  }
+
+  /** Sends the same requests to each server in turn. Returns the 99th percentile of each. */
+  async #calm(servers: readonly ChaosServer[]): Promise<number[]> {
+    const clients = servers.map(({ url }) => new CheckedClient(url))
+    const calm = sample(requests, { seed: this.#options.seed, numRuns: MEASURED })
     const loops = Array.from({ length: LOOPS }, async () => {
       for (let next = calm.pop(); next; next = calm.pop()) {
-        await client.send({ ...next, leaveAfterMs: undefined })
+        for (const client of clients) await client.send({ ...next, leaveAfterMs: undefined })
       }
     })
     await Promise.all(loops)
-    if (client.counts.answered !== MEASURED) {
-      throw new Error(`without a fault, the outcomes are ${JSON.stringify(client.counts)}`)
+    for (const { counts } of clients) {
+      if (counts.answered === MEASURED) continue
+      throw new Error(`without a fault, the outcomes are ${JSON.stringify(counts)}`)
     }
-    await this.untilHealthy()
-    const p99 = p99Of(client.durations)
-    let measured: Sample | undefined
-    const { before } = report.samples
-    await until('the connections of the clients are closed', async () => {
-      measured = { ...(await this.lasting.control.measure()), p99 }
-      return !before || measured.descriptors <= before.descriptors
-    }).catch(() => {}) // the report has it
-    if (!measured) return
-    report.samples[when] = measured
-    if (!before) return
-    for (const growth of growthOf(before, measured)) report.violation(new Error(growth))
+    return clients.map(({ durations }) => p99Of(durations))
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    await Promise.all([this.lasting, this.restarting].map(({ process }) => process.end('SIGKILL')))
+    await Promise.all([this.lasting, this.restarting].map((server) => server.end('SIGKILL')))
     await this.rest()
   }
 

@@ -65,10 +65,10 @@ describe('the measures of the soak', () => {
   })
 
   it.each([
-    [{ rss: 200 * MIB }, 'rss was 100.0 MiB, and is 200.0 MiB'],
-    [{ heapUsed: 40 * MIB }, 'heapUsed was 20.0 MiB, and is 40.0 MiB'],
-    [{ descriptors: 60 }, 'descriptors was 40, and is 60'],
-    [{ p99: 2000 }, 'p99 was 100 ms, and is 2000 ms'],
+    [{ rss: 200 * MIB }, 'rss is 200.0 MiB, expected about 100.0 MiB'],
+    [{ heapUsed: 40 * MIB }, 'heapUsed is 40.0 MiB, expected about 20.0 MiB'],
+    [{ descriptors: 60 }, 'descriptors is 60, expected about 40'],
+    [{ p99: 2000 }, 'p99 is 2000 ms, expected about 100 ms'],
   ])('find a growth to %j', (after, sentence) => {
     expect(growthOf(before, { ...before, ...after })).toEqual([sentence])
   })
