@@ -35,6 +35,7 @@ export default defineConfig({
   resolve: {
     alias: {
       'hono-sandbox/client': here('./src/client/index.ts'),
+      'hono-sandbox/mcp': here('./src/mcp/index.ts'),
       'hono-sandbox/metrics': here('./src/telemetry/metrics.ts'),
       'hono-sandbox/middleware': here('./middleware/index.ts'),
       'hono-sandbox/opentelemetry': here('./src/telemetry/opentelemetry.ts'),

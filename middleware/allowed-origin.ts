@@ -17,8 +17,8 @@ export function checkOrigin(c: Context, origins: WebsocketSandboxOptions['origin
   if (isAllowed) return
   throw new SandboxError(
     'SANDBOX_ORIGIN_REFUSED',
-    'a page of this origin must not open a WebSocket to this server',
-    { suggestion: 'Name the origin of the page in the option origins of websocketSandbox()' },
+    'a page of this origin must not call this server',
+    { suggestion: 'Name the origin of the page in the option origins' },
   )
 }
 

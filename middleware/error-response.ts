@@ -50,6 +50,7 @@ const STATUS: Readonly<Record<SandboxErrorCode, Status>> = {
   SANDBOX_UNKNOWN_CONTEXT: 404,
   SANDBOX_UNKNOWN_LANGUAGE: 400,
   SANDBOX_UNKNOWN_PROCESS: 404,
+  SANDBOX_UNKNOWN_SESSION: 404,
   SANDBOX_UPGRADE_UNSUPPORTED: 501,
   SANDBOX_UPLOAD_INVALID: 400,
   SANDBOX_UPLOAD_TIMEOUT: 408,
@@ -111,8 +112,8 @@ const MISSING_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR'])
  *
  * The status is 503 if no sandbox is available, and 429 if the tenant has reached its own bound, both
  * with `Retry-After` if the pool knows the time of a retry. It is 400 for an unknown language, an
- * invalid upload and a refused archive, 403 for a page of another origin, 404 for an unknown process
- * or context and a file that does not exist, 408 for a stalled upload, 409 for a lost context and too
+ * invalid upload and a refused archive, 403 for a page of another origin, 404 for an unknown process,
+ * context or session and a file that does not exist, 408 for a stalled upload, 409 for a lost context and too
  * many contexts, 413 for an upload or an archive that is too large, 501 for a WebSocket upgrade, and
  * 500 for all other errors.
  *

@@ -17,6 +17,7 @@ const USAGE = `Usage: hono-sandbox setup [--data] [--compiler] [--from-packages]
                           [--quiet | --json]
        hono-sandbox size --rate 20 --hold 300ms [--json] ...
        hono-sandbox doctor [--min LEVEL] [--json] ...
+       hono-sandbox mcp [--language NAME] [--runtime NAME]
 
 setup finds a container engine, or installs and starts one (root on Debian or Ubuntu),
 and gets the base images. It prints its plan before it changes anything. It is safe to
@@ -51,6 +52,13 @@ variables. The exit code is 1 if the isolation is below --min.
   --runtime NAME           the OCI runtime (SANDBOX_RUNTIME, else gVisor if there is one)
   --json                   print JSON
 
+mcp is an MCP server on stdin and stdout, for the clients of models on this machine. It
+starts a pool with the settings of the SANDBOX_* variables. It needs the packages
+@modelcontextprotocol/server and @valibot/to-json-schema beside hono-sandbox.
+
+  --language NAME          a language of the pool; repeat it for more (python, nodejs)
+  --runtime NAME           the OCI runtime (SANDBOX_RUNTIME, else gVisor if there is one)
+
   --help           show this
   --version        show the version
 `
@@ -72,6 +80,7 @@ async function main(args: string[]): Promise<number> {
   if (!options.some((option) => option === '--help' || option === '-h')) {
     if (command === 'size') return size(options, output)
     if (command === 'doctor') return doctor(options, output)
+    if (command === 'mcp') return mcp(options, output)
   }
   const parsed = parse(args)
   if (parsed?.values.help) {
@@ -92,6 +101,23 @@ async function main(args: string[]): Promise<number> {
   const whenHeard = values.json ? 'json' : 'text'
   const format = values.quiet ? 'quiet' : whenHeard
   return runSetup(values['dry-run'] ? dryRun : setup, { source, extras, format })
+}
+
+/** Runs the MCP server. Its packages are optional, so they are imported only here. */
+async function mcp(args: string[], output: { complain: (line: string) => void }): Promise<number> {
+  try {
+    const command = await import('./mcp.js')
+    return await command.mcpServer(args, output)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND')) {
+      throw error
+    }
+    output.complain(
+      'error: a package of the MCP server is missing. Run: ' +
+        'npm install @modelcontextprotocol/server @valibot/to-json-schema',
+    )
+    return 1
+  }
 }
 
 async function dryRun(context: SetupContext): Promise<void> {

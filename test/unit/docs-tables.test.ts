@@ -91,6 +91,7 @@ const LISTS = [
       (name) => name !== 'session',
     ),
   },
+  { page: 'docs/mcp.md', header: 'Tool', names: toolNames() },
   { page: 'docs/client.md', header: '`reason`', names: membersOf('ClientErrorReason') },
   { page: 'docs/code-runner.md', header: 'Field', names: runRequestFields() },
 ]
@@ -113,6 +114,7 @@ const OPTIONS = [
     header: 'Option of `websocketSandbox`',
     interfaces: ['WebsocketSandboxOptions'],
   },
+  { page: 'docs/mcp.md', header: 'Option of `mcp`', interfaces: ['McpBounds', 'McpOptions'] },
   { page: 'docs/client.md', header: 'Option of `readEvents`', interfaces: ['ReadEventsOptions'] },
   { page: 'docs/client.md', header: 'Option of `runSocket`', interfaces: ['RunSocketOptions'] },
   {
@@ -239,6 +241,13 @@ function membersOfClass({ prototype }: { prototype: object }, file: string): str
   const fields = [...readText(file).matchAll(/^ {2}readonly (\w+):/gm)].map(([, name = '']) => name)
   const own = Object.getOwnPropertyNames(prototype)
   return [...own, ...fields].filter((name) => name !== 'constructor')
+}
+
+/** Returns the names of the tools of the MCP server. */
+function toolNames(): string[] {
+  const files = ['program-tools', 'file-tools', 'session-tools']
+  const text = files.map((name) => readText(`src/mcp/${name}.ts`)).join('\n')
+  return [...text.matchAll(/registerTool\(\s*'(\w+)'/g)].map(([, name = '']) => name)
 }
 
 /** Returns the fields of a request body of the code runner. */

@@ -17,7 +17,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   dockerode: ['engine/docker'],
   '@opentelemetry/api': ['telemetry'],
   'modern-tar': ['sandbox/archive'],
-  hono: ['middleware', ...EXAMPLES],
+  '@modelcontextprotocol/server': ['mcp'],
+  '@valibot/to-json-schema': ['mcp'],
+  hono: ['middleware', 'mcp', ...EXAMPLES],
   '@hono/node-server': ['middleware', ...EXAMPLES],
 }
 

@@ -20,11 +20,21 @@ export const ERRORS = {
     'BODY_TIMEOUT',
     'no bytes of the body arrived for 10 seconds: send the request again',
   ),
+  409: example(
+    'The first request with this `Idempotency-Key` still runs.',
+    'IDEMPOTENCY_KEY_IN_USE',
+    'the first request with this Idempotency-Key still runs: send this one later',
+  ),
   413: example('The body is too long.', 'BODY_TOO_LARGE', 'the body is longer than 8388608 bytes'),
   415: example(
     'The body has another type.',
     'UNSUPPORTED_MEDIA_TYPE',
     'send application/json or multipart/form-data',
+  ),
+  422: example(
+    'Another request had this `Idempotency-Key`.',
+    'IDEMPOTENCY_KEY_REUSED',
+    'another request had this Idempotency-Key: make a new one for each request',
   ),
   426: example(
     'The request does not ask for a WebSocket.',

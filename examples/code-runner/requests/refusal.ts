@@ -1,7 +1,20 @@
 import { HTTPException } from 'hono/http-exception'
 
 /** The statuses of the requests that this server itself refuses. */
-export type RefusedStatus = 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 426 | 429 | 503
+export type RefusedStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 408
+  | 409
+  | 413
+  | 415
+  | 422
+  | 426
+  | 429
+  | 503
 
 /** The body of each error response. */
 export interface ErrorBody {

@@ -21,10 +21,14 @@ const QUOTES = 2
  */
 const JSON_LIMITS = { maxDepth: 10, maxNames: 3000, maxItems: 5000 }
 
-/** The types of `runRequest`: the bindings that it needs, and the variable that it sets. */
+/** The types of `runRequest`: the bindings that it needs, and the variables of its requests. */
 export interface RunEnv {
   Bindings: HttpBindings
-  Variables: { run: RunRequest }
+  Variables: {
+    run: RunRequest
+    /** Set by the handler if a repeated request can have the same answer: see `idempotent()`. */
+    isComplete?: boolean
+  }
 }
 
 /** The body of a run for a typed client. */

@@ -1,13 +1,17 @@
 import { Hono } from 'hono'
-import type { RichResult, SandboxPool } from 'hono-sandbox'
+import type { KilledBy, RichResult, SandboxPool } from 'hono-sandbox'
 import { sandbox, streamSandbox } from 'hono-sandbox/middleware'
 import { describe, json } from '../api/describe.js'
 import { EVENT_RESPONSE, RUN_BODY, RUN_EXAMPLE } from '../api/run-docs.js'
 import { RunAnswer } from '../api/schemas.js'
 import { responseLog } from '../operator/log.js'
+import { idempotent, KEY_HEADER } from '../requests/idempotency.js'
 import type { RunEnv } from '../requests/run-request.js'
 import { runRequest } from '../requests/run-request.js'
 import { filesResult, gatherFiles, placeFiles, startRun } from './run-in-sandbox.js'
+
+/** The ends of a run that the server or the client has caused: the request can be repeated. */
+const INTERRUPTED: ReadonlySet<KilledBy | undefined> = new Set(['abort', 'shutdown', 'crash'])
 
 const ERRORS = [400, 408, 413, 415, 503] as const
 
@@ -20,7 +24,7 @@ export function runs(pool?: SandboxPool) {
     logger: responseLog,
   })
   return new Hono<RunEnv>()
-    .post('/run', describeRun, runRequest, leased, async (c) => {
+    .post('/run', describeRun, runRequest, idempotent(), leased, async (c) => {
       const box = c.get('sandbox')
       const before = await placeFiles(box, c.get('run').files)
       const result = await startRun(box, c.get('run'))
@@ -28,6 +32,7 @@ export function runs(pool?: SandboxPool) {
       // Release before the response is sent: a client that does not read the response must not hold
       // the container.
       box.release()
+      c.set('isComplete', !INTERRUPTED.has(result.killedBy))
       return c.json(
         {
           stdout: result.stdout,
@@ -65,9 +70,19 @@ const describeRun = describe({
   summary: 'Runs a program and answers with its result.',
   description: 'The status is 200 even if the program fails.',
   tags: ['Runs'],
+  parameters: [
+    {
+      name: KEY_HEADER,
+      in: 'header',
+      description:
+        'A name of the request that the client makes. A repeated request with the same key and the ' +
+        'same body gets the answer of the first one, without a run.',
+      schema: { type: 'string', minLength: 1, maxLength: 255 },
+    },
+  ],
   requestBody: RUN_BODY,
   responses: { 200: json('The result of the program.', RunAnswer, RUN_EXAMPLE) },
-  errors: ERRORS,
+  errors: [...ERRORS, 409, 422],
 })
 
 const describeStream = describe({
