@@ -118,7 +118,8 @@ export function mcp(options: McpOptions = {}): Hono {
       const caller = { tenant: authInfo?.clientId, client }
       return createServer({ ...caller, pool, running, bounds, report })
     },
-    { maxRequestBodySize: maxBodyBytes },
+    // The tools never change, so a stream of changes would only hold a connection.
+    { maxRequestBodySize: maxBodyBytes, maxSubscriptions: 0 },
   )
   return new Hono().all('/', async function mcpHandler(c) {
     try {

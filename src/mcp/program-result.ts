@@ -70,7 +70,10 @@ export function codeContent(result: CodeResult, left: Left, length: number): Cod
 
 /** Returns the result of a tool that ran a program: text for the model, images and links. */
 export function programResult(content: ExecContent & Partial<CodeContent>, left: Left) {
-  const blocks: Block[] = [{ type: 'text', text: textFor(content, left) }, ...left.images.shown]
+  const text = textFor(content, left)
+  const blocks: Block[] = [...left.images.shown]
+  if (text !== '') blocks.unshift({ type: 'text', text })
+  else if (blocks.length === 0) blocks.push({ type: 'text', text: '[no output, exit code 0]' })
   for (const { uri, path, mimeType, size } of content.files) {
     if (uri !== undefined) blocks.push({ type: 'resource_link', uri, name: path, mimeType, size })
   }
@@ -97,6 +100,5 @@ function textFor(content: ExecContent & Partial<CodeContent>, left: Left): strin
     parts.push(`[files]\n${names.join('\n')}`)
   }
   if (left.images.omitted > 0) parts.push(`[${left.images.omitted} images were left out]`)
-  const shown = parts.filter((part) => part !== '').join('\n')
-  return shown || '[no output, exit code 0]'
+  return parts.filter((part) => part !== '').join('\n')
 }

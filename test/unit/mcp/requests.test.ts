@@ -116,6 +116,11 @@ it('works behind the check of the host of the SDK, against DNS rebinding', async
   expect((await ask('evil.example')).status).toBe(403)
 })
 
+it('refuses a stream of changes, because nothing changes', async () => {
+  const client = await connect(await serveMcp(appOf()))
+  await expect(client.listen({ toolsListChanged: true })).rejects.toThrow('limit reached')
+})
+
 it('answers 503 without a pool', async () => {
   const url = await serveMcp(new Hono().route('/mcp', mcp()))
   const { status, text } = await post(url, call('end_session', { session: 'x' }))

@@ -143,6 +143,15 @@ it('the result of a program without output says so', async () => {
   )
 })
 
+it('the result of a program that shows only a picture has no text', async () => {
+  const pool = createTestPool()
+  pool.onCode('plot()', results.png(PNG))
+  const client = await clientOf(pool)
+  const args = { code: 'plot()', language: 'python' }
+  const { content } = await client.callTool({ name: 'run_code', arguments: args })
+  expect(content).toEqual([{ type: 'image', mimeType: 'image/png', data: PNG.toString('base64') }])
+})
+
 it('write_file writes base64, and refuses what is none', async () => {
   const client = await clientOf(createTestPool())
   const session = await startSession(client)
