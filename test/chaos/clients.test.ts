@@ -2,7 +2,7 @@ import { integer, record, constantFrom, sample } from 'fast-check'
 import { expect, it } from 'vitest'
 import type { CheckedRequest } from '../helpers/checked-client.js'
 import { CheckedClient, WAYS } from '../helpers/checked-client.js'
-import { until, within } from '../helpers/until.js'
+import { within } from '../helpers/until.js'
 import { serverOfTest } from './servers.js'
 
 const CLIENTS = 1000
@@ -41,7 +41,7 @@ it('SIGTERM in the middle of clients that connect and vanish', async () => {
   // A client of a WebSocket would try to come back for 30 s.
   const clients = clientsOf(['plain', 'stream'], AT_ONCE).map((each) => client.send(each))
   const all = Promise.all(clients)
-  await until('some are answered', () => client.durations.length > 1)
+  await server.untilLeased()
   const exit = server.end('SIGTERM')
   await within('no client waits', all, 30_000)
   expect(await exit).toBe(0)

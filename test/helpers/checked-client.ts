@@ -15,7 +15,7 @@ export type Outcome =
   | 'refused'
   /** The program was killed, or its run was lost. */
   | 'killed'
-  /** The connection to the server was lost. */
+  /** The connection to the server was lost. Only a server that has ended may do so. */
   | 'disconnected'
   /** The client left before the answer. */
   | 'left'
@@ -141,7 +141,8 @@ export class CheckedClient {
     const [end, ...more] = events.filter(({ type }) => type === 'exit' || type === 'error')
     if (more.length > 0) throw new Violation(`doubled: ${nonce} has ended ${more.length + 1} times`)
     if (end?.type === 'error') return this.#refused(end.error.code)
-    if (end?.type !== 'exit') throw new Violation(`lost: the events of ${nonce} have no end`)
+    // fetch() does not report a lost connection if it was not to be kept.
+    if (end?.type !== 'exit') return 'disconnected'
     const { exitCode, killedBy = null } = end
     return judge(nonce, { stdout: textOf(events, 'stdout'), exitCode, killedBy })
   }
@@ -152,7 +153,8 @@ export class CheckedClient {
       if (error.reason === 'invalid') throw new Violation(`invalid events: ${error.message}`)
       return 'disconnected'
     }
-    if (error instanceof TypeError) return 'disconnected' // of fetch()
+    // Of fetch(), or of JSON that ends in the middle.
+    if (error instanceof TypeError || error instanceof SyntaxError) return 'disconnected'
     throw error
   }
 

@@ -36,6 +36,10 @@ describe('the client of the soak', () => {
     expect(await outcomeOf((nonce) => [printed(`${nonce} 0`), killed])).toBe('killed')
   })
 
+  it('finds that an answer has no end', async () => {
+    expect(await outcomeOf((nonce) => [printed(...linesOf(nonce))])).toBe('disconnected')
+  })
+
   it.each<[string, (nonce: string) => object[], RegExp]>([
     ['lost output', (nonce) => [printed(...linesOf(nonce).slice(0, 3)), exit], /^lost/],
     ['no output', () => [exit], /^lost/],
