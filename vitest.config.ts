@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { TestProjectInlineConfiguration } from 'vitest/config'
 import { defineConfig } from 'vitest/config'
 import type { TestSpecification } from 'vitest/node'
 import { BaseSequencer } from 'vitest/node'
@@ -28,10 +29,23 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** The tests that need a cluster: only `npm run test:kubernetes` runs them. */
+const kubernetes: TestProjectInlineConfiguration = {
+  extends: true,
+  test: {
+    name: 'kubernetes',
+    include: ['test/kubernetes/**/*.test.ts'],
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+  },
+}
+
 export default defineConfig({
   resolve: {
     alias: {
       'hono-sandbox/client': here('./src/client/index.ts'),
+      'hono-sandbox/kubernetes': here('./src/engine/kubernetes/index.ts'),
       'hono-sandbox/metrics': here('./src/telemetry/metrics.ts'),
       'hono-sandbox/middleware': here('./middleware/index.ts'),
       'hono-sandbox/opentelemetry': here('./src/telemetry/opentelemetry.ts'),
@@ -67,6 +81,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      ...(process.env.HONO_SANDBOX_TESTS === 'kubernetes' ? [kubernetes] : []),
     ],
   },
 })

@@ -266,11 +266,12 @@ export class Channel {
 
   #ping(): void {
     if (this.#lost) return
-    if (this.#unanswered * PING_INTERVAL_MS < SILENCE_MS) {
+    const silentMs = this.#unanswered * PING_INTERVAL_MS
+    if (silentMs < SILENCE_MS && !this.#container.isLost?.(silentMs)) {
       this.#unanswered++
       return this.#send(Kind.ping, 0)
     }
-    this.#fault ??= `it has not answered for ${SILENCE_MS} ms`
+    this.#fault ??= `it has not answered for ${silentMs} ms`
     void this.kill().catch(() => {})
   }
 

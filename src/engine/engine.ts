@@ -99,6 +99,11 @@ export interface Container {
    * is missing if the engine cannot measure.
    */
   usedMemory?(): Promise<number>
+  /**
+   * Whether an agent that has been silent for `silentMs` milliseconds is lost. It is called every 2 s
+   * while pings have no answer. If it is missing, an agent is lost after 60 s, and so it is in any case.
+   */
+  isLost?(silentMs: number): boolean
   /** Kills the container through the engine, for an agent that does not answer. A second call is safe. */
   kill(): Promise<void>
 }

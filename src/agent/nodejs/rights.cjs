@@ -5,8 +5,12 @@
 const fs = require('node:fs')
 const { workspace } = require('./config.cjs')
 
-/** The owner of the workspace: user nobody, or an id of this container alone. */
-const NOBODY = fs.statSync(workspace).uid || 65534
+const { uid, gid } = fs.statSync(workspace)
+/**
+ * The owner of the workspace: user nobody, or an id of this container alone. In a pod, root owns the
+ * workspace, and its group has the id.
+ */
+const NOBODY = uid || gid || 65534
 const isRoot = process.getuid() === 0
 
 /** The options of a child process that has the rights of a program. */

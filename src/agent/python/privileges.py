@@ -1,7 +1,8 @@
 """The users of the processes: agent and zygote are root, programs are the owner of the workspace.
 
-The owner is user nobody, or an id of this container alone, which is called nobody, too. The agent
-does file operations as nobody. If the agent is not root, nothing here changes a user.
+The owner is user nobody, or an id of this container alone, which is called nobody, too. In a pod,
+root owns the workspace, and its group has the id. The agent does file operations as nobody. If the
+agent is not root, nothing here changes a user.
 """
 
 import os
@@ -9,7 +10,8 @@ import os
 from .config import WORKSPACE
 from .system_calls import c_function
 
-NOBODY = os.stat(WORKSPACE).st_uid or 65534
+_workspace = os.stat(WORKSPACE)
+NOBODY = _workspace.st_uid or _workspace.st_gid or 65534
 PR_SET_DUMPABLE = 4
 IS_ROOT = os.getuid() == 0
 

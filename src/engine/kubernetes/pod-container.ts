@@ -1,0 +1,127 @@
+import type { Readable, Writable } from 'node:stream'
+import { within } from '../../util/deadline.js'
+import type { Container, ContainerExit } from '../engine.js'
+import type { KubernetesApi } from './api.js'
+import type { Attachment } from './attachment.js'
+import type { PodWatch, Sight } from './pod-watch.js'
+
+/** The time limit for the kubelet's report of an exit, after the streams have ended. */
+const REPORT_MS = 5000
+/** An agent exits at once when its stdin ends. A busy node needs time. */
+const EXIT_MS = 5000
+/** The time that an answer of the API server must be old, in milliseconds, to tell of a lost node. */
+const LOST_AFTER_ANSWER_MS = 1000
+
+/** The end of a container, as far as the kubelet reports it. */
+interface Report {
+  exitCode: number | undefined
+  oom: boolean
+}
+
+/** The container of a pod, behind its attached streams. */
+export class PodContainer implements Container {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly exited: Promise<ContainerExit>
+  readonly #pod: string
+  readonly #attachment: Attachment
+  readonly #api: KubernetesApi
+  readonly #watch: PodWatch
+  readonly #nodeLostMs: number
+  /** The removal of the pod, after its end. */
+  #removed: Promise<void> | undefined
+  #removing: Promise<void> | undefined
+  #killing: Promise<void> | undefined
+
+  constructor(
+    readonly name: string,
+    { pod, attachment, api, watch, nodeLostMs }: PodContainerParts,
+  ) {
+    this.#pod = pod
+    this.#attachment = attachment
+    this.#api = api
+    this.#watch = watch
+    this.#nodeLostMs = nodeLostMs
+    this.stdin = attachment.stdin
+    this.stdout = attachment.stdout
+    this.exited = attachment.closed.then(async () => {
+      const report = await this.#report()
+      this.stdout.push(null)
+      // No other process removes a pod that has ended. A sweep does so if this call fails.
+      this.#remove().catch(() => {})
+      return { ...report, stderr: attachment.stderrTail }
+    })
+  }
+
+  remove(): Promise<void> {
+    this.#removing ??= this.#killing ?? this.#exitOrKill()
+    return this.#removing
+  }
+
+  kill(): Promise<void> {
+    this.#killing ??= this.#kill()
+    return this.#killing
+  }
+
+  /**
+   * A node that vanished sends nothing, and neither does a frozen API server, between them and us.
+   * Therefore silence counts only if the API server has answered in the meantime.
+   */
+  isLost(silentMs: number): boolean {
+    if (silentMs < this.#nodeLostMs) return false
+    const now = performance.now()
+    const { answeredAt } = this.#api
+    const isRecent = answeredAt > now - silentMs / 2
+    if (isRecent) return answeredAt < now - LOST_AFTER_ANSWER_MS
+    this.#api.probe()
+    return false
+  }
+
+  /** Closes the streams first, so that no caller waits for an API server that does not answer. */
+  async #kill(): Promise<void> {
+    this.#attachment.disconnect()
+    await this.#remove()
+  }
+
+  async #exitOrKill(): Promise<void> {
+    this.stdin.end()
+    this.stdout.resume() // a full buffer would delay the end of the streams
+    const hasExited = await within(
+      EXIT_MS,
+      this.#attachment.closed.then(() => true),
+    )
+    if (hasExited) await this.exited.then(() => this.#remove())
+    else await this.kill()
+  }
+
+  #remove(): Promise<void> {
+    this.#removed ??= this.#api.removePod(this.#pod).finally(() => this.#watch.forget(this.#pod))
+    return this.#removed
+  }
+
+  /** Waits for the kubelet's report of the end, unless the pod is already gone. */
+  async #report(): Promise<Report> {
+    const late = AbortSignal.timeout(REPORT_MS)
+    const report = await this.#watch.until(this.#pod, reportOf, late)
+    return report ?? { exitCode: undefined, oom: false }
+  }
+}
+
+/** The parts of a {@link PodContainer}. */
+export interface PodContainerParts {
+  /** The name of the pod. */
+  pod: string
+  attachment: Attachment
+  api: KubernetesApi
+  watch: PodWatch
+  nodeLostMs: number
+}
+
+function reportOf(sight: Sight): Report | undefined {
+  if (sight === undefined) return undefined
+  if (sight === 'gone') return { exitCode: undefined, oom: false }
+  const { terminated, failed } = sight
+  if (terminated) return { exitCode: terminated.exitCode, oom: terminated.reason === 'OOMKilled' }
+  // An evicted pod can end without a report about its container.
+  return failed && { exitCode: undefined, oom: false }
+}

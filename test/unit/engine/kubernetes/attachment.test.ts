@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { Attacher } from '../../../../src/engine/kubernetes/attachment.js'
+import { configFor, FakeAttach } from '../../../helpers/fake-attach.js'
+import { until, within } from '../../../helpers/until.js'
+
+const MIB = 1024 * 1024
+const NEVER = new AbortController().signal
+
+async function attach(server: FakeAttach) {
+  const attacher = new Attacher(configFor(server.url), 'boxes')
+  return { attacher, attachment: await attacher.attach('box', NEVER) }
+}
+
+describe.each(['v4', 'v5'] as const)('the streams over %s', (version) => {
+  it('stdout continues after the end of stdin', async () => {
+    const server = await new FakeAttach(version).listen()
+    const { attachment } = await attach(server)
+    attachment.stdin.end('first\n')
+    const chunks = await within('stdout ends', outputOf(attachment))
+    expect(chunks.toString()).toBe('first\nstdin has ended\n')
+  })
+
+  it('megabytes pass unchanged in both directions', async () => {
+    const server = await new FakeAttach(version).listen()
+    const { attachment } = await attach(server)
+    const sent = randomBytes(4 * MIB)
+    attachment.stdin.end(sent)
+    const received = await within('stdout ends', outputOf(attachment))
+    expect(received.subarray(0, sent.length).equals(sent)).toBe(true)
+  })
+
+  it('the server keeps what the reader does not take', async () => {
+    const server = await new FakeAttach(version).listen()
+    const { attachment } = await attach(server)
+    const part = Buffer.alloc(64 * 1024)
+    for (let sent = 0; sent < 32 * MIB; sent += part.length) void server.send(1, part)
+    // The echo of stdin is behind the flood, and the flood stands still.
+    await until('the connection is full', () => attachment.stdout.readableLength > 16_384)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(attachment.stdout.readableLength).toBeLessThan(MIB)
+    attachment.stdin.end()
+    expect((await within('the rest arrives', outputOf(attachment))).length).toBeGreaterThan(
+      32 * MIB,
+    )
+  })
+
+  it('a lost connection ends all streams', async () => {
+    const server = await new FakeAttach(version).listen()
+    const { attachment } = await attach(server)
+    server.output?.terminate()
+    await within('the end is noticed', attachment.closed)
+    await until('no connection stays open', () => server.open === 0)
+    expect(attachment.stdin.destroyed).toBe(true)
+  })
+})
+
+it('version 5 needs one connection, when the protocol is known', async () => {
+  const server = await new FakeAttach('v5').listen()
+  const { attacher } = await attach(server)
+  await until('the first connection is closed', () => server.open === 1)
+  const before = server.queries.length
+  await attacher.attach('other', NEVER)
+  expect(server.queries.length - before).toBe(1)
+  expect(Object.fromEntries(server.queries.at(-1) ?? [])).toEqual({
+    container: 'sandbox',
+    stdin: 'true',
+    stdout: 'true',
+    stderr: 'true',
+  })
+})
+
+it('the last lines of stderr are kept, and its size is bounded', async () => {
+  const server = await new FakeAttach('v4').listen()
+  const { attachment } = await attach(server)
+  for (let sent = 0; sent < 40; sent++) void server.send(2, Buffer.alloc(16_384, 'x'))
+  await server.send(2, Buffer.from('\nlast line\n'))
+  attachment.stdin.end()
+  await within('stdout ends', outputOf(attachment))
+  expect(attachment.stderrTail).toMatch(/x\nlast line\n$/)
+  expect(attachment.stderrTail.length).toBe(4096)
+})
+
+it('a refused connection has the status and the reason', async () => {
+  const body = JSON.stringify({ message: 'pods "box" not found' })
+  const server = await new FakeAttach('v4').listen({ status: 404, body })
+  await expect(attach(server)).rejects.toMatchObject({ code: 404, body })
+})
+
+it('an aborted attachment leaves no connection', async () => {
+  const server = await new FakeAttach('v4').listen()
+  const abort = new AbortController()
+  const reason = new Error('aborted by the test')
+  const attaching = new Attacher(configFor(server.url), 'boxes').attach('box', abort.signal)
+  abort.abort(reason)
+  await expect(attaching).rejects.toBe(reason)
+  await until('no connection stays open', () => server.open === 0)
+})
+
+async function outputOf({ stdout, closed }: Awaited<ReturnType<typeof attach>>['attachment']) {
+  void closed.then(() => stdout.push(null))
+  const chunks: Buffer[] = []
+  for await (const chunk of stdout) if (Buffer.isBuffer(chunk)) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
