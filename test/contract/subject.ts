@@ -32,7 +32,7 @@ export interface EngineSubject {
  * `noexec`: programs in `/tmp` are executable. `isolated network`: a container has other interfaces
  * than loopback, and a policy outside denies all traffic.
  */
-export type Lack = 'noexec' | 'isolated network'
+type Lack = 'noexec' | 'isolated network'
 
 const MIB = 1024 * 1024
 /** The limits of the containers of the contract. They are small and differ from all defaults. */

@@ -6,7 +6,7 @@ export const OWNER_LABEL = 'hono-sandbox.owner'
 /** The label of the engine that launched the pod. An engine watches only its own pods. */
 export const ENGINE_LABEL = 'hono-sandbox.engine'
 /** The label that network policies select: the network of the launch. */
-export const NETWORK_LABEL = 'hono-sandbox.network'
+const NETWORK_LABEL = 'hono-sandbox.network'
 /** The annotation with the name of the launch, which can differ from the name of the pod. */
 export const NAME_ANNOTATION = 'hono-sandbox.name'
 

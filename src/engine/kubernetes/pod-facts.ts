@@ -39,7 +39,7 @@ const Pod = v.object({
 })
 
 /** A reason in the words of Kubernetes, such as `ErrImagePull`, and its message. */
-export interface PodReason {
+interface PodReason {
   reason: string
   message: string
 }
