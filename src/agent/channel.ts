@@ -136,6 +136,11 @@ export class Channel {
     return this.#codeCache.size > 0 ? this.#codeCache.bytes() : undefined
   }
 
+  /** The age in milliseconds at which a pool replaces the container: see {@link Container}. */
+  get retireAfterMs(): number | undefined {
+    return this.#container.retireAfterMs
+  }
+
   /** Whether the container has exited or was killed, also if its exit is not reported yet. */
   get isLost(): boolean {
     return this.#lost !== undefined

@@ -90,6 +90,11 @@ export interface Container {
   /** Resolves when the streams have ended, and never rejects. It reports the death of the container. */
   readonly exited: Promise<ContainerExit>
   /**
+   * The age in milliseconds after which a pool replaces the container, when no lease has it, because
+   * the engine will end it. Without it, a container has no greatest age.
+   */
+  readonly retireAfterMs?: number
+  /**
    * Ends stdin, so that the agent exits, and resolves when the engine has removed the container. A
    * container that does not exit in time is killed. A second call is safe.
    */

@@ -61,8 +61,9 @@ export class Launches {
       await this.#untilRunning(spec, deadline.signal)
       attachment = await this.#attach(name, deadline.signal)
       await this.#passGate(spec, attachment, deadline.signal)
-      const { nodeLostMs } = settings
-      return new PodContainer(spec.name, { pod: name, attachment, api, watch, nodeLostMs })
+      const { nodeLostMs, lifetimeMs } = settings
+      const times = { nodeLostMs, lifetimeMs }
+      return new PodContainer(spec.name, { pod: name, attachment, api, watch, ...times })
     } catch (error) {
       attachment?.disconnect()
       watch.forget(name)

@@ -12,6 +12,12 @@ const EXIT_MS = 5000
 /** The time that an answer of the API server must be old, in milliseconds, to tell of a lost node. */
 const LOST_AFTER_ANSWER_MS = 1000
 
+/**
+ * The part of a pod's life after which a pool replaces it. It differs between pods, so that pods of the
+ * same age are not replaced together.
+ */
+const RETIREMENT = [0.7, 0.9] as const
+
 /** The end of a container, as far as the kubelet reports it. */
 interface Report {
   exitCode: number | undefined
@@ -23,6 +29,7 @@ export class PodContainer implements Container {
   readonly stdin: Writable
   readonly stdout: Readable
   readonly exited: Promise<ContainerExit>
+  readonly retireAfterMs: number
   readonly #pod: string
   readonly #attachment: Attachment
   readonly #api: KubernetesApi
@@ -35,8 +42,9 @@ export class PodContainer implements Container {
 
   constructor(
     readonly name: string,
-    { pod, attachment, api, watch, nodeLostMs }: PodContainerParts,
+    { pod, attachment, api, watch, nodeLostMs, lifetimeMs }: PodContainerParts,
   ) {
+    this.retireAfterMs = lifetimeMs * between(...RETIREMENT)
     this.#pod = pod
     this.#attachment = attachment
     this.#api = api
@@ -115,6 +123,11 @@ export interface PodContainerParts {
   api: KubernetesApi
   watch: PodWatch
   nodeLostMs: number
+  lifetimeMs: number
+}
+
+function between(min: number, max: number): number {
+  return min + Math.random() * (max - min)
 }
 
 function reportOf(sight: Sight): Report | undefined {

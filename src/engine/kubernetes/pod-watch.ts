@@ -57,10 +57,14 @@ export class PodWatch {
     void this.#run()
   }
 
+  /** Ends the waits for a pod. Without any pod, the connection is closed. */
   forget(name: string): void {
     const watched = this.#pods.get(name)
     this.#pods.delete(name)
     for (const listener of watched?.listeners ?? []) listener()
+    if (this.#pods.size > 0) return
+    this.#closing.abort()
+    this.#closing = new AbortController()
   }
 
   /** Returns the last known state of a pod. */
@@ -101,8 +105,6 @@ export class PodWatch {
 
   /** Closes the connection. Each wait ends, because no pod is watched any more. */
   close(): void {
-    this.#closing.abort()
-    this.#closing = new AbortController()
     for (const name of this.#pods.keys()) this.forget(name)
   }
 

@@ -15,6 +15,7 @@ interface Connection {
 /** An API server that holds the connections of a watch, and counts its lists. */
 class FakeServer {
   readonly connections: Connection[] = []
+  open = 0
   lists = 0
   pods: readonly object[] = []
   isAway = false
@@ -28,6 +29,8 @@ class FakeServer {
     },
     ({ resourceVersion }, send, signal): ReturnType<Connect> => {
       const { promise, resolve, reject } = deferred<void>()
+      this.open++
+      void promise.finally(() => this.open--).catch(() => {})
       signal.addEventListener('abort', () => resolve())
       this.connections.push({ from: resourceVersion, send, end: resolve, fail: reject })
       return promise
@@ -133,6 +136,17 @@ describe('the watch of the pods', () => {
       await settle(100)
     }
     expect(server.connections.length - before).toBeLessThan(30)
+  })
+
+  it('closes its connection when no pod is left, and opens one for the next', async () => {
+    server.watch.follow('a')
+    await settle()
+    server.watch.forget('a')
+    await settle()
+    expect(server.open).toBe(0)
+    server.watch.follow('b')
+    await settle(1000)
+    expect(server.open).toBe(1)
   })
 
   it('ends each wait when it is closed, and when a signal aborts', async () => {
