@@ -57,3 +57,11 @@ function missing(error: unknown): undefined {
   if (error instanceof ApiException && error.code === 404) return undefined
   throw error
 }
+
+/** Returns whether the API server answers. */
+export async function isAnswering(): Promise<boolean> {
+  return core.listNamespace().then(
+    () => true,
+    () => false,
+  )
+}

@@ -7,6 +7,7 @@ import { KubernetesApi } from './api.js'
 import { Attacher } from './attachment.js'
 import { ENGINE_LABEL, OWNER_LABEL } from './labels.js'
 import { Launches } from './launches.js'
+import { LostNodes } from './lost-nodes.js'
 import type { Connect } from './pod-watch.js'
 import { PodWatch } from './pod-watch.js'
 import { ADVICE, runtimesOf } from './runtimes.js'
@@ -54,10 +55,11 @@ class KubernetesEngine implements Engine {
     const engine = randomBytes(8).toString('hex')
     const selector = `${ENGINE_LABEL}=${engine}`
     const watch = new PodWatch(() => api.listPods(selector), connectTo(config, namespace, selector))
+    const lostNodes = new LostNodes(() => watch.lookAgain())
     const attacher = new Attacher(config, namespace)
     this.#api = api
     this.#watch = watch
-    this.#launches = new Launches({ engine, settings, api, watch, attacher })
+    this.#launches = new Launches({ engine, settings, api, watch, lostNodes, attacher })
   }
 
   runtimes(): Promise<readonly Runtime[]> {

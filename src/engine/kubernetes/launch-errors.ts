@@ -73,6 +73,14 @@ export function removed({ name }: LaunchSpec): SandboxError {
   return new SandboxError('SANDBOX_ENGINE_FAILED', `the pod of ${name} was deleted at its launch`)
 }
 
+/** Returns the error for a pod on a node that vanished. */
+export function nodeLost({ name }: LaunchSpec, node: string): SandboxError {
+  return new SandboxError(
+    'SANDBOX_ENGINE_FAILED',
+    `${name} did not start: its node ${node} is lost`,
+  )
+}
+
 /** Returns the error for a part of a launch that the engine does not have. */
 export function unsupported(part: string, suggestion: string): SandboxError {
   return new SandboxError('SANDBOX_ENGINE_FAILED', `the engine has no ${part}`, { suggestion })

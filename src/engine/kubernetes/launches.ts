@@ -8,7 +8,8 @@ import { apiError, statusOf } from './api-errors.js'
 import type { Attacher, Attachment } from './attachment.js'
 import { GO, PROGRAM_MISSING } from './gate.js'
 import { labelValue, OWNER_LABEL, podNameOf } from './labels.js'
-import { failureOf, notStarted, removed, tooLate, unsupported } from './launch-errors.js'
+import { failureOf, nodeLost, notStarted, removed, tooLate, unsupported } from './launch-errors.js'
+import type { LostNodes } from './lost-nodes.js'
 import { PodContainer } from './pod-container.js'
 import { podOf } from './pod-spec.js'
 import type { PodWatch, Sight } from './pod-watch.js'
@@ -24,6 +25,7 @@ export interface LaunchParts {
   settings: Settings
   api: KubernetesApi
   watch: PodWatch
+  lostNodes: LostNodes
   attacher: Attacher
 }
 
@@ -37,7 +39,7 @@ export class Launches {
 
   async launch(spec: LaunchSpec, signal?: AbortSignal): Promise<Container> {
     signal?.throwIfAborted()
-    const { settings, api, watch, engine } = this.#parts
+    const { settings, api, watch, lostNodes, engine } = this.#parts
     const runtime = settings.runtimes[spec.runtime]
     if (!runtime) throw unsupported(`runtime ${spec.runtime}`, 'Name it in `runtimes`')
     if (typeof spec.seccomp === 'object') {
@@ -46,7 +48,7 @@ export class Launches {
         'Copy the profile to the nodes, and name its path in `seccompProfile` of the engine',
       )
     }
-    const body = podOf(spec, runtime, { engine, settings })
+    const body = podOf(spec, runtime, { engine, settings, avoid: lostNodes.names })
     const name = podNameOf(spec.name)
     // Before the creation, so that the watch reports each event of the pod.
     watch.follow(name)
@@ -63,7 +65,7 @@ export class Launches {
       await this.#passGate(spec, attachment, deadline.signal)
       const { nodeLostMs, lifetimeMs } = settings
       const times = { nodeLostMs, lifetimeMs }
-      return new PodContainer(spec.name, { pod: name, attachment, api, watch, ...times })
+      return new PodContainer(spec.name, { pod: name, attachment, api, watch, lostNodes, ...times })
     } catch (error) {
       attachment?.disconnect()
       watch.forget(name)
@@ -102,13 +104,14 @@ export class Launches {
   }
 
   async #untilRunning(spec: LaunchSpec, signal: AbortSignal): Promise<void> {
-    const { watch, settings } = this.#parts
+    const { watch, lostNodes, settings } = this.#parts
     const name = podNameOf(spec.name)
     const isRunning = (sight: Sight) => {
       if (sight === undefined) return undefined
       if (sight === 'gone') throw removed(spec)
       const failure = failureOf(spec, sight)
       if (failure) throw failure
+      if (lostNodes.has(sight.node)) throw nodeLost(spec, sight.node)
       return sight.isRunning || undefined
     }
     if (await watch.until(name, isRunning, signal)) return

@@ -3,6 +3,7 @@ import { within } from '../../util/deadline.js'
 import type { Container, ContainerExit } from '../engine.js'
 import type { KubernetesApi } from './api.js'
 import type { Attachment } from './attachment.js'
+import type { LostNodes } from './lost-nodes.js'
 import type { PodWatch, Sight } from './pod-watch.js'
 
 /** The time limit for the kubelet's report of an exit, after the streams have ended. */
@@ -34,6 +35,7 @@ export class PodContainer implements Container {
   readonly #attachment: Attachment
   readonly #api: KubernetesApi
   readonly #watch: PodWatch
+  readonly #lostNodes: LostNodes
   readonly #nodeLostMs: number
   /** The removal of the pod, after its end. */
   #removed: Promise<void> | undefined
@@ -42,13 +44,14 @@ export class PodContainer implements Container {
 
   constructor(
     readonly name: string,
-    { pod, attachment, api, watch, nodeLostMs, lifetimeMs }: PodContainerParts,
+    { pod, attachment, api, watch, lostNodes, nodeLostMs, lifetimeMs }: PodContainerParts,
   ) {
     this.retireAfterMs = lifetimeMs * between(...RETIREMENT)
     this.#pod = pod
     this.#attachment = attachment
     this.#api = api
     this.#watch = watch
+    this.#lostNodes = lostNodes
     this.#nodeLostMs = nodeLostMs
     this.stdin = attachment.stdin
     this.stdout = attachment.stdout
@@ -80,9 +83,11 @@ export class PodContainer implements Container {
     const now = performance.now()
     const { answeredAt } = this.#api
     const isRecent = answeredAt > now - silentMs / 2
-    if (isRecent) return answeredAt < now - LOST_AFTER_ANSWER_MS
-    this.#api.probe()
-    return false
+    if (!isRecent) this.#api.probe()
+    if (!isRecent || answeredAt > now - LOST_AFTER_ANSWER_MS) return false
+    const sight = this.#watch.sightOf(this.#pod)
+    if (sight !== undefined && sight !== 'gone') this.#lostNodes.add(sight.node)
+    return true
   }
 
   /** Closes the streams first, so that no caller waits for an API server that does not answer. */
@@ -122,6 +127,7 @@ export interface PodContainerParts {
   attachment: Attachment
   api: KubernetesApi
   watch: PodWatch
+  lostNodes: LostNodes
   nodeLostMs: number
   lifetimeMs: number
 }

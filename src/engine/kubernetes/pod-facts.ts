@@ -6,6 +6,7 @@ const Reason = v.optional(v.nullable(v.object({ reason: Text, message: Text })))
 /** The part of a pod that is used, as the API and its watch send it. */
 const Pod = v.object({
   metadata: v.object({ name: v.string() }),
+  spec: v.optional(v.object({ nodeName: Text }), {}),
   status: v.optional(
     v.object({
       phase: Text,
@@ -47,6 +48,8 @@ interface PodReason {
 /** The state of a pod and of its container. */
 export interface PodFacts {
   name: string
+  /** The node of the pod; '' before the scheduler has chosen one. */
+  node: string
   isRunning: boolean
   /** The reason for which the container does not run yet. */
   waiting: PodReason | undefined
@@ -60,12 +63,13 @@ export interface PodFacts {
 
 /** Reads a pod of the API or of its watch. @throws ValiError if it is no pod. */
 export function podFactsOf(pod: unknown): PodFacts {
-  const { metadata, status } = v.parse(Pod, pod)
+  const { metadata, spec, status } = v.parse(Pod, pod)
   const state = status.containerStatuses?.[0]?.state
   const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled')
   const terminated = state?.terminated
   return {
     name: metadata.name,
+    node: spec.nodeName ?? '',
     isRunning: Boolean(state?.running),
     waiting: state?.waiting ? reasonOf(state.waiting) : undefined,
     unschedulable:

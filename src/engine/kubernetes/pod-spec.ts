@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { V1Pod, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
+import type { V1NodeAffinity, V1Pod, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import type { LaunchSpec } from '../engine.js'
 import { NOBODY } from '../user-ids.js'
 import { gatedCommand } from './gate.js'
@@ -23,7 +23,11 @@ const OWN_USERS = { first: 1_000_000_000, count: 1_000_000_000 }
 export function podOf(
   spec: LaunchSpec,
   runtime: RuntimeOptions,
-  { engine, settings }: { engine: string; settings: Settings },
+  {
+    engine,
+    settings,
+    avoid = [],
+  }: { engine: string; settings: Settings; avoid?: readonly string[] },
 ): V1Pod {
   const user = userOf(spec, runtime)
   const { owner } = settings
@@ -53,6 +57,7 @@ export function podOf(
       }),
       ...(runtime.runtimeClass !== undefined && { runtimeClassName: runtime.runtimeClass }),
       ...(settings.nodeSelector && { nodeSelector: settings.nodeSelector }),
+      ...(avoid.length > 0 && { affinity: { nodeAffinity: awayFrom(avoid) } }),
       ...(settings.tolerations && { tolerations: settings.tolerations }),
       ...(settings.priorityClass !== undefined && { priorityClassName: settings.priorityClass }),
       ...(settings.pullSecrets && {
@@ -128,6 +133,19 @@ function userOf({ user, name }: LaunchSpec, { hasOwnKernel }: RuntimeOptions): n
   if (hasOwnKernel || user !== NOBODY) return user
   const digest = createHash('sha256').update(name).digest().readUInt32BE()
   return OWN_USERS.first + (digest % OWN_USERS.count)
+}
+
+/** Prefers other nodes. It does not exclude these, because they may be back, or be the only ones. */
+function awayFrom(nodes: readonly string[]): V1NodeAffinity {
+  // Kubernetes takes one value in each requirement, and all requirements of a term count.
+  const matchFields = nodes.map((node) => ({
+    key: 'metadata.name',
+    operator: 'NotIn',
+    values: [node],
+  }))
+  return {
+    preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference: { matchFields } }],
+  }
 }
 
 function variable(name: string) {

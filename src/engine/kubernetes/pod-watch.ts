@@ -72,6 +72,11 @@ export class PodWatch {
     return this.#pods.get(name)?.sight
   }
 
+  /** Calls `pick` of each wait again. */
+  lookAgain(): void {
+    for (const { listeners } of this.#pods.values()) for (const look of listeners) look()
+  }
+
   /**
    * Resolves with the first value that `pick` returns for the state of a pod; with `undefined` when
    * the signal aborts, and for a pod that is not watched.

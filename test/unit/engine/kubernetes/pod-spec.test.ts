@@ -131,6 +131,25 @@ describe('podOf', () => {
     expect(spec?.containers[0]?.imagePullPolicy).toBe('Never')
   })
 
+  it('prefers other nodes than those that are lost', () => {
+    const settings = settingsOf({}, undefined)
+    const avoid = ['n1', 'n2']
+    const { spec } = podOf(specOf(), SHARED, { engine: 'e1', settings, avoid })
+    const matchFields = avoid.map((node) => ({
+      key: 'metadata.name',
+      operator: 'NotIn',
+      values: [node],
+    }))
+    expect(spec?.affinity).toEqual({
+      nodeAffinity: {
+        preferredDuringSchedulingIgnoredDuringExecution: [
+          { weight: 100, preference: { matchFields } },
+        ],
+      },
+    })
+    expect(pod().spec).not.toHaveProperty('affinity')
+  })
+
   it('protects the dollar signs of the command from the expansion of Kubernetes', () => {
     const command = pod({ command: ['sh', '-c', 'echo $(PATH) $$'] }).spec?.containers[0]?.command
     expect(command?.at(-1)).toBe('echo $$(PATH) $$$$')
