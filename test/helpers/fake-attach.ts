@@ -31,9 +31,13 @@ export class FakeAttach {
     handleProtocols: (offered) => (offered.has(this.#protocol) ? this.#protocol : false),
   })
   readonly #protocol: string
+  /** The connection that carries the input. */
+  input: WebSocket | undefined
   /** The connection that carries the output. */
   output: WebSocket | undefined
   url = ''
+  /** Whether the program has exited by itself. */
+  hasExited = false
 
   constructor(version: 'v4' | 'v5') {
     this.#protocol = `${version}.channel.k8s.io`
@@ -79,11 +83,13 @@ export class FakeAttach {
     const query = new URL(url, 'http://localhost').searchParams
     this.queries.push(query)
     if (query.get('stdout') === 'true') this.output = ws
-    if (query.get('stdin') !== 'true') return
+    this.input = ws
     ws.on('message', (message: Buffer) => {
       if (message[0] === 255) void this.#stdinEnded()
       else void this.send(1, message.subarray(1))
     })
-    ws.on('close', () => void this.#stdinEnded())
+    ws.on('close', () => {
+      if (!this.hasExited) void this.#stdinEnded()
+    })
   }
 }

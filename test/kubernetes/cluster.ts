@@ -1,12 +1,18 @@
 import type { V1Pod } from '@kubernetes/client-node'
 import { ApiException, CoreV1Api, KubeConfig, NodeV1Api } from '@kubernetes/client-node'
 import { afterAll, beforeAll } from 'vitest'
-import { LANGUAGES } from '../../src/languages/built-in.js'
+
+/** The images of the tests. The nodes have them, or can pull them. */
+export const images = {
+  python: process.env.SANDBOX_BASE_PYTHON_IMAGE || 'hono-sandbox/python:bookworm',
+  nodejs: process.env.SANDBOX_BASE_NODEJS_IMAGE || 'hono-sandbox/nodejs:24',
+}
 
 const NEEDS =
-  'test:kubernetes needs a cluster: KUBECONFIG names the file of an account that may create namespaces, ' +
-  `and each node has the images ${LANGUAGES.python.images[0]} and ${LANGUAGES.nodejs.images[0]}. ` +
-  'With a RuntimeClass gvisor, whose handler has --network=none, the tests run under gVisor, too'
+  'test:kubernetes needs a cluster. KUBECONFIG names the file of an account that may create namespaces. ' +
+  `The nodes have the images ${images.python} and ${images.nodejs}, or those that ` +
+  'SANDBOX_BASE_PYTHON_IMAGE and SANDBOX_BASE_NODEJS_IMAGE name. With a RuntimeClass gvisor, whose ' +
+  'handler has --network=none, the tests run under gVisor, too'
 
 if (!process.env.KUBECONFIG) throw new Error(NEEDS)
 

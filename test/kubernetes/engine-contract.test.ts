@@ -4,9 +4,8 @@ import { podNameOf } from '../../src/engine/kubernetes/labels.js'
 import { podOf } from '../../src/engine/kubernetes/pod-spec.js'
 import { settingsOf } from '../../src/engine/kubernetes/settings.js'
 import type { LaunchSpec } from '../../src/engine/engine.js'
-import { LANGUAGES } from '../../src/languages/built-in.js'
 import { describeEngine } from '../contract/engine.js'
-import { core, deletePod, readPod, runtimes, useNamespace } from './cluster.js'
+import { core, deletePod, images, readPod, runtimes, useNamespace } from './cluster.js'
 
 const namespace = `contract-${randomBytes(4).toString('hex')}`
 const settings = settingsOf({ namespace }, undefined)
@@ -17,7 +16,7 @@ for (const runtime of runtimes) {
   describeEngine(`Kubernetes with ${runtime.name}`, {
     createEngine: () => createKubernetesEngine({ namespace }),
     runtime,
-    image: LANGUAGES.python.images[0] ?? '',
+    image: images.python,
     lacks: runtime.hasOwnKernel ? ['noexec'] : ['noexec', 'isolated network'],
     leaveUnstarted,
     stateOf,

@@ -6,7 +6,7 @@ import { SandboxPool } from 'hono-sandbox'
 import { createKubernetesEngine } from 'hono-sandbox/kubernetes'
 import { podNameOf } from '../../src/engine/kubernetes/labels.js'
 import { until, within } from '../helpers/until.js'
-import { isAnswering, podsOf, readPod, useNamespace } from './cluster.js'
+import { images, isAnswering, podsOf, readPod, useNamespace } from './cluster.js'
 
 /** The work folder of the test cluster. Its parts can be stopped, unlike those of other clusters. */
 const { W: cluster = '' } = process.env
@@ -18,7 +18,11 @@ describe.skipIf(cluster === '')('a fault of the cluster', () => {
 
   beforeAll(async () => {
     const engine = createKubernetesEngine({ namespace, nodeLostMs: 8000 })
-    pool = new SandboxPool({ engine, runtime: 'runc', languages: { python: { size: 2 } } })
+    pool = new SandboxPool({
+      engine,
+      runtime: 'runc',
+      languages: { python: { size: 2, image: images.python } },
+    })
     expect((await pool.start()).python?.ready).toBe(2)
   })
 

@@ -8,9 +8,12 @@ import { createKubernetesEngine } from 'hono-sandbox/kubernetes'
 import { createApp } from '../../examples/minimal/app.js'
 import { OWNER_LABEL, podNameOf } from '../../src/engine/kubernetes/labels.js'
 import { until, within } from '../helpers/until.js'
-import { core, deletePod, podsOf, runtimes, useNamespace } from './cluster.js'
+import { core, deletePod, images, podsOf, runtimes, useNamespace } from './cluster.js'
 
 const namespace = `pool-${randomBytes(4).toString('hex')}`
+
+const python = { size: 1, image: images.python }
+const nodejs = { size: 1, image: images.nodejs }
 
 useNamespace(namespace)
 
@@ -22,7 +25,7 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime }) =
     pool = new SandboxPool({
       engine,
       runtime,
-      languages: { python: { size: 1 }, nodejs: { size: 1 } },
+      languages: { python, nodejs },
     })
     const report = await pool.start()
     expect(Object.values(report).flatMap(({ errors }) => errors)).toEqual([])
@@ -67,6 +70,7 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime }) =
     const program = fileURLToPath(new URL('server.mjs', import.meta.url))
     const server = spawn(process.execPath, [program, namespace, runtime], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, SANDBOX_BASE_PYTHON_IMAGE: images.python },
     })
     onTestFinished(() => void server.kill('SIGKILL'))
     const [name] = await within('the server has a lease', firstLineOf(server.stdout))
@@ -124,7 +128,7 @@ it('the cluster removes the pods of an app with the pod of the app', async () =>
     namespace,
     owner: { name: 'app', uid: app.metadata?.uid ?? '' },
   })
-  const pool = new SandboxPool({ engine, runtime: 'runc', languages: { python: { size: 1 } } })
+  const pool = new SandboxPool({ engine, runtime: 'runc', languages: { python } })
   onTestFinished(() => pool.close({ deadlineMs: 0 }))
   expect((await pool.start()).python?.ready).toBe(1)
   await deletePod(namespace, 'app')
@@ -137,7 +141,7 @@ it('the cluster removes the pods of an app with the pod of the app', async () =>
 /** Returns the errors of the start of a pool. */
 async function errorsOf(options: Parameters<typeof createKubernetesEngine>[0]) {
   const engine = createKubernetesEngine(options)
-  const pool = new SandboxPool({ engine, runtime: 'runc', languages: { python: { size: 1 } } })
+  const pool = new SandboxPool({ engine, runtime: 'runc', languages: { python } })
   onTestFinished(() => pool.close({ deadlineMs: 0 }))
   return (await pool.start()).python?.errors ?? []
 }

@@ -11,22 +11,23 @@ const MAX_STDERR_BYTES = 64 * 1024
 /** The greatest message to the API server, so that a large write does not become one message. */
 const MAX_MESSAGE_BYTES = 256 * 1024
 
+/** The time limit for the end of the output after the input was lost. */
+const LOST_INPUT_MS = 2000
+
 /** The number of a stream, which is the first byte of a message. */
-const Stream = { stdin: 0, stdout: 1, stderr: 2, close: 255 }
+const Stream = { stdin: 0, stdout: 1, stderr: 2, status: 3, close: 255 }
 
 /** The streams of a container that one WebSocket carries. */
-const STREAMS = {
-  all: 'stdin=true&stdout=true&stderr=true',
-  input: 'stdin=true&stdout=false&stderr=false',
-  output: 'stdin=false&stdout=true&stderr=true',
-}
+const ALL = 'stdin=true&stdout=true&stderr=true'
+const INPUT = 'stdin=true&stdout=false&stderr=false'
 
 /**
  * The attached streams of PID 1, over WebSockets to the API server.
  *
  * Version 5 of the protocol can end stdin alone, and one WebSocket carries all streams. Version 4, of
- * servers before 1.30, can end stdin only with its WebSocket. There, a second WebSocket carries the
- * output, so that the output continues when stdin has ended.
+ * servers before 1.30, can end stdin only with a WebSocket. There, a second WebSocket carries the
+ * input, so that the output continues when stdin has ended. The first one carries stdin as well,
+ * without using it: to a WebSocket without stdin, some nodes react as if stdin had ended.
  */
 export class Attachment {
   readonly stdin: Writable
@@ -59,14 +60,19 @@ export class Attachment {
         done(error)
       },
     })
-    this.stdin.on('error', () => this.disconnect())
-    for (const socket of this.#sockets) {
-      // The end of stdin closes the input of version 4. Any other close is a lost connection.
-      socket.on('close', () => {
-        if (!this.stdin.writableEnded) this.disconnect()
-      })
-    }
+    this.stdin.on('error', () => {}) // the close of the input follows
+    input.on('close', () => {
+      if (this.stdin.writableEnded) return
+      // A lost connection ends all. If PID 1 has exited, the rest of its output is on the way.
+      const late = setTimeout(() => this.disconnect(), LOST_INPUT_MS).unref()
+      void this.closed.then(() => clearTimeout(late))
+    })
     void this.closed.then(() => this.stdin.destroy())
+  }
+
+  /** Whether the node has ended the streams, because PID 1 is gone. A lost connection has not. */
+  get isEndedByNode(): boolean {
+    return this.#output.isEndedByNode
   }
 
   /** The last lines that PID 1 wrote on its standard error. */
@@ -80,61 +86,41 @@ export class Attachment {
   }
 }
 
-/** Opens attachments, and keeps in mind which protocol the API server speaks. */
-export class Attacher {
-  readonly #config: KubeConfig
-  readonly #namespace: string
-  #hasHalfClose = false
-
-  constructor(config: KubeConfig, namespace: string) {
-    this.#config = config
-    this.#namespace = namespace
-  }
-
-  /** Attaches to PID 1 of a pod. If the signal aborts, no connection stays open. */
-  async attach(pod: string, signal: AbortSignal): Promise<Attachment> {
-    const output = new Output()
-    const streams = this.#hasHalfClose ? 'all' : 'output'
-    const first = await this.#connect(pod, streams, output, signal)
-    try {
-      const hasHalfClose = first.protocol === HALF_CLOSE
-      if (hasHalfClose === (streams === 'all')) {
-        const input = hasHalfClose ? first : await this.#connect(pod, 'input', output, signal)
-        return new Attachment(output, input, first)
-      }
-      // The first attachment finds the protocol. No output is lost, because PID 1 still waits.
-      this.#hasHalfClose = hasHalfClose
-      first.terminate()
-      return await this.attach(pod, signal)
-    } catch (error) {
-      first.terminate()
-      throw error
-    }
-  }
-
-  #connect(
-    pod: string,
-    streams: keyof typeof STREAMS,
-    output: Output,
-    signal: AbortSignal,
-  ): Promise<WebSocket> {
-    const path = `/api/v1/namespaces/${this.#namespace}/pods/${pod}/attach?container=${CONTAINER}`
-    const onMessage = (message: Buffer) => output.receive(message)
-    return connect(this.#config, `${path}&${STREAMS[streams]}`, onMessage, signal)
+/** Attaches to PID 1 of a pod. If the signal aborts, no connection stays open. */
+export async function attach(
+  config: KubeConfig,
+  { namespace, pod }: { namespace: string; pod: string },
+  signal: AbortSignal,
+): Promise<Attachment> {
+  const path = `/api/v1/namespaces/${namespace}/pods/${pod}/attach?container=${CONTAINER}`
+  const output = new Output()
+  const receive = (message: Buffer) => output.receive(message)
+  const socket = await connect(config, `${path}&${ALL}`, receive, signal)
+  try {
+    const hasHalfClose = socket.protocol === HALF_CLOSE
+    const input = hasHalfClose ? socket : await connect(config, `${path}&${INPUT}`, ignore, signal)
+    return new Attachment(output, input, socket)
+  } catch (error) {
+    socket.terminate()
+    throw error
   }
 }
+
+function ignore(): void {}
 
 /** The output of PID 1. */
 class Output {
   readonly stdout = new Readable({ read: () => this.#socket?.resume() })
+  isEndedByNode = false
   #socket: WebSocket | undefined
   #stderr = new GrowingBuffer()
 
-  /** Takes one message: its stream, and the bytes. The status at the end says nothing new. */
+  /** Takes one message: its stream, and the bytes. */
   receive(message: Buffer): void {
     const [stream] = message
     const bytes = message.subarray(1)
     if (bytes.length === 0) return
+    if (stream === Stream.status) this.isEndedByNode = true
     if (stream === Stream.stdout) {
       // The buffer of stdout is full, so the connection must keep the rest.
       if (!this.stdout.push(bytes)) this.#socket?.pause()

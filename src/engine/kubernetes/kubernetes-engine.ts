@@ -4,7 +4,7 @@ import { SandboxError } from '../../errors.js'
 import { deferred } from '../../util/deferred.js'
 import type { Container, Engine, LaunchSpec, Runtime, SweepOptions } from '../engine.js'
 import { KubernetesApi } from './api.js'
-import { Attacher } from './attachment.js'
+import { attach } from './attachment.js'
 import { ENGINE_LABEL, OWNER_LABEL } from './labels.js'
 import { Launches } from './launches.js'
 import { LostNodes } from './lost-nodes.js'
@@ -56,10 +56,11 @@ class KubernetesEngine implements Engine {
     const selector = `${ENGINE_LABEL}=${engine}`
     const watch = new PodWatch(() => api.listPods(selector), connectTo(config, namespace, selector))
     const lostNodes = new LostNodes(() => watch.lookAgain())
-    const attacher = new Attacher(config, namespace)
+    const attachTo = (pod: string, signal: AbortSignal) =>
+      attach(config, { namespace, pod }, signal)
     this.#api = api
     this.#watch = watch
-    this.#launches = new Launches({ engine, settings, api, watch, lostNodes, attacher })
+    this.#launches = new Launches({ engine, settings, api, watch, lostNodes, attach: attachTo })
   }
 
   runtimes(): Promise<readonly Runtime[]> {

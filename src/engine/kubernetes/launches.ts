@@ -5,7 +5,7 @@ import { aborted, deadlineIn, isLate } from '../../util/deadline.js'
 import type { Container, LaunchSpec } from '../engine.js'
 import type { KubernetesApi } from './api.js'
 import { apiError, statusOf } from './api-errors.js'
-import type { Attacher, Attachment } from './attachment.js'
+import type { Attachment } from './attachment.js'
 import { GO, PROGRAM_MISSING } from './gate.js'
 import { labelValue, OWNER_LABEL, podNameOf } from './labels.js'
 import { failureOf, nodeLost, notStarted, removed, tooLate, unsupported } from './launch-errors.js'
@@ -26,7 +26,7 @@ export interface LaunchParts {
   api: KubernetesApi
   watch: PodWatch
   lostNodes: LostNodes
-  attacher: Attacher
+  attach: (pod: string, signal: AbortSignal) => Promise<Attachment>
 }
 
 /** Launches pods: creates, waits until the container runs, attaches, opens the gate. */
@@ -64,8 +64,9 @@ export class Launches {
       attachment = await this.#attach(name, deadline.signal)
       await this.#passGate(spec, attachment, deadline.signal)
       const { nodeLostMs, lifetimeMs } = settings
-      const times = { nodeLostMs, lifetimeMs }
-      return new PodContainer(spec.name, { pod: name, attachment, api, watch, lostNodes, ...times })
+      const { hasOwnKernel } = runtime
+      const pod = { pod: name, hasOwnKernel, nodeLostMs, lifetimeMs }
+      return new PodContainer(spec.name, { ...pod, attachment, api, watch, lostNodes })
     } catch (error) {
       attachment?.disconnect()
       watch.forget(name)
@@ -120,9 +121,9 @@ export class Launches {
   }
 
   async #attach(name: string, signal: AbortSignal): Promise<Attachment> {
-    const { attacher, api } = this.#parts
+    const { attach, api } = this.#parts
     try {
-      return await attacher.attach(name, signal)
+      return await attach(name, signal)
     } catch (error) {
       throw apiError(`attach to ${name}`, api.address, error)
     }

@@ -10,6 +10,8 @@ import type { PodWatch, Sight } from './pod-watch.js'
 const REPORT_MS = 5000
 /** An agent exits at once when its stdin ends. A busy node needs time. */
 const EXIT_MS = 5000
+/** The exit code of a program that SIGKILL ended. */
+const SIGKILLED = 137
 /** The time that an answer of the API server must be old, in milliseconds, to tell of a lost node. */
 const LOST_AFTER_ANSWER_MS = 1000
 
@@ -35,6 +37,7 @@ export class PodContainer implements Container {
   readonly #attachment: Attachment
   readonly #api: KubernetesApi
   readonly #watch: PodWatch
+  readonly #hasOwnKernel: boolean
   readonly #lostNodes: LostNodes
   readonly #nodeLostMs: number
   /** The removal of the pod, after its end. */
@@ -44,13 +47,23 @@ export class PodContainer implements Container {
 
   constructor(
     readonly name: string,
-    { pod, attachment, api, watch, lostNodes, nodeLostMs, lifetimeMs }: PodContainerParts,
+    {
+      pod,
+      hasOwnKernel,
+      attachment,
+      api,
+      watch,
+      lostNodes,
+      nodeLostMs,
+      lifetimeMs,
+    }: PodContainerParts,
   ) {
     this.retireAfterMs = lifetimeMs * between(...RETIREMENT)
     this.#pod = pod
     this.#attachment = attachment
     this.#api = api
     this.#watch = watch
+    this.#hasOwnKernel = hasOwnKernel
     this.#lostNodes = lostNodes
     this.#nodeLostMs = nodeLostMs
     this.stdin = attachment.stdin
@@ -112,11 +125,16 @@ export class PodContainer implements Container {
     return this.#removed
   }
 
-  /** Waits for the kubelet's report of the end, unless the pod is already gone. */
+  /**
+   * Waits for the kubelet's report of the end, unless the pod is already gone. A runtime with a kernel of
+   * its own is killed as a whole if its memory is exhausted, and then the node may report nothing.
+   */
   async #report(): Promise<Report> {
     const late = AbortSignal.timeout(REPORT_MS)
     const report = await this.#watch.until(this.#pod, reportOf, late)
-    return report ?? { exitCode: undefined, oom: false }
+    const isSilent = late.aborted && this.#attachment.isEndedByNode
+    const { exitCode, oom } = report ?? { exitCode: undefined, oom: isSilent && this.#hasOwnKernel }
+    return { exitCode, oom: oom || (this.#hasOwnKernel && exitCode === SIGKILLED) }
   }
 }
 
@@ -124,6 +142,7 @@ export class PodContainer implements Container {
 export interface PodContainerParts {
   /** The name of the pod. */
   pod: string
+  hasOwnKernel: boolean
   attachment: Attachment
   api: KubernetesApi
   watch: PodWatch
