@@ -59,6 +59,7 @@ describe.skipIf(cluster === '')('a fault of the cluster', () => {
     execFileSync('ip', ['-n', 'rdsw', 'link', 'set', link, 'down'])
     try {
       expect(await within('the run ends', running)).toMatchObject({ killedBy: 'crash' })
+      await until('the lease ends', () => sandbox.signal.aborted)
       await expect(sandbox.runCode('1')).rejects.toMatchObject({ code: 'SANDBOX_LEASE_ENDED' })
       // The scheduler learns of the lost node only after 40 s.
       const next = await lease()
@@ -83,6 +84,9 @@ describe.skipIf(cluster === '')('a fault of the cluster', () => {
       restart()
     }
     await until('the API server answers', () => isAnswering())
+    await until('the pool is full', () => pool.stats().python?.idle === 2, 60_000)
+    // A sweep removes what could not be removed while the API server was away.
+    await until('no other pod is left', async () => (await podsOf(namespace)).length === 2)
     expect((await (await lease()).runCode('print(3)')).stdout).toBe('3\n')
   })
 })

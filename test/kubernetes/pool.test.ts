@@ -33,7 +33,7 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime }) =
 
   afterAll(async () => {
     await pool.close({ deadlineMs: 0 })
-    expect(await podsOf(namespace)).toEqual([])
+    await until('no pod is left', async () => (await podsOf(namespace)).length === 0)
   })
 
   it('an app runs on it with one line changed', async () => {
@@ -85,7 +85,7 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime }) =
     onTestFinished(() => engine.close())
     // Other owners sweep them a minute after their end.
     expect(await engine.sweep({ owner, isLaunching: () => false })).toBeGreaterThan(0)
-    expect(await podsOf(namespace, labels)).toEqual([])
+    expect((await podsOf(namespace, labels)).length).toBe(0)
   })
 })
 

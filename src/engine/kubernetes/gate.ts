@@ -7,7 +7,7 @@ export const GO = Buffer.from('g')
  * The time that a container waits for {@link GO}, in seconds. If the server dies between the creation
  * and the attachment, the container ends by itself after this time.
  */
-export const GATE_SECONDS = 120
+export const GATE_SECONDS = 60
 /** The exit code of a shell if the program is missing. */
 export const PROGRAM_MISSING = 127
 

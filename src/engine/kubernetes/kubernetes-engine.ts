@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { V1Pod } from '@kubernetes/client-node'
 import { KubeConfig, Watch } from '@kubernetes/client-node'
 import { SandboxError } from '../../errors.js'
 import { deferred } from '../../util/deferred.js'
@@ -78,7 +79,8 @@ class KubernetesEngine implements Engine {
 
   async sweep(options: SweepOptions): Promise<number> {
     const { pods, time } = await this.#api.listPods(OWNER_LABEL)
-    const removals = straysOf(pods, time, options).map(({ metadata }) =>
+    const isAbandoned = (pod: V1Pod) => this.#launches.isAbandoned(pod)
+    const removals = straysOf(pods, time, { ...options, isAbandoned }).map(({ metadata }) =>
       // A pod that has changed since the list stays, because its launch may have ended.
       this.#api.removePod(metadata?.name ?? '', metadata?.resourceVersion),
     )

@@ -7,7 +7,7 @@ import type { KubernetesApi } from './api.js'
 import { apiError, statusOf } from './api-errors.js'
 import type { Attachment } from './attachment.js'
 import { GO, PROGRAM_MISSING } from './gate.js'
-import { labelValue, OWNER_LABEL, podNameOf } from './labels.js'
+import { ENGINE_LABEL, labelValue, OWNER_LABEL, podNameOf } from './labels.js'
 import { failureOf, nodeLost, notStarted, removed, tooLate, unsupported } from './launch-errors.js'
 import type { LostNodes } from './lost-nodes.js'
 import { PodContainer } from './pod-container.js'
@@ -32,6 +32,8 @@ export interface LaunchParts {
 /** Launches pods: creates, waits until the container runs, attaches, opens the gate. */
 export class Launches {
   readonly #parts: LaunchParts
+  /** The pods of this engine, from before the creation until after the removal. */
+  readonly #pods = new Set<string>()
 
   constructor(parts: LaunchParts) {
     this.#parts = parts
@@ -50,6 +52,7 @@ export class Launches {
     }
     const body = podOf(spec, runtime, { engine, settings, avoid: lostNodes.names })
     const name = podNameOf(spec.name)
+    this.#pods.add(name)
     // Before the creation, so that the watch reports each event of the pod.
     watch.follow(name)
     const deadline = deadlineIn(settings.launchTimeoutMs, signal)
@@ -66,10 +69,11 @@ export class Launches {
       const { nodeLostMs, lifetimeMs } = settings
       const { hasOwnKernel } = runtime
       const pod = { pod: name, hasOwnKernel, nodeLostMs, lifetimeMs }
-      return new PodContainer(spec.name, { ...pod, attachment, api, watch, lostNodes })
+      const onRemoved = () => this.#forget(name)
+      return new PodContainer(spec.name, { ...pod, attachment, api, watch, lostNodes, onRemoved })
     } catch (error) {
       attachment?.disconnect()
-      watch.forget(name)
+      this.#forget(name)
       const reason = signal?.aborted ? signal.reason : error
       // If the removal fails, a pod remains. This error matters more than the abort of the launch.
       if (isCreated) {
@@ -81,6 +85,20 @@ export class Launches {
     } finally {
       deadline.clear()
     }
+  }
+
+  /**
+   * Whether a pod is of this engine, but of none of its launches and containers. A creation without an
+   * answer leaves such a pod.
+   */
+  isAbandoned({ metadata }: V1Pod): boolean {
+    const isOurs = metadata?.labels?.[ENGINE_LABEL] === this.#parts.engine
+    return isOurs && !this.#pods.has(metadata?.name ?? '')
+  }
+
+  #forget(name: string): void {
+    this.#pods.delete(name)
+    this.#parts.watch.forget(name)
   }
 
   async #create(spec: LaunchSpec, body: V1Pod): Promise<void> {

@@ -39,6 +39,7 @@ export class PodContainer implements Container {
   readonly #watch: PodWatch
   readonly #hasOwnKernel: boolean
   readonly #lostNodes: LostNodes
+  readonly #onRemoved: () => void
   readonly #nodeLostMs: number
   /** The removal of the pod, after its end. */
   #removed: Promise<void> | undefined
@@ -54,6 +55,7 @@ export class PodContainer implements Container {
       api,
       watch,
       lostNodes,
+      onRemoved,
       nodeLostMs,
       lifetimeMs,
     }: PodContainerParts,
@@ -65,6 +67,7 @@ export class PodContainer implements Container {
     this.#watch = watch
     this.#hasOwnKernel = hasOwnKernel
     this.#lostNodes = lostNodes
+    this.#onRemoved = onRemoved
     this.#nodeLostMs = nodeLostMs
     this.stdin = attachment.stdin
     this.stdout = attachment.stdout
@@ -121,7 +124,7 @@ export class PodContainer implements Container {
   }
 
   #remove(): Promise<void> {
-    this.#removed ??= this.#api.removePod(this.#pod).finally(() => this.#watch.forget(this.#pod))
+    this.#removed ??= this.#api.removePod(this.#pod).finally(this.#onRemoved)
     return this.#removed
   }
 
@@ -147,6 +150,8 @@ export interface PodContainerParts {
   api: KubernetesApi
   watch: PodWatch
   lostNodes: LostNodes
+  /** Called after the removal, also after a failed removal: then a sweep removes the pod. */
+  onRemoved: () => void
   nodeLostMs: number
   lifetimeMs: number
 }

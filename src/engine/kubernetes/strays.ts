@@ -15,19 +15,22 @@ const PENDING_MS = MAX_LAUNCH_MS + GATE_SECONDS * 1000
 /**
  * Returns the pods that will never run. `now` is the clock of the API server. A pod that runs is no
  * stray: if its server is gone, its stdin has ended, or it waits for the gate, so it ends by itself.
+ * `isAbandoned` is true for a pod of this engine that no launch and no container has.
  */
 export function straysOf(
   listed: readonly V1Pod[],
   now: number,
-  { owner, isLaunching }: SweepOptions,
+  { owner, isLaunching, isAbandoned }: SweepOptions & { isAbandoned: (pod: V1Pod) => boolean },
 ): readonly V1Pod[] {
-  return listed.filter(({ metadata, status }) => {
+  return listed.filter((pod) => {
+    const { metadata, status } = pod
     const isOurs = metadata?.labels?.[OWNER_LABEL] === labelValue(owner)
     if (isOurs && isLaunching(metadata?.annotations?.[NAME_ANNOTATION] ?? '')) return false
+    if (isAbandoned(pod)) return true
     const hasEnded = status?.phase === 'Succeeded' || status?.phase === 'Failed'
     if (!hasEnded && status?.phase !== 'Pending') return false
     if (isOurs) return true
-    return timeOf({ metadata, status }) < now - (hasEnded ? ENDED_MS : PENDING_MS)
+    return timeOf(pod) < now - (hasEnded ? ENDED_MS : PENDING_MS)
   })
 }
 

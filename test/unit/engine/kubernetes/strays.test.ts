@@ -35,6 +35,7 @@ it('strays are pods that will never run, and whose owner had time to remove them
     pod('our pending', 'ours', 'Pending', 0),
     pod('our ended', 'ours', 'Succeeded', 0),
     pod('our running', 'ours', 'Running', 9_000_000),
+    pod('our abandoned', 'ours', 'Running', 0),
     pod('our launching', 'ours', 'Pending', 0),
     pod('their pending', 'theirs', 'Pending', 600_000),
     pod('their old pending', 'theirs', 'Pending', 800_000),
@@ -44,10 +45,15 @@ it('strays are pods that will never run, and whose owner had time to remove them
     pod('unknown', 'theirs', 'Unknown', 9_000_000),
   ]
   const isLaunching = (name: string) => name === 'our launching'
-  const strays = straysOf(listed, NOW, { owner: 'ours', isLaunching })
+  const strays = straysOf(listed, NOW, {
+    owner: 'ours',
+    isLaunching,
+    isAbandoned: ({ metadata }) => metadata?.name === 'our abandoned',
+  })
   expect(strays.map(({ metadata }) => metadata?.name)).toEqual([
     'our pending',
     'our ended',
+    'our abandoned',
     'their old pending',
     'their old ended',
   ])
