@@ -16,7 +16,8 @@ const NEEDS =
 
 if (!process.env.KUBECONFIG) throw new Error(NEEDS)
 
-const config = new KubeConfig()
+/** The configuration of the account that runs the tests. */
+export const config = new KubeConfig()
 config.loadFromDefault()
 
 /** A client of the cluster that does not use the library. */

@@ -42,14 +42,14 @@ export class KubernetesApi {
     )
   }
 
-  /** Returns a pod; `undefined` if there is none. */
-  async readPod(name: string): Promise<V1Pod | undefined> {
+  /** Returns a pod; `undefined` if there is none. It lists, so that the account needs no `get`. */
+  async findPod(name: string): Promise<V1Pod | undefined> {
     const { namespace } = this
-    return orMissing(
-      this.#bounded(`read ${name}`, (options) =>
-        this.#core.readNamespacedPod({ name, namespace }, options),
-      ),
+    const fieldSelector = `metadata.name=${name}`
+    const { items } = await this.#bounded(`find ${name}`, (options) =>
+      this.#core.listNamespacedPod({ namespace, fieldSelector }, options),
     )
+    return items[0]
   }
 
   /**
@@ -100,7 +100,7 @@ export class KubernetesApi {
   probe(): void {
     if (this.#probing) return
     this.#probing = true
-    void this.readPod('hono-sandbox-probe')
+    void this.findPod('hono-sandbox-probe')
       .catch(() => {})
       .finally(() => (this.#probing = false))
   }

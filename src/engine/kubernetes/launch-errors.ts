@@ -48,8 +48,15 @@ export function notStarted(spec: LaunchSpec, reason: string): SandboxError {
   )
 }
 
-/** Returns the error for a pod that does not run at the deadline of its launch. */
-export function tooLate(spec: LaunchSpec, sight: Sight, timeoutMs: number): SandboxError {
+/**
+ * Returns the error for a pod that does not run at the deadline of its launch. `seen` is what the watch
+ * knows: the last state of the pod, and the error of the watch if it fails.
+ */
+export function tooLate(
+  spec: LaunchSpec,
+  { sight, failure }: { sight: Sight; failure?: unknown },
+  timeoutMs: number,
+): SandboxError {
   const facts = sight === 'gone' ? undefined : sight
   const late = `${spec.name} did not run within ${timeoutMs} ms`
   if (facts?.unschedulable) {
@@ -62,7 +69,14 @@ export function tooLate(spec: LaunchSpec, sight: Sight, timeoutMs: number): Sand
       },
     )
   }
-  const reason = facts?.waiting?.reason ?? 'the cluster did not say why'
+  if (failure instanceof Error) {
+    return new SandboxError(
+      'SANDBOX_ENGINE_FAILED',
+      `${late}: the watch of the pods fails: ${failure.message}`,
+      { cause: failure, suggestion: 'Check the right of the account to watch pods' },
+    )
+  }
+  const reason = facts?.waiting?.reason || 'the cluster did not say why'
   return new SandboxError('SANDBOX_ENGINE_FAILED', `${late}: ${reason}`, {
     suggestion: 'Raise `launchTimeoutMs` if the nodes pull large images',
   })

@@ -115,7 +115,7 @@ export class Launches {
   /** Removes the pod that has the name. @throws SandboxError if it belongs to another owner. */
   async #removeLeftover({ name, owner }: LaunchSpec): Promise<void> {
     const { api } = this.#parts
-    const leftover = await api.readPod(podNameOf(name))
+    const leftover = await api.findPod(podNameOf(name))
     if (leftover && leftover.metadata?.labels?.[OWNER_LABEL] !== labelValue(owner)) {
       throw new SandboxError('SANDBOX_ENGINE_FAILED', `the name ${name} belongs to another owner`)
     }
@@ -135,7 +135,8 @@ export class Launches {
     }
     if (await watch.until(name, isRunning, signal)) return
     if (!isLate(signal.reason)) throw signal.reason
-    throw tooLate(spec, watch.sightOf(name), settings.launchTimeoutMs)
+    const seen = { sight: watch.sightOf(name), failure: watch.failure }
+    throw tooLate(spec, seen, settings.launchTimeoutMs)
   }
 
   async #attach(name: string, signal: AbortSignal): Promise<Attachment> {

@@ -43,6 +43,7 @@ export class PodWatch {
   readonly #pods = new Map<string, Watched>()
   #closing = new AbortController()
   #isRunning = false
+  #failure: unknown
   /** The place in the history of the cluster where the watch continues; '' if a list is needed. */
   #resourceVersion = ''
 
@@ -65,6 +66,11 @@ export class PodWatch {
     if (this.#pods.size > 0) return
     this.#closing.abort()
     this.#closing = new AbortController()
+  }
+
+  /** The error of the last list or connection; `undefined` if it did not fail. */
+  get failure(): unknown {
+    return this.#failure
   }
 
   /** Returns the last known state of a pod. */
@@ -123,9 +129,11 @@ export class PodWatch {
       try {
         if (this.#resourceVersion === '') await this.#listAll()
         await this.#watchOn(signal)
+        this.#failure = undefined
         if (performance.now() - since > MAX_DELAY_MS) delayMs = MIN_DELAY_MS
-      } catch {
-        // The API server is away, or it refused. Each call of a launch reports that itself.
+      } catch (error) {
+        // The API server is away, or it refused. A launch that waits too long reports it.
+        this.#failure = error
       }
       if (signal.aborted || this.#pods.size === 0) break
       await pause(delayMs, signal)

@@ -51,11 +51,18 @@ it('an evicted pod and a missing shell end a launch', () => {
   ).toMatchObject({ code: 'SANDBOX_AGENT_FAILED' })
 })
 
+it('a watch that fails is reported at the deadline', () => {
+  const failure = new Error('Forbidden')
+  const error = tooLate(specOf(), { sight: undefined, failure }, 60_000)
+  expect(error).toMatchObject({ code: 'SANDBOX_ENGINE_FAILED', cause: failure })
+  expect(error.message).toContain('the watch of the pods fails: Forbidden')
+})
+
 it('a pod that no node takes is reported at the deadline, with a time to retry', () => {
   const conditions = [
     { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/2 nodes' },
   ]
-  const error = tooLate(specOf(), facts({ conditions }), 60_000)
+  const error = tooLate(specOf(), { sight: facts({ conditions }) }, 60_000)
   expect(error).toMatchObject({ code: 'SANDBOX_ENGINE_FAILED', retryAfterMs: 5000 })
   expect(error.message).toContain('0/2 nodes')
 })
