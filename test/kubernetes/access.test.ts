@@ -53,12 +53,13 @@ describe('the rights in deploy/kubernetes', () => {
   const needed = RIGHTS.filter(([verb, resource]) => `${verb} ${resource}` !== 'create pods/attach')
 
   it.each(needed)('without %s of %s, the engine does not work', async (verb, resource) => {
-    const rules = (role.rules ?? []).map((rule) => ({
-      ...rule,
-      verbs: rule.verbs.filter((each) => each !== verb || !rule.resources?.includes(resource)),
-    }))
-    const name = role.metadata?.name ?? ''
-    await rbac.replaceNamespacedRole({ namespace, name, body: { ...role, rules } })
+    const { metadata } = role
+    const rules = (role.rules ?? []).map(({ apiGroups, resources, verbs }) => {
+      const left = verbs.filter((each) => each !== verb || !resources?.includes(resource))
+      return { apiGroups, resources, verbs: left }
+    })
+    const name = metadata?.name ?? ''
+    await rbac.replaceNamespacedRole({ namespace, name, body: { metadata, rules } })
     onTestFinished(async () => {
       await rbac.replaceNamespacedRole({ namespace, name, body: role })
       await core.deleteCollectionNamespacedPod({ namespace, gracePeriodSeconds: 0 })
