@@ -29,15 +29,30 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const FAULTS = 'test/kubernetes/faults.test.ts'
+
 /** The tests that need a cluster: only `npm run test:kubernetes` runs them. */
 const kubernetes: TestProjectInlineConfiguration = {
   extends: true,
   test: {
     name: 'kubernetes',
-    include: ['test/kubernetes/**/*.test.ts'],
+    include: ['test/kubernetes/*.test.ts'],
+    exclude: [FAULTS],
     testTimeout: 90_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+  },
+}
+
+/** These tests stop parts of the cluster, so no other test may run at the same time. */
+const kubernetesFaults: TestProjectInlineConfiguration = {
+  ...kubernetes,
+  test: {
+    ...kubernetes.test,
+    name: 'kubernetes-faults',
+    include: [FAULTS],
+    exclude: [],
+    sequence: { groupOrder: 1 },
   },
 }
 
@@ -81,7 +96,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
-      ...(process.env.HONO_SANDBOX_TESTS === 'kubernetes' ? [kubernetes] : []),
+      ...(process.env.HONO_SANDBOX_TESTS === 'kubernetes' ? [kubernetes, kubernetesFaults] : []),
     ],
   },
 })

@@ -129,6 +129,11 @@ export interface EngineAdvice {
   readonly howToGetRuntime: string
   /** The instruction to get an image. If it is missing, messages name the set-up for Docker. */
   readonly howToGetImage?: string
+  /**
+   * The instruction to deny the traffic of containers, if the engine cannot take their interfaces away.
+   * If it is missing, a container of the network `none` has no interface but loopback.
+   */
+  readonly howToDenyTraffic?: string
 }
 
 /**

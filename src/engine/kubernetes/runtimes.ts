@@ -20,6 +20,8 @@ export const DEFAULT_RUNTIMES: RuntimesByName = {
 export const ADVICE: EngineAdvice = {
   strongerRuntime: 'RuntimeClass with a kernel of its own, such as gVisor',
   howToGetRuntime: 'Install gVisor on the nodes and name its RuntimeClass in `runtimes`',
+  howToDenyTraffic:
+    'Apply a NetworkPolicy that denies all traffic of the pods, and a network plugin that obeys it',
   howToGetImage:
     'Push an image to a registry that the nodes can pull from, and name it in `images`',
 }
