@@ -13,6 +13,8 @@ export W
 down() {
   bash "$scripts/k8s-down.sh" || true
   bash "$scripts/netns-down.sh" || true
+  # gVisor's sandboxes of pods that were just starting.
+  pgrep -f -- "$W/k[0-9]/" | xargs -r kill -KILL || true
   [ -z "${made:-}" ] || rm -rf "$made"
 }
 trap down EXIT
