@@ -17,7 +17,7 @@ const nodejs = { size: 1, image: images.nodejs }
 
 useNamespace(namespace)
 
-describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime }) => {
+describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime, hasOwnKernel }) => {
   let pool: SandboxPool
 
   beforeAll(async () => {
@@ -40,6 +40,19 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime }) =
     const app = createApp(pool)
     const response = await app.request('/run', { method: 'POST', body: 'print(6 * 7)\n6 * 7' })
     expect(await response.json()).toMatchObject({ stdout: '42\n', exitCode: 0 })
+  })
+
+  it('the doctor calls a network unproven that only a policy can deny', async () => {
+    const engine = createKubernetesEngine({ namespace })
+    const examined = new SandboxPool({
+      engine,
+      runtime,
+      languages: { python: { ...python, size: 0 } },
+    })
+    onTestFinished(() => examined.close({ deadlineMs: 0 }))
+    const { languages } = await examined.doctor()
+    const grades = languages.python?.findings.map(({ name, grade }) => `${name} ${grade}`)
+    expect(grades).toContain(hasOwnKernel ? 'network ok' : 'network unproven')
   })
 
   it('a shell reaps the orphans of a program in Node', async () => {
