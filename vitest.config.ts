@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { TestProjectInlineConfiguration } from 'vitest/config'
 import { defineConfig } from 'vitest/config'
 import type { TestSpecification } from 'vitest/node'
 import { BaseSequencer } from 'vitest/node'
@@ -31,10 +32,38 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const FAULTS = 'test/kubernetes/faults.test.ts'
+
+/** The tests that need a cluster: only `npm run test:kubernetes` runs them. */
+const kubernetes: TestProjectInlineConfiguration = {
+  extends: true,
+  test: {
+    name: 'kubernetes',
+    include: ['test/kubernetes/*.test.ts'],
+    exclude: [FAULTS],
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+  },
+}
+
+/** These tests stop parts of the cluster, so no other test may run at the same time. */
+const kubernetesFaults: TestProjectInlineConfiguration = {
+  ...kubernetes,
+  test: {
+    ...kubernetes.test,
+    name: 'kubernetes-faults',
+    include: [FAULTS],
+    exclude: [],
+    sequence: { groupOrder: 1 },
+  },
+}
+
 export default defineConfig({
   resolve: {
     alias: {
       'hono-sandbox/client': here('./src/client/index.ts'),
+      'hono-sandbox/kubernetes': here('./src/engine/kubernetes/index.ts'),
       'hono-sandbox/mcp': here('./src/mcp/index.ts'),
       'hono-sandbox/metrics': here('./src/telemetry/metrics.ts'),
       'hono-sandbox/middleware': here('./middleware/index.ts'),
@@ -75,6 +104,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      ...(process.env.HONO_SANDBOX_TESTS === 'kubernetes' ? [kubernetes, kubernetesFaults] : []),
       {
         extends: true,
         test: {

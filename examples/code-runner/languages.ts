@@ -17,8 +17,10 @@ const DATA_MEMORY = '512m'
 const DATA_MODULES = ['numpy', 'pandas', 'matplotlib.pyplot']
 
 /** Returns the languages for the pool of this server, with their options. */
-export async function chooseLanguages(): Promise<PoolLanguages> {
-  return { python: await choosePython(), nodejs: {}, typescript: {} }
+export async function chooseLanguages(engine: 'docker' | 'kubernetes'): Promise<PoolLanguages> {
+  // Which images the nodes of a cluster can pull is known only to the operator.
+  const python = engine === 'docker' ? await choosePython() : {}
+  return { python, nodejs: {}, typescript: {} }
 }
 
 /**

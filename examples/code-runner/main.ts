@@ -6,6 +6,7 @@ import { closeSandboxes, getSandboxes, initSandboxes, SandboxError } from 'hono-
 import { closeStrayUpgrades, WEBSOCKET_OPTIONS } from 'hono-sandbox/middleware'
 import { WebSocketServer } from 'ws'
 import { createApp } from './app.js'
+import { chooseEngine } from './engine.js'
 import { chooseLanguages } from './languages.js'
 import { logPool, setLogLevel } from './operator/log.js'
 import { observeMetrics } from './operator/metrics.js'
@@ -119,8 +120,10 @@ drain = async () => {
 }
 
 async function start() {
+  const engine = await chooseEngine(settings.engine)
   const starting = initSandboxes({
-    languages: await chooseLanguages(),
+    engine,
+    languages: await chooseLanguages(settings.engine),
     startTimeoutMs: START_MS,
     // If all places for sessions are taken, the session that was idle for the longest time ends.
     evictIdle: true,

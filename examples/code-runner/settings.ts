@@ -13,6 +13,8 @@ const RATE_LIMIT = 600
 export interface Settings {
   hostname: string
   port: number
+  /** The engine of the sandboxes. */
+  engine: 'docker' | 'kubernetes'
   /** The host names that requests may use besides `localhost` and IP addresses. */
   allowedHosts: ReadonlySet<string>
   /** The token that requests need; `undefined` if they need none. */
@@ -53,8 +55,13 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   if (secret.length < MIN_SECRET_LENGTH) {
     throw new Error(`CODE_RUNNER_SECRET: expected at least ${MIN_SECRET_LENGTH} characters`)
   }
+  const engine = env.CODE_RUNNER_ENGINE || 'docker'
+  if (engine !== 'docker' && engine !== 'kubernetes') {
+    throw new Error('CODE_RUNNER_ENGINE: expected docker or kubernetes')
+  }
   return {
     hostname,
+    engine,
     port: wholeNumber(env, 'PORT', { fallback: 3000, max: 65_535 }),
     allowedHosts: readHosts(env.ALLOWED_HOSTS ?? ''),
     token,

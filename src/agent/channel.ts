@@ -136,6 +136,11 @@ export class Channel {
     return this.#start.codeCache
   }
 
+  /** The age in milliseconds at which a pool replaces the container: see {@link Container}. */
+  get retireAfterMs(): number | undefined {
+    return this.#container.retireAfterMs
+  }
+
   /** Whether the container has exited or was killed, also if its exit is not reported yet. */
   get isLost(): boolean {
     return this.#lost !== undefined
@@ -263,12 +268,13 @@ export class Channel {
 
   #ping(): void {
     if (this.#lost) return
-    if (this.#unanswered * PING_INTERVAL_MS < SILENCE_MS) {
+    const silentMs = this.#unanswered * PING_INTERVAL_MS
+    if (silentMs < SILENCE_MS && !this.#container.isLost?.(silentMs)) {
       this.#unanswered++
       this.#pingsOut++
       return this.#send(Kind.ping, 0)
     }
-    this.#fault ??= `it has not answered for ${SILENCE_MS} ms`
+    this.#fault ??= `it has not answered for ${silentMs} ms`
     void this.kill().catch(() => {})
   }
 

@@ -91,8 +91,8 @@ export function linesOf({ languages, isolation }: DoctorReport): string[] {
 function tableOf(title: string, findings: readonly Finding[]): string[] {
   const width = Math.max(...findings.map(({ name }) => name.length))
   const rows = findings.flatMap(({ name, grade, found, advice }) => {
-    const row = `  ${grade.padEnd(6)}  ${name.padEnd(width)}  ${found}`
-    return advice === undefined ? [row] : [row, `${' '.repeat(width + 12)}-> ${advice}`]
+    const row = `  ${grade.padEnd(8)}  ${name.padEnd(width)}  ${found}`
+    return advice === undefined ? [row] : [row, `${' '.repeat(width + 14)}-> ${advice}`]
   })
   return [title, ...rows, '']
 }

@@ -12,7 +12,7 @@ export interface Patient {
   sandbox: Sandbox
   agent: keyof ProbeSources
   image: string
-  asked: Omit<Asked, 'hasOwnKernel' | 'howToGetKernel'>
+  asked: Omit<Asked, 'hasOwnKernel' | 'howToGetKernel' | 'howToDenyTraffic'>
 }
 
 /**
@@ -27,7 +27,8 @@ export async function examine(
   const { hasOwnKernel = false } = listed.find(({ name }) => name === asked.runtime) ?? {}
   // The engine is asked first: the container may end with a trial.
   const outside = await engine.inspect?.(sandbox.name)
-  const patient = { ...asked, hasOwnKernel, howToGetKernel: engine.advice.howToGetRuntime }
+  const { howToGetRuntime: howToGetKernel, howToDenyTraffic } = engine.advice
+  const patient = { ...asked, hasOwnKernel, howToGetKernel, howToDenyTraffic }
   const usedCpuMs = async () => (await engine.inspect?.(sandbox.name).catch(() => undefined))?.cpuMs
   const inside = await measure(sandbox, agent, patient, usedCpuMs)
   const server = { variables: process.env, kernel: release(), now: new Date() }

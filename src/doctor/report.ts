@@ -11,7 +11,8 @@ export interface Finding {
   /** The name of the probe, which never changes: `seccomp`, `memory`, `host-files`. */
   name: string
   /**
-   * `ok`; `note`: no defence is missing, but there is a remark; `weak`: a defence is missing or could
+   * `ok`; `note`: no defence is missing, but there is a remark; `unproven`: only something outside the
+   * container gives the defence, such as a policy of the network; `weak`: a defence is missing or could
    * not be measured; `broken`: a program can use more than it was given.
    */
   grade: Grade
@@ -31,7 +32,7 @@ export interface LanguageReport {
 }
 
 const PROBES = [...KERNEL, ...RIGHTS, ...FILES, ...LIMITS, ...NETWORK]
-const GRADES: readonly Grade[] = ['ok', 'note', 'weak', 'broken']
+const GRADES: readonly Grade[] = ['ok', 'note', 'unproven', 'weak', 'broken']
 
 /** Judges all facts about a container. */
 export function judge(evidence: Evidence): Pick<LanguageReport, 'isolation' | 'findings'> {
@@ -51,7 +52,7 @@ export function judge(evidence: Evidence): Pick<LanguageReport, 'isolation' | 'f
 function isolationOf(findings: readonly Finding[], hasOwnKernel: boolean): Isolation {
   const grades = new Set(findings.map(({ grade }) => grade))
   if (grades.has('broken')) return 'none'
-  if (grades.has('weak')) return 'weak'
+  if (grades.has('weak') || grades.has('unproven')) return 'weak'
   return hasOwnKernel ? 'kernel' : 'container'
 }
 

@@ -92,6 +92,11 @@ export interface Container {
   /** Resolves when the streams have ended, and never rejects. It reports the death of the container. */
   readonly exited: Promise<ContainerExit>
   /**
+   * The age in milliseconds after which a pool replaces the container, when no lease has it, because
+   * the engine will end it. Without it, a container has no greatest age.
+   */
+  readonly retireAfterMs?: number
+  /**
    * Ends stdin, so that the agent exits, and resolves when the engine has removed the container. A
    * container that does not exit in time is killed. A second call is safe.
    */
@@ -101,6 +106,11 @@ export interface Container {
    * is missing if the engine cannot measure.
    */
   usedMemory?(): Promise<number>
+  /**
+   * Whether an agent that has been silent for `silentMs` milliseconds is lost. It is called every 2 s
+   * while pings have no answer. If it is missing, an agent is lost after 60 s, and so it is in any case.
+   */
+  isLost?(silentMs: number): boolean
   /** Kills the container through the engine, for an agent that does not answer. A second call is safe. */
   kill(): Promise<void>
 }
@@ -121,6 +131,11 @@ export interface EngineAdvice {
   readonly howToGetRuntime: string
   /** The instruction to get an image. If it is missing, messages name the set-up for Docker. */
   readonly howToGetImage?: string
+  /**
+   * The instruction to deny the traffic of containers, if the engine cannot take their interfaces away.
+   * If it is missing, a container of the network `none` has no interface but loopback.
+   */
+  readonly howToDenyTraffic?: string
 }
 
 /**

@@ -17,6 +17,7 @@ import type { LeaseRequest } from './admission.js'
 import { Admission } from './admission.js'
 import { asSandboxError, diedIdle } from './container-errors.js'
 import { LAST_REMOVALS_MS, Removals } from './removals.js'
+import { Retirement } from './retirement.js'
 import { inRemovalOrder, nextToLend, isResponsive } from './responsive.js'
 import { WaitQueue } from './wait-queue.js'
 import type { SizeBounds } from './warm-size.js'
@@ -43,6 +44,7 @@ export class Pool<T extends Pooled> {
     onEvent: (event) => this.#emit(event),
     onSettled: () => this.#refill(),
   })
+  readonly #retirement = new Retirement<T>((container) => this.#retire(container))
   readonly #backoff = new Backoff(() => this.#refill())
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
@@ -213,6 +215,7 @@ export class Pool<T extends Pooled> {
     this.#idle.add(container)
     this.#emit({ type: 'launched', name: container.name, tookMs })
     void container.exited.then(() => this.#died(container))
+    this.#retirement.plan(container)
     this.#trim()
   }
 
@@ -249,13 +252,20 @@ export class Pool<T extends Pooled> {
   #takeBack(lease: Lease<T>): Released {
     const { container, heldMs } = lease
     const isSurplus = this.#staying >= this.#max
-    const released = lease.isUsed || this.#isClosed || isSurplus ? 'recreated' : 'returned'
+    const isSpent = lease.isUsed || this.#retirement.isOld(container)
+    const released = isSpent || this.#isClosed || isSurplus ? 'recreated' : 'returned'
     if (released === 'returned') this.#idle.add(container)
     else this.#recycle(container)
     const how = lease.ended ?? 'released'
     this.#emit({ type: 'ended', name: container.name, how, released, heldMs })
     this.#refill()
     return released
+  }
+
+  #retire(container: T): void {
+    if (!this.#idle.has(container)) return
+    this.#recycle(container)
+    this.#refill()
   }
 
   #recycle(container: T): void {

@@ -12,6 +12,11 @@ export interface Pooled {
    * ready, and the pool leases it only if no other container is idle. `undefined` counts as `true`.
    */
   readonly isResponsive?: boolean | undefined
+  /**
+   * The age in milliseconds after which the pool replaces the container, when no lease has it. Without
+   * it, an idle container stays.
+   */
+  readonly retireAfterMs?: number | undefined
   /** Removes the container. Rejects if the removal fails. */
   remove(): Promise<void>
 }

@@ -1,4 +1,4 @@
-import type { CodeResult, SandboxPoolOptions } from 'hono-sandbox'
+import type { CodeResult, Engine, SandboxPoolOptions } from 'hono-sandbox'
 import { createDockerEngine, SandboxPool } from 'hono-sandbox'
 import type { AgentName } from '../../src/languages/built-in.js'
 import { LANGUAGES } from '../../src/languages/built-in.js'
@@ -12,6 +12,8 @@ const HOUR_MS = 3_600_000
 
 /** The subject of a scenario: one program, in one language, under one runtime. */
 export interface Bench {
+  /** The engine of the pools; `undefined` for Docker. */
+  engine: Engine | undefined
   runtime: string
   language: AgentName
   image: string
@@ -126,12 +128,17 @@ export async function sustainedRate(
 
 /** Starts a pool of the bench's language and waits until it is full. */
 export async function startPool(
-  { runtime, language, image }: Pick<Bench, 'runtime' | 'language' | 'image'>,
+  {
+    engine,
+    runtime,
+    language,
+    image,
+  }: Pick<Bench, 'runtime' | 'language' | 'image'> & Partial<Pick<Bench, 'engine'>>,
   about: { size: number; max?: number; preload?: readonly string[] },
   options: SandboxPoolOptions = {},
 ): Promise<SandboxPool> {
   const languages = { [language]: { image, ...about } }
-  const pool = new SandboxPool({ runtime, languages, leaseTtlMs: HOUR_MS, ...options })
+  const pool = new SandboxPool({ engine, runtime, languages, leaseTtlMs: HOUR_MS, ...options })
   const report = await pool.start()
   const [error] = report[language]?.errors ?? []
   if (!error) return pool

@@ -2,8 +2,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import type { Engine } from 'hono-sandbox'
 import { createDockerEngine } from 'hono-sandbox'
+import { createKubernetesEngine } from 'hono-sandbox/kubernetes'
 import type { AgentName } from '../../src/languages/built-in.js'
+import { LANGUAGES } from '../../src/languages/built-in.js'
 import type { Bench } from './bench.js'
 import { defaultImage } from './bench.js'
 import { bare } from './contenders/bare.js'
@@ -22,6 +25,8 @@ import { targetsOf } from './targets.js'
 
 const USAGE = `Usage: npm run bench -- [options]
 
+  --engine kubernetes use the cluster that KUBECONFIG names, and the images of SANDBOX_BASE_PYTHON_IMAGE
+                      and SANDBOX_BASE_NODEJS_IMAGE; without scenarios that compare with Docker itself
   --smoke             run for a few seconds, only to check that the scenarios work
   --only a,b          run only these scenarios
   --runtime r,s       run under these runtimes (default: runc and runsc, if the engine has them)
@@ -46,6 +51,17 @@ const SCENARIOS = {
   soak,
 }
 type Scenario = keyof typeof SCENARIOS
+/** A pod takes seconds, and the nodes are never idle, so there are fewer rounds and no waits. */
+const OF_CLUSTER = {
+  quickRounds: 100,
+  slowRounds: 8,
+  rateRounds: 1,
+  concurrencies: [1, 4, 16],
+  poolSizes: [1, 16],
+  idleTimeoutMs: 50,
+}
+/** The scenarios that use nothing but a pool. */
+const OF_ANY_ENGINE: readonly Scenario[] = ['warm', 'acquire', 'rate', 'burst', 'fill']
 const PROGRAMS: Readonly<Record<AgentName, string>> = {
   python: 'print(42)',
   nodejs: 'console.log(42)',
@@ -54,6 +70,7 @@ const PROGRAMS: Readonly<Record<AgentName, string>> = {
 const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
 const OPTIONS = {
+  engine: text,
   smoke: flag,
   help: flag,
   only: text,
@@ -72,9 +89,14 @@ function readOptions() {
   }
   const programOf = (language: AgentName) =>
     values[language] === undefined ? PROGRAMS[language] : readFileSync(values[language], 'utf8')
+  const engines = known('--engine', values.engine ?? 'docker', isEngine, ['docker', 'kubernetes'])
+  const isDocker = engines.includes('docker')
+  const names = isDocker ? Object.keys(SCENARIOS) : OF_ANY_ENGINE
+  const numbers = values.smoke ? SMOKE : FULL
   return {
-    numbers: values.smoke ? SMOKE : FULL,
-    scenarios: known('--only', values.only, isScenario, Object.keys(SCENARIOS)),
+    isDocker,
+    numbers: isDocker ? numbers : { ...numbers, ...OF_CLUSTER },
+    scenarios: known('--only', values.only, isScenario, names),
     languages: known('--language', values.language, isLanguage, Object.keys(PROGRAMS)),
     runtimes: values.runtime?.split(','),
     programs: { python: programOf('python'), nodejs: programOf('nodejs') },
@@ -83,6 +105,8 @@ function readOptions() {
 }
 
 const isScenario = (name: string): name is Scenario => Object.hasOwn(SCENARIOS, name)
+const isEngine = (name: string): name is 'docker' | 'kubernetes' =>
+  ['docker', 'kubernetes'].includes(name)
 const isLanguage = (name: string): name is AgentName => Object.hasOwn(PROGRAMS, name)
 
 /** Returns the names of a list, or all known names. Throws if a name is unknown. */
@@ -98,27 +122,30 @@ function known<Name extends string>(
   throw new Error(`${option} takes ${all.join(', ')}, not ${JSON.stringify(unknown)}`)
 }
 
-async function runtimesHere(): Promise<string[]> {
-  const engine = createDockerEngine()
-  try {
-    const listed = await engine.runtimes()
-    return ['runc', 'runsc'].filter((runtime) => listed.some(({ name }) => name === runtime))
-  } finally {
-    engine.close()
-  }
+async function runtimesOf(engine: Engine): Promise<string[]> {
+  const listed = await engine.runtimes()
+  return ['runc', 'runsc'].filter((runtime) => listed.some(({ name }) => name === runtime))
+}
+
+/** Returns the image of a cluster, which only the operator knows. */
+function imageOfCluster(language: AgentName): string {
+  const { env } = process
+  const named = { python: env.SANDBOX_BASE_PYTHON_IMAGE, nodejs: env.SANDBOX_BASE_NODEJS_IMAGE }
+  return named[language] || (LANGUAGES[language].images[0] ?? '')
 }
 
 /** Measures all scenarios. A scenario that fails does not lose the figures of the others. */
 async function measure(options: ReturnType<typeof readOptions>) {
-  const { numbers, scenarios, languages, programs } = options
+  const { isDocker, numbers, scenarios, languages, programs } = options
+  const engine = isDocker ? createDockerEngine() : createKubernetesEngine()
   const rows: Row[] = []
   const failures: string[] = []
   for (const language of languages) {
     const program = programs[language]
-    const image = await defaultImage(language)
+    const image = isDocker ? await defaultImage(language) : imageOfCluster(language)
     const expected = await bare({ language, program }).run()
-    for (const runtime of options.runtimes ?? (await runtimesHere())) {
-      const bench: Bench = { runtime, language, image, program, expected, numbers }
+    for (const runtime of options.runtimes ?? (await runtimesOf(engine))) {
+      const bench: Bench = { engine, runtime, language, image, program, expected, numbers }
       for (const name of scenarios) {
         const what = `${language}, ${runtime}: ${name}`
         process.stderr.write(`${what}...\n`)
@@ -131,6 +158,7 @@ async function measure(options: ReturnType<typeof readOptions>) {
       }
     }
   }
+  engine.close()
   return { rows, failures }
 }
 

@@ -18,6 +18,8 @@ export interface EngineSubject {
   runtime: Runtime
   /** An image that the engine can launch, based on Debian. The tests use its shell. */
   image: string
+  /** The parts of the contract that the platform does not have. The docs of the engine name them. */
+  lacks?: readonly Lack[]
   /** Makes a container that is never started, as an interrupted launch leaves it. */
   leaveUnstarted: (spec: LaunchSpec) => Promise<void>
   /** Returns the state of a container in the engine. */
@@ -25,6 +27,12 @@ export interface EngineSubject {
   /** Removes a container in any state, outside the port. Does nothing if it does not exist. */
   removeFromOutside: (name: string) => Promise<void>
 }
+
+/**
+ * `noexec`: programs in `/tmp` are executable. `isolated network`: a container has other interfaces
+ * than loopback, and a policy outside denies all traffic.
+ */
+type Lack = 'noexec' | 'isolated network'
 
 const MIB = 1024 * 1024
 /** The limits of the containers of the contract. They are small and differ from all defaults. */

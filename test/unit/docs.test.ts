@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import * as client from 'hono-sandbox/client'
+import * as kubernetes from 'hono-sandbox/kubernetes'
 import * as mcp from 'hono-sandbox/mcp'
 import * as metrics from 'hono-sandbox/metrics'
 import * as middleware from 'hono-sandbox/middleware'
@@ -78,9 +79,16 @@ describe('the TypeScript of the docs', () => {
   })
 
   it('has an example of every exported value', () => {
-    const names = [library, middleware, testing, client, mcp, metrics, opentelemetry].flatMap(
-      (exported) => Object.keys(exported),
-    )
+    const names = [
+      library,
+      middleware,
+      testing,
+      client,
+      kubernetes,
+      mcp,
+      metrics,
+      opentelemetry,
+    ].flatMap((exported) => Object.keys(exported))
     for (const name of names) {
       expect(commentOf(name), name).toContain('@example')
     }

@@ -14,6 +14,7 @@ const EXAMPLES = [...ROOMS.keys()].filter((room) => room.startsWith('examples/')
 
 /** The rooms that may import these packages. Each room may import any other package. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@kubernetes/client-node': ['engine/kubernetes'],
   dockerode: ['engine/docker'],
   '@opentelemetry/api': ['telemetry'],
   'modern-tar': ['sandbox/archive'],

@@ -6,8 +6,12 @@ const fs = require('node:fs')
 const { workspace } = require('./config.cjs')
 
 const SHARED_NOBODY = 65534
-/** The owner of the workspace: user nobody, or an id of this container alone. */
-const NOBODY = fs.statSync(workspace).uid || SHARED_NOBODY
+const { uid, gid } = fs.statSync(workspace)
+/**
+ * The owner of the workspace: user nobody, or an id of this container alone. In a pod, root owns the
+ * workspace, and its group has the id.
+ */
+const NOBODY = uid || gid || SHARED_NOBODY
 const isRoot = process.getuid() === 0
 const hasOwnUser = isRoot && NOBODY !== SHARED_NOBODY
 /** The name of a user that no other container has. */

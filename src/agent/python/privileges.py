@@ -1,7 +1,8 @@
 """The users of the processes: agent and zygote are root, programs are the owner of the workspace.
 
-The owner is user nobody, or an id of this container alone, which comments call nobody, too. The
-agent does file operations as nobody. If the agent is not root, nothing here changes a user.
+The owner is user nobody, or an id of this container alone, which comments call nobody, too. In a
+pod, root owns the workspace, and its group has the id. The agent does file operations as nobody. If
+the agent is not root, nothing here changes a user.
 """
 
 import os
@@ -10,7 +11,8 @@ from .config import WORKSPACE
 from .system_calls import c_function
 
 SHARED_NOBODY = 65534
-NOBODY = os.stat(WORKSPACE).st_uid or SHARED_NOBODY
+_workspace = os.stat(WORKSPACE)
+NOBODY = _workspace.st_uid or _workspace.st_gid or SHARED_NOBODY
 PR_SET_DUMPABLE = 4
 IS_ROOT = os.getuid() == 0
 HAS_OWN_USER = IS_ROOT and NOBODY != SHARED_NOBODY

@@ -34,6 +34,8 @@ export interface Asked {
   hasOwnKernel: boolean
   /** The instruction to get a runtime with a kernel of its own. */
   howToGetKernel: string
+  /** The instruction to deny the traffic, if only a policy outside can. */
+  howToDenyTraffic?: string | undefined
   /** The names of the variables that the pool gives to programs. */
   variables: readonly string[]
   /** The range of the user's id; `undefined` if it is `nobody`. */
@@ -59,10 +61,11 @@ export interface Evidence {
 }
 
 /**
- * The grade of a line. `note`: no defence is missing, but there is a remark. `weak`: a defence is missing or
+ * The grade of a line. `note`: no defence is missing, but there is a remark. `unproven`: only
+ * something outside gives the defence, and a container cannot show it. `weak`: a defence is missing or
  * could not be measured, and others remain. `broken`: a program can use more than it was given.
  */
-export type Grade = 'ok' | 'note' | 'weak' | 'broken'
+export type Grade = 'ok' | 'note' | 'unproven' | 'weak' | 'broken'
 
 /** One reason why a line is not `ok`. */
 export interface Problem {

@@ -1,4 +1,4 @@
-import type { Evidence, Probe } from './evidence.js'
+import type { Evidence, Probe, Problem } from './evidence.js'
 import { REMOVE_CHANGE, when } from './evidence.js'
 
 /** Devices that the kernel adds to each network namespace if their module is loaded. They are down. */
@@ -48,12 +48,24 @@ function routes6Of({ inside: { look } }: Evidence): Route6[] {
   })
 }
 
+/** Returns the grade and the advice of an interface or a route that the container has. */
+function reachOf({ limits, howToDenyTraffic }: Evidence['asked']): {
+  grade: Problem['grade']
+  advice: string
+} {
+  if (limits.network !== 'none') {
+    return { grade: 'weak', advice: 'Remove the option network, or filter the network' }
+  }
+  if (howToDenyTraffic === undefined) return { grade: 'broken', advice: REMOVE_CHANGE }
+  return { grade: 'unproven', advice: howToDenyTraffic }
+}
+
 const network: Probe = {
   name: 'network',
   found: () => 'only loopback, no route',
   problems: (evidence) => {
     const { asked, outside } = evidence
-    const isAsked = asked.limits.network !== 'none'
+    const { grade, advice } = reachOf(asked)
     const interfaces = interfacesOf(evidence)
     const routes = routesOf(evidence).length + routes6Of(evidence).length
     return [
@@ -71,9 +83,9 @@ const network: Probe = {
       ),
       ...when(
         interfaces.length > 0 || routes > 0,
-        isAsked ? 'weak' : 'broken',
+        grade,
         `the interfaces ${interfaces.join(', ') || 'none'} with ${routes} routes`,
-        isAsked ? 'Remove the option network, or filter the network' : REMOVE_CHANGE,
+        advice,
       ),
     ]
   },
@@ -95,7 +107,7 @@ const metadata: Probe = {
     const all = [...reached, ...(reaches6 ? ['fd00:ec2::254'] : [])]
     return when(
       all.length > 0,
-      evidence.asked.limits.network === 'none' ? 'broken' : 'weak',
+      reachOf(evidence.asked).grade,
       `there are routes to ${all.join(', ')}`,
       'Block these addresses for the network of the containers, or remove the option network',
     )

@@ -18,9 +18,9 @@ it('prints a table for each language, with the advice below its line', () => {
   })
   expect(lines).toEqual([
     'python: python:3.13-slim under runc',
-    '  ok      swap     none',
-    '  broken  seccomp  no filter',
-    '                   -> Add one',
+    '  ok        swap     none',
+    '  broken    seccomp  no filter',
+    '                     -> Add one',
     '',
     'isolation: none (a line is broken)',
   ])

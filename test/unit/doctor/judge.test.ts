@@ -126,6 +126,11 @@ const WEAKENED: readonly (readonly [line: string, grade: string, changes: Change
     'weak',
     { asked: NETWORK, outside: { network: 'bridge' }, look: { devices: '    lo: 0\n  eth0: 0\n' } },
   ],
+  [
+    'network',
+    'unproven',
+    { asked: { howToDenyTraffic: 'Apply a policy' }, look: { devices: '    lo: 0\n  eth0: 0\n' } },
+  ],
   ['network', 'broken', { outside: { network: 'host' } }],
   ['network', 'weak', { look: { devices: '' } }],
   ['metadata', 'broken', { look: { routes: routesWith(DEFAULT_ROUTE) } }],
@@ -161,7 +166,7 @@ describe('judge()', () => {
     expect(found?.advice).toMatch(/^[A-Z].+/)
     const others = problems.map(({ name }) => name).filter((name) => name !== line)
     expect(others).toEqual(ALSO[line] ?? [])
-    expect(isolation).toBe({ broken: 'none', weak: 'weak' }[grade] ?? 'container')
+    expect(isolation).toBe({ broken: 'none', weak: 'weak', unproven: 'weak' }[grade] ?? 'container')
   })
 
   it('has a test in which it fails for each line', () => {

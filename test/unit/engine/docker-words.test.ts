@@ -7,7 +7,7 @@ import { readText, root } from '../../helpers/docs.js'
  * The room of Docker; set-up, which installs Docker and gVisor and prints texts about both; and the
  * test pool, which stands for an engine with both runtimes.
  */
-const ALLOWED = ['src/engine/docker/', 'src/cli/', 'src/testing/']
+const ALLOWED = ['src/engine/docker/', 'src/engine/kubernetes/', 'src/cli/', 'src/testing/']
 const RUNTIMES = /\brunsc\b|\brunc\b|gvisor/i
 
 function withoutComments(text: string): string {

@@ -25,6 +25,11 @@ describe('the settings', () => {
   it('have a random secret unless a variable has one', () => {
     const secret = 's'.repeat(32)
     expect(readSettings({ CODE_RUNNER_SECRET: secret }).secret).toBe(secret)
+    expect(readSettings({}).engine).toBe('docker')
+    expect(readSettings({ CODE_RUNNER_ENGINE: 'kubernetes' }).engine).toBe('kubernetes')
+    expect(() => readSettings({ CODE_RUNNER_ENGINE: 'podman' })).toThrow(
+      'CODE_RUNNER_ENGINE: expected docker or kubernetes',
+    )
     expect(readSettings({}).secret).not.toBe(readSettings({}).secret)
     expect(readSettings({}).secret).toMatch(/^.{40}/)
   })

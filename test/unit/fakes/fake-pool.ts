@@ -19,6 +19,8 @@ export class FakeLauncher {
   launchMode: Mode = 'works'
   removeMode: Mode = 'works'
   launchError: Error = new Error('no engine')
+  /** The age at which a container must be replaced. */
+  retireAfterMs: number | undefined
   readonly names: string[] = []
   readonly launches: { name: string; signal: AbortSignal; answer: Deferred<void> }[] = []
   readonly removals: Deferred<void>[] = []
@@ -68,6 +70,7 @@ export class FakeLauncher {
       exited: exited.promise,
       removals: 0,
       isResponsive: true,
+      retireAfterMs: this.retireAfterMs,
       crash: () => exited.resolve(),
       remove: async () => {
         container.removals++

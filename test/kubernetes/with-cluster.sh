@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# with-cluster.sh SCRIPTS COMMAND...: starts the test cluster of a folder with scripts, runs the command
+# with KUBECONFIG, and removes the cluster. W can name a folder that keeps what was built.
+set -euo pipefail
+scripts=$(cd "$1" && pwd)
+shift
+
+if [ -z "${W:-}" ]; then
+  W=$(mktemp -d)
+  made=$W
+fi
+export W
+down() {
+  bash "$scripts/k8s-down.sh" || true
+  bash "$scripts/netns-down.sh" || true
+  # gVisor's sandboxes of pods that were just starting.
+  pgrep -f -- "$W/k[0-9]/" | xargs -r kill -KILL || true
+  [ -z "${made:-}" ] || rm -rf "$made"
+}
+trap down EXIT
+trap 'exit 143' TERM INT
+
+bash "$scripts/k8s-build.sh"
+mkdir -p "$W/img"
+bash "$scripts/busybox-image.sh" "$W/k8sbin/bin/busybox" "$W/img/pause.tar"
+docker save -o "$W/img/sandboxes.tar" hono-sandbox/python:bookworm hono-sandbox/nodejs:24
+bash "$scripts/netns-up.sh" 2
+IMAGES="$W/img/pause.tar $W/img/sandboxes.tar" bash "$scripts/k8s-up.sh" 2
+KUBECONFIG=$W/cp/admin.kubeconfig "$@"
