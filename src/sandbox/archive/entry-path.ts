@@ -18,16 +18,21 @@ export function pathOfEntry(name: string): string {
   if (parts.includes('..')) throw refusedEntry(name, "has a name with '..'")
   if (name.includes('\0')) throw refusedEntry(name, 'has a name with NUL')
   const path = parts.join('/')
-  const isLong = parts.some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)
-  if (isLong || Buffer.byteLength(path) > MAX_PATH_BYTES) {
+  const isLong = parts.some((part) => lengthOf(part) > MAX_NAME_BYTES)
+  if (isLong || lengthOf(path) > MAX_PATH_BYTES) {
     throw refusedEntry(name, 'has a name that is too long')
   }
   return path
 }
 
+/** Returns the length of a path in bytes. A byte that is not UTF-8 is a lone surrogate. */
+function lengthOf(path: string): number {
+  return Buffer.byteLength(path) - 2 * (path.match(/\p{Surrogate}/gu)?.length ?? 0)
+}
+
 /** Whether a folder has a path so long that a listing may lack its content. */
 export function isTooDeep(folder: string): boolean {
-  return Buffer.byteLength(folder) > MAX_PATH_BYTES - MAX_NAME_BYTES
+  return lengthOf(folder) > MAX_PATH_BYTES - MAX_NAME_BYTES
 }
 
 /**

@@ -171,11 +171,12 @@ describe('an archive that is too large', () => {
 
   it('is refused if it has too many entries, and its source is stopped', async () => {
     const stopped = vi.fn()
-    const longest = `${'x'.repeat(200)}/`.repeat(18)
+    // Bytes that are not UTF-8 count several times, so few entries are enough.
+    const longest = `${'\uDC80'.repeat(200)}/`.repeat(18)
     async function* endless() {
       try {
         for (let at = 0; ; at++) {
-          yield pax(record('path', `${longest}${at}`))
+          yield pax(record('HONOSANDBOX.path', JSON.stringify(`${longest}${at}`)))
           yield header({ name: 'd', type: '5' })
         }
       } finally {
