@@ -86,6 +86,8 @@ export default defineConfig({
           // to measure the processor time of a test.
           isolate: false,
           maxWorkers: '100%',
+          // Only for tests that hang: on a busy machine, properties take several seconds.
+          testTimeout: 30_000,
         },
       },
       {
