@@ -112,8 +112,8 @@ export default defineConfig({
         test: {
           name: 'chaos',
           include: ['test/chaos/**/*.test.ts'],
-          testTimeout: 100_000,
-          hookTimeout: 120_000,
+          testTimeout: 200_000,
+          hookTimeout: 200_000,
           maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },

@@ -2,7 +2,7 @@ import { integer, sample } from 'fast-check'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { CheckedClient } from '../helpers/checked-client.js'
-import { ChaosServer } from '../helpers/chaos-server.js'
+import { ChaosServer, RECOVERY_MS } from '../helpers/chaos-server.js'
 import { containersOf, ownerOf } from '../helpers/engine.js'
 import { until } from '../helpers/until.js'
 import { Load } from './load.js'
@@ -32,6 +32,7 @@ it('a server beside one that restarts for ever loses nothing', async () => {
   expect(client.counts).toEqual({ answered: client.durations.length })
   await healthy()
   for (const owner of owners) {
-    await until('no container is left', async () => (await containersOf(owner)).length === 0)
+    const isGone = async () => (await containersOf(owner)).length === 0
+    await until('no container is left', isGone, RECOVERY_MS)
   }
-}, 150_000)
+}, 300_000)

@@ -133,8 +133,12 @@ export class ChaosServer {
   }
 }
 
-/** The longest time until everything is healthy again after the last fault. */
-const RECOVERY_MS = 90_000
+/**
+ * The longest time until everything is healthy again after the last fault. A server that is killed can
+ * leave a container that was never started. Another server removes it when it is a minute old, by a sweep
+ * that runs each minute.
+ */
+export const RECOVERY_MS = 150_000
 
 /**
  * Waits until all pools of the servers are full, and the engine has their containers and no other. Then

@@ -184,8 +184,8 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
   #spawn(name: string, args: readonly string[]): ChildProcess {
     const log = openSync(this.#in(`${name}.log`), 'a')
     try {
-      // In a network of its own: without a bridge of its own, dockerd deletes the interface docker0,
-      // which belongs to the shared engine.
+      // In a network of its own: a dockerd without a bridge deletes the interface docker0 when it starts,
+      // also that of the shared engine.
       const command = ['--pdeathsig', 'KILL', 'unshare', '--net', name, ...args]
       return spawn('setpriv', command, { stdio: ['ignore', log, log], detached: true })
     } finally {

@@ -17,8 +17,8 @@ export interface Watch {
   /** Resolves to true if the engine removes the container in time; to false without a connection. */
   isForgotten: (ms: number) => Promise<boolean>
   /**
-   * Reports that the engine has removed the container, but no event has told so. The connection is dead
-   * then, although it is open, and is replaced.
+   * Reports that the engine has removed the container without an event. The connection for events is
+   * dead then, although it is open, and is replaced.
    */
   missed: () => void
   /** Stops the watch. */
