@@ -15,7 +15,7 @@ down() {
   bash "$scripts/netns-down.sh" || true
   # gVisor's sandboxes of pods that were just starting.
   pgrep -f -- "$W/k[0-9]/" | xargs -r kill -KILL || true
-  [ -z "${made:-}" ] || rm -rf "$made"
+  rm -rf "$W"/k[0-9] "$W/cp" ${made:+"$made"}
 }
 trap down EXIT
 trap 'exit 143' TERM INT
