@@ -20,6 +20,14 @@ down() {
 trap down EXIT
 trap 'exit 143' TERM INT
 
+for tool in ip containerd runc runsc openssl curl bc nsenter; do
+  if ! command -v "$tool" > /dev/null; then
+    apt-get -qq update
+    apt-get -qq install -y --no-install-recommends \
+      iproute2 containerd runc runsc openssl curl bc util-linux > /dev/null
+    break
+  fi
+done
 bash "$scripts/k8s-build.sh"
 mkdir -p "$W/img"
 bash "$scripts/busybox-image.sh" "$W/k8sbin/bin/busybox" "$W/img/pause.tar"
