@@ -43,7 +43,8 @@ const kubernetes: TestProjectInlineConfiguration = {
     exclude: [FAULTS],
     testTimeout: 90_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // Most tests wait for the cluster.
+    maxWorkers: 4,
   },
 }
 

@@ -45,8 +45,14 @@ export const LIMITS = {
   shmBytes: MIB,
 }
 
-/** The command that starts a program as nobody, the user of programs. */
-export const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--']
+/**
+ * The user of the programs. It is not nobody, because a limit of processes counts all processes of a
+ * user on a kernel, and other programs of the machine can be nobody.
+ */
+export const USER = 210_000
+
+/** The command that starts a program as the user of programs. */
+export const AS_USER = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups', '--']
 
 /** The stdout of a container and its exit. */
 export interface Outcome {
@@ -73,7 +79,15 @@ export class Workbench {
     const name = `sandbox_contract_1.${++this.#made}_${this.owner}`
     onTestFinished(() => removeFromOutside(name))
     const { owner } = this
-    const own = { ...LIMITS, name, owner, image, runtime: runtime.name, command: ['cat'] }
+    const own = {
+      ...LIMITS,
+      name,
+      owner,
+      image,
+      runtime: runtime.name,
+      user: USER,
+      command: ['cat'],
+    }
     return specOf({ ...own, ...changes })
   }
 
@@ -81,9 +95,9 @@ export class Workbench {
     return within('the container is launched', this.engine.launch(this.spec(changes)))
   }
 
-  /** Runs a script as PID 1 and as nobody, and waits for its end. */
-  runAsNobody(script: string): Promise<Outcome> {
-    return this.run(script, { command: [...AS_NOBODY, 'sh', '-c', script] })
+  /** Runs a script as PID 1 and as the user of programs, and waits for its end. */
+  runAsUser(script: string): Promise<Outcome> {
+    return this.run(script, { command: [...AS_USER, 'sh', '-c', script] })
   }
 
   /** Runs a script as PID 1 and waits for its end. */

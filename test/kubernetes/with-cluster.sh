@@ -15,11 +15,19 @@ down() {
   bash "$scripts/netns-down.sh" || true
   # gVisor's sandboxes of pods that were just starting.
   pgrep -f -- "$W/k[0-9]/" | xargs -r kill -KILL || true
-  [ -z "${made:-}" ] || rm -rf "$made"
+  rm -rf "$W"/k[0-9] "$W/cp" ${made:+"$made"}
 }
 trap down EXIT
 trap 'exit 143' TERM INT
 
+for tool in ip containerd runc runsc openssl curl bc nsenter; do
+  if ! command -v "$tool" > /dev/null; then
+    apt-get -qq update
+    apt-get -qq install -y --no-install-recommends \
+      iproute2 containerd runc runsc openssl curl bc util-linux > /dev/null
+    break
+  fi
+done
 bash "$scripts/k8s-build.sh"
 mkdir -p "$W/img"
 bash "$scripts/busybox-image.sh" "$W/k8sbin/bin/busybox" "$W/img/pause.tar"

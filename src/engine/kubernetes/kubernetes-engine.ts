@@ -80,10 +80,11 @@ class KubernetesEngine implements Engine {
   async sweep(options: SweepOptions): Promise<number> {
     const { pods, time } = await this.#api.listPods(OWNER_LABEL)
     const isAbandoned = (pod: V1Pod) => this.#launches.isAbandoned(pod)
-    const removals = straysOf(pods, time, { ...options, isAbandoned }).map(({ metadata }) =>
-      // A pod that has changed since the list stays, because its launch may have ended.
-      this.#api.removePod(metadata?.name ?? '', metadata?.resourceVersion),
-    )
+    const removals = straysOf(pods, time, { ...options, isAbandoned }).map((pod) => {
+      const { name = '', resourceVersion } = pod.metadata ?? {}
+      // Another pod that has changed since the list stays, because its launch may have ended.
+      return this.#api.removePod(name, isAbandoned(pod) ? undefined : resourceVersion)
+    })
     const outcomes = await Promise.allSettled(removals)
     return outcomes.filter(({ status }) => status === 'fulfilled').length
   }

@@ -202,6 +202,19 @@ describe('the pings of a channel', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('ask the engine while no frame comes, and the container is killed when the engine says so', async () => {
+    const { agent, channel } = await openChannel()
+    const exchange = channel.open(READ, () => {})
+    agent.isLost = (silentMs) => silentMs >= 10_000
+    for (let passed = 0; passed < 10_000; passed += 2000) advanceTime(2000)
+    await flushStreams()
+    expect(agent.kills).toBe(0)
+    vi.advanceTimersByTime(2000)
+    await flushStreams()
+    expect(agent.kills).toBe(1)
+    expect(await outcomeOf(exchange.outcome)).toHaveProperty('lost')
+  })
+
   it('do not kill the container if any frame comes', async () => {
     const { agent } = await openChannel()
     for (let round = 0; round < 10; round++) {

@@ -30,6 +30,8 @@ export class FakeAgent implements Container {
   isRemoved = false
   /** If true, `kill()` rejects and the container keeps running. */
   cannotKill = false
+  /** The answer of the engine to the question whether the agent is lost. */
+  isLost = (_silentMs: number): boolean => false
   /** If true, the engine never answers a removal, and the streams stay open. */
   isFrozen = false
   /** Receives each frame that the host sends. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { it } from 'vitest'
 import { createKubernetesEngine } from 'hono-sandbox/kubernetes'
 import { podNameOf } from '../../src/engine/kubernetes/labels.js'
 import { podOf } from '../../src/engine/kubernetes/pod-spec.js'
@@ -7,25 +8,26 @@ import type { LaunchSpec } from '../../src/engine/engine.js'
 import { describeEngine } from '../contract/engine.js'
 import { core, deletePod, images, readPod, runtimes, useNamespace } from './cluster.js'
 
-const namespace = `contract-${randomBytes(4).toString('hex')}`
-const settings = settingsOf({ namespace }, undefined)
-
-useNamespace(namespace)
-
-for (const runtime of runtimes) {
-  describeEngine(`Kubernetes with ${runtime.name}`, {
+/** Registers the contract of an engine for one runtime of the cluster, if the cluster has it. */
+export function describeContract(name: string): void {
+  const runtime = runtimes.find((each) => each.name === name)
+  if (!runtime) return it.skip(`the cluster has no ${name}`)
+  const namespace = `contract-${randomBytes(4).toString('hex')}`
+  useNamespace(namespace)
+  describeEngine(`Kubernetes with ${name}`, {
     createEngine: () => createKubernetesEngine({ namespace }),
     runtime,
     image: images.python,
     lacks: runtime.hasOwnKernel ? ['noexec'] : ['noexec', 'isolated network'],
-    leaveUnstarted,
-    stateOf,
-    removeFromOutside: (name) => deletePod(namespace, podNameOf(name)),
+    leaveUnstarted: (spec) => leaveUnstarted(namespace, spec),
+    stateOf: (container) => stateOf(namespace, container),
+    removeFromOutside: (container) => deletePod(namespace, podNameOf(container)),
   })
 }
 
 /** Makes a pod that no node takes. */
-async function leaveUnstarted(spec: LaunchSpec): Promise<void> {
+async function leaveUnstarted(namespace: string, spec: LaunchSpec): Promise<void> {
+  const settings = settingsOf({ namespace }, undefined)
   const runtime = settings.runtimes[spec.runtime] ?? { hasOwnKernel: false }
   const body = podOf(spec, runtime, {
     engine: 'none',
@@ -34,7 +36,7 @@ async function leaveUnstarted(spec: LaunchSpec): Promise<void> {
   await core.createNamespacedPod({ namespace, body })
 }
 
-async function stateOf(name: string): Promise<'gone' | 'unstarted' | 'running'> {
+async function stateOf(namespace: string, name: string): Promise<'gone' | 'unstarted' | 'running'> {
   const pod = await readPod(namespace, podNameOf(name))
   if (!pod) return 'gone'
   return pod.status?.phase === 'Pending' ? 'unstarted' : 'running'
