@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { within } from '../util/deadline.js'
 import type { SandboxError } from '../errors.js'
 import { MovingAverage } from '../util/moving-average.js'
@@ -12,8 +13,9 @@ interface LaunchesOptions<T extends Pooled> {
   suffix: string
   /** Aborts the launches that are running. */
   signal: AbortSignal
-  onLaunched: (container: T, tookMs: number) => void
-  onFailed: (name: string, tookMs: number, error: SandboxError) => void
+  /** `cause` is the async context in which the launch was begun, for the event. */
+  onLaunched: (container: T, tookMs: number, cause: AsyncResource) => void
+  onFailed: (name: string, tookMs: number, error: SandboxError, cause: AsyncResource) => void
   /** Called after `onLaunched` or `onFailed`. */
   onSettled: () => void
 }
@@ -28,6 +30,12 @@ export class Launches<T extends Pooled> {
   readonly tookMs = new MovingAverage()
   readonly #names: ContainerNames
   readonly #running = new Map<string, Promise<SandboxError | undefined>>()
+  /**
+   * The async context of all launches: that in which the pool was created. In the context of the request
+   * that takes a container, the next container would keep that request in memory, which keeps its own
+   * container, and so on without end.
+   */
+  readonly #context = new AsyncResource('SandboxLaunches')
   #starting = 0
 
   constructor(options: LaunchesOptions<T>) {
@@ -57,10 +65,13 @@ export class Launches<T extends Pooled> {
   /** Begins a launch. Resolves with its error, or with `undefined` if it succeeds. */
   begin(): Promise<SandboxError | undefined> {
     const name = this.#names.take()
-    const launching = this.#launch(name).finally(() => {
-      this.#running.delete(name)
-      this.#options.onSettled()
-    })
+    const cause = new AsyncResource('SandboxLaunch')
+    const launching = this.#context.runInAsyncScope(() =>
+      this.#launch(name, cause).finally(() => {
+        this.#running.delete(name)
+        this.#options.onSettled()
+      }),
+    )
     this.#running.set(name, launching)
     return launching
   }
@@ -86,7 +97,7 @@ export class Launches<T extends Pooled> {
     await Promise.all(this.#running.values())
   }
 
-  async #launch(name: string): Promise<SandboxError | undefined> {
+  async #launch(name: string, cause: AsyncResource): Promise<SandboxError | undefined> {
     const { launch, signal, onLaunched, onFailed } = this.#options
     const since = performance.now()
     this.#starting++
@@ -95,13 +106,13 @@ export class Launches<T extends Pooled> {
       this.#starting--
       const tookMs = performance.now() - since
       this.tookMs.add(tookMs)
-      onLaunched(container, tookMs)
+      onLaunched(container, tookMs, cause)
       return undefined
     } catch (error) {
       this.#starting--
       this.freeSlot(name)
       const failure = asSandboxError(error, `the launch of ${name}`)
-      onFailed(name, performance.now() - since, failure)
+      onFailed(name, performance.now() - since, failure, cause)
       return failure
     }
   }

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks'
 import { Backoff } from './backoff.js'
 import { within } from '../util/deadline.js'
 import type { Caller } from './caller.js'
@@ -63,15 +64,16 @@ export class Pool<T extends Pooled> {
       suffix: options.suffix,
       launch: options.launch,
       signal: this.#closing.signal,
-      onLaunched: (container, tookMs) => {
+      onLaunched: (container, tookMs, cause) => {
         this.#backoff.succeeded()
         this.#warm.launched(tookMs)
-        this.#adopt(container, tookMs)
+        this.#adopt(container, tookMs, cause)
       },
-      onFailed: (name, tookMs, error) => {
+      onFailed: (name, tookMs, error, cause) => {
         if (this.#isClosed && error.code === 'SANDBOX_CLOSED') return // close() aborted this launch.
         if (!this.#isClosed) this.#backoff.failed(error)
-        this.#emit({ type: 'launchFailed', name, tookMs, error })
+        const emit = () => this.#emit({ type: 'launchFailed', name, tookMs, error })
+        cause.runInAsyncScope(emit)
         this.#admission.refuse()
       },
       onSettled: () => this.#refill(),
@@ -210,10 +212,11 @@ export class Pool<T extends Pooled> {
     for (let left = Math.min(wanted, allowed); left > 0; left--) void this.#launches.begin()
   }
 
-  #adopt(container: T, tookMs: number): void {
+  #adopt(container: T, tookMs: number, cause: AsyncResource): void {
     if (this.#isClosed) return this.#recycle(container)
     this.#idle.add(container)
-    this.#emit({ type: 'launched', name: container.name, tookMs })
+    const emit = () => this.#emit({ type: 'launched', name: container.name, tookMs })
+    cause.runInAsyncScope(emit)
     void container.exited.then(() => this.#died(container))
     this.#retirement.plan(container)
     this.#trim()

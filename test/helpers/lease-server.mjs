@@ -1,13 +1,15 @@
 // A server with a route that runs a program in its container, and one that does not use it.
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
+import { contextStorage } from 'hono/context-storage'
 import { closeSandboxes, getSandboxes, initSandboxes } from '../../dist/src/index.js'
 import { sandbox } from '../../dist/middleware/index.js'
 
 await initSandboxes({ runtime: 'runc', languages: { python: { size: 3 } } })
 const app = new Hono()
   .get('/stats', (c) => c.json(getSandboxes().stats().python))
-  .use(sandbox())
+  // Each request has an async context, which a leak would keep.
+  .use(contextStorage(), sandbox())
   .get('/used', async (c) => {
     const { stdout } = await c.get('sandbox').runCode('print("used")')
     return c.text(stdout)

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, expect, it, vi } from 'vitest'
 import { SandboxError } from '../../../src/errors.js'
 import { fakePool, flushMicrotasks, outcomeOf } from '../fakes/fake-pool.js'
@@ -248,4 +249,16 @@ describe('a container of a pool', () => {
     await flushMicrotasks()
     expect(pool.stats()).toMatchObject({ recycling: 0, idle: 1 })
   })
+})
+
+it('a launch does not run in the async context of the request that takes a container', async () => {
+  const requests = new AsyncLocalStorage<string>()
+  const { launcher, pool } = fakePool({ size: 1, max: 3 })
+  await pool.start()
+  const contexts: unknown[] = []
+  launcher.onLaunch = () => contexts.push(requests.getStore())
+  await requests.run('first', () => pool.acquire())
+  await requests.run('second', () => pool.acquire())
+  expect(contexts.length).toBeGreaterThan(0)
+  expect(new Set(contexts)).toEqual(new Set([undefined]))
 })
