@@ -136,7 +136,8 @@ async function expectAnswer(
 }
 
 async function expectPrints({ where, prints }: Script, file: string): Promise<void> {
-  const exit = await new DocsProgram(file, runtimeOf(where)).ended
+  // Most programs need one container of each language.
+  const exit = await new DocsProgram(file, { ...runtimeOf(where), SANDBOX_POOL_SIZE: '1' }).ended
   expect(exit.stderr.replaceAll(WARNING, ''), where).toBe('')
   expect(exit, where).toMatchObject({ exitCode: 0, stdout: prints ?? expect.any(String) })
 }

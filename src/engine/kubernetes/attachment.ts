@@ -11,7 +11,7 @@ const MAX_STDERR_BYTES = 64 * 1024
 /** The greatest message to the API server, so that a large write does not become one message. */
 const MAX_MESSAGE_BYTES = 256 * 1024
 
-/** The time limit for the end of the output after the input was lost. */
+/** The time limit for the next output, or its end, after the input was lost. */
 const LOST_INPUT_MS = 2000
 
 /** The number of a stream, which is the first byte of a message. */
@@ -65,6 +65,7 @@ export class Attachment {
       if (this.stdin.writableEnded) return
       // A lost connection ends all. If PID 1 has exited, the rest of its output is on the way.
       const late = setTimeout(() => this.disconnect(), LOST_INPUT_MS).unref()
+      outputSocket.on('message', () => late.refresh())
       void this.closed.then(() => clearTimeout(late))
     })
     void this.closed.then(() => this.stdin.destroy())

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Attachment } from '../../../../src/engine/kubernetes/attachment.js'
 import { attach } from '../../../../src/engine/kubernetes/attachment.js'
 import { configFor, FakeAttach } from '../../../helpers/fake-attach.js'
@@ -77,6 +78,26 @@ it('output that arrives after the end of the input is not lost', async () => {
   await server.send(1, Buffer.from('last words'))
   server.output?.close()
   expect((await within('stdout ends', outputOf(attachment))).toString()).toBe('last words')
+})
+
+it('output may take long after the end of the input, as long as there is more', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const server = await new FakeAttach('v4').listen()
+  const attachment = await attachTo(server)
+  server.hasExited = true
+  const timers = vi.getTimerCount()
+  server.input?.close()
+  // Until the limit runs, which is one more timer. Those of the closing connection are over then.
+  while (server.open > 1 || vi.getTimerCount() !== timers + 1) await nextTurn()
+  for (let received = 1; received <= 3; received++) {
+    vi.advanceTimersByTime(1900)
+    await server.send(1, Buffer.from('x'))
+    while (attachment.stdout.readableLength < received) await nextTurn()
+  }
+  vi.advanceTimersByTime(1900)
+  server.output?.close()
+  expect((await outputOf(attachment)).toString()).toBe('xxx')
 })
 
 it('the last lines of stderr are kept, and its size is bounded', async () => {
