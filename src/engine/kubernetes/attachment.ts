@@ -64,7 +64,11 @@ export class Attachment {
     input.on('close', () => {
       if (this.stdin.writableEnded) return
       // A lost connection ends all. If PID 1 has exited, the rest of its output is on the way.
-      const late = setTimeout(() => this.disconnect(), LOST_INPUT_MS).unref()
+      const late = setTimeout(() => {
+        // The reader of stdout does not take what has come.
+        if (outputSocket.isPaused) late.refresh()
+        else this.disconnect()
+      }, LOST_INPUT_MS).unref()
       outputSocket.on('message', () => late.refresh())
       void this.closed.then(() => clearTimeout(late))
     })

@@ -100,6 +100,26 @@ it('output may take long after the end of the input, as long as there is more', 
   expect((await outputOf(attachment)).toString()).toBe('xxx')
 })
 
+it('output that is not read is not lost after the end of the input', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const server = await new FakeAttach('v4').listen()
+  const attachment = await attachTo(server)
+  const size = 4 * MIB
+  for (let sent = 0; sent < size; sent += 65_536) void server.send(1, Buffer.alloc(65_536))
+  server.hasExited = true
+  const timers = vi.getTimerCount()
+  server.input?.close()
+  while (server.open > 1 || vi.getTimerCount() !== timers + 1) await nextTurn()
+  for (let passed = 0; passed < 5; passed++) {
+    vi.advanceTimersByTime(1900)
+    await nextTurn()
+  }
+  const read = outputOf(attachment)
+  server.output?.close()
+  expect((await read).length).toBe(size)
+})
+
 it('the last lines of stderr are kept, and its size is bounded', async () => {
   const server = await new FakeAttach('v4').listen()
   const attachment = await attachTo(server)
