@@ -56,8 +56,8 @@ def serve_users(loop):
     def answer(connection):
         try:
             connection.send(answer_to(connection.recv(MAX_QUERY)))
-        except OSError:
-            pass  # the program is gone
+        except Exception:
+            pass  # the program is gone, or a file of the image is not valid
         close(connection)
 
     def close(connection):
