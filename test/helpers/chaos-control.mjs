@@ -32,7 +32,7 @@ const commands = {
     while (performance.now() < end);
   },
   measure: async () => {
-    // What finalizers free is collected by the next collection.
+    // A finalizer frees objects that only the next collection removes.
     for (let round = 0; round < 3; round++) {
       collectGarbage()
       await nextTurn()

@@ -22,7 +22,7 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number]
 
 const DELAY_MS = 1000
-/** What happens to the answer of a request. */
+/** The treatment of the answer to a request, by fault. */
 const ANSWERS = {
   drop: 'cut',
   'half-close': 'end',
@@ -109,7 +109,7 @@ class Connection {
   readonly #options: ConnectionOptions
   readonly #client: Socket
   readonly #engine: Socket
-  /** What happens to the answer of the latest request. */
+  /** The treatment of the answer to the latest request. */
   #answers: 'pass' | 'cut' | 'end' | 'lose' = 'pass'
   #isMute = false
 
@@ -165,7 +165,7 @@ class Connection {
   }
 }
 
-/** One direction of a connection. What is written comes out in its order, delayed or not. */
+/** One direction of a connection. It keeps the order of the bytes, also if it delays them. */
 class Way {
   readonly #to: Socket
   readonly #fault: () => Fault | undefined

@@ -53,7 +53,6 @@ const ReadonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc
  */
 export function createBody(spec: LaunchSpec, volumes: readonly string[]) {
   const pids = pidLimitsOf(spec)
-  const hasOwnUser = spec.user !== NOBODY
   return {
     Image: spec.image,
     Entrypoint: [],
@@ -98,11 +97,16 @@ export function createBody(spec: LaunchSpec, volumes: readonly string[]) {
         { Name: 'nofile', Soft: spec.openFiles, Hard: spec.openFiles },
         { Name: 'core', Soft: 0, Hard: 0 },
         ...(pids.user === undefined ? [] : [{ Name: 'nproc', Soft: pids.user, Hard: pids.user }]),
-        ...(hasOwnUser ? USER_ULIMITS : []),
+        ...(hasOwnUser(spec) ? USER_ULIMITS : []),
       ],
       LogConfig: { Type: 'none', Config: {} },
     },
   }
+}
+
+/** Whether no other container has the user of the programs. */
+function hasOwnUser({ user }: LaunchSpec): boolean {
+  return user !== NOBODY
 }
 
 function tmpfsOf(spec: LaunchSpec, volumes: readonly string[]): Record<string, string> {
@@ -114,7 +118,7 @@ function tmpfsOf(spec: LaunchSpec, volumes: readonly string[]): Record<string, s
     // The uid is set because a tmpfs that is also the working directory loses its mode.
     '/workspace': `rw,exec,nosuid,nodev,mode=1777,${owner},size=${spec.workspaceBytes}`,
     '/tmp': small,
-    ...(spec.user === NOBODY ? {} : USER_SERVER),
+    ...(hasOwnUser(spec) && USER_SERVER),
   }
 }
 

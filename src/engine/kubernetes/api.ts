@@ -5,7 +5,7 @@ import { deadlineIn } from '../../util/deadline.js'
 import { deferred } from '../../util/deferred.js'
 import { apiError, statusOf } from './api-errors.js'
 
-/** The pods of a list, and the place in the history of the cluster where a watch continues. */
+/** The pods of a list, and the version of the list, after which a watch continues. */
 export interface PodList {
   pods: readonly V1Pod[]
   resourceVersion: string

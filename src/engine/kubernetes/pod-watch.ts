@@ -44,7 +44,7 @@ export class PodWatch {
   #closing = new AbortController()
   #isRunning = false
   #failure: unknown
-  /** The place in the history of the cluster where the watch continues; '' if a list is needed. */
+  /** The version after which the watch continues; '' if a new list is needed first. */
   #resourceVersion = ''
 
   constructor(list: () => Promise<PodList>, connect: Connect) {
