@@ -10,7 +10,7 @@ import { Workbench } from './subject.js'
 export function describeEngine(name: string, subject: EngineSubject): void {
   describe(name, () => {
     const workbench = new Workbench(subject)
-    describeStreams(workbench)
+    describeStreams(workbench, subject)
     describeEnds(workbench, subject)
     describeLaunches(workbench, subject)
     describeInside(workbench, subject)

@@ -30,9 +30,10 @@ export interface EngineSubject {
 
 /**
  * `noexec`: programs in `/tmp` are executable. `isolated network`: a container has other interfaces
- * than loopback, and a policy outside denies all traffic.
+ * than loopback, and a policy outside denies all traffic. `last output`: if PID 1 exits at once after a
+ * large output, its end can be lost.
  */
-type Lack = 'noexec' | 'isolated network'
+type Lack = 'noexec' | 'isolated network' | 'last output'
 
 const MIB = 1024 * 1024
 /** The limits of the containers of the contract. They are small and differ from all defaults. */

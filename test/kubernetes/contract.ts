@@ -18,7 +18,7 @@ export function describeContract(name: string): void {
     createEngine: () => createKubernetesEngine({ namespace }),
     runtime,
     image: images.python,
-    lacks: runtime.hasOwnKernel ? ['noexec'] : ['noexec', 'isolated network'],
+    lacks: runtime.hasOwnKernel ? ['noexec'] : ['noexec', 'isolated network', 'last output'],
     leaveUnstarted: (spec) => leaveUnstarted(namespace, spec),
     stateOf: (container) => stateOf(namespace, container),
     removeFromOutside: (container) => deletePod(namespace, podNameOf(container)),
