@@ -21,7 +21,7 @@ export interface RuntimeFacts {
 /**
  * The settings of a container as the engine applies them. They can differ from the
  * {@link LaunchSpec}: a proxy, a policy or the defaults of the engine may have changed them. A limit
- * that the container does not have is `Infinity`.
+ * that the container does not have is `Infinity`. A limit that the engine cannot tell is `undefined`.
  */
 export interface ContainerFacts {
   readonly runtime: RuntimeFacts
@@ -48,10 +48,10 @@ export interface ContainerFacts {
   readonly memoryBytes: number
   readonly swapBytes: number
   /** The limit of processes and threads, with those of the runtime itself. */
-  readonly pids: number
+  readonly pids?: number | undefined
   readonly cpus: number
   /** The CPU time that the container has used so far, in milliseconds, with that of the runtime. */
-  readonly cpuMs: number
-  readonly openFiles: number
+  readonly cpuMs?: number | undefined
+  readonly openFiles?: number | undefined
   readonly network: string
 }

@@ -94,9 +94,9 @@ export function when(
 }
 
 /** Returns the problem of a fact that only the engine knows, if the engine does not tell. */
-export function untold({ outside }: Pick<Evidence, 'outside'>): readonly Problem[] {
+export function untold(fact: unknown): readonly Problem[] {
   return when(
-    outside === undefined,
+    fact === undefined,
     'weak',
     'not measured: the engine does not tell',
     'Use an engine that implements inspect()',

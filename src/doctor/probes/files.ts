@@ -198,7 +198,7 @@ const variables: Probe = {
     // With an engine that tells, a variable that the server and the image have in common is no leak.
     const foreign = outside ? outside.variables : ofServer
     return [
-      ...untold(evidence),
+      ...untold(evidence.outside),
       ...when(
         foreign.length > 0,
         'broken',
@@ -213,12 +213,12 @@ const logs: Probe = {
   name: 'logs',
   found: () => 'the engine does not store output',
   problems: (evidence) => [
-    ...untold(evidence),
+    ...untold(evidence.outside),
     ...when(
       evidence.outside?.keepsLogs === true,
       'weak',
       'the engine stores the output of programs on its disk',
-      'Set the log driver of the containers to none',
+      'Set the log driver of the containers to none. A kubelet has only containerLogMaxSize',
     ),
   ],
 }

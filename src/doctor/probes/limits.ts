@@ -39,7 +39,7 @@ const memory: Probe = {
   name: 'memory',
   found: ({ asked, inside }) => `${mib(asked.limits.memoryBytes)}, ${endText(inside.memory)}`,
   problems: ({ asked, inside, outside }) => [
-    ...(inside.memory.how === 'untried' ? untold({ outside }) : []),
+    ...(inside.memory.how === 'untried' ? untold(outside) : []),
     ...looser(outside?.memoryBytes, asked.limits.memoryBytes, mib),
     ...trialProblems(
       inside.memory,
@@ -63,7 +63,7 @@ const swap: Probe = {
   problems: (evidence) => {
     const bytes = evidence.outside?.swapBytes ?? 0
     return [
-      ...untold(evidence),
+      ...untold(evidence.outside),
       ...when(
         bytes > 0,
         'weak',
@@ -80,7 +80,13 @@ const pids: Probe = {
   problems: ({ asked, inside, outside }) => {
     const started = 'count' in inside.pids ? inside.pids.count : 0
     return [
-      ...(inside.pids.how === 'untried' ? untold({ outside }) : []),
+      ...(inside.pids.how === 'untried' ? untold(outside?.pids) : []),
+      ...when(
+        outside !== undefined && outside.pids === undefined,
+        'note',
+        'the limit of the container itself is not known',
+        'Check it on the nodes: podPidsLimit of the kubelet',
+      ),
       // The inner limit is that of the user, if no other container has it.
       ...(asked.hasOwnKernel || asked.userIds
         ? when(
@@ -119,7 +125,7 @@ const cpu: Probe = {
     const { cpus } = asked.limits
     const busy = inside.busyCpus ?? 0
     return [
-      ...untold(evidence),
+      ...untold(evidence.outside),
       ...looser(outside?.cpus, cpus, (value) => `${value} CPUs`),
       ...when(
         busy > cpus * CPU_FACTOR + CPU_ADDEND,

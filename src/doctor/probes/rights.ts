@@ -85,7 +85,7 @@ const noNewPrivileges: Probe = {
   problems: (evidence) => {
     const isSet = hasNoNewPrivileges(evidence)
     return isSet === undefined
-      ? untold(evidence)
+      ? untold(evidence.outside)
       : when(
           !isSet,
           'broken',
@@ -132,7 +132,7 @@ const namespaces: Probe = {
     const shared = outside?.sharedNamespaces ?? []
     const devices = outside?.devices ?? []
     return [
-      ...untold(evidence),
+      ...untold(evidence.outside),
       ...when(
         shared.length > 0,
         // The namespace of cgroups hides their names only.

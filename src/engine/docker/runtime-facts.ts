@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import * as v from 'valibot'
 import type { RuntimeFacts } from '../container-facts.js'
-import { kernelOf } from './runtimes.js'
+import { kernelOf } from '../gvisor.js'
 
 /** A runtime as Docker lists it. */
 const Listed = v.object({

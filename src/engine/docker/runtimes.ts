@@ -1,7 +1,7 @@
 import type { EngineAdvice, LaunchSpec, Runtime } from '../engine.js'
+import { GVISOR, isGvisor } from '../gvisor.js'
 import { NOBODY } from '../user-ids.js'
 
-const GVISOR = 'runsc'
 const PLAIN = 'runc'
 const PREFERRED = [GVISOR, PLAIN]
 
@@ -57,20 +57,4 @@ export function pidLimitsOf({
   return user === NOBODY
     ? { cgroup: pids, user: undefined }
     : { cgroup: pids + AGENT_TASKS, user: pids }
-}
-
-/**
- * Matches the version of the kernel that programs see under gVisor. Releases from 2016 on share the
- * minute of a build that no distribution has, or name themselves.
- */
-const GVISOR_KERNEL = /Sun Jan 10 15:06:54 PST 2016|gvisor/i
-
-/** Returns a pattern for the version of the runtime's own kernel; `undefined` if it is not known. */
-export function kernelOf(runtime: string): RegExp | undefined {
-  return isGvisor(runtime) ? GVISOR_KERNEL : undefined
-}
-
-/** gVisor may be registered under several names, as `runsc-kvm`. */
-function isGvisor(runtime: string): boolean {
-  return runtime.startsWith(GVISOR)
 }

@@ -3,10 +3,12 @@ import type { V1Pod } from '@kubernetes/client-node'
 import { KubeConfig, Watch } from '@kubernetes/client-node'
 import { SandboxError } from '../../errors.js'
 import { deferred } from '../../util/deferred.js'
+import type { ContainerFacts } from '../container-facts.js'
 import type { Container, Engine, LaunchSpec, Runtime, SweepOptions } from '../engine.js'
 import { KubernetesApi } from './api.js'
 import { attach } from './attachment.js'
-import { ENGINE_LABEL, OWNER_LABEL } from './labels.js'
+import { factsOf } from './container-facts.js'
+import { ENGINE_LABEL, OWNER_LABEL, podNameOf } from './labels.js'
 import { Launches } from './launches.js'
 import { LostNodes } from './lost-nodes.js'
 import type { Connect } from './pod-watch.js'
@@ -87,6 +89,12 @@ class KubernetesEngine implements Engine {
     })
     const outcomes = await Promise.allSettled(removals)
     return outcomes.filter(({ status }) => status === 'fulfilled').length
+  }
+
+  async inspect(name: string): Promise<ContainerFacts> {
+    const pod = await this.#api.findPod(podNameOf(name))
+    if (!pod) throw new SandboxError('SANDBOX_ENGINE_FAILED', `there is no pod of ${name}`)
+    return factsOf(pod, this.#settings.runtimes)
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { V1ObjectMeta } from '@kubernetes/client-node'
 import type { LaunchSpec } from '../engine.js'
 
 /** The label that names the pool's owner on every pod of this library. */
@@ -9,6 +10,20 @@ export const ENGINE_LABEL = 'hono-sandbox.engine'
 const NETWORK_LABEL = 'hono-sandbox.network'
 /** The annotation with the name of the launch, which can differ from the name of the pod. */
 export const NAME_ANNOTATION = 'hono-sandbox.name'
+/** The annotation with the network of the launch, which can differ from the value of the label. */
+const NETWORK_ANNOTATION = 'hono-sandbox.network'
+
+/** Returns the annotations of a pod. */
+export function annotationsOf({ name, network }: LaunchSpec) {
+  return { [NAME_ANNOTATION]: name, [NETWORK_ANNOTATION]: network }
+}
+
+/** Returns the network of a pod, as network policies see it. */
+export function networkOf({ labels = {}, annotations = {} }: V1ObjectMeta): string {
+  const label = labels[NETWORK_LABEL] ?? ''
+  const network = annotations[NETWORK_ANNOTATION] ?? ''
+  return labelValue(network) === label ? network : label
+}
 
 /** Returns the labels of a pod. */
 export function labelsOf({ owner, language, network }: LaunchSpec, engine: string) {

@@ -3,12 +3,16 @@ import type { V1NodeAffinity, V1Pod, V1Volume, V1VolumeMount } from '@kubernetes
 import type { LaunchSpec } from '../engine.js'
 import { NOBODY } from '../user-ids.js'
 import { gatedCommand } from './gate.js'
-import { labelsOf, NAME_ANNOTATION, podNameOf } from './labels.js'
+import { annotationsOf, labelsOf, podNameOf } from './labels.js'
 import type { RuntimeOptions } from './runtimes.js'
 import type { Settings } from './settings.js'
 
 /** The name of the only container of a pod. */
 export const CONTAINER = 'sandbox'
+
+/** The variables that name the user of the programs, and the name. */
+export const USER_VARIABLES: readonly string[] = ['USER', 'LOGNAME']
+const USER_NAME = 'sandbox'
 
 /** The first user id that a pod can get in place of nobody, and the number of these ids. */
 const OWN_USERS = { first: 1_000_000_000, count: 1_000_000_000 }
@@ -38,7 +42,7 @@ export function podOf(
       name: podNameOf(spec.name),
       namespace: settings.namespace,
       labels: labelsOf(spec, engine),
-      annotations: { [NAME_ANNOTATION]: spec.name },
+      annotations: annotationsOf(spec),
       // When the pod of the app is gone, the cluster removes the pods that it owns.
       ...(owner && { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', ...owner }] }),
     },
@@ -73,7 +77,7 @@ export function podOf(
           command: gatedCommand(spec),
           workingDir: '/workspace',
           // Such a user has no name in the image.
-          env: user === NOBODY ? [] : [variable('USER'), variable('LOGNAME')],
+          env: user === NOBODY ? [] : USER_VARIABLES.map((name) => ({ name, value: USER_NAME })),
           stdin: true,
           // When the server dies, the agent's stdin ends and the agent exits.
           stdinOnce: true,
@@ -146,10 +150,6 @@ function awayFrom(nodes: readonly string[]): V1NodeAffinity {
   return {
     preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference: { matchFields } }],
   }
-}
-
-function variable(name: string) {
-  return { name, value: 'sandbox' }
 }
 
 function seccompOf({ seccompProfile }: Settings) {

@@ -115,6 +115,8 @@ const WEAKENED: readonly (readonly [line: string, grade: string, changes: Change
   ['pids', 'broken', { inside: { pids: { how: 'unlimited', count: 160 } } }],
   ['pids', 'broken', { inside: { pids: { how: 'refused', count: 150 } } }],
   ['pids', 'weak', { inside: { pids: { how: 'killed', hasContainerEnded: true } } }],
+  ['pids', 'note', { outside: { pids: undefined } }],
+  ['pids', 'weak', { outside: { pids: undefined }, inside: { pids: { how: 'untried' } } }],
   ['cpu', 'broken', { outside: { cpus: NONE } }],
   ['cpu', 'broken', { inside: { busyCpus: 1.9 } }],
   ['open-files', 'broken', { look: { openFiles: { count: 1034, refused: false } } }],
