@@ -25,6 +25,8 @@ export interface RuntimeFacts {
  */
 export interface ContainerFacts {
   readonly runtime: RuntimeFacts
+  /** The user id of the programs, if the engine has replaced that of the launch by one of its own. */
+  readonly user?: number | undefined
   /** The capabilities that were added: `KILL`. A privileged container has all. */
   readonly capabilities: readonly string[]
   readonly isPrivileged: boolean

@@ -14,6 +14,12 @@ const NEEDS =
   'SANDBOX_BASE_PYTHON_IMAGE and SANDBOX_BASE_NODEJS_IMAGE name. With a RuntimeClass gvisor, whose ' +
   'handler has --network=none, the tests run under gVisor, too'
 
+/**
+ * The work folder of the test cluster of `with-cluster.sh`; '' for other clusters. The parts of the test
+ * cluster can be stopped.
+ */
+export const { W: cluster = '' } = process.env
+
 if (!process.env.KUBECONFIG) throw new Error(NEEDS)
 
 /** The configuration of the account that runs the tests. */

@@ -6,10 +6,8 @@ import { SandboxPool } from 'hono-sandbox'
 import { createKubernetesEngine } from 'hono-sandbox/kubernetes'
 import { podNameOf } from '../../src/engine/kubernetes/labels.js'
 import { until, within } from '../helpers/until.js'
-import { images, isAnswering, podsOf, readPod, useNamespace } from './cluster.js'
+import { cluster, images, isAnswering, podsOf, readPod, useNamespace } from './cluster.js'
 
-/** The work folder of the test cluster. Its parts can be stopped, unlike those of other clusters. */
-const { W: cluster = '' } = process.env
 const namespace = `faults-${randomBytes(4).toString('hex')}`
 
 describe.skipIf(cluster === '')('a fault of the cluster', () => {

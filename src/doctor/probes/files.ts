@@ -107,9 +107,13 @@ function sizeProblems({ path, bytes, size, fill }: Folder): readonly Problem[] {
 const hostFiles: Probe = {
   name: 'host-files',
   found: () => 'nothing of the host is mounted',
-  problems: ({ inside: { look }, outside }) => {
+  problems: ({ asked, inside: { look }, outside }) => {
     const mounted = new Map<string, boolean>()
-    for (const { target, isReadOnly } of hostMountsOf(look)) mounted.set(target, !isReadOnly)
+    // A kernel of its own can show another type for a folder in memory. There, the engine tells.
+    const told = asked.hasOwnKernel && outside ? writableFolders(asked) : new Map()
+    for (const { target, isReadOnly } of hostMountsOf(look)) {
+      if (!told.has(target)) mounted.set(target, !isReadOnly)
+    }
     for (const { target, isWritable } of outside?.mounts ?? []) {
       mounted.set(target, isWritable || mounted.get(target) === true)
     }

@@ -103,7 +103,7 @@ const pids: Probe = {
           true,
           'weak',
           'the limit of the engine ended the container, before the inner limit stopped the program',
-          'Remove what changes the limit nproc',
+          'Remove what changes the limit nproc, or raise that of the engine: podPidsLimit of a kubelet',
         ),
       ),
       ...when(

@@ -11,11 +11,11 @@ const AGENT_NAMES: readonly string[] = ['KILL', 'SETGID', 'SETUID']
 const user: Probe = {
   name: 'user',
   found: ({ inside: { look } }) => `uid, gid and groups ${userOf(look)}`,
-  problems: ({ asked, inside: { look } }) => {
+  problems: ({ asked, inside: { look }, outside }) => {
     const ids = ['Uid', 'Gid', 'Groups'].map((name) => statusField(look.status, name) ?? '?')
     const user = userOf(look)
     const isAlone = ids.every((text) => text.split(/\s+/).every((id) => id === user || id === ''))
-    const { first, count } = asked.userIds ?? { first: NOBODY, count: 1 }
+    const { first, count } = asked.userIds ?? { first: outside?.user ?? NOBODY, count: 1 }
     const isInRange = Number(user) >= first && Number(user) < first + count
     return when(
       !isAlone || !isInRange,

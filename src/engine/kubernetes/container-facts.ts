@@ -35,6 +35,8 @@ export function factsOf({ metadata = {}, spec }: V1Pod, runtimes: RuntimesByName
   const hasDefaultProc = (security.procMount ?? 'Default') === 'Default'
   return {
     runtime: { name, kernel: kernelOf(name) },
+    // The engine gives the programs a user of their own, if pods share a kernel.
+    user: spec?.securityContext?.fsGroup,
     capabilities: capabilitiesOf(security),
     isPrivileged: security.privileged === true,
     hasNoNewPrivileges: security.allowPrivilegeEscalation === false,

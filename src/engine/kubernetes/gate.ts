@@ -28,7 +28,8 @@ const CLUSTER_VARIABLES = [
  *
  * Kubernetes starts a container before anybody can attach. Therefore the shell waits for a byte, and
  * answers it, so that no output of the program is lost. It also sets the limits of open files, core
- * dumps and processes, for which a pod has no fields, and removes the variables of the cluster.
+ * dumps and processes, for which a pod has no fields, removes the variables of the cluster, and closes
+ * the file for the last message of a container to programs.
  *
  * If the engine must reap orphans, the shell stays PID 1: while it waits for the program, it reaps
  * every child, also the adopted ones. Otherwise the program replaces it. The pause container of a
@@ -38,6 +39,8 @@ export function gatedCommand({ command, reaper, openFiles, pids }: LaunchSpec): 
   const script = [
     // One byte alone is read: the engine sends no more before it has the answer.
     `[ -n "$(timeout ${GATE_SECONDS} head -c 1)" ] || exit 1`,
+    // The kubelet mounts a file of the node's disk there, to which every user may write without a limit.
+    'chmod 600 /dev/termination-log 2> /dev/null',
     `unset ${CLUSTER_VARIABLES.join(' ')}`,
     `command -v "$1" > /dev/null || exit ${PROGRAM_MISSING}`,
     'ulimit -c 0',

@@ -23,6 +23,7 @@ const WEAKENED: readonly (readonly [line: string, grade: string, changes: Change
   ['user', 'broken', { look: { status: statusWith('Uid', '0\t0\t0\t0') } }],
   ['user', 'broken', { look: { status: statusWith('Groups', '0 65534') } }],
   ['user', 'broken', { asked: { userIds: { first: 200_000, count: 4 } } }],
+  ['user', 'broken', { outside: { user: 200_000 } }],
   ['capabilities', 'broken', { look: { status: statusWith('CapEff', '0000000000002000') } }],
   ['capabilities', 'broken', { look: { status: statusWith('CapBnd', '00000000000020e0') } }],
   ['capabilities', 'broken', { look: { agentStatus: statusWith('CapEff', '00000000a80425fb') } }],
@@ -230,6 +231,7 @@ describe('judge()', () => {
 })
 
 describe('judge() under a kernel of its own', () => {
+  const OF_GOFER = mountsWith('11 1 0:54 / /workspace rw - 9p none rw')
   const { asked, look, runtime } = UNDER_OWN_KERNEL
   const gradesOf = (changes: Changes) => {
     const { findings, isolation } = judge(
@@ -254,6 +256,15 @@ describe('judge() under a kernel of its own', () => {
     [{ outside: { runtime: { ...runtime, version: undefined } } }, { kernel: 'note' }],
     [{ outside: { hasSeccomp: false } }, { seccomp: 'note' }],
     [{ outside: { maskedPaths: [] } }, { 'proc-and-sys': 'note' }],
+    // gVisor shows a folder in memory that another program has made as a mount of the host.
+    [{ look: { mounts: OF_GOFER } }, {}],
+    [
+      {
+        look: { mounts: OF_GOFER },
+        outside: { mounts: [{ source: 'disk', target: '/workspace', isWritable: true }] },
+      },
+      { isolation: 'none', 'host-files': 'broken' },
+    ],
     // The tasks of the runtime count in the limit of the engine, which is therefore larger.
     [{ outside: { pids: 2176 } }, {}],
     [{ outside: { pids: NONE } }, { isolation: 'none', pids: 'broken' }],

@@ -20,7 +20,7 @@ it('a server whose containers are all being replaced is ready, and one that cann
   const first = await pool.acquire('python')
   pool.holdLaunches()
   await first.runCode('ok')
-  await first.release()
+  first.release()
   expect(pool.stats().python).toMatchObject({ ready: 0 })
   expect(await status()).toBe(200)
 
@@ -28,7 +28,7 @@ it('a server whose containers are all being replaced is ready, and one that cann
   const second = await pool.acquire('python')
   pool.failLaunches()
   await second.runCode('ok')
-  await second.release()
+  second.release()
   await expect.poll(() => pool.stats().python?.lastError).toBeDefined()
   expect(await status()).toBe(503)
 })

@@ -21,14 +21,16 @@ function factsWith({ pod, spec, container }: Changes = {}) {
   const settings = settingsOf({ namespace: 'boxes' }, undefined)
   const runtime = { hasOwnKernel: false }
   const launched = podOf(specOf({ network: 'two words' }), runtime, { engine: 'e', settings })
-  const containers = (launched.spec?.containers ?? []).map((each) => ({ ...each, ...container }))
-  const changed = { ...launched, ...pod, spec: { ...launched.spec, containers, ...spec } }
-  return factsOf(changed, DEFAULT_RUNTIMES)
+  Object.assign(launched, pod)
+  Object.assign(launched.spec ?? {}, spec)
+  Object.assign(launched.spec?.containers[0] ?? {}, container)
+  return factsOf(launched, DEFAULT_RUNTIMES)
 }
 
 it('reads the pod of a launch', () => {
   expect(factsWith()).toEqual({
     runtime: { name: 'runc', kernel: undefined },
+    user: expect.any(Number),
     capabilities: ['KILL', 'SETGID', 'SETUID'],
     isPrivileged: false,
     hasNoNewPrivileges: true,
