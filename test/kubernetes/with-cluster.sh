@@ -4,6 +4,12 @@
 set -euo pipefail
 scripts=$(cd "$1" && pwd)
 shift
+RUNSC=$(cd "$(dirname "$0")" && pwd)/runsc.sh
+export RUNSC
+if [ -e /run/netns/rdsw ]; then
+  echo 'with-cluster.sh: another test cluster runs on this machine' >&2
+  exit 1
+fi
 
 if [ -z "${W:-}" ]; then
   W=$(mktemp -d)
