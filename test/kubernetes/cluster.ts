@@ -66,6 +66,18 @@ export async function deletePod(namespace: string, name: string): Promise<void> 
   await core.deleteNamespacedPod({ namespace, name, body }).catch(missing)
 }
 
+/** Evicts a pod, as the drain of a node does. */
+export async function evictPod(namespace: string, name: string): Promise<void> {
+  // Without a version, each server takes its own.
+  await core.createNamespacedPodEviction({ namespace, name, body: { metadata: { name } } })
+}
+
+/** Lets a pod reach its deadline, which can be lowered. */
+export async function expirePod(namespace: string, name: string): Promise<void> {
+  const deadline = { op: 'replace', path: '/spec/activeDeadlineSeconds', value: 1 }
+  await core.patchNamespacedPod({ namespace, name, body: [deadline] })
+}
+
 function missing(error: unknown): undefined {
   if (error instanceof ApiException && error.code === 404) return undefined
   throw error

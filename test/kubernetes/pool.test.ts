@@ -8,7 +8,17 @@ import { createKubernetesEngine } from 'hono-sandbox/kubernetes'
 import { createApp } from '../../examples/minimal/app.js'
 import { OWNER_LABEL, podNameOf } from '../../src/engine/kubernetes/labels.js'
 import { until, within } from '../helpers/until.js'
-import { core, deletePod, images, podsOf, runtimes, useNamespace } from './cluster.js'
+import {
+  core,
+  deletePod,
+  evictPod,
+  expirePod,
+  images,
+  podsOf,
+  readPod,
+  runtimes,
+  useNamespace,
+} from './cluster.js'
 
 const namespace = `pool-${randomBytes(4).toString('hex')}`
 
@@ -66,17 +76,23 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime, has
     expect((await sandbox.exec(command)).stdout).toMatch(/sh\n$/)
   })
 
-  it('a pod that is deleted by hand ends its lease, and the pool launches another', async () => {
+  it.each([
+    ['is deleted by hand', deletePod],
+    ['is evicted', evictPod],
+    ['reaches its deadline', expirePod],
+  ])('a pod that %s ends its lease, and the pool launches another', async (_, end) => {
     const sandbox = await pool.acquire('python', { timeoutMs: 60_000 })
     onTestFinished(() => void sandbox.release())
     const running = sandbox.exec('sleep 100', { timeoutMs: 120_000 })
     await sandbox.exec('true')
-    await deletePod(namespace, podNameOf(sandbox.name))
+    const pod = podNameOf(sandbox.name)
+    await end(namespace, pod)
     expect(await within('the run ends', running)).toMatchObject({ killedBy: 'crash' })
     await expect(sandbox.runCode('1')).rejects.toMatchObject({ code: 'SANDBOX_LEASE_ENDED' })
     const next = await pool.acquire('python', { timeoutMs: 60_000 })
     expect((await next.runCode('print(1)')).stdout).toBe('1\n')
     next.release()
+    await until('the ended pod is removed', async () => !(await readPod(namespace, pod)))
   })
 
   it('the pods of a server that was killed complete by themselves, and are swept', async () => {
