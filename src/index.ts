@@ -80,7 +80,7 @@ export type { SandboxFiles } from './sandbox/sandbox-files.js'
 export type { Finding, LanguageReport } from './doctor/report.js'
 export type { Grade } from './doctor/probes/evidence.js'
 export type { Isolation } from './schemas/isolation.js'
-export type { DoctorReport } from './pool-doctor.js'
+export type { DoctorOptions, DoctorReport } from './pool-doctor.js'
 export type { ContainerFacts, HostMount, RuntimeFacts } from './engine/container-facts.js'
 export { SandboxPool } from './sandbox-pool.js'
 export type {

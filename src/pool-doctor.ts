@@ -1,5 +1,7 @@
+import * as v from 'valibot'
 import { examine } from './doctor/examine.js'
 import type { LanguageReport } from './doctor/report.js'
+import { check } from './schemas/check.js'
 import type { Isolation } from './schemas/isolation.js'
 import { isBelow, ISOLATION_LEVELS } from './schemas/isolation.js'
 import type { LanguagePlan } from './config/settings.js'
@@ -9,6 +11,19 @@ import type { Language } from './languages/built-in.js'
 import type { SharedParts } from './language-pool.js'
 import { LanguagePool } from './language-pool.js'
 import { deferred } from './util/deferred.js'
+
+/** The options of `SandboxPool.doctor()`. */
+export interface DoctorOptions {
+  /**
+   * Trials that send packets. `network` launches a second container of each language that has an
+   * interface, and sends from one to the other, and to no other address.
+   *
+   * @default []
+   */
+  trials?: readonly 'network'[] | undefined
+}
+
+const Options = v.strictObject({ trials: v.optional(v.array(v.picklist(['network']))) })
 
 /** The report of `SandboxPool.doctor()`. */
 export interface DoctorReport {
@@ -34,10 +49,12 @@ export class PoolDoctor {
   }
 
   /** Launches a container of each language as the pool would, examines it, and removes it. */
-  async examine(): Promise<DoctorReport> {
+  async examine(options: DoctorOptions = {}): Promise<DoctorReport> {
+    const { trials = [] } = check(Options, options, 'doctor')
     const { languages } = this.#parts.settings
     const entries = [...languages].map(
-      async ([language, plan]) => [language, await this.#examineOne(language, plan)] as const,
+      async ([language, plan]) =>
+        [language, await this.#examineOne(language, plan, trials)] as const,
     )
     const reports = await Promise.all(entries)
     const levels = new Set(reports.map(([, { isolation }]) => isolation))
@@ -70,13 +87,17 @@ export class PoolDoctor {
     await Promise.all([...this.#pools].map((pool) => pool.close({ deadlineMs: 0 })))
   }
 
-  async #examineOne(language: Language, plan: LanguagePlan): Promise<LanguageReport> {
+  async #examineOne(
+    language: Language,
+    plan: LanguagePlan,
+    trials: readonly 'network'[],
+  ): Promise<LanguageReport> {
     const { settings, owner } = this.#parts
     // A pool would retry a failed launch until the caller's time is over.
     const failed = deferred<never>()
     failed.promise.catch(() => {})
     const pool = new LanguagePool(
-      [language, { ...plan, size: 0, max: 1, maxSessions: 0 }],
+      [language, { ...plan, size: 0, max: 2, maxSessions: 0 }],
       {
         ...this.#parts,
         settings: { ...settings, maxWaiting: 1, maxPerTenant: undefined },
@@ -89,14 +110,15 @@ export class PoolDoctor {
     )
     this.#pools.add(pool)
     try {
-      const acquired = pool.acquire({ timeoutMs: LAUNCH_MS })
-      const sandbox = await Promise.race([acquired, failed.promise])
+      const lease = () => Promise.race([pool.acquire({ timeoutMs: LAUNCH_MS }), failed.promise])
+      const sandbox = await lease()
       const { limits, env, agentName: agent } = plan
       const { image } = pool.stats()
       const { userIds } = settings
       const variables = Object.keys(env)
       const asked = { limits, runtime: sandbox.runtime, variables, userIds }
-      return await examine(this.#engine, { sandbox, agent, image, asked })
+      const leasePeer = trials.includes('network') ? lease : undefined
+      return await examine(this.#engine, { sandbox, leasePeer, agent, image, asked })
     } finally {
       await pool.close({ deadlineMs: 0 })
       this.#pools.delete(pool)

@@ -10,7 +10,7 @@ import type { BuiltInLanguage, Language } from './languages/built-in.js'
 import type { WarmMemory } from './launcher.js'
 import { Launcher } from './launcher.js'
 import type { LanguageStats } from './language-pool.js'
-import type { DoctorReport } from './pool-doctor.js'
+import type { DoctorOptions, DoctorReport } from './pool-doctor.js'
 import { PoolDoctor } from './pool-doctor.js'
 import { LanguagePool } from './language-pool.js'
 import type { SandboxPoolEvent, SandboxPoolEvents } from './pool-events.js'
@@ -245,15 +245,15 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * Examines how well the containers are isolated: launches a container of each language as the pool
    * would, exceeds its limits on purpose from the inside, and compares it with the answer of the
    * engine. It takes some seconds, uses a CPU, and does not touch the containers of the pool. No packet
-   * leaves a container.
+   * leaves a container, unless the trial `network` is asked for.
    *
-   * @throws SandboxError the error of the launch, or `SANDBOX_AGENT_FAILED` if the programs of the
+   * @throws SandboxError `SANDBOX_INVALID_OPTION`, the error of the launch, or `SANDBOX_AGENT_FAILED` if the programs of the
    * doctor cannot run in the image.
    */
-  async doctor(): Promise<DoctorReport> {
+  async doctor(options?: DoctorOptions): Promise<DoctorReport> {
     if (this.isClosing) throw new SandboxError('SANDBOX_CLOSED', 'the pool is closed')
     await this.#launcher.chooseRuntimes()
-    return this.#doctor.examine()
+    return this.#doctor.examine(options)
   }
 
   /** Whether `close()` was called. From then on there are no new leases. */

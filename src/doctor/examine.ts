@@ -6,10 +6,13 @@ import type { Asked } from './probes/evidence.js'
 import type { LanguageReport } from './report.js'
 import { judge } from './report.js'
 import type { ProbeSources } from './sources.js'
+import { sendBetween } from './traffic.js'
 
 /** The sandbox to examine, and what the pool asked for. */
 export interface Patient {
   sandbox: Sandbox
+  /** Leases another sandbox of the same kind, to send packets to it. It is missing if none may be sent. */
+  leasePeer?: (() => Promise<Sandbox>) | undefined
   agent: keyof ProbeSources
   image: string
   asked: Omit<Asked, 'hasOwnKernel' | 'howToGetKernel' | 'howToDenyTraffic'>
@@ -21,7 +24,7 @@ export interface Patient {
  */
 export async function examine(
   engine: Engine,
-  { sandbox, agent, image, asked }: Patient,
+  { sandbox, leasePeer, agent, image, asked }: Patient,
 ): Promise<LanguageReport> {
   const listed = await engine.runtimes()
   const { hasOwnKernel = false } = listed.find(({ name }) => name === asked.runtime) ?? {}
@@ -30,7 +33,8 @@ export async function examine(
   const { howToGetRuntime: howToGetKernel, howToDenyTraffic } = engine.advice
   const patient = { ...asked, hasOwnKernel, howToGetKernel, howToDenyTraffic }
   const usedCpuMs = async () => (await engine.inspect?.(sandbox.name).catch(() => undefined))?.cpuMs
-  const inside = await measure(sandbox, agent, patient, usedCpuMs)
+  const sendToPeer = leasePeer && (async () => sendBetween(sandbox, await leasePeer(), agent))
+  const inside = await measure(sandbox, agent, patient, { usedCpuMs, sendToPeer })
   const server = { variables: process.env, kernel: release(), now: new Date() }
   const judged = judge({ asked: patient, inside, outside, server })
   return { ...judged, image, runtime: asked.runtime }

@@ -1,14 +1,14 @@
 import * as v from 'valibot'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import { SandboxError } from '../errors.js'
-import type { Asked, Inside, Trial } from './probes/evidence.js'
+import type { Asked, Inside, Traffic, Trial } from './probes/evidence.js'
 import { writableFolders } from './probes/files.js'
 import { REVEALING } from './probes/kernel.js'
 import { Counted, Looked } from './probes/look.js'
+import { hasInterface } from './probes/network.js'
 import type { ProbeSources } from './sources.js'
-import { probeSources } from './sources.js'
+import { answerOf, runStep, STEP_MS } from './step.js'
 
-const STEP_MS = 20_000
 const MIB = 1024 ** 2
 /** Larger limits take too long to exceed. */
 const MOST_MEMORY = 1024 * MIB
@@ -19,16 +19,18 @@ const BEYOND = 64 * MIB
 const BEYOND_PIDS = 32
 const BUSY_S = 0.6
 
-/** How the program that measures is started, by the language of the agent. */
-const COMMANDS: Readonly<Record<keyof ProbeSources, readonly string[]>> = {
-  python: ['python3', '-I', '-c'],
-  nodejs: ['node', '-e'],
+/** What a measurement asks from outside the sandbox. */
+export interface Outsiders {
+  usedCpuMs: () => Promise<number | undefined>
+  /** It is missing if nobody asked to send packets. */
+  sendToPeer: (() => Promise<Traffic>) | undefined
 }
 
 /**
  * Measures a sandbox with programs inside, which have the rights of hostile code. It exceeds each limit
  * on purpose. The sandbox must not be used for anything else, and may have ended after the call.
- * `usedCpuMs` is asked from outside, because gVisor's own clock of a process is not exact.
+ * `usedCpuMs` is asked from outside, because gVisor's own clock of a process is not exact. `sendToPeer`
+ * sends to another container; it is called if the sandbox has an interface.
  *
  * @throws SandboxError `SANDBOX_AGENT_FAILED` if the programs cannot run or their answer is not valid.
  */
@@ -36,23 +38,22 @@ export async function measure(
   sandbox: Sandbox,
   agent: keyof ProbeSources,
   asked: Asked,
-  usedCpuMs: () => Promise<number | undefined>,
+  { usedCpuMs, sendToPeer }: Outsiders,
 ): Promise<Inside> {
-  const source = probeSources()[agent]
   const run = (step: string, ...input: readonly unknown[]) =>
-    sandbox.exec([...COMMANDS[agent], source, step, JSON.stringify(input)], { timeoutMs: STEP_MS })
+    runStep(sandbox, agent, step, ...input)
   const attempt = async (step: string, ...input: readonly unknown[]): Promise<Trial> => {
     const ended = await run(step, ...input).catch(() => undefined)
     if (sandbox.signal.aborted) return { how: 'killed', hasContainerEnded: true }
     if (ended?.killedBy === 'oom') return { how: 'killed', hasContainerEnded: false }
-    const answer = v.safeParse(Counted, jsonOf(ended?.stdout))
+    const answer = v.safeParse(Counted, answerOf(ended))
     if (!answer.success) return { how: 'failed' }
     const { count, refused } = answer.output
     return { how: refused ? 'refused' : 'unlimited', count }
   }
   const { memoryBytes, pids, openFiles, cpus } = asked.limits
   const looked = await run('look', Math.min(openFiles, MOST_OPEN_FILES), REVEALING)
-  const look = v.safeParse(Looked, jsonOf(looked.stdout))
+  const look = v.safeParse(Looked, answerOf(looked))
   if (!look.success) {
     const reason = looked.killedBy ?? looked.stderr.trim().split('\n').at(-1)
     throw new SandboxError(
@@ -61,6 +62,7 @@ export async function measure(
       { suggestion: 'Use an image with an unmodified python3 or node' },
     )
   }
+  const traffic = hasInterface(look.output) ? await sendToPeer?.() : undefined
   const fills: Record<string, Trial> = {}
   for (const [path, bytes] of writableFolders(asked)) {
     const isSmall = bytes <= memoryBytes / 2 && bytes <= MOST_MEMORY
@@ -72,7 +74,7 @@ export async function measure(
   // The last one, because the container may end with it.
   const ofMemory = sandbox.signal.aborted || memoryBytes > MOST_MEMORY
   const memory = ofMemory ? untried : await attempt('memory', memoryBytes + BEYOND)
-  return { look: look.output, fills, memory, pids: ofPids, busyCpus }
+  return { look: look.output, traffic, fills, memory, pids: ofPids, busyCpus }
 }
 
 /** Returns the number of CPUs that busy loops get. There are more loops than the limit allows. */
@@ -93,12 +95,4 @@ async function measureCpus(
   const elapsedMs = performance.now() - startedAt
   const after = await usedCpuMs()
   return before === undefined || after === undefined ? undefined : (after - before) / elapsedMs
-}
-
-function jsonOf(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '')
-  } catch {
-    return undefined
-  }
 }

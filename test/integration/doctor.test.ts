@@ -42,6 +42,16 @@ describe.each(runtimes)('the doctor under %s', (runtime) => {
   })
 })
 
+it('the doctor sends between two containers of its own, if it is asked to', async () => {
+  const both = { python: { size: 0 }, nodejs: { size: 0 } }
+  const pool = await poolOf({ runtime: 'runc', network: 'bridge', languages: both }, {})
+  const report = await pool.doctor({ trials: ['network'] })
+  for (const { findings } of Object.values(report.languages)) {
+    const network = findings.find(({ name }) => name === 'network')
+    expect(network).toMatchObject({ grade: 'weak', found: expect.stringContaining('reached') })
+  }
+})
+
 describe('the doctor on containers that are weaker than the pool asks', () => {
   it('finds added rights, files, variables and a network of the host', async () => {
     const HostConfig = {

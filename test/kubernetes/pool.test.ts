@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +9,7 @@ import { createApp } from '../../examples/minimal/app.js'
 import { OWNER_LABEL, podNameOf } from '../../src/engine/kubernetes/labels.js'
 import { until, within } from '../helpers/until.js'
 import {
+  cluster,
   core,
   deletePod,
   evictPod,
@@ -63,6 +64,11 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime, has
     const { languages } = await examined.doctor()
     const grades = languages.python?.findings.map(({ name, grade }) => `${name} ${grade}`)
     expect(grades).toContain(hasOwnKernel ? 'network ok' : 'network unproven')
+    // The engine tells the settings, so that no line is a guess, and none is broken.
+    expect(
+      languages.python?.findings.filter(({ found }) => found.includes('not measured')),
+    ).toEqual([])
+    expect(grades?.filter((line) => line.endsWith('broken'))).toEqual([])
   })
 
   it('a shell reaps the orphans of a program in Node', async () => {
@@ -115,6 +121,50 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime, has
     // Other owners sweep them a minute after their end.
     expect(await engine.sweep({ owner, isLaunching: () => false })).toBeGreaterThan(0)
     expect((await podsOf(namespace, labels)).length).toBe(0)
+  })
+})
+
+describe.skipIf(cluster === '')('the trial of the network', () => {
+  /** All pods of these tests are on this node of the test cluster, which has no policies. */
+  const node = 'rdn1'
+  const networkLine = async () => {
+    const engine = createKubernetesEngine({
+      namespace,
+      nodeSelector: { 'kubernetes.io/hostname': node },
+    })
+    const languages = { python: { ...python, size: 0 } }
+    const pool = new SandboxPool({ engine, runtime: 'runc', languages })
+    onTestFinished(() => pool.close({ deadlineMs: 0 }))
+    const report = await pool.doctor({ trials: ['network'] })
+    return report.languages.python?.findings.find(({ name }) => name === 'network')
+  }
+
+  it('finds that no policy denies the traffic between pods', async () => {
+    expect(await networkLine()).toMatchObject({
+      grade: 'broken',
+      found: expect.stringContaining('a program reached another container'),
+    })
+  })
+
+  it('proves that traffic is denied', async () => {
+    // The bridge of the node drops all traffic of pods, as a network plugin with a policy would.
+    const filter = (isOn: string) => {
+      const options = [
+        'type',
+        'bridge',
+        'vlan_filtering',
+        isOn,
+        'vlan_default_pvid',
+        isOn === '1' ? '0' : '1',
+      ]
+      execFileSync('ip', ['-n', node, 'link', 'set', 'cni0', ...options])
+    }
+    filter('1')
+    onTestFinished(() => filter('0'))
+    expect(await networkLine()).toMatchObject({
+      grade: 'ok',
+      found: expect.stringContaining('nothing arrives at another container'),
+    })
   })
 })
 

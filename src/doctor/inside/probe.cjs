@@ -1,8 +1,11 @@
 // Measures a sandbox from the inside, with the rights of a program. Prints one line of JSON.
-// Each step is a process of its own: a step that exceeds a limit can end without an answer. It sends
-// nothing to any address. `probe.py` is the same program for images with Python.
+// Each step is a process of its own: a step that exceeds a limit can end without an answer. Only the step
+// `reach` sends something, to the addresses that it is given. `probe.py` is the same program for images
+// with Python.
 'use strict'
 const fs = require('node:fs')
+const net = require('node:net')
+const os = require('node:os')
 const path = require('node:path')
 const { spawn, spawnSync } = require('node:child_process')
 
@@ -164,6 +167,58 @@ function memory(limit) {
   return { count: held.length * step, refused: false }
 }
 
-const STEPS = { look, fill, pids, memory }
-const [, step, input] = process.argv
-console.log(JSON.stringify(STEPS[step](...JSON.parse(input))))
+async function address() {
+  const { lookup } = require('node:dns/promises')
+  return lookup(os.hostname(), 4).catch(() => ({ address: '' }))
+}
+
+/** Waits for a connection. */
+function listen(port, seconds) {
+  return new Promise((resolve) => {
+    const server = net.createServer()
+    const end = (arrived) => {
+      clearTimeout(late)
+      server.close()
+      resolve({ arrived })
+    }
+    const late = setTimeout(() => end(false), seconds * 1000)
+    server.on('connection', (socket) => {
+      socket.destroy()
+      end(true)
+    })
+    server.listen(port, '0.0.0.0')
+  })
+}
+
+/** Tries to connect until it works, or the time is over. Tells the last error. */
+async function reach(host, port, seconds) {
+  const end = performance.now() + seconds * 1000
+  let error = 'ETIMEDOUT'
+  while (error !== '' && end > performance.now()) {
+    error = await connect(host, port, end - performance.now())
+    if (error !== '') await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  return { error }
+}
+
+/** Resolves with the code of the error, '' if there is none. */
+function connect(host, port, timeoutMs) {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port, timeout: timeoutMs })
+    const end = (error) => {
+      socket.destroy()
+      resolve(error)
+    }
+    socket.on('connect', () => end(''))
+    socket.on('timeout', () => end('ETIMEDOUT'))
+    socket.on('error', ({ code }) => end(code ?? 'unknown'))
+  })
+}
+
+async function main() {
+  const STEPS = { address, listen, reach, look, fill, pids, memory }
+  const [, step, input] = process.argv
+  console.log(JSON.stringify(await STEPS[step](...JSON.parse(input))))
+}
+
+void main()

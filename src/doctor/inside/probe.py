@@ -1,13 +1,15 @@
 """Measures a sandbox from the inside, with the rights of a program. Prints one line of JSON.
 
-Each step is a process of its own: a step that exceeds a limit can end without an answer. It sends
-nothing to any address. `probe.cjs` is the same program for images without Python.
+Each step is a process of its own: a step that exceeds a limit can end without an answer. Only the
+step `reach` sends something, to the addresses that it is given. `probe.cjs` is the same program for
+images without Python.
 """
 
 import errno
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -172,5 +174,40 @@ def memory(limit):
         return {'count': len(held) * step, 'refused': True}
 
 
-STEPS = {'look': look, 'fill': fill, 'pids': pids, 'memory': memory}
+def address():
+    try:
+        return {'address': socket.gethostbyname(socket.gethostname())}
+    except OSError:
+        return {'address': ''}
+
+
+def listen(port, seconds):
+    """Waits for a connection."""
+    with socket.create_server(('0.0.0.0', port)) as server:
+        server.settimeout(seconds)
+        try:
+            server.accept()
+            return {'arrived': True}
+        except TimeoutError:
+            return {'arrived': False}
+
+
+def reach(host, port, seconds):
+    """Tries to connect until it works, or the time is over. Tells the last error."""
+    end = time.monotonic() + seconds
+    error = 'ETIMEDOUT'
+    while (left := end - time.monotonic()) > 0:
+        try:
+            socket.create_connection((host, port), timeout=left).close()
+            return {'error': ''}
+        except TimeoutError:
+            error = 'ETIMEDOUT'
+        except OSError as failure:
+            error = errno.errorcode.get(failure.errno, 'unknown')
+            time.sleep(0.1)
+    return {'error': error}
+
+
+STEPS = {'address': address, 'listen': listen, 'reach': reach}
+STEPS |= {'look': look, 'fill': fill, 'pids': pids, 'memory': memory}
 print(json.dumps(STEPS[sys.argv[1]](*json.loads(sys.argv[2]))))

@@ -15,9 +15,14 @@ export type Trial =
   /** The limit is too large to exceed it in a short time. */
   | { how: 'untried' }
 
+/** Whether packets arrive at another container. `unknown`: nothing was sent, or there is no route. */
+export type Traffic = 'passes' | 'denied' | 'unknown'
+
 /** The measurements from the inside, by programs with the rights of hostile code. */
 export interface Inside {
   look: Look
+  /** `undefined` if nobody asked to send packets. */
+  traffic?: Traffic | undefined
   /** The trials to fill each writable folder, by path. */
   fills: Readonly<Record<string, Trial>>
   memory: Trial

@@ -1,5 +1,6 @@
 import type { Evidence, Probe, Problem } from './evidence.js'
 import { REMOVE_CHANGE, when } from './evidence.js'
+import type { Look } from './look.js'
 
 /** Devices that the kernel adds to each network namespace if their module is loaded. They are down. */
 const FALLBACK = /^(?:lo|tunl0|gre0|gretap0|erspan0|ip_vti0|ip6_vti0|sit0|ip6tnl0|ip6gre0)$/
@@ -16,9 +17,14 @@ interface Route {
   mask: number
 }
 
-function interfacesOf({ inside: { look } }: Evidence): string[] {
+function interfacesOf(look: Look): string[] {
   const names = [...look.devices.matchAll(/^\s*([^\s:|]+):/gm)].map(([, name = '']) => name)
   return names.filter((name) => !FALLBACK.test(name))
+}
+
+/** Whether the container has another interface than loopback. */
+export function hasInterface(look: Look): boolean {
+  return interfacesOf(look).length > 0
 }
 
 function routesOf({ inside: { look } }: Evidence): Route[] {
@@ -62,11 +68,16 @@ function reachOf({ limits, howToDenyTraffic }: Evidence['asked']): {
 
 const network: Probe = {
   name: 'network',
-  found: () => 'only loopback, no route',
+  found: ({ inside: { traffic } }) =>
+    traffic === 'denied'
+      ? 'an interface, but nothing arrives at another container'
+      : 'only loopback, no route',
   problems: (evidence) => {
     const { asked, outside } = evidence
     const { grade, advice } = reachOf(asked)
-    const interfaces = interfacesOf(evidence)
+    const interfaces = interfacesOf(evidence.inside.look)
+    const { traffic } = evidence.inside
+    const isProven = traffic === 'denied' && grade === 'unproven'
     const routes = routesOf(evidence).length + routes6Of(evidence).length
     return [
       ...when(
@@ -82,7 +93,13 @@ const network: Probe = {
         REMOVE_CHANGE,
       ),
       ...when(
-        interfaces.length > 0 || routes > 0,
+        traffic === 'passes',
+        asked.limits.network === 'none' ? 'broken' : 'weak',
+        'a program reached another container',
+        advice,
+      ),
+      ...when(
+        (interfaces.length > 0 || routes > 0) && !isProven,
         grade,
         `the interfaces ${interfaces.join(', ') || 'none'} with ${routes} routes`,
         advice,

@@ -17,6 +17,9 @@ const NETWORK = { limits: specOf({ network: 'bridge' }) }
 const DEFAULT_ROUTE = 'eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0'
 const V6 = `${'0'.repeat(32)} 00 ${'0'.repeat(32)} 00 fe80${'0'.repeat(28)} 00000400 00000001 00000000 00000003     eth0`
 
+const BEHIND_POLICY = { howToDenyTraffic: 'Apply a policy' }
+const WITH_INTERFACE = '    lo: 0\n  eth0: 0\n'
+
 /** The facts of a container in which one defence is missing: the line that must tell, and its grade. */
 const WEAKENED: readonly (readonly [line: string, grade: string, changes: Changes])[] = [
   ['kernel', 'broken', { outside: { runtime: { name: 'other' } } }],
@@ -129,11 +132,18 @@ const WEAKENED: readonly (readonly [line: string, grade: string, changes: Change
     'weak',
     { asked: NETWORK, outside: { network: 'bridge' }, look: { devices: '    lo: 0\n  eth0: 0\n' } },
   ],
+  ['network', 'unproven', { asked: BEHIND_POLICY, look: { devices: WITH_INTERFACE } }],
   [
     'network',
     'unproven',
-    { asked: { howToDenyTraffic: 'Apply a policy' }, look: { devices: '    lo: 0\n  eth0: 0\n' } },
+    { asked: BEHIND_POLICY, look: { devices: WITH_INTERFACE }, inside: { traffic: 'unknown' } },
   ],
+  [
+    'network',
+    'broken',
+    { asked: BEHIND_POLICY, look: { devices: WITH_INTERFACE }, inside: { traffic: 'passes' } },
+  ],
+  ['network', 'broken', { look: { devices: WITH_INTERFACE }, inside: { traffic: 'denied' } }],
   ['network', 'broken', { outside: { network: 'host' } }],
   ['network', 'weak', { look: { devices: '' } }],
   ['metadata', 'broken', { look: { routes: routesWith(DEFAULT_ROUTE) } }],
@@ -170,6 +180,16 @@ describe('judge()', () => {
     const others = problems.map(({ name }) => name).filter((name) => name !== line)
     expect(others).toEqual(ALSO[line] ?? [])
     expect(isolation).toBe({ broken: 'none', weak: 'weak', unproven: 'weak' }[grade] ?? 'container')
+  })
+
+  it('accepts an interface if nothing arrives at another container', () => {
+    const { findings, problems } = findingsOf({
+      asked: BEHIND_POLICY,
+      look: { devices: WITH_INTERFACE },
+      inside: { traffic: 'denied' },
+    })
+    expect(problems).toEqual([])
+    expect(findings.find(({ name }) => name === 'network')?.found).toContain('nothing arrives')
   })
 
   it('has a test in which it fails for each line', () => {
