@@ -40,4 +40,8 @@ bash "$scripts/busybox-image.sh" "$W/k8sbin/bin/busybox" "$W/img/pause.tar"
 docker save -o "$W/img/sandboxes.tar" hono-sandbox/python:bookworm hono-sandbox/nodejs:24
 bash "$scripts/netns-up.sh" 2
 IMAGES="$W/img/pause.tar $W/img/sandboxes.tar" bash "$scripts/k8s-up.sh" 2
-KUBECONFIG=$W/cp/admin.kubeconfig "$@"
+# In the background, so that a signal does not wait for its end.
+KUBECONFIG=$W/cp/admin.kubeconfig "$@" &
+command=$!
+trap 'kill "$command"; exit 143' TERM INT
+wait "$command"
