@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -22,6 +22,9 @@ import {
 } from './cluster.js'
 
 const namespace = `pool-${randomBytes(4).toString('hex')}`
+
+/** The node of the pods of a trial. The test cluster has no network policies. */
+const NODE = 'rdn1'
 
 const python = { size: 1, image: images.python }
 const nodejs = { size: 1, image: images.nodejs }
@@ -69,6 +72,7 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime, has
       languages.python?.findings.filter(({ found }) => found.includes('not measured')),
     ).toEqual([])
     expect(grades?.filter((line) => line.endsWith('broken'))).toEqual([])
+    expect(JSON.stringify(languages)).not.toContain('termination-log')
   })
 
   it('a shell reaps the orphans of a program in Node', async () => {
@@ -125,12 +129,10 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime, has
 })
 
 describe.skipIf(cluster === '')('the trial of the network', () => {
-  /** All pods of these tests are on this node of the test cluster, which has no policies. */
-  const node = 'rdn1'
   const networkLine = async () => {
     const engine = createKubernetesEngine({
       namespace,
-      nodeSelector: { 'kubernetes.io/hostname': node },
+      nodeSelector: { 'kubernetes.io/hostname': NODE },
     })
     const languages = { python: { ...python, size: 0 } }
     const pool = new SandboxPool({ engine, runtime: 'runc', languages })
@@ -147,20 +149,9 @@ describe.skipIf(cluster === '')('the trial of the network', () => {
   })
 
   it('proves that traffic is denied', async () => {
-    // The bridge of the node drops all traffic of pods, as a network plugin with a policy would.
-    const filter = (isOn: string) => {
-      const options = [
-        'type',
-        'bridge',
-        'vlan_filtering',
-        isOn,
-        'vlan_default_pvid',
-        isOn === '1' ? '0' : '1',
-      ]
-      execFileSync('ip', ['-n', node, 'link', 'set', 'cni0', ...options])
-    }
-    filter('1')
-    onTestFinished(() => filter('0'))
+    // The ports of the bridge are isolated from each other, as soon as they exist.
+    const isolating = setInterval(isolatePorts, 200)
+    onTestFinished(() => clearInterval(isolating))
     expect(await networkLine()).toMatchObject({
       grade: 'ok',
       found: expect.stringContaining('nothing arrives at another container'),
@@ -216,6 +207,19 @@ it('the cluster removes the pods of an app with the pod of the app', async () =>
     return pods.every(({ metadata }) => !metadata?.ownerReferences)
   })
 })
+
+/** Lets the bridge of a node drop the traffic between pods, as a network plugin with a policy would. */
+function isolatePorts(): void {
+  const ports = ip('-o', 'link', 'show', 'master', 'cni0').matchAll(/^\d+: ([^:@]+)/gm)
+  for (const [, port = ''] of ports) {
+    ip('link', 'set', port, 'type', 'bridge_slave', 'isolated', 'on')
+  }
+}
+
+/** Calls ip in the namespace of the node. A pod, or the bridge, may not exist at the moment. */
+function ip(...args: string[]): string {
+  return spawnSync('ip', ['-n', NODE, ...args], { encoding: 'utf8' }).stdout
+}
 
 /** Returns the errors of the start of a pool. */
 async function errorsOf(options: Parameters<typeof createKubernetesEngine>[0]) {
