@@ -17,7 +17,10 @@ const WHY: Readonly<Partial<Record<KilledBy, string>>> = {
 }
 
 /** A file that the program of a request gets. */
-interface Input extends StoredFile {
+interface Input {
+  file: StoredFile
+  /** The path that the request gives it. */
+  name: string
   id: string
   session: string
 }
@@ -31,30 +34,25 @@ export function inputsOf({ files }: Exec, caller: string, store: FileStore): Inp
   return files.map(({ id, session, name }) => {
     const file = store.find(caller, session, id)
     if (!file) throw new HTTPException(403, { message: 'Unauthorized file reference' })
-    return { ...file, id, session, name }
+    return { file, name, id, session }
   })
 }
 
+/** A request that may run. */
+interface Execution {
+  exec: Exec
+  inputs: readonly Input[]
+  store: FileStore
+  caller: string
+  timeoutMs: number
+}
+
 /** Runs the program of a request with its files, and stores the files that it writes. */
-export async function execute(
-  box: Sandbox,
-  {
-    exec,
-    inputs,
-    store,
-    caller,
-    timeoutMs,
-  }: {
-    exec: Exec
-    inputs: readonly Input[]
-    store: FileStore
-    caller: string
-    timeoutMs: number
-  },
-) {
-  for (const { name, content } of inputs) {
+export async function execute(box: Sandbox, execution: Execution) {
+  const { exec, inputs, store, caller, timeoutMs } = execution
+  for (const { name, file } of inputs) {
     await box.mkdir(dirname(name), { recursive: true })
-    await box.writeFile(name, content)
+    await box.writeFile(name, file.content)
   }
   const since = await box.listFiles('/workspace', { recursive: true })
   const run = await runProgram(box, { ...exec, timeoutMs })
@@ -64,7 +62,7 @@ export async function execute(
     : await box.collect({ since, maxFiles: MAX_FILES, maxBytes: MAX_BYTES })
 
   const byName = new Map(inputs.map((input) => [input.name, input]))
-  const results = written.files.filter(({ path }) => !byName.get(path)?.isReadOnly)
+  const results = written.files.filter(({ path }) => !byName.get(path)?.file.isReadOnly)
   const added = store.add(
     caller,
     results.map(({ path, mimeType, content, mtimeMs }) => {
@@ -86,7 +84,7 @@ export async function execute(
     session_id: session,
     ...output,
     run: output,
-    files: added.files.map(({ id, name }) => {
+    files: [...added.files].map(([id, { name }]) => {
       const before = byName.get(name)
       const modified_from = before && { id: before.id, session_id: before.session }
       return { id, name, session_id: session, storage_session_id: session, modified_from }

@@ -39,11 +39,14 @@ export class FileStore {
   }
 
   /** Makes a session with these files. The ids of both cannot be guessed. */
-  add(caller: string, files: readonly StoredFile[]) {
+  add(
+    caller: string,
+    files: readonly StoredFile[],
+  ): { session: string; files: ReadonlyMap<string, StoredFile> } {
     const session = newId()
     const added: Files = new Map(files.map((file) => [newId(), file]))
     if (files.length > 0) this.#sessions.set(keyOf(caller, session), added)
-    return { session, files: [...added].map(([id, file]) => ({ id, ...file })) }
+    return { session, files: added }
   }
 
   /** Returns the files of a session by their ids. */

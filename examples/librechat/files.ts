@@ -22,7 +22,7 @@ export function files(store: FileStore) {
       message: 'success',
       session_id: session,
       storage_session_id: session,
-      files: files.map(({ id, name }) => ({ fileId: id, filename: name })),
+      files: [...files].map(([id, { name }]) => ({ fileId: id, filename: name })),
     })
   })
   app.post('/upload/batch', limit, async (c) => {
@@ -31,8 +31,12 @@ export function files(store: FileStore) {
       message: 'success',
       session_id: session,
       storage_session_id: session,
-      files: files.map(({ id, name }) => ({ status: 'success', fileId: id, filename: name })),
-      succeeded: files.length,
+      files: [...files].map(([id, { name }]) => ({
+        status: 'success',
+        fileId: id,
+        filename: name,
+      })),
+      succeeded: files.size,
       failed: 0,
     })
   })
@@ -41,12 +45,12 @@ export function files(store: FileStore) {
     const found = store.list(c.get('caller'), session)
     if (!found) throw new HTTPException(404, { message: 'Session not found' })
     const isFull = ['full', 'summary'].includes(c.req.query('detail') ?? 'simple')
-    const entries = [...found].map(([id, file]) => {
-      const known = { id, session_id: session, storage_session_id: session }
-      return isFull
-        ? { ...known, name: `${session}/${id}`, ...aboutFile(file) }
-        : { ...known, name: file.name }
-    })
+    const entries = [...found].map(([id, file]) =>
+      Object.assign(
+        { id, session_id: session, storage_session_id: session },
+        isFull ? { name: `${session}/${id}`, ...aboutFile(file) } : { name: file.name },
+      ),
+    )
     return c.json(entries)
   })
   app.get('/download/:session/:id', (c) => {
