@@ -80,7 +80,7 @@ export function librechat(options: LibrechatOptions) {
 
   return new Hono<CallerEnv>()
     .get('/health', (c) => c.text('OK'))
-    .use(requireCaller(caller))
+    .use(requireCaller(caller), refuseStateful)
     .post(
       '/exec',
       bodyLimit({
@@ -98,15 +98,23 @@ export function librechat(options: LibrechatOptions) {
         onUnavailable: answerError,
       }),
       async (c) => {
-        const { exec, inputs, caller } = c.var
+        const { exec, inputs, caller, sandbox: box } = c.var
         const limit = Math.min(exec.timeout ?? timeoutMs, timeoutMs)
-        const parts = { exec, inputs, store, caller, timeoutMs: limit }
-        return c.json(await execute(c.get('sandbox'), parts))
+        const result = await execute(box, { exec, inputs, store, caller, timeoutMs: limit })
+        box.release() // a client that reads slowly needs no container
+        return c.json(result)
       },
     )
     .route('/', files(store))
     .onError(answerError)
 }
+
+/** Refuses a client that expects containers which stay from one program to the next. */
+const refuseStateful = createMiddleware(async (c, next) => {
+  const expected = c.req.header('x-codeapi-expected-profile') ?? 'default'
+  if (expected !== 'default') return c.json({ error: 'execution_profile_mismatch' }, 409)
+  await next()
+})
 
 /** Returns the answer for an error, in the form that LibreChat reads. */
 function answerError(error: Error, c: Context): Response {

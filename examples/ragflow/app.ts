@@ -69,7 +69,12 @@ export function ragflow(options: RagflowOptions = {}) {
         logger,
         onUnavailable: (error, c) => c.json(runnerFailure(error)),
       }),
-      async (c) => c.json(await runMain(c.get('sandbox'), c.req.valid('json'), timeoutMs)),
+      async (c) => {
+        const box = c.get('sandbox')
+        const answer = await runMain(box, c.req.valid('json'), timeoutMs)
+        box.release() // a client that reads slowly needs no container
+        return c.json(answer)
+      },
     )
     .all('/run', (c) => c.json({ detail: 'Method Not Allowed' }, 405))
     .notFound((c) => c.json({ detail: 'Not Found' }, 404))

@@ -226,6 +226,15 @@ print((data / 'sales.csv').read_text(), (data / 'skill/a.md').read_text())
     expect((await send(form.method, form.path, large)).status).toBe(413)
   })
 
+  it('refuses a client that expects a container which stays', async () => {
+    const headers = { 'x-api-key': 'key-of-ada', 'x-codeapi-expected-profile': 'stateful' }
+    const response = await fetchOnce(`${url}/exec`, { method: 'POST', headers, body: '{}' })
+    expect([response.status, await response.json()]).toEqual([
+      409,
+      { error: 'execution_profile_mismatch' },
+    ])
+  })
+
   it('tells a caller with too many requests when to retry', async () => {
     const requests = Array.from({ length: 4 }, async () => post({ lang: 'py', code: '1' }))
     const responses = await Promise.all(requests)

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
 import { serve } from '@hono/node-server'
 import { SandboxPool } from 'hono-sandbox'
 import * as v from 'valibot'
@@ -168,6 +169,16 @@ def main(count):
     const replaced =
       'import os\ndef main():\n  os.rmdir("artifacts")\n  os.symlink("/", "artifacts")'
     expect((await run(replaced)).artifacts).toEqual([])
+  })
+
+  it('does not hold a container for a client that does not read', async () => {
+    const code = 'def main():\n  open("artifacts/a.csv", "w").write("x" * 10 * 1024 * 1024)'
+    const { method, headers } = { method: 'POST', headers: { 'content-type': 'application/json' } }
+    const client = httpRequest(`${url}/run`, { method, headers }).end(body(code))
+    onTestFinished(() => void client.destroy())
+    await once(client, 'response')
+    const isFree = () => pool().stats().python?.leased === 0
+    await until('no container is leased while the client has the response', isFree, 10_000)
   })
 
   it('refuses a bad request as FastAPI does, and does not quote it', async () => {
