@@ -123,6 +123,7 @@ function answerError(error: Error, c: Context): Response {
     if (error.errno === 'ENOSPC') return c.json({ error: 'the files are too large' }, 413)
     return c.json({ error: 'the names of the files are too long, or exclude each other' }, 400)
   }
+  if ('code' in error && error.code === 'ECONNRESET') return c.body(null, 400) // the client has left
   if (!(error instanceof SandboxError)) {
     console.error(error)
     return c.json({ error: 'Internal server error' }, 500)

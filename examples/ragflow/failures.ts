@@ -58,6 +58,7 @@ export function programFailure(call: FailedCall): Answer {
 /** Returns the answer for a request that could not be run. */
 export function runnerFailure(error: Error): Answer {
   const status = 'program_runner_error'
+  if ('code' in error && error.code === 'ECONNRESET') return internal('The client has left')
   if (!(error instanceof SandboxError)) {
     console.error(error)
     const detail = 'unhandled_exception'

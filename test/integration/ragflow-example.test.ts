@@ -181,6 +181,24 @@ def main(count):
     await until('no container is leased while the client has the response', isFree, 10_000)
   })
 
+  it('logs nothing if a client leaves in the middle of its request', async () => {
+    const log = vi.spyOn(console, 'error').mockReturnValue()
+    onTestFinished(() => log.mockRestore())
+    const headers = { 'content-type': 'application/json', 'content-length': 1000 }
+    const client = httpRequest(`${url}/run`, { method: 'POST', headers }).on('error', () => {})
+    let state = 'sent'
+    server?.once('request', (incoming) => {
+      state = 'begun'
+      incoming.once('close', () => (state = 'closed'))
+    })
+    client.write('{')
+    await until('the server has the request', () => state === 'begun')
+    client.destroy()
+    await until('the server knows that the client has left', () => state === 'closed')
+    expect((await fetchOnce(`${url}/healthz`)).status).toBe(200)
+    expect(log).not.toHaveBeenCalled()
+  })
+
   it('refuses a bad request as FastAPI does, and does not quote it', async () => {
     const secret = 'a-secret-of-the-program'
     for (const [content, loc] of [
