@@ -130,6 +130,11 @@ const CHECKS: Readonly<Record<string, (command: Command) => void>> = {
   docker: ([, verb = '', ...words]) => {
     const image = 'code-runner'
     const dockerfile = `${DEPLOY}/Dockerfile`
+    const folder = words.at(-1) ?? ''
+    if (verb === 'build' && folder !== '.') {
+      expect(existsSync(path.join(root, folder, 'Dockerfile')), folder).toBe(true)
+      return expect(readText(`${folder}/main.ts`)).toContain(optionsIn(words)['--tag'])
+    }
     if (verb === 'build') {
       return expect(words).toEqual(['--file', dockerfile, '--tag', image, '.'])
     }
