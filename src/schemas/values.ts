@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 
 /** The longest delay of a timer in Node. A longer delay would fire immediately. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** A time in milliseconds, 0 included. */
 export const Milliseconds = v.pipe(

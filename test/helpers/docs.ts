@@ -13,6 +13,9 @@ export const PAGES = [
     .sort(),
 ].filter((name) => name.endsWith('.md'))
 
+/** The page whose programs need the packages of `test/adapters`: only its tests check them. */
+export const SDK_PAGE = 'docs/adapters.md'
+
 /** The address in each program that uses a server of the docs. */
 const ADDRESS = /\b(?:http|ws):\/\/localhost:3000\b/
 
