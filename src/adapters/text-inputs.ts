@@ -31,7 +31,10 @@ export function textInputs<Name extends string>(
   })
   return {
     '~standard': {
-      ...v.custom<Record<Name, string>>(isInputs, message)['~standard'],
+      version: 1,
+      vendor: 'hono-sandbox',
+      // A result with issues must not have a value, as that of valibot has: `ai` would take it.
+      validate: (value) => (isInputs(value) ? { value } : { issues: [{ message }] }),
       jsonSchema: { input: json, output: json },
     },
   }

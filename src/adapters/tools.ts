@@ -16,8 +16,8 @@ export interface SandboxTool<Name extends string, Output> {
   execute: (input: Record<Name, string>, options: { abortSignal?: AbortSignal }) => Promise<Output>
 }
 
-/** The tools that {@link tools} makes. */
-export interface SandboxTools {
+/** The tools that {@link tools} makes. A type, because an interface is not a record of tools. */
+export type SandboxTools = {
   runCode: SandboxTool<'code', CodeOutput> & {
     toModelOutput: (result: { output: CodeOutput }) => ModelOutput
   }

@@ -24,5 +24,5 @@ const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
 /** Expects that the bytes are the plot. */
 export function expectPlot(bytes: Uint8Array | null | undefined): void {
-  expect([...(bytes ?? []).slice(0, PNG.length)]).toEqual(PNG)
+  expect(Array.from(bytes?.subarray(0, PNG.length) ?? [])).toEqual(PNG)
 }
