@@ -109,7 +109,10 @@ describe.each(runtimes)('a SandboxAgent under %s', (runtime) => {
     const model = new ScriptedModel([call('exec_command', { cmd: 'exec sleep 60' }, '1')])
     const agent = new sandboxes.SandboxAgent({ name: 'sleeper', model })
     const { signal } = stop
-    const running = run(agent, 'Sleep', { sandbox: { client: client({ signal }) }, signal })
+    const running = run(agent, 'Sleep', {
+      sandbox: { client: client({ signal, timeoutMs: 600_000 }) },
+      signal,
+    })
     const outcome = Promise.allSettled([running])
     await expect.poll(() => pool().stats().python?.leased, { timeout: 20_000 }).toBe(1)
     await expect.poll(() => model.calls.length, { timeout: 20_000 }).toBe(1)
