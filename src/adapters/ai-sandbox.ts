@@ -45,9 +45,7 @@ export function aiSandbox(sandbox: Sandbox, { timeoutMs }: AiSandboxOptions = {}
   const write = ({ path, abortSignal: signal }: AiFileCall, content: Content) =>
     writeWithFolders(sandbox, path, content, { signal })
   return {
-    description:
-      `An isolated Linux container without network access, for ${sandbox.language}. ` +
-      'The working directory is /workspace.',
+    description: `An isolated Linux container for ${sandbox.language}. It begins in /workspace.`,
     readFile: ({ path, abortSignal: signal }) =>
       nullIfMissing(sandbox.readFile(path, { format: 'stream', signal })),
     readBinaryFile: read,
