@@ -68,6 +68,14 @@ describe.each(runtimes)('under %s', (runtime) => {
       await expect(write).rejects.toMatchObject({ errno: 'EISDIR' })
     })
 
+    it('runs commands with bash, or with sh if there is no bash', async () => {
+      const box = aiSandbox(sandbox())
+      await box.run({ command: 'mkdir bin && ln -s /bin/sh bin/sh' })
+      expect((await box.run({ command: 'cat <(echo $0)' })).stdout).toBe('bash\n')
+      const env = { PATH: '/workspace/bin' }
+      expect((await box.run({ command: 'echo $0', env })).stdout).toBe('sh\n')
+    })
+
     it('streams a process with an input', async () => {
       const box = aiSandbox(sandbox())
       const command = 'cat; head -c 3000000 /dev/zero; echo end >&2; exit 3'
