@@ -1,0 +1,39 @@
+export { aiSandbox } from './ai-sandbox.js'
+export type { AiSandboxOptions } from './ai-sandbox.js'
+export type {
+  AiCommand,
+  AiFileCall,
+  AiInputProcess,
+  AiProcess,
+  AiSandbox,
+  AiSpawn,
+  AiWriteCall,
+} from './ai-types.js'
+export type { ShellResult } from './shell-result.js'
+export { openaiClient, openaiSession } from './openai.js'
+export type { OpenAiClient } from './openai.js'
+export { openaiShell } from './openai-shell.js'
+export type { OpenAiShell, OpenAiShellAction, OpenAiShellOutput } from './openai-shell.js'
+export type {
+  OpenAiCommand,
+  OpenAiEdit,
+  OpenAiEditor,
+  OpenAiEntry,
+  OpenAiExecResult,
+  OpenAiFileCall,
+  OpenAiManifest,
+  OpenAiOptions,
+  OpenAiSdk,
+  OpenAiSession,
+} from './openai-types.js'
+export { harnessSandbox } from './harness-sandbox.js'
+export type {
+  HarnessLease,
+  HarnessProvider,
+  HarnessSession,
+  HarnessSessionOptions,
+} from './harness-sandbox.js'
+export { tools } from './tools.js'
+export type { SandboxTool, SandboxTools, ToolsOptions } from './tools.js'
+export type { TextInputs } from './text-inputs.js'
+export type { CodeOutput, ModelOutput, OutputImage } from './tool-output.js'
