@@ -1,5 +1,5 @@
 import type { Sandbox } from '../sandbox/sandbox.js'
-import { LONGEST_TIMER_MS } from '../schemas/values.js'
+import { LONGEST_TIMER_MS } from '../util/deadline.js'
 import type { AiCommand, AiInputProcess, AiProcess, AiSpawn } from './ai-types.js'
 import { pipe } from './pipe.js'
 import { exitCodeOf } from './shell-result.js'

@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { SandboxError } from '../errors.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
-import { LONGEST_TIMER_MS } from '../schemas/values.js'
+import { LONGEST_TIMER_MS } from '../util/deadline.js'
 import { deferred } from '../util/deferred.js'
 import { pipe } from './pipe.js'
 import { exitCodeOf } from './shell-result.js'

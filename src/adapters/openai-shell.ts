@@ -1,0 +1,65 @@
+import type { Sandbox } from '../sandbox/sandbox.js'
+import { shorten } from '../util/text.js'
+import { exitCodeOf } from './shell-result.js'
+
+/** The commands of one call of the model. They run one after the other. */
+export interface OpenAiShellAction {
+  commands: string[]
+  timeoutMs?: number
+  maxOutputLength?: number
+}
+
+/** The result of one command. */
+export interface OpenAiShellOutput {
+  stdout: string
+  stderr: string
+  outcome: { type: 'timeout' } | { type: 'exit'; exitCode: number | null }
+}
+
+/** The `Shell` of the SDK. */
+export interface OpenAiShell {
+  run(action: OpenAiShellAction): Promise<{ output: OpenAiShellOutput[]; maxOutputLength?: number }>
+}
+
+/**
+ * Makes the shell that `shellTool()` of `@openai/agents` uses. Each command runs with `/bin/sh` in
+ * `/workspace`, up to the `timeoutMs` of the model, or 30 seconds. After a command that exceeds its
+ * time, the next ones do not run.
+ *
+ * @throws SandboxError, from `run()`, as `exec()` of {@link Sandbox} does.
+ *
+ * @example
+ * ```ts
+ * import { shellTool } from '@openai/agents'
+ * import { SandboxPool } from 'hono-sandbox'
+ * import { openaiShell } from 'hono-sandbox/adapters'
+ *
+ * const pool = new SandboxPool({ languages: { python: { size: 1 } } })
+ * const sandbox = await pool.acquire('python')
+ * const tool = shellTool({ shell: openaiShell(sandbox) })
+ * console.log(await tool.shell?.run({ commands: ['python3 --version'] }))
+ * sandbox.release()
+ * await pool.close()
+ * ```
+ */
+export function openaiShell(sandbox: Sandbox): OpenAiShell {
+  return {
+    run: async ({ commands, timeoutMs, maxOutputLength }) => {
+      const output: OpenAiShellOutput[] = []
+      for (const command of commands) {
+        const result = await sandbox.exec(command, { timeoutMs })
+        const hasTimedOut = result.killedBy === 'timeout'
+        const length = maxOutputLength ?? Number.POSITIVE_INFINITY
+        output.push({
+          stdout: shorten(result.stdout, length),
+          stderr: shorten(result.stderr, length),
+          outcome: hasTimedOut
+            ? { type: 'timeout' }
+            : { type: 'exit', exitCode: exitCodeOf(result) },
+        })
+        if (hasTimedOut) break
+      }
+      return { output, ...(maxOutputLength !== undefined && { maxOutputLength }) }
+    },
+  }
+}
