@@ -8,7 +8,7 @@ import type {
   ComputeSandbox,
 } from './compute-types.js'
 import { writeWithFolders } from './files.js'
-import type { ProviderOptions } from './provider-sessions.js'
+import type { ProviderOptions } from './provider-options.js'
 import { ProviderSessions } from './provider-sessions.js'
 import { shellResult } from './shell-result.js'
 import { unsupported } from './unsupported.js'

@@ -3,52 +3,9 @@ import { getSandboxes } from '../default-pool.js'
 import type { SandboxPool } from '../sandbox-pool.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import type { SessionInfo } from '../sessions/types.js'
-
-/** The options of the adapters that make sandboxes themselves. Each sandbox is a session. */
-export interface ProviderOptions {
-  /** The language of the containers. */
-  language: string
-  /**
-   * The pool that leases the containers.
-   *
-   * @default the pool of `initSandboxes()`
-   */
-  pool?: SandboxPool | undefined
-  /**
-   * The user, team or API key that the sandboxes are for. Another tenant cannot reach them, even if
-   * it has their ids. Make one provider for each tenant.
-   *
-   * @default none: everyone with the id of a sandbox can use it
-   */
-  tenant?: string | undefined
-  /**
-   * The time limit for the wait for a container, in milliseconds.
-   *
-   * @default 10_000
-   */
-  acquireTimeoutMs?: number | undefined
-  /**
-   * The time limit of a command that names none, in milliseconds.
-   *
-   * @default 30_000
-   */
-  timeoutMs?: number | undefined
-  /**
-   * The time without a call after which a sandbox ends, in milliseconds.
-   *
-   * @default 600_000
-   */
-  sessionIdleMs?: number | undefined
-  /**
-   * The greatest age of a sandbox, in milliseconds.
-   *
-   * @default 3_600_000
-   */
-  sessionTtlMs?: number | undefined
-}
-
-/** The environment variables of a sandbox. */
-export type Env = Readonly<Record<string, string>>
+import type { ProviderOptions } from './provider-options.js'
+import type { Env } from './session-env.js'
+import { envOfSessions } from './session-env.js'
 
 /** What a call needs. */
 interface Call {
@@ -57,6 +14,8 @@ interface Call {
   signal?: AbortSignal | undefined
 }
 
+/** The start of the ids of these sessions in the pool. */
+const PREFIX = 'provider:'
 /** The time that a lease has besides the time limit of its command, in milliseconds. */
 const SPARE_MS = 30_000
 
@@ -67,7 +26,6 @@ export class ProviderSessions {
   /** The greatest age of a sandbox, in milliseconds. */
   readonly ttlMs: number
   readonly #options: ProviderOptions
-  readonly #env = new Map<string, Env>()
 
   constructor(options: ProviderOptions) {
     this.timeoutMs = options.timeoutMs ?? 30_000
@@ -81,15 +39,14 @@ export class ProviderSessions {
     const visit = { ...this.#visit(call), sessionTtlMs }
     const { id, sandbox } = await this.#sessions.open(this.#options.language, visit)
     sandbox.release()
-    const open = new Set(this.list().map((session) => session.id))
-    for (const each of this.#env.keys()) if (!open.has(each)) this.#env.delete(each)
-    this.#env.set(id, env)
+    this.addEnv(id, env)
     return id
   }
 
   /** Adds environment variables to the later calls of a session. */
   addEnv(id: string, env: Env): void {
-    this.#env.set(id, { ...this.#env.get(id), ...env })
+    const kept = envOfSessions(this.#pool)
+    kept.set(PREFIX + id, { ...kept.get(PREFIX + id), ...env })
   }
 
   /** Uses the sandbox of a session for one call. */
@@ -104,7 +61,8 @@ export class ProviderSessions {
 
   /** Returns the sandbox of a session. The caller must release it. */
   async visit(id: string, call: Call): Promise<Sandbox> {
-    return this.#sessions.visit(id, { ...this.#visit(call), env: this.#env.get(id) })
+    const env = envOfSessions(this.#pool).get(PREFIX + id)
+    return this.#sessions.visit(id, { ...this.#visit(call), env })
   }
 
   /** Returns the session with this id, if the tenant has one. */
@@ -119,13 +77,15 @@ export class ProviderSessions {
 
   /** Ends a session, if there is one. */
   async end(id: string): Promise<void> {
-    this.#env.delete(id)
     await this.#sessions.end(id)
   }
 
   get #sessions(): CallerSessions {
-    const { pool = getSandboxes(), tenant } = this.#options
-    return new CallerSessions({ pool, prefix: 'provider:', tenant })
+    return new CallerSessions({ pool: this.#pool, prefix: PREFIX, tenant: this.#options.tenant })
+  }
+
+  get #pool(): SandboxPool {
+    return this.#options.pool ?? getSandboxes()
   }
 
   #visit({ timeoutMs = this.timeoutMs, signal }: Call) {

@@ -1,4 +1,4 @@
-import type { ProviderOptions } from './provider-sessions.js'
+import type { ProviderOptions } from './provider-options.js'
 import { ProviderSessions } from './provider-sessions.js'
 import type { ShellResult } from './shell-result.js'
 import { shellResult } from './shell-result.js'

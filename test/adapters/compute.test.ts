@@ -40,15 +40,16 @@ describe.each(runtimes)('the provider of ComputeSDK under %s', (runtime) => {
 
   it('keeps the sandboxes of two callers apart, and refuses what it cannot do', async () => {
     const [ada, bob] = [sdkOf('ada'), sdkOf('bob')]
-    const sandbox = await ada.sandbox.create()
+    const sandbox = await ada.sandbox.create({ envs: { NAME: 'ada' } })
     const { sandboxId } = sandbox
     await sandbox.filesystem.writeFile('secret', 'of ada')
     expect(await bob.sandbox.getById(sandboxId)).toBeNull()
     expect(await bob.sandbox.list()).toEqual([])
     await bob.sandbox.destroy(sandboxId)
-    // Another object of the same caller finds it.
+    // Another object of the same caller, for example one of the next request.
     const again = await sdkOf('ada').sandbox.getById(sandboxId)
     expect(await again?.filesystem.readFile('secret')).toBe('of ada')
+    expect(await again?.runCommand('echo $NAME')).toMatchObject({ stdout: 'ada\n' })
     expect((await ada.sandbox.list()).map((each) => each.sandboxId)).toEqual([sandboxId])
 
     await expect(sandbox.getUrl({ port: 80 })).rejects.toThrow('getUrl: not supported')

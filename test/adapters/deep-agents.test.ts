@@ -1,7 +1,7 @@
 import { AIMessage, ToolMessage } from '@langchain/core/messages'
 import { fakeModel } from '@langchain/core/testing'
 import type { SandboxBackendProtocolV2 } from 'deepagents'
-import { createDeepAgent, isSandboxBackend } from 'deepagents'
+import { CompositeBackend, createDeepAgent, isSandboxBackend, StateBackend } from 'deepagents'
 import { deepAgentsBackend } from 'hono-sandbox/adapters'
 import { describe, expect, it } from 'vitest'
 import { runtimes, usePool, useSandbox } from './places.js'
@@ -31,7 +31,9 @@ describe.each(runtimes)('the backend of deepagents under %s', (runtime) => {
     model.respond(new AIMessage('done'))
     const backend = backendOf()
     expect(isSandboxBackend(backend)).toBe(true)
-    const { messages } = await createDeepAgent({ model, backend }).invoke({
+    const folders = { '/large_tool_results/': new StateBackend() }
+    const agent = createDeepAgent({ model, backend: new CompositeBackend(backend, folders) })
+    const { messages } = await agent.invoke({
       messages: [{ role: 'user', content: 'plot the sales' }],
     })
     const answers = messages.filter((message) => ToolMessage.isInstance(message))

@@ -102,6 +102,7 @@ describe.each(runtimes)('the provider of TanStack under %s', (runtime) => {
       'end\n',
       3,
     ])
+    expect(pool().listSessions()).toMatchObject([{ requests: 0 }])
     const sleep = await handle.process.spawn('exec sleep 60')
     await sleep.kill(15)
     expect(await sleep.wait()).toBe(128 + 15)
@@ -123,7 +124,8 @@ describe.each(runtimes)('the provider of TanStack under %s', (runtime) => {
     await handle.fs.write('/workspace/deep/secret', 'of ada')
     expect(await bob.resume({ id: handle.id })).toBeNull()
     await bob.destroy({ id: handle.id })
-    const again = await ada.resume({ id: handle.id })
+    // Another object of the same caller, for example one of the next request.
+    const again = await providerOf('ada').resume({ id: handle.id })
     expect(await again?.fs.read('deep/secret')).toBe('of ada')
     expect(await again?.process.exec('echo $NAME')).toMatchObject({ stdout: 'ada\n' })
 
