@@ -23,7 +23,6 @@ export type {
 export type { ShellResult } from './shell-result.js'
 export { openaiClient, openaiSession } from './openai.js'
 export type { OpenAiClient } from './openai.js'
-export type { OpenAiSessionOptions } from './openai-session.js'
 export { openaiShell } from './openai-shell.js'
 export type { OpenAiShell, OpenAiShellAction, OpenAiShellOutput } from './openai-shell.js'
 export type {
@@ -34,6 +33,7 @@ export type {
   OpenAiExecResult,
   OpenAiFileCall,
   OpenAiManifest,
+  OpenAiOptions,
   OpenAiSdk,
   OpenAiSession,
 } from './openai-types.js'

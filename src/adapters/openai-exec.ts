@@ -13,8 +13,9 @@ const CHARACTERS_OF_TOKEN = 4
 export async function execIn(
   sandbox: Sandbox,
   { cmd, shell, workdir: cwd, maxOutputTokens = MAX_OUTPUT_BYTES }: OpenAiCommand,
-  options: Pick<ProgramOptions, 'env' | 'timeoutMs'>,
+  options: Pick<ProgramOptions, 'env' | 'signal' | 'timeoutMs'>,
 ): Promise<OpenAiExecResult> {
+  options.signal?.throwIfAborted()
   let output = ''
   const write = (text: string) => void (output += text)
   const result = await sandbox.exec(shell === undefined ? cmd : [shell, '-c', cmd], {
@@ -24,6 +25,7 @@ export async function execIn(
     onStdout: write,
     onStderr: write,
   })
+  options.signal?.throwIfAborted()
   if (result.killedBy) write(`\n[killed: ${result.killedBy}]`)
   return {
     ...shellResult(result),

@@ -2,17 +2,13 @@ import path from 'node:path'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import { execIn } from './openai-exec.js'
 import { editorOf, viewImage, WORKSPACE, writeEntry } from './openai-files.js'
-import type { OpenAiCommand, OpenAiManifest, OpenAiSdk, OpenAiSession } from './openai-types.js'
-
-/** The options of {@link openaiSession}. */
-export interface OpenAiSessionOptions {
-  /**
-   * The time limit of a command, in milliseconds. A command that runs longer is killed.
-   *
-   * @default 30_000
-   */
-  timeoutMs?: number | undefined
-}
+import type {
+  OpenAiCommand,
+  OpenAiManifest,
+  OpenAiOptions,
+  OpenAiSdk,
+  OpenAiSession,
+} from './openai-types.js'
 
 /** Returns the function that makes the error of the SDK for a feature that a sandbox does not have. */
 export function unsupportedOf(
@@ -27,7 +23,7 @@ export function sessionOf<Args, Manifest extends OpenAiManifest>(
   sandbox: Sandbox,
   manifest: Manifest,
   sdk: OpenAiSdk<Args, Manifest>,
-  { timeoutMs }: OpenAiSessionOptions,
+  options: OpenAiOptions,
 ): OpenAiSession<Manifest> {
   const unsupported = unsupportedOf(sdk)
   const require = ({ runAs, tty }: { runAs?: string | undefined; tty?: boolean }) => {
@@ -41,7 +37,7 @@ export function sessionOf<Args, Manifest extends OpenAiManifest>(
 
   const exec = async (command: OpenAiCommand) => {
     require(command)
-    return execIn(sandbox, command, { env: session.state.environment, timeoutMs })
+    return execIn(sandbox, command, { ...options, env: session.state.environment })
   }
   const session: OpenAiSession<Manifest> = {
     state: { manifest },

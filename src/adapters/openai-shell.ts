@@ -1,5 +1,6 @@
 import type { Sandbox } from '../sandbox/sandbox.js'
 import { shorten } from '../util/text.js'
+import type { OpenAiOptions } from './openai-types.js'
 import { exitCodeOf } from './shell-result.js'
 
 /** The commands of one call of the model. They run one after the other. */
@@ -9,8 +10,8 @@ export interface OpenAiShellAction {
   maxOutputLength?: number
 }
 
-/** The result of one command. */
-export interface OpenAiShellOutput {
+/** The result of one command. The SDK wants a type here, because an interface is not a record. */
+export type OpenAiShellOutput = {
   stdout: string
   stderr: string
   outcome: { type: 'timeout' } | { type: 'exit'; exitCode: number | null }
@@ -23,7 +24,7 @@ export interface OpenAiShell {
 
 /**
  * Makes the shell that `shellTool()` of `@openai/agents` uses. Each command runs with `/bin/sh` in
- * `/workspace`, up to the `timeoutMs` of the model, or 30 seconds. After a command that exceeds its
+ * `/workspace`, up to the `timeoutMs` of the model, or that of the options. After a command that exceeds its
  * time, the next ones do not run.
  *
  * @throws SandboxError, from `run()`, as `exec()` of {@link Sandbox} does.
@@ -42,12 +43,15 @@ export interface OpenAiShell {
  * await pool.close()
  * ```
  */
-export function openaiShell(sandbox: Sandbox): OpenAiShell {
+export function openaiShell(sandbox: Sandbox, options: OpenAiOptions = {}): OpenAiShell {
   return {
-    run: async ({ commands, timeoutMs, maxOutputLength }) => {
+    run: async ({ commands, timeoutMs = options.timeoutMs, maxOutputLength }) => {
+      const { signal } = options
       const output: OpenAiShellOutput[] = []
       for (const command of commands) {
-        const result = await sandbox.exec(command, { timeoutMs })
+        signal?.throwIfAborted()
+        const result = await sandbox.exec(command, { timeoutMs, signal })
+        signal?.throwIfAborted()
         const hasTimedOut = result.killedBy === 'timeout'
         const length = maxOutputLength ?? Number.POSITIVE_INFINITY
         output.push({

@@ -25,6 +25,21 @@ export interface OpenAiSdk<Args, Manifest extends OpenAiManifest> {
   applyDiff: (input: string, diff: string, mode?: 'default' | 'create') => string
 }
 
+/** The options of {@link openaiClient}, {@link openaiSession} and {@link openaiShell}. */
+export interface OpenAiOptions {
+  /**
+   * The time limit of a command, in milliseconds. A command that runs longer is killed.
+   *
+   * @default 30_000
+   */
+  timeoutMs?: number | undefined
+  /**
+   * Kills the command that runs when the signal aborts. Pass the `signal` of the run, because the
+   * SDK does not pass it on: it waits until the command ends.
+   */
+  signal?: AbortSignal | undefined
+}
+
 /** A command of an {@link OpenAiSession}. */
 export interface OpenAiCommand {
   cmd: string

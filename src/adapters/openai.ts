@@ -1,8 +1,7 @@
 import type { Sandbox } from '../sandbox/sandbox.js'
 import { writeEntry } from './openai-files.js'
-import type { OpenAiSessionOptions } from './openai-session.js'
 import { sessionOf, unsupportedOf } from './openai-session.js'
-import type { OpenAiManifest, OpenAiSdk, OpenAiSession } from './openai-types.js'
+import type { OpenAiManifest, OpenAiOptions, OpenAiSdk, OpenAiSession } from './openai-types.js'
 
 /**
  * Makes the sandbox session that a `SandboxAgent` of `@openai/agents` uses in the option `session` of
@@ -35,7 +34,7 @@ import type { OpenAiManifest, OpenAiSdk, OpenAiSession } from './openai-types.js
 export function openaiSession<Args, Manifest extends OpenAiManifest>(
   sandbox: Sandbox,
   sdk: OpenAiSdk<Args, Manifest>,
-  options: OpenAiSessionOptions = {},
+  options: OpenAiOptions = {},
 ): OpenAiSession<Manifest> {
   return sessionOf(sandbox, sdk.normalizeSandboxClientCreateArgs().manifest, sdk, options)
 }
@@ -75,7 +74,7 @@ export interface OpenAiClient<Args, Manifest extends OpenAiManifest> {
 export function openaiClient<Args, Manifest extends OpenAiManifest>(
   acquire: () => Promise<Sandbox>,
   sdk: OpenAiSdk<Args, Manifest>,
-  options: OpenAiSessionOptions = {},
+  options: OpenAiOptions = {},
 ): OpenAiClient<Args, Manifest> {
   const unsupported = unsupportedOf(sdk)
   return {

@@ -18,7 +18,7 @@ print('total', data['sales'].sum())
 `
 
 /** The command of a program, for SDKs that have only a shell. */
-export const commandOf = (program: string) => `python3 - <<'END'\n${program}END`
+export const commandOf = (program: string) => `python3 - <<'END'\n${program}\nEND`
 
 const PNG = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 

@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    // No test sends anything to another machine.
+    env: { OPENAI_AGENTS_DISABLE_TRACING: '1' },
   },
 })
