@@ -56,7 +56,8 @@ describe.each(runtimes)('the provider of ComputeSDK under %s', (runtime) => {
     await expect(ada.sandbox.create({ snapshotId: 'x' })).rejects.toThrow('create: not supported')
     expect(providerOf('ada').snapshot).toBeUndefined()
     expect(await sandbox.runCommand('sleep 60', { timeout: 300 })).toMatchObject({
-      ...{ exitCode: 137, stderr: '[killed: timeout]' },
+      exitCode: 137,
+      stderr: '[killed: timeout]',
     })
     await sandbox.runCommand('echo $$ > pid; exec sleep 60', { background: true })
     const running = async () => (await sandbox.runCommand('kill -0 $(cat pid)')).exitCode

@@ -1,4 +1,4 @@
-import { chat } from '@tanstack/ai'
+import { chat, EventType } from '@tanstack/ai'
 import { codexText } from '@tanstack/ai-codex'
 import type { SandboxProvider } from '@tanstack/ai-sandbox'
 import {
@@ -65,9 +65,9 @@ describe.each(runtimes)('the provider of TanStack under %s', (runtime) => {
       messages: [{ role: 'user', content: 'plot the sales' }],
     })
     for await (const chunk of chunks) {
-      if (chunk.type === 'RUN_ERROR') throw new Error(chunk.message)
-      if (chunk.type === 'TOOL_CALL_RESULT') output.push(String(chunk.content))
-      if (chunk.type === 'TEXT_MESSAGE_CONTENT') text += chunk.delta
+      if (chunk.type === EventType.RUN_ERROR) throw new Error(chunk.message)
+      if (chunk.type === EventType.TOOL_CALL_RESULT) output.push(chunk.content)
+      if (chunk.type === EventType.TEXT_MESSAGE_CONTENT) text += chunk.delta
     }
     expect(text).toContain('did: plot the sales')
     expect(output).toEqual([
@@ -78,7 +78,9 @@ describe.each(runtimes)('the provider of TanStack under %s', (runtime) => {
     const handle = await sandbox.ensure({ ...context, runId: 'next' })
     expectPlot(await handle.fs.readBytes('/workspace/plot.png'))
     expect(await handle.process.exec('echo $TEAM; cat /tmp/where')).toEqual({
-      ...{ stdout: 'sales\n/tmp\n', stderr: '', exitCode: 0 },
+      stdout: 'sales\n/tmp\n',
+      stderr: '',
+      exitCode: 0,
     })
     await sandbox.destroy(context)
     expect(pool().listSessions()).toEqual([])
