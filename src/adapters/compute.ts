@@ -22,7 +22,8 @@ const NAME = 'hono-sandbox'
  *
  * A command that fails is a result. If it was killed, the last line of its `stderr` has the reason.
  * `getUrl()`, and `create()` with an image, a template or a snapshot, reject with
- * `SANDBOX_INVALID_OPTION`, because they are not supported. Snapshots and templates are absent.
+ * `SANDBOX_INVALID_OPTION`, because they are not supported. Snapshots and templates are absent. If
+ * the `signal` of `create()` aborts, it rejects with the reason of the signal.
  *
  * @throws SandboxError, from each call, as the calls of {@link Sandbox} do;
  * `SANDBOX_UNKNOWN_SESSION` if the sandbox has ended.

@@ -5,8 +5,9 @@ import type { Sandbox } from '../sandbox/sandbox.js'
 import type { DeepAgentsBackend, DeepAgentsFile, DeepAgentsMatch } from './deep-agents-types.js'
 
 /** The tools of the agent search `/` if the model names no folder. */
-const rootOf = (folder: string | null | undefined): string =>
-  folder === undefined || folder === null || folder === '/' ? '/workspace' : folder
+function rootOf(folder: string | null | undefined): string {
+  return path.posix.resolve('/workspace', folder === '/' ? '' : (folder ?? ''))
+}
 
 /** Describes an entry of a listing. Its path begins with that of the folder, if there is one. */
 export function describe(entry: FileEntry, folder?: string): DeepAgentsFile {
@@ -52,11 +53,18 @@ export async function grep(
   sandbox: Sandbox,
   { text, folder, names, max }: Search,
 ): ReturnType<DeepAgentsBackend['grep']> {
-  // `find` chooses the files, because the `grep` of a small image cannot.
-  const files = ['find', rootOf(folder), '-type', 'f', ...(names ? ['-name', names] : [])]
+  const root = rootOf(folder)
+  // `find` chooses the files, because the `grep` of a small image cannot. It knows plain patterns.
+  const isPlain = !names || /^[\w.*?-]+$/.test(names)
+  const isWanted = isPlain ? () => true : matcherOf([names])
+  const files = ['find', root, '-type', 'f', ...(names && isPlain ? ['-name', names] : [])]
   const search = ['-exec', 'grep', '-HnF', '-e', text, '{}', '+']
   const { stdout, killedBy } = await sandbox.exec([...files, ...search])
-  const matches = stdout.split('\n').flatMap(matchOf)
+  const found = stdout.split('\n').flatMap(matchOf)
+  const matches = found.filter(
+    (match) =>
+      isWanted(path.posix.relative(root, match.path)) || isWanted(path.posix.basename(match.path)),
+  )
   const most = max ?? matches.length
   const truncated = killedBy !== undefined || matches.length > most
   return { matches: matches.slice(0, most), truncated }

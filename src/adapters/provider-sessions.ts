@@ -33,11 +33,15 @@ export class ProviderSessions {
     this.#options = options
   }
 
-  /** Opens a session and returns its id. */
+  /** Opens a session and returns its id. If the signal aborts, throws its reason. */
   async open(env: Env, { ttlMs, ...call }: Call & { ttlMs?: number | undefined }): Promise<string> {
     const sessionTtlMs = Math.min(ttlMs ?? this.ttlMs, this.ttlMs)
     const visit = { ...this.#visit(call), sessionTtlMs }
-    const { id, sandbox } = await this.#sessions.open(this.#options.language, visit)
+    const opened = this.#sessions.open(this.#options.language, visit)
+    const { id, sandbox } = await opened.catch((error: unknown) => {
+      call.signal?.throwIfAborted()
+      throw error
+    })
     sandbox.release()
     this.addEnv(id, env)
     return id

@@ -53,6 +53,9 @@ describe.each(runtimes)('the provider of ComputeSDK under %s', (runtime) => {
     expect((await ada.sandbox.list()).map((each) => each.sandboxId)).toEqual([sandboxId])
 
     await expect(sandbox.getUrl({ port: 80 })).rejects.toThrow('getUrl: not supported')
+    await expect(ada.sandbox.create({ signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    })
     await expect(ada.sandbox.create({ snapshotId: 'x' })).rejects.toThrow('create: not supported')
     expect(providerOf('ada').snapshot).toBeUndefined()
     expect(await sandbox.runCommand('sleep 60', { timeout: 300 })).toMatchObject({

@@ -78,6 +78,21 @@ describe.each(runtimes)('the backend of deepagents under %s', (runtime) => {
     })
   })
 
+  it('searches the files that a pattern chooses', async () => {
+    const backend = backendOf()
+    for (const name of ['a.py', 'b.ts', 'c.md'])
+      await backend.write(`/workspace/src/${name}`, '-x\n')
+    const pathsOf = async (glob: string, max?: number) => {
+      const { matches, truncated } = await backend.grep('-x', '/', glob, max)
+      return [matches?.map(({ path }) => path).toSorted(), truncated]
+    }
+    const paths = ['/workspace/src/a.py', '/workspace/src/b.ts']
+    expect(await pathsOf('*.py')).toEqual([paths.slice(0, 1), false])
+    expect(await pathsOf('*.{py,ts}')).toEqual([paths, false])
+    expect(await pathsOf('src/**/*.ts')).toEqual([paths.slice(1), false])
+    expect(await backend.grep('-x', 'src', null, 2)).toMatchObject({ truncated: true })
+  })
+
   it('ends the commands of an agent that was aborted', async () => {
     const controller = new AbortController()
     const backend = deepAgentsBackend(sandbox(), { signal: controller.signal })
