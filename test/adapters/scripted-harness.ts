@@ -1,5 +1,4 @@
 import type { HarnessV1 } from '@ai-sdk/harness'
-import { commandOf } from './task.js'
 
 const usage = {
   inputTokens: { total: 1, noCache: 1, cacheRead: undefined, cacheWrite: undefined },
@@ -37,7 +36,8 @@ export const scriptedHarness: HarnessV1 = {
       doPromptTurn: async ({ prompt, abortSignal, emit }) => {
         const turn = async () => {
           const { stdout, stderr } = await sandboxSession.run({
-            command: commandOf(String(prompt)),
+            command: 'python3 -c "$PROGRAM"',
+            env: { PROGRAM: String(prompt) },
             workingDirectory: sessionWorkDir,
             abortSignal,
           })

@@ -17,10 +17,10 @@ import {
   blocksOf,
   commentOf,
   examplesInSources,
+  needsSdk,
   PAGES,
   readText,
   root,
-  SDK_PAGE,
 } from '../helpers/docs.js'
 import { DocsProject } from '../helpers/docs-project.js'
 import type { Command } from '../helpers/docs-shell.js'
@@ -77,8 +77,8 @@ describe('the TypeScript of the docs', () => {
   it('in pages and doc comments compiles against the package', { timeout: 60_000 }, async () => {
     const examples = examplesInSources()
     for (const { where, language } of examples) expect(language, where).toBe('ts')
-    const blocks = blocksIn('ts').filter(({ where }) => !where.startsWith(`${SDK_PAGE}:`))
-    expect(await project.compile([...blocks, ...examples])).toBe('')
+    const blocks = [...blocksIn('ts'), ...examples].filter(({ where }) => !needsSdk(where))
+    expect(await project.compile(blocks)).toBe('')
   })
 
   it('in server.mjs is plain JavaScript for Node', async () => {
