@@ -84,7 +84,14 @@ export function computeProvider(options: ProviderOptions): ComputeProvider {
 async function runCommand(
   sandbox: Sandbox,
   command: string,
-  { background, cwd, env, timeoutMs, onStdout, onStderr }: Command,
+  {
+    background,
+    cwd,
+    env,
+    timeoutMs,
+    onStdout,
+    onStderr,
+  }: ComputeCommandOptions & { timeoutMs: number },
 ): Promise<ComputeResult> {
   if (background) {
     await sandbox.startProcess(command, { cwd, env })
@@ -93,8 +100,6 @@ async function runCommand(
   const result = await sandbox.exec(command, { cwd, env, timeoutMs, onStdout, onStderr })
   return { ...shellResult(result), durationMs: result.durationMs }
 }
-
-type Command = ComputeCommandOptions & { timeoutMs: number }
 
 /** Refuses the options that choose another file system. */
 function refuse({ image, snapshotId, templateId }: ComputeCreateOptions): void {
