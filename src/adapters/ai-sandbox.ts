@@ -4,6 +4,7 @@ import type { Content } from '../sandbox/streams/content.js'
 import { spawnIn } from './ai-spawn.js'
 import type { AiFileCall, AiSandbox } from './ai-types.js'
 import { nullIfMissing, writeWithFolders } from './files.js'
+import { shellCommand } from './shell-command.js'
 import { shellResult } from './shell-result.js'
 
 /** The options of {@link aiSandbox}. */
@@ -18,7 +19,8 @@ export interface AiSandboxOptions {
 
 /**
  * Makes the sandbox that the functions and agents of the package `ai` 7 accept as
- * `experimental_sandbox`. Paths are relative to `/workspace`.
+ * `experimental_sandbox`. Paths are relative to `/workspace`. Commands run with bash, or with
+ * `/bin/sh` if the image has no bash.
  *
  * If the `abortSignal` of a call aborts, the program is killed and the call rejects: a command with
  * the reason of the signal, a file call with the `errno` `ECANCELED`. If a program is killed for
@@ -45,9 +47,7 @@ export function aiSandbox(sandbox: Sandbox, { timeoutMs }: AiSandboxOptions = {}
   const write = ({ path, abortSignal: signal }: AiFileCall, content: Content) =>
     writeWithFolders(sandbox, path, content, { signal })
   return {
-    description:
-      `An isolated Linux container without network access, for ${sandbox.language}. ` +
-      'The working directory is /workspace.',
+    description: `An isolated Linux container for ${sandbox.language}. It begins in /workspace.`,
     readFile: ({ path, abortSignal: signal }) =>
       nullIfMissing(sandbox.readFile(path, { format: 'stream', signal })),
     readBinaryFile: read,
@@ -76,7 +76,7 @@ export function aiSandbox(sandbox: Sandbox, { timeoutMs }: AiSandboxOptions = {}
     },
     run: async ({ command, workingDirectory: cwd, env, abortSignal: signal }) => {
       signal?.throwIfAborted()
-      const result = await sandbox.exec(command, { cwd, env, signal, timeoutMs })
+      const result = await sandbox.exec(shellCommand(command), { cwd, env, signal, timeoutMs })
       signal?.throwIfAborted()
       return shellResult(result)
     },

@@ -2,6 +2,7 @@ import type { Sandbox } from '../sandbox/sandbox.js'
 import { LONGEST_TIMER_MS } from '../util/deadline.js'
 import type { AiCommand, AiInputProcess, AiProcess, AiSpawn } from './ai-types.js'
 import { pipe } from './pipe.js'
+import { shellCommand } from './shell-command.js'
 import { exitCodeOf } from './shell-result.js'
 
 /** Returns the function that starts processes in a sandbox. They end with the lease. */
@@ -13,7 +14,7 @@ export function spawnIn(sandbox: Sandbox): AiSpawn {
     const { command, workingDirectory: cwd, env, abortSignal: signal } = options
     signal?.throwIfAborted()
     const [stdout, stderr] = [pipe(), pipe()]
-    const handle = sandbox.exec(command, {
+    const handle = sandbox.exec(shellCommand(command), {
       cwd,
       env,
       signal,

@@ -2,6 +2,7 @@ import type { ProgramOptions } from '../sandbox/program/options.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import { shorten } from '../util/text.js'
 import type { OpenAiCommand, OpenAiExecResult } from './openai-types.js'
+import { shellCommand } from './shell-command.js'
 import { shellResult } from './shell-result.js'
 
 /** The greatest output of a command, in bytes. A command that writes more is killed. */
@@ -18,7 +19,7 @@ export async function execIn(
   options.signal?.throwIfAborted()
   let output = ''
   const write = (text: string) => void (output += text)
-  const result = await sandbox.exec(shell === undefined ? cmd : [shell, '-c', cmd], {
+  const result = await sandbox.exec(shell === undefined ? shellCommand(cmd) : [shell, '-c', cmd], {
     ...options,
     cwd,
     maxOutputBytes: MAX_OUTPUT_BYTES,

@@ -1,6 +1,7 @@
 import type { Sandbox } from '../sandbox/sandbox.js'
 import { shorten } from '../util/text.js'
 import type { OpenAiOptions } from './openai-types.js'
+import { shellCommand } from './shell-command.js'
 import { exitCodeOf } from './shell-result.js'
 
 /** The commands of one call of the model. They run one after the other. */
@@ -23,8 +24,8 @@ export interface OpenAiShell {
 }
 
 /**
- * Makes the shell that `shellTool()` of `@openai/agents` uses. Each command runs with `/bin/sh` in
- * `/workspace`, up to the `timeoutMs` of the model, or that of the options. After a command that exceeds its
+ * Makes the shell that `shellTool()` of `@openai/agents` uses. Each command runs with bash, or
+ * with `/bin/sh` if the image has no bash, in `/workspace`, up to the `timeoutMs` of the model, or that of the options. After a command that exceeds its
  * time, the next ones do not run.
  *
  * @throws SandboxError, from `run()`, as `exec()` of {@link Sandbox} does.
@@ -50,7 +51,7 @@ export function openaiShell(sandbox: Sandbox, options: OpenAiOptions = {}): Open
       const output: OpenAiShellOutput[] = []
       for (const command of commands) {
         signal?.throwIfAborted()
-        const result = await sandbox.exec(command, { timeoutMs, signal })
+        const result = await sandbox.exec(shellCommand(command), { timeoutMs, signal })
         signal?.throwIfAborted()
         const hasTimedOut = result.killedBy === 'timeout'
         const length = maxOutputLength ?? Number.POSITIVE_INFINITY

@@ -2,6 +2,7 @@ import type { Sandbox } from '../sandbox/sandbox.js'
 import { shorten } from '../util/text.js'
 import { contextIn } from './context.js'
 import { writeWithFolders } from './files.js'
+import { shellCommand } from './shell-command.js'
 import type { ShellResult } from './shell-result.js'
 import { shellResult } from './shell-result.js'
 import type { TextInputs } from './text-inputs.js'
@@ -83,11 +84,11 @@ export function tools(sandbox: Sandbox, options: ToolsOptions = {}): SandboxTool
       toModelOutput: ({ output }) => forModel(output),
     },
     exec: {
-      description: 'Runs a command line with /bin/sh in the container, in /workspace.',
+      description: 'Runs a shell command in the container, in /workspace.',
       inputSchema: textInputs({ command: 'The command line.' }),
       execute: async ({ command }, { abortSignal: signal }) => {
         signal?.throwIfAborted()
-        const result = shellResult(await sandbox.exec(command, { timeoutMs, signal }))
+        const result = shellResult(await sandbox.exec(shellCommand(command), { timeoutMs, signal }))
         signal?.throwIfAborted()
         const short = (text: string) => shorten(text, maxTextLength)
         return { ...result, stdout: short(result.stdout), stderr: short(result.stderr) }

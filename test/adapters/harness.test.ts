@@ -8,6 +8,9 @@ import { runtimes, usePool } from './places.js'
 import { scriptedHarness } from './scripted-harness.js'
 import { CSV, expectPlot, RIGHT, WRONG } from './task.js'
 
+/** No program ends in time by itself. */
+const LONG = { timeoutMs: 600_000 }
+
 describe.each(runtimes)('a HarnessAgent under %s', (runtime) => {
   const pool = usePool(runtime)
   const leases: Sandbox[] = []
@@ -19,7 +22,7 @@ describe.each(runtimes)('a HarnessAgent under %s', (runtime) => {
         : await pool().session('python', sessionId, call)
     leases.push(sandbox)
     return sandbox
-  })
+  }, LONG)
   const agent = () =>
     new HarnessAgent({
       harness: scriptedHarness,

@@ -4,7 +4,7 @@ import * as sandboxes from '@openai/agents/sandbox'
 import { assistantMessage, functionCall, ScriptedModel } from '@openai/agents/testing'
 import { openaiClient, openaiSession, openaiShell } from 'hono-sandbox/adapters'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { runtimes, usePool, useSandbox } from './places.js'
+import { runtimes, usePool } from './places.js'
 import { commandOf, CSV, expectPlot, RIGHT, WRONG } from './task.js'
 
 const sdk = { ...sandboxes, applyDiff }
@@ -22,7 +22,7 @@ const call = (name: string, args: Record<string, unknown>, callId: string) => [
   functionCall(name, args, { callId }),
 ]
 
-describe.each(runtimes)('a SandboxAgent under %s', (runtime) => {
+describe.each(runtimes)('an agent under %s', (runtime) => {
   const pool = usePool(runtime)
   const client = (options = {}) =>
     openaiClient(() => pool().acquire('python', { timeoutMs: 60_000 }), sdk, options)
@@ -142,13 +142,11 @@ describe.each(runtimes)('a SandboxAgent under %s', (runtime) => {
     await session.close()
     await isFree()
   })
-})
 
-describe.each(runtimes)('a shell of shellTool() under %s', (runtime) => {
-  const sandbox = useSandbox(usePool(runtime))
-
-  it('does the task of an agent', async () => {
-    await sandbox().writeFile('data.csv', CSV)
+  it('with shellTool() does its task in a shell', async () => {
+    const sandbox = await pool().acquire('python', { timeoutMs: 60_000 })
+    onTestFinished(() => void sandbox.release())
+    await sandbox.writeFile('data.csv', CSV)
     const action = (commands: string[], more = {}) => [
       { type: 'shell_call' as const, callId: commands[0] ?? '', action: { commands, ...more } },
     ]
@@ -158,7 +156,7 @@ describe.each(runtimes)('a shell of shellTool() under %s', (runtime) => {
       action(['seq 1000'], { maxOutputLength: 20 }),
       [assistantMessage('The total is 7.')],
     ])
-    const tools = [shellTool({ shell: openaiShell(sandbox()) })]
+    const tools = [shellTool({ shell: openaiShell(sandbox) })]
     const { finalOutput } = await run(new Agent({ name: 'analyst', model, tools }), 'Plot data.csv')
     expect(finalOutput).toBe('The total is 7.')
     const [task, late, long] = toldTo(model)
@@ -166,6 +164,6 @@ describe.each(runtimes)('a shell of shellTool() under %s', (runtime) => {
     expect(late).toContain('"outcome":{"type":"timeout"}')
     expect(late).not.toContain('never')
     expect(long).toContain('characters were left out')
-    expectPlot(await sandbox().readFile('plot.png'))
+    expectPlot(await sandbox.readFile('plot.png'))
   })
 })

@@ -37,7 +37,7 @@ export const scriptedHarness: HarnessV1 = {
         const turn = async () => {
           const { stdout, stderr } = await sandboxSession.run({
             command: 'python3 -c "$PROGRAM"',
-            env: { PROGRAM: String(prompt) },
+            env: { PROGRAM: typeof prompt === 'string' ? prompt : JSON.stringify(prompt) },
             workingDirectory: sessionWorkDir,
             abortSignal,
           })
