@@ -1,15 +1,15 @@
 import type { Sandbox } from '../sandbox/sandbox.js'
+import { filesOf } from './compute-files.js'
 import type {
   ComputeCommandOptions,
   ComputeCreateOptions,
-  ComputeFiles,
   ComputeProvider,
   ComputeResult,
   ComputeSandbox,
 } from './compute-types.js'
-import { writeWithFolders } from './files.js'
 import type { ProviderOptions } from './provider-options.js'
 import { ProviderSessions } from './provider-sessions.js'
+import { shellCommand } from './shell-command.js'
 import { shellResult } from './shell-result.js'
 import { unsupported } from './unsupported.js'
 
@@ -94,10 +94,16 @@ async function runCommand(
   }: ComputeCommandOptions & { timeoutMs: number },
 ): Promise<ComputeResult> {
   if (background) {
-    await sandbox.startProcess(command, { cwd, env })
+    await sandbox.startProcess(shellCommand(command), { cwd, env })
     return { stdout: '', stderr: '', exitCode: 0, durationMs: 0 }
   }
-  const result = await sandbox.exec(command, { cwd, env, timeoutMs, onStdout, onStderr })
+  const result = await sandbox.exec(shellCommand(command), {
+    cwd,
+    env,
+    timeoutMs,
+    onStdout,
+    onStderr,
+  })
   return { ...shellResult(result), durationMs: result.durationMs }
 }
 
@@ -105,22 +111,4 @@ async function runCommand(
 function refuse({ image, snapshotId, templateId }: ComputeCreateOptions): void {
   if ((image ?? snapshotId ?? templateId) === undefined) return
   throw unsupported('create', 'the image is that of the language, and there are no snapshots')
-}
-
-function filesOf(sessions: ProviderSessions, id: string): ComputeFiles {
-  const use = <T>(run: (sandbox: Sandbox) => Promise<T>) => sessions.use(id, {}, run)
-  return {
-    readFile: (path) => use((sandbox) => sandbox.readFile(path, { format: 'text' })),
-    writeFile: (path, content) => use((sandbox) => writeWithFolders(sandbox, path, content)),
-    readdir: (path) =>
-      use(async (sandbox) =>
-        (await sandbox.listFiles(path)).map(({ name, type, size, mtimeMs }) => {
-          const kind = type === 'directory' ? 'directory' : 'file'
-          return { name, type: kind, size, modified: new Date(mtimeMs) }
-        }),
-      ),
-    mkdir: (path) => use((sandbox) => sandbox.mkdir(path, { recursive: true })),
-    exists: (path) => use((sandbox) => sandbox.exists(path)),
-    remove: (path) => use((sandbox) => sandbox.deleteFile(path, { recursive: true })),
-  }
 }

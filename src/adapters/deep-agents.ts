@@ -4,6 +4,7 @@ import { errorOf, orError } from './deep-agents-errors.js'
 import { describe, glob, grep } from './deep-agents-search.js'
 import type { DeepAgentsBackend } from './deep-agents-types.js'
 import { nullIfMissing, writeWithFolders } from './files.js'
+import { shellCommand } from './shell-command.js'
 import { shellResult } from './shell-result.js'
 
 /** The options of {@link deepAgentsBackend}. */
@@ -46,9 +47,8 @@ export function deepAgentsBackend(
   return {
     id: sandbox.name,
     execute: async (command) => {
-      // A shell of its own, so that both streams are one whatever the command is.
-      const argv = ['/bin/sh', '-c', 'exec /bin/sh -c "$0" 2>&1', command]
-      const result = await sandbox.exec(argv, options)
+      const oneStream = ['/bin/sh', '-c', 'exec "$@" 2>&1', 'sh', ...shellCommand(command)]
+      const result = await sandbox.exec(oneStream, options)
       const { exitCode, stdout, stderr } = shellResult(result)
       const output = stderr === '' ? stdout : `${stdout.trimEnd()}\n${stderr}`.trimStart()
       return { output, exitCode, truncated: result.truncated }

@@ -2,6 +2,7 @@ import type { Sandbox } from '../sandbox/sandbox.js'
 import { shellWords } from '../util/shell-words.js'
 import { writeWithFolders } from './files.js'
 import type { MastraSandbox, MastraStatus } from './mastra-types.js'
+import { shellCommand } from './shell-command.js'
 import { shellResult } from './shell-result.js'
 
 /** The options of {@link mastraSandbox}. */
@@ -66,7 +67,7 @@ export function mastraSandbox(
       const { timeout = timeoutMs, abortSignal: signal, cwd, env, onStdout, onStderr } = options
       const line = args.length > 0 ? `${command} ${shellWords(args)}` : command
       const call = { cwd, env, signal, timeoutMs: timeout, onStdout, onStderr }
-      const result = await sandbox.exec(line, call)
+      const result = await sandbox.exec(shellCommand(line), call)
       const { exitCode, stdout, stderr } = shellResult(result)
       return {
         command,

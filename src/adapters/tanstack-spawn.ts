@@ -4,6 +4,7 @@ import type { Sandbox } from '../sandbox/sandbox.js'
 import { LONGEST_TIMER_MS } from '../util/deadline.js'
 import { deferred } from '../util/deferred.js'
 import { pipe } from './pipe.js'
+import { shellCommand } from './shell-command.js'
 import { exitCodeOf } from './shell-result.js'
 import type { TanstackProcess, TanstackProcessOptions } from './tanstack-types.js'
 
@@ -29,7 +30,8 @@ export async function spawn(
     if (rest.length > 0) await stdout.write(rest)
   }
   // The first line is the number of the process, which then becomes the command.
-  const handle = sandbox.exec(['/bin/sh', '-c', 'echo $$; exec /bin/sh -c "$0"', command], {
+  const argv = ['/bin/sh', '-c', 'echo $$; exec "$@"', 'sh', ...shellCommand(command)]
+  const handle = sandbox.exec(argv, {
     cwd,
     env,
     signal,

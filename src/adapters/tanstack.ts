@@ -1,5 +1,6 @@
 import type { ProviderOptions } from './provider-options.js'
 import { ProviderSessions } from './provider-sessions.js'
+import { shellCommand } from './shell-command.js'
 import type { ShellResult } from './shell-result.js'
 import { shellResult } from './shell-result.js'
 import { filesOf } from './tanstack-files.js'
@@ -94,13 +95,13 @@ interface Command {
 async function run(
   sessions: ProviderSessions,
   id: string,
-  command: string | readonly string[],
+  argv: readonly string[],
   { cwd, env, signal }: Command,
 ): Promise<ShellResult> {
   signal?.throwIfAborted()
   const { timeoutMs } = sessions
   return sessions.use(id, { signal }, async (sandbox) => {
-    const result = await sandbox.exec(command, { cwd, env, signal, timeoutMs })
+    const result = await sandbox.exec(argv, { cwd, env, signal, timeoutMs })
     signal?.throwIfAborted()
     return shellResult(result)
   })
@@ -108,7 +109,7 @@ async function run(
 
 function commandsOf(sessions: ProviderSessions, id: string): TanstackCommands {
   return {
-    exec: (command, options = {}) => run(sessions, id, command, options),
+    exec: (command, options = {}) => run(sessions, id, shellCommand(command), options),
     spawn: async (command, options = {}) => {
       options.signal?.throwIfAborted()
       const call = { timeoutMs: sessions.ttlMs, signal: options.signal }

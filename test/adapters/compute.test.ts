@@ -30,7 +30,9 @@ describe.each(runtimes)('the provider of ComputeSDK under %s', (runtime) => {
     ])
     const { stdout } = await sandbox.runCommand('base64 report/plot.png')
     expectPlot(Buffer.from(stdout, 'base64'))
-    expect(await sandbox.runCommand('echo $TEAM')).toMatchObject({ stdout: 'sales\n' })
+    expect(await sandbox.runCommand('[[ $TEAM ]] && echo $TEAM')).toMatchObject({
+      stdout: 'sales\n',
+    })
     await sdk.sandbox.destroy(sandbox.sandboxId)
     expect(await sandbox.getInfo()).toMatchObject({ status: 'stopped', provider: 'hono-sandbox' })
     await expect(sandbox.runCommand('true')).rejects.toMatchObject({
@@ -62,7 +64,7 @@ describe.each(runtimes)('the provider of ComputeSDK under %s', (runtime) => {
       exitCode: 137,
       stderr: '[killed: timeout]',
     })
-    await sandbox.runCommand('echo $$ > pid; exec sleep 60', { background: true })
+    await sandbox.runCommand('[[ 1 ]] && echo $$ > pid; exec sleep 60', { background: true })
     const running = async () => (await sandbox.runCommand('kill -0 $(cat pid)')).exitCode
     await expect.poll(running, { timeout: 10_000 }).toBe(0)
     await sandbox.destroy()

@@ -73,7 +73,7 @@ describe.each(runtimes)('the backend of deepagents under %s', (runtime) => {
       exitCode: 137,
       truncated: false,
     })
-    expect(await backend.execute('echo out; echo err >&2; echo out')).toMatchObject({
+    expect(await backend.execute('[[ 1 ]] && echo out; echo err >&2; echo out')).toMatchObject({
       output: 'out\nerr\nout\n',
     })
   })

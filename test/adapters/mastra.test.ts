@@ -91,7 +91,7 @@ describe.each(runtimes)('the sandbox of Mastra under %s', (runtime) => {
       killed: true,
     })
     expect(
-      await box.executeCommand?.('echo $A; pwd', [], { env: { A: '1' }, cwd: '/tmp' }),
+      await box.executeCommand?.('[[ $A ]] && echo $A; pwd', [], { env: { A: '1' }, cwd: '/tmp' }),
     ).toMatchObject({ stdout: '1\n/tmp\n' })
   })
 

@@ -77,7 +77,7 @@ describe.each(runtimes)('the provider of TanStack under %s', (runtime) => {
     // The next run of the thread has the same sandbox.
     const handle = await sandbox.ensure({ ...context, runId: 'next' })
     expectPlot(await handle.fs.readBytes('/workspace/plot.png'))
-    expect(await handle.process.exec('echo $TEAM; cat /tmp/where')).toEqual({
+    expect(await handle.process.exec('[[ $TEAM ]] && echo $TEAM; cat /tmp/where')).toEqual({
       stdout: 'sales\n/tmp\n',
       stderr: '',
       exitCode: 0,
@@ -88,7 +88,7 @@ describe.each(runtimes)('the provider of TanStack under %s', (runtime) => {
 
   it('starts processes with input and output, and ends them', async () => {
     const handle = await providerOf('ada').create({})
-    const cat = await handle.process.spawn('cat; echo end >&2; exit 3')
+    const cat = await handle.process.spawn('[[ 1 ]] && cat; echo end >&2; exit 3')
     await cat.stdin.write('one\n')
     const read = async (chunks: AsyncIterable<string>) => {
       let text = ''
