@@ -12,6 +12,13 @@ import {
 } from '@openai/agents/testing'
 import { customProvider } from 'ai'
 import { MockLanguageModelV4 } from 'ai/test'
+import { closeSandboxes } from 'hono-sandbox'
+
+// A server that is killed while it launches a container leaves it to the next server.
+process.once('SIGTERM', async () => {
+  await closeSandboxes({ deadlineMs: 0 })
+  process.exit()
+})
 
 const COMMAND = 'echo $((6 * 7))'
 
