@@ -67,7 +67,7 @@ describe('a program of the page and the doc comments', () => {
     const [, route = ''] = /\.post\('(.+?)'/.exec(block.text) ?? []
     const answer = await fetch(`http://localhost:${port}${route}`, { method: 'POST', body })
     const text = await answer.text()
-    const { stderr } = await program.end('SIGTERM')
+    const { stderr } = await program.end('SIGUSR2')
     expect(text, stderr).toContain('42')
     expect(answer.status).toBe(200)
   })
