@@ -15,7 +15,7 @@ export interface OpenAiManifest {
   resolveEnvironment(): Promise<Record<string, string>>
 }
 
-/** The values of the SDK that an adapter uses: `{ ...sandbox, applyDiff }`, see {@link openaiClient}. */
+/** The values of the SDK that an adapter uses: `{ ...sandboxes, applyDiff }`, see {@link openaiClient}. */
 export interface OpenAiSdk<Args, Manifest extends OpenAiManifest> {
   normalizeSandboxClientCreateArgs: (args?: Args) => {
     manifest: Manifest

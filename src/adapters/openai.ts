@@ -7,9 +7,10 @@ import type { OpenAiManifest, OpenAiOptions, OpenAiSdk, OpenAiSession } from './
  * Makes the sandbox session that a `SandboxAgent` of `@openai/agents` uses in the option `session` of
  * a run, of a lease that you have. The run does not end the lease.
  *
- * Relative paths are in `/workspace`. A command runs with bash, or with `/bin/sh` if the
- * image has no bash; it gets no terminal and no login shell, and is awaited to its end, whatever `yieldTimeMs` is. `sdk` has the values of the SDK that the session
- * needs: `{ ...sandbox, applyDiff }`, as in the example.
+ * Relative paths are in `/workspace`. A command runs with bash, or with `/bin/sh` if the image has no
+ * bash. It gets no terminal and no login shell, and is awaited to its end, whatever `yieldTimeMs`
+ * is. `sdk` has the values of the SDK that the session needs: `{ ...sandboxes, applyDiff }`, as in
+ * the example.
  *
  * @throws SandboxUnsupportedFeatureError of the SDK, for `runAs`, terminals, users and groups, path
  * grants, exposed ports, another root than `/workspace`, and entries that are neither files nor

@@ -15,7 +15,7 @@ const needsImage = ({ text }: Block) => text.includes("image: 'my-")
 const servers = blocks.filter((block) => kindOf(block) === 'server' && !needsImage(block))
 const scripts = blocks.filter((block) => kindOf(block) === 'script')
 
-const folder = mkdtempSync(path.join(import.meta.dirname, 'page-'))
+let folder = ''
 const nameOf = ({ where }: Block) => where.replaceAll(/\W/g, '-')
 const models = pathToFileURL(path.join(import.meta.dirname, 'scripted-models.ts')).href
 const env = { NODE_OPTIONS: `--import=${models}`, SANDBOX_RUNTIME: 'runc', SANDBOX_POOL_SIZE: '1' }
@@ -38,6 +38,7 @@ function addPi(): void {
 }
 
 beforeAll(async () => {
+  folder = mkdtempSync(path.join(import.meta.dirname, 'page-'))
   addPi()
   for (const block of blocks) {
     // Empty lines before the block, so that an error has the line number of the page.
