@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { SandboxFileError } from '../errors.js'
-import type { FileCallOptions } from '../sandbox/files/options.js'
+import type { WriteFileOptions } from '../sandbox/files/options.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import type { Content } from '../sandbox/streams/content.js'
 
@@ -22,8 +22,8 @@ export async function writeWithFolders(
   sandbox: Sandbox,
   file: string,
   content: Content,
-  options: FileCallOptions = {},
+  { mode, ...call }: Pick<WriteFileOptions, 'mode' | 'signal' | 'timeoutMs'> = {},
 ): Promise<void> {
-  await sandbox.mkdir(path.posix.dirname(file), { ...options, recursive: true })
-  await sandbox.writeFile(file, content, options)
+  await sandbox.mkdir(path.posix.dirname(file), { ...call, recursive: true })
+  await sandbox.writeFile(file, content, { ...call, mode })
 }

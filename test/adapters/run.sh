@@ -10,6 +10,11 @@ if ! cmp --silent package-lock.json "$installed"; then
   npm ci --ignore-scripts --loglevel=error
   # The built library, under its name.
   ln -s ../../.. node_modules/hono-sandbox
+  # An app has one copy of these: that of the library. Packages of the SDKs bring others.
+  rm -rf node_modules/hono node_modules/@hono/node-server
+  mkdir -p node_modules/@hono
+  ln -s ../../../node_modules/hono node_modules/hono
+  ln -s ../../../../node_modules/@hono/node-server node_modules/@hono/node-server
   cp package-lock.json "$installed"
 fi
 node ../../node_modules/typescript/bin/tsc -p .

@@ -12,6 +12,13 @@ import {
 } from '@openai/agents/testing'
 import { customProvider } from 'ai'
 import { MockLanguageModelV4 } from 'ai/test'
+import { closeSandboxes } from 'hono-sandbox'
+
+// A server that is killed while it launches a container leaves it to the next server. An SDK exits by
+// itself after SIGTERM.
+process.once('SIGUSR2', () => {
+  void closeSandboxes({ deadlineMs: 0 }).finally(() => process.exit())
+})
 
 const COMMAND = 'echo $((6 * 7))'
 
@@ -50,3 +57,40 @@ setDefaultModelProvider({
       }),
     ]),
 })
+
+/** The answer of OpenAI's API to SDKs that have no scripted model for a name. */
+function answerOf({ input, messages, tools }: Conversation): object {
+  const isDone = JSON.stringify(input ?? messages).includes('call-1')
+  const text = JSON.stringify((input ?? messages ?? []).at(-1))
+  const names = tools.map(({ name, function: definition }) => name ?? definition?.name ?? '')
+  const call = {
+    name: names.find((name) => name.includes('execute')) ?? '',
+    arguments: JSON.stringify({ command: COMMAND }),
+  }
+  if (input) {
+    const said = { type: 'message', id: 'said', role: 'assistant', content: [textOf(text)] }
+    const called = { type: 'function_call', id: 'called', call_id: 'call-1', ...call }
+    const tokens = { input_tokens: 1, output_tokens: 1, total_tokens: 2 }
+    return { id: 'r', created_at: 1, model: 'm', output: [isDone ? said : called], usage: tokens }
+  }
+  const called = [{ id: 'call-1', type: 'function', function: call }]
+  const message = isDone ? { content: text } : { content: null, tool_calls: called }
+  const choice = { index: 0, finish_reason: 'stop', message: { role: 'assistant', ...message } }
+  return { id: 'c', object: 'chat.completion', created: 1, model: 'm', choices: [choice] }
+}
+
+const textOf = (text: string) => ({ type: 'output_text', text, annotations: [] })
+
+interface Conversation {
+  /** Of the API `responses`. */
+  input?: unknown[]
+  /** Of the API `chat/completions`. */
+  messages?: unknown[]
+  tools: { name?: string; function?: { name: string } }[]
+}
+
+process.env.OPENAI_API_KEY = 'scripted'
+globalThis.fetch = async (url, options) => {
+  const conversation: Conversation = JSON.parse(await new Request(url, options).text())
+  return Response.json(answerOf(conversation))
+}

@@ -9,6 +9,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     maxWorkers: 2,
     // No test sends anything to another machine.
-    env: { OPENAI_AGENTS_DISABLE_TRACING: '1' },
+    env: { MASTRA_TELEMETRY_DISABLED: '1', OPENAI_AGENTS_DISABLE_TRACING: '1' },
   },
 })

@@ -190,11 +190,14 @@ function outputOfSize(flags: readonly string[]): string {
   return lines.join('\n')
 }
 
-function expectInstallable(name: string): void {
+/** Fails if a package, or the version of it that the docs name, is not the one of the tests. */
+function expectInstallable(word: string): void {
   const sdks: typeof MANIFEST = JSON.parse(readText('test/adapters/package.json'))
   const packages = { ...MANIFEST.devDependencies, ...sdks.devDependencies }
-  const names = ['hono-sandbox', ...Object.keys(packages)]
-  expect(names).toContain(name)
+  const tested = new Map<string, string>([['hono-sandbox', ''], ...Object.entries(packages)])
+  const [, name = '', version] = /^(@?[^@]+)(?:@(.+))?$/.exec(word) ?? []
+  expect([...tested.keys()]).toContain(name)
+  if (version !== undefined) expect(`${tested.get(name)}.`, word).toContain(`${version}.`)
 }
 
 /** Fails if a word of a command is the path of a test that does not exist. */
