@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { pipe } from '../../../src/adapters/pipe.js'
+import { pipe } from '../../../src/adapters/shared/pipe.js'
 
 const FULL = new Uint8Array(256 * 1024)
 

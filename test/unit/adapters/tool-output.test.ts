@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { forModel } from '../../../src/adapters/tool-output.js'
+import { forModel } from '../../../src/adapters/tools/output.js'
 
 it('a model gets only as many images as the limit allows, and is told of the others', () => {
   const image = (length: number) => ({ mediaType: 'image/png', data: 'A'.repeat(length) })
