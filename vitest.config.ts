@@ -63,6 +63,7 @@ const kubernetesFaults: TestProjectInlineConfiguration = {
 export default defineConfig({
   resolve: {
     alias: {
+      'hono-sandbox/adapters': here('./src/adapters/index.ts'),
       'hono-sandbox/client': here('./src/client/index.ts'),
       'hono-sandbox/kubernetes': here('./src/engine/kubernetes/index.ts'),
       'hono-sandbox/mcp': here('./src/mcp/index.ts'),

@@ -2,12 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { createDockerEngine } from './engine/docker/docker-engine.js'
 import type { Engine } from './engine/engine.js'
-import { within } from './util/deadline.js'
-import type { SandboxErrorCode } from './errors.js'
 import { SandboxError } from './errors.js'
 import { FailureWarnings } from './pool/failure-warnings.js'
-import type { BuiltInLanguage, Language } from './languages/built-in.js'
-import type { WarmMemory } from './launcher.js'
+import type { Language } from './languages/built-in.js'
 import { Launcher } from './launcher.js'
 import type { LanguageStats } from './language-pool.js'
 import type { DoctorOptions, DoctorReport } from './pool-doctor.js'
@@ -24,7 +21,9 @@ import {
   SessionId,
 } from './schemas/pool.js'
 import { check } from './schemas/check.js'
-import type { PoolEvent, StartReport } from './pool/types.js'
+import type { OfLanguages, StartReports } from './pool-start.js'
+import { PoolStart } from './pool-start.js'
+import type { PoolEvent } from './pool/types.js'
 import { LaunchLimit } from './pool/launch-limit.js'
 import { LAST_REMOVALS_MS } from './pool/removals.js'
 import type { AcquireSandboxOptions } from './sandbox/about.js'
@@ -32,7 +31,6 @@ import type { ProgramEnded } from './sandbox/program/program-ended.js'
 import type { Sandbox } from './sandbox/sandbox.js'
 import type { SessionFilter, SessionInfo, SessionOptions } from './sessions/types.js'
 import type { SandboxPoolOptions } from './config/pool-options.js'
-import type { Settings } from './config/settings.js'
 import { readSettings } from './config/settings.js'
 import { Sweeper } from './engine/sweeper.js'
 import type { SizeBounds } from './pool/warm-size.js'
@@ -41,36 +39,7 @@ import { boundsOf, defaultMax } from './pool/warm-size.js'
 export type { LanguageStats } from './language-pool.js'
 export type { SandboxPoolEvent, SandboxPoolEvents } from './pool-events.js'
 export type { WarmMemory } from './launcher.js'
-
-/** A value for each language of a pool, by the name of the language. */
-type OfLanguages<T> = Partial<Record<BuiltInLanguage, T>> & Record<string, T>
-
-/** The result of the start of one language of a `SandboxPool`. */
-export interface LanguageStart extends StartReport {
-  /**
-   * The memory of a container. It is `undefined` if no container is ready, or if the engine cannot
-   * measure it.
-   */
-  memory: WarmMemory | undefined
-}
-
-/** The results of `start()`, by the name of the language. */
-export type StartReports = OfLanguages<LanguageStart>
-
-/** The errors of the choice of runtimes that end the start: the operator must change something. */
-const FATAL_CHOICES: ReadonlySet<SandboxErrorCode> = new Set([
-  'SANDBOX_INVALID_OPTION',
-  'SANDBOX_RUNTIME_MISSING',
-])
-
-/**
- * The errors that end the start, because a retry would fail in the same way. A missing image is not
- * one of them, because it can be pulled later.
- */
-const FATAL_AT_START: ReadonlySet<SandboxErrorCode> = new Set([
-  'SANDBOX_INTERPRETER_MISSING',
-  'SANDBOX_PRELOAD_FAILED',
-])
+export type { LanguageStart, StartReports } from './pool-start.js'
 
 /**
  * The warm containers of all languages, which are ready before the first request. A server needs
@@ -86,7 +55,6 @@ const FATAL_AT_START: ReadonlySet<SandboxErrorCode> = new Set([
  * ```
  */
 export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements AsyncDisposable {
-  readonly #settings: Settings
   readonly #engine: Engine
   readonly #closeEngine: () => void
   readonly #launchLimit: LaunchLimit
@@ -95,6 +63,7 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   readonly #sweeper: Sweeper
   readonly #doctor: PoolDoctor
   readonly #warnings = new FailureWarnings()
+  readonly #start: PoolStart
   #isStarting = false
   #closed: Promise<void> | undefined
 
@@ -107,7 +76,6 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   constructor(options: SandboxPoolOptions = {}) {
     super()
     const settings = readSettings(options)
-    this.#settings = settings
     this.#engine = options.engine ?? createDockerEngine()
     // An engine from the options is not closed, because another pool may use it.
     this.#closeEngine = options.engine ? () => {} : () => this.#engine.close()
@@ -125,6 +93,15 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
       const onEvent = (event: PoolEvent | ProgramEnded) => this.#onEvent({ ...event, language })
       this.#pools.set(language, new LanguagePool([language, plan], parts, onEvent))
     }
+    this.#start = new PoolStart({
+      settings,
+      launcher: this.#launcher,
+      doctor: this.#doctor,
+      sweeper: this.#sweeper,
+      pools: this.#pools,
+      close: () => this.close({ deadlineMs: 0 }),
+      onEmpty: (language, error) => this.#warnOfEmpty(language, error),
+    })
   }
 
   /**
@@ -148,48 +125,10 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   async start(): Promise<StartReports> {
     this.#isStarting = true
     try {
-      await this.#requireIsolation()
-      return await this.#start(performance.now() + this.#settings.startTimeoutMs)
+      return await this.#start.run()
     } finally {
       this.#isStarting = false
     }
-  }
-
-  async #requireIsolation(): Promise<void> {
-    const { minIsolation } = this.#settings
-    if (minIsolation === undefined) return
-    try {
-      await this.#launcher.chooseRuntimes()
-      await this.#doctor.require(minIsolation)
-    } catch (error) {
-      await this.close({ deadlineMs: 0 })
-      throw error
-    }
-  }
-
-  async #start(deadline: number): Promise<StartReports> {
-    const leftMs = () => Math.max(0, deadline - performance.now())
-    await within(leftMs(), this.#launcher.chooseRuntimes()).catch((error: unknown) => {
-      if (error instanceof SandboxError && FATAL_CHOICES.has(error.code)) throw error
-      // Every launch fails with the same error, so the report has it.
-    })
-    this.#sweeper.start()
-    const starts = [...this.#pools].map(
-      async ([language, pool]) => [language, await pool.start(leftMs())] as const,
-    )
-    const reports = await Promise.all(starts)
-    const failures = reports.flatMap(([, { ready, errors }]) => (ready > 0 ? [] : errors))
-    const fatal = failures.find(({ code }) => FATAL_AT_START.has(code))
-    if (fatal) {
-      await this.close({ deadlineMs: 0 })
-      throw fatal
-    }
-    for (const [language, report] of reports) this.#warnOfEmpty(language, report)
-    const measured = reports.map(async ([language, report]) => {
-      const memory = await within(leftMs(), this.#launcher.memoryOf(language))
-      return [language, { ...report, memory }] as const
-    })
-    return Object.fromEntries(await Promise.all(measured))
   }
 
   /**
@@ -331,10 +270,9 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
     this.#warnings.handle(event.language, event)
   }
 
-  /** Warns if a language has no container after the start and `launchFailed` has no listener. */
-  #warnOfEmpty(language: Language, { ready, errors: [error] }: StartReport): void {
-    const hasListener = this.listenerCount('launchFailed') > 0
-    if (ready > 0 || !error || hasListener || this.isClosing) return
+  /** Warns that a language has no container after the start, unless `launchFailed` has a listener. */
+  #warnOfEmpty(language: Language, error: SandboxError): void {
+    if (this.listenerCount('launchFailed') > 0 || this.isClosing) return
     this.#warnings.startedEmpty(language, error)
   }
 

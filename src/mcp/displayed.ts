@@ -1,6 +1,6 @@
 import type { RichResult } from '../sandbox/streams/rich-result.js'
 import type { CodeContent } from './outputs.js'
-import { shorten } from './text.js'
+import { shorten } from '../util/text.js'
 
 /** The representations of a displayed value as text, the most useful for a model first. */
 const FORMATS = ['markdown', 'text', 'latex', 'json', 'html', 'svg'] as const

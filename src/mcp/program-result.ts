@@ -5,7 +5,7 @@ import type { Images } from './images.js'
 import type { LeftFiles } from './left-files.js'
 import type { CodeContent, ExecContent } from './outputs.js'
 import { uriOf } from './resource-uri.js'
-import { shorten } from './text.js'
+import { shorten } from '../util/text.js'
 
 type Block = CallToolResult['content'][number]
 

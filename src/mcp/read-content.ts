@@ -4,7 +4,7 @@ import type { FileCallOptions } from '../sandbox/files/options.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import type { Bounds } from './bounds.js'
 import { isImage } from './left-files.js'
-import { textOf, wholeCharacters } from './text.js'
+import { textOf, wholeCharacters } from '../util/text.js'
 
 /** The part of a file to read. */
 export interface Part {

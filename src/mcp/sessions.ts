@@ -1,13 +1,8 @@
-import { randomBytes } from 'node:crypto'
+import { CallerSessions } from '../caller-sessions.js'
 import { SandboxError } from '../errors.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import type { Host } from './host.js'
 
-/**
- * The start of the ids of these sessions in the pool. The sessions of the app have other ids, so a
- * caller cannot name one of them.
- */
-const PREFIX = 'mcp:'
 /** The time that a lease has besides the time limit of its program, in milliseconds. */
 const SPARE_MS = 30_000
 
@@ -18,24 +13,26 @@ export interface Call {
   timeoutMs?: number | undefined
 }
 
-/** The sessions of one caller. The server makes their ids, which cannot be guessed. */
+/** The sessions of one caller. */
 export class McpSessions {
   readonly #host: Host
+  readonly #sessions: CallerSessions
 
   constructor(host: Host) {
+    const { pool, tenant } = host
     this.#host = host
+    this.#sessions = new CallerSessions({ pool, prefix: 'mcp:', tenant })
   }
 
   /** Leases a container for one call. */
   async acquire(language: string, call: Call): Promise<Sandbox> {
-    const { pool } = this.#host
-    return pool.acquire(language, this.#lease(call))
+    const { pool, tenant } = this.#host
+    return pool.acquire(language, { ...this.#lease(call), tenant })
   }
 
   /** Opens a session and returns its id. Code of the session keeps its variables in a context. */
   async start(language: string, call: Call): Promise<string> {
-    const id = randomBytes(18).toString('base64url')
-    const box = await this.#visit(language, id, call)
+    const { id, sandbox: box } = await this.#sessions.open(language, this.#visit(call))
     try {
       await createContext(box)
     } catch (error) {
@@ -53,45 +50,22 @@ export class McpSessions {
    * @throws SandboxError `SANDBOX_UNKNOWN_SESSION` if the caller has no session with this id.
    */
   async visit(id: string, call: Call): Promise<Sandbox> {
-    const found = this.#find(id)
-    if (!found) throw unknownSession()
-    const box = await this.#visit(found.language, id, call)
-    // A session has one `Date`. If the session ended while the call waited for it, the pool has
-    // opened another one, which has another.
-    if (this.#find(id)?.createdAt === found.createdAt) return box
-    await box.session?.end()
-    throw unknownSession()
+    return this.#sessions.visit(id, this.#visit(call))
   }
 
   /** Ends a session. Returns whether there was one. */
   async end(id: string): Promise<boolean> {
-    const found = this.#find(id)
-    if (!found) return false
-    const { pool, tenant } = this.#host
-    return (await pool.endSession(PREFIX + id, { tenant })) > 0
+    return this.#sessions.end(id)
   }
 
-  /** Returns the session if it belongs to the caller. */
-  #find(id: string) {
-    const { pool, tenant } = this.#host
-    return pool
-      .listSessions()
-      .find((session) => session.id === PREFIX + id && session.tenant === tenant)
-  }
-
-  async #visit(language: string, id: string, call: Call): Promise<Sandbox> {
-    const { pool, bounds } = this.#host
-    const { sessionIdleMs, sessionTtlMs } = bounds
-    return pool.session(language, PREFIX + id, {
-      ...this.#lease(call),
-      sessionIdleMs,
-      sessionTtlMs,
-    })
+  #visit(call: Call) {
+    const { sessionIdleMs, sessionTtlMs } = this.#host.bounds
+    return { ...this.#lease(call), sessionIdleMs, sessionTtlMs }
   }
 
   #lease({ signal, timeoutMs = 0 }: Call) {
-    const { tenant, bounds } = this.#host
-    return { timeoutMs: bounds.acquireTimeoutMs, leaseTtlMs: timeoutMs + SPARE_MS, signal, tenant }
+    const { acquireTimeoutMs } = this.#host.bounds
+    return { timeoutMs: acquireTimeoutMs, leaseTtlMs: timeoutMs + SPARE_MS, signal }
   }
 }
 
@@ -102,11 +76,4 @@ async function createContext(box: Sandbox): Promise<void> {
   } catch (error) {
     if (!(error instanceof SandboxError && error.code === 'SANDBOX_INVALID_OPTION')) throw error
   }
-}
-
-function unknownSession(): SandboxError {
-  return new SandboxError(
-    'SANDBOX_UNKNOWN_SESSION',
-    'there is no session with this id, or it has ended',
-  )
 }

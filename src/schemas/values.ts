@@ -1,7 +1,5 @@
 import * as v from 'valibot'
-
-/** The longest delay of a timer in Node. A longer delay would fire immediately. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+import { LONGEST_TIMER_MS } from '../util/deadline.js'
 
 /** A time in milliseconds, 0 included. */
 export const Milliseconds = v.pipe(

@@ -1,5 +1,8 @@
 import { isTurnSpent } from './loop-turn.js'
 
+/** The longest delay of a timer in Node. A longer delay would fire immediately. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** A timer of {@link setDeadline}. */
 export interface DeadlineTimer {
   clear: () => void
@@ -14,10 +17,10 @@ export interface DeadlineTimer {
 const MAX_TURNS = 10
 
 /**
- * Calls `onLate` after `ms` milliseconds, unless the timer is cleared first. Node reads the pending
- * input before `onLate` is called. If the process was frozen or its event loop was blocked, Node
- * runs the timers before it reads the sockets, so an answer that arrived in time would count as
- * late.
+ * Calls `onLate` after `ms` milliseconds, or after the longest delay of a timer, unless the timer
+ * is cleared first. Node reads the pending input before `onLate` is called. If the process was
+ * frozen or its event loop was blocked, Node runs the timers before it reads the sockets, so an
+ * answer that arrived in time would count as late.
  */
 export function setDeadline(ms: number, onLate: () => void): DeadlineTimer {
   let reading: NodeJS.Immediate | undefined
@@ -27,7 +30,7 @@ export function setDeadline(ms: number, onLate: () => void): DeadlineTimer {
       else onLate()
     })
   }
-  const timer = setTimeout(() => read(MAX_TURNS), ms)
+  const timer = setTimeout(() => read(MAX_TURNS), Math.min(ms, LONGEST_TIMER_MS))
   const deadline: DeadlineTimer = {
     clear: () => {
       clearTimeout(timer)

@@ -13,6 +13,11 @@ export const PAGES = [
     .sort(),
 ].filter((name) => name.endsWith('.md'))
 
+/** Whether a program at this place needs the packages of `test/adapters`: only its tests check it. */
+export function needsSdk(where: string): boolean {
+  return /^(?:docs\/adapters\.md\b|src\/adapters\/)/.test(where)
+}
+
 /** The address in each program that uses a server of the docs. */
 const ADDRESS = /\b(?:http|ws):\/\/localhost:3000\b/
 

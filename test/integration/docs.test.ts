@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Block } from '../helpers/docs.js'
-import { blocksOf, examplesInSources, kindOf, PAGES } from '../helpers/docs.js'
+import { blocksOf, examplesInSources, kindOf, needsSdk, PAGES } from '../helpers/docs.js'
 import { Browser } from '../helpers/browser.js'
 import { CONTENT_TYPES, formOf, readAnswer } from '../helpers/docs-answer.js'
 import { DocsProgram, freePort, withPort } from '../helpers/docs-program.js'
@@ -33,8 +33,11 @@ interface Script {
 const ANSWERS: ReadonlySet<string> = new Set(['json', 'jsonl', 'text'])
 const servers: Server[] = []
 const scripts: Script[] = []
-PAGES.forEach((page) => readPage(blocksOf(page)))
-const examples = examplesInSources().map((block) => ({ where: block.where, block }))
+const pages = PAGES.filter((page) => !needsSdk(page))
+pages.forEach((page) => readPage(blocksOf(page)))
+const examples = examplesInSources()
+  .filter(({ where }) => !needsSdk(where))
+  .map((block) => ({ where: block.where, block }))
 
 function readPage(blocks: readonly Block[]): void {
   let last: Server | undefined
@@ -98,7 +101,7 @@ describe('a server of the docs', () => {
   it('each curl command and each JSON answer of a page is tested', () => {
     const uses = servers.flatMap((server) => server.uses)
     const answers = uses.flatMap((use) => ('request' in use ? use.answer : []))
-    const blocks = PAGES.flatMap(blocksOf)
+    const blocks = pages.flatMap(blocksOf)
     expect(answers).toHaveLength(blocks.filter(({ text }) => text.startsWith('curl ')).length)
     for (const language of ['json', 'jsonl']) {
       const shown = blocks.filter((block) => block.language === language)

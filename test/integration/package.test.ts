@@ -31,7 +31,9 @@ process.on('SIGTERM', () => closeSandboxes().then(() => process.exit(0)))
 `
 
 const NOT_COPIED = new Set(
-  ['node_modules', 'dist', 'coverage', '.git'].map((name) => join(root, name)),
+  ['node_modules', 'dist', 'coverage', '.git', 'test/adapters/node_modules'].map((name) =>
+    join(root, name),
+  ),
 )
 
 /** Copies the sources, because to pack them removes and builds `dist`, which other tests run. */

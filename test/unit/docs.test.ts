@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import * as adapters from 'hono-sandbox/adapters'
 import * as client from 'hono-sandbox/client'
 import * as kubernetes from 'hono-sandbox/kubernetes'
 import * as mcp from 'hono-sandbox/mcp'
@@ -12,7 +13,15 @@ import * as testing from 'hono-sandbox/testing'
 import * as library from 'hono-sandbox'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { size } from '../../src/cli/size.js'
-import { blocksOf, commentOf, examplesInSources, PAGES, readText, root } from '../helpers/docs.js'
+import {
+  blocksOf,
+  commentOf,
+  examplesInSources,
+  needsSdk,
+  PAGES,
+  readText,
+  root,
+} from '../helpers/docs.js'
 import { DocsProject } from '../helpers/docs-project.js'
 import type { Command } from '../helpers/docs-shell.js'
 import { commandsIn, readCurl } from '../helpers/docs-shell.js'
@@ -68,7 +77,8 @@ describe('the TypeScript of the docs', () => {
   it('in pages and doc comments compiles against the package', { timeout: 60_000 }, async () => {
     const examples = examplesInSources()
     for (const { where, language } of examples) expect(language, where).toBe('ts')
-    expect(await project.compile([...blocksIn('ts'), ...examples])).toBe('')
+    const blocks = [...blocksIn('ts'), ...examples].filter(({ where }) => !needsSdk(where))
+    expect(await project.compile(blocks)).toBe('')
   })
 
   it('in server.mjs is plain JavaScript for Node', async () => {
@@ -81,6 +91,7 @@ describe('the TypeScript of the docs', () => {
   it('has an example of every exported value', () => {
     const names = [
       library,
+      adapters,
       middleware,
       testing,
       client,
@@ -130,6 +141,11 @@ const CHECKS: Readonly<Record<string, (command: Command) => void>> = {
   docker: ([, verb = '', ...words]) => {
     const image = 'code-runner'
     const dockerfile = `${DEPLOY}/Dockerfile`
+    const folder = words.at(-1) ?? ''
+    if (verb === 'build' && folder !== '.') {
+      expect(existsSync(path.join(root, folder, 'Dockerfile')), folder).toBe(true)
+      return expect(readText(`${folder}/main.ts`)).toContain(optionsIn(words)['--tag'])
+    }
     if (verb === 'build') {
       return expect(words).toEqual(['--file', dockerfile, '--tag', image, '.'])
     }
@@ -174,9 +190,14 @@ function outputOfSize(flags: readonly string[]): string {
   return lines.join('\n')
 }
 
-function expectInstallable(name: string): void {
-  const names = ['hono-sandbox', ...Object.keys(MANIFEST.devDependencies)]
-  expect(names).toContain(name)
+/** Fails if a package, or the version of it that the docs name, is not the one of the tests. */
+function expectInstallable(word: string): void {
+  const sdks: typeof MANIFEST = JSON.parse(readText('test/adapters/package.json'))
+  const packages = { ...MANIFEST.devDependencies, ...sdks.devDependencies }
+  const tested = new Map<string, string>([['hono-sandbox', ''], ...Object.entries(packages)])
+  const [, name = '', version] = /^(@?[^@]+)(?:@(.+))?$/.exec(word) ?? []
+  expect([...tested.keys()]).toContain(name)
+  if (version !== undefined) expect(`${tested.get(name)}.`, word).toContain(`${version}.`)
 }
 
 /** Fails if a word of a command is the path of a test that does not exist. */

@@ -10,7 +10,6 @@ from .user_loop import user_loop
 
 # No names that code uses by accident.
 VALUE, ERROR, CAUGHT = ' value', ' error', ' caught'
-KIND = ' kind'  # a constant, in whose place the compiled code gets the class of all errors
 
 
 def compile_guarded(code, file):
@@ -22,15 +21,7 @@ def compile_guarded(code, file):
         compiled = compile(tree, file, 'exec', TOP_LEVEL_AWAIT, dont_inherit=True)
     except Exception:
         return None
-    return None if compiled.co_flags & IS_COROUTINE else with_kind(compiled)
-
-
-def with_kind(compiled):
-    """Sets the class in the handler. The code may call another class `BaseException`."""
-    constants = (
-        BaseException if type(each) is str and each == KIND else each for each in compiled.co_consts
-    )
-    return compiled.replace(co_consts=tuple(constants))
+    return None if compiled.co_flags & IS_COROUTINE else compiled
 
 
 def guard(body, code):
@@ -43,8 +34,8 @@ def guard(body, code):
     if rest:
         first = rest[0]
         kept = assign(ERROR, at(first, _ast.Name(CAUGHT, _ast.Load())), first)
-        kind = at(first, _ast.Constant(KIND))
-        handler = at(first, _ast.ExceptHandler(kind, CAUGHT, [kept]))
+        # A handler in a syntax tree, unlike one in text, can have a name and no class.
+        handler = at(first, _ast.ExceptHandler(None, CAUGHT, [kept]))
         body[head:] = [at(first, _ast.Try(rest, [handler], [], []))]
 
 

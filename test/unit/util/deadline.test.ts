@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { deadlineIn, setDeadline, within } from '../../../src/util/deadline.js'
 
 /** Blocks the event loop while a connection has unread data. `watch` gets a promise of the data. */
@@ -22,6 +22,16 @@ async function blockWithUnreadData(
 }
 
 describe('a deadline', () => {
+  it('beyond the longest delay of a timer does not fire at once', () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const onLate = vi.fn<() => void>()
+    const timer = setDeadline(2 ** 31, onLate)
+    vi.advanceTimersByTime(60_000)
+    expect(onLate).not.toHaveBeenCalled()
+    timer.clear()
+  })
+
   it('does not fire if data arrived in time while the event loop was blocked', async () => {
     const onLate = vi.fn<() => void>()
     let result: Promise<unknown> = Promise.resolve()

@@ -1,7 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { fileOf, uriOf } from '../../../src/mcp/resource-uri.js'
-import { shorten, textOf, wholeCharacters } from '../../../src/mcp/text.js'
+import { shorten, textOf, wholeCharacters } from '../../../src/util/text.js'
 
 it('a cut text ends with a whole character, and nothing is lost', () => {
   fc.assert(
@@ -24,18 +23,4 @@ it('a shortened text has the length and both ends', () => {
   expect(shorten('abcdef', 6)).toBe('abcdef')
   expect(shorten('abcdefg', 4)).toBe('ab\n[... 3 characters were left out ...]\nfg')
   expect(shorten('abc', 0)).toBe('\n[... 3 characters were left out ...]\n')
-})
-
-it('the address of a file leads to the file', () => {
-  const segment = fc
-    .string({ unit: 'grapheme', minLength: 1 })
-    .filter((name) => !/^\.{0,2}$|\//.test(name))
-  fc.assert(
-    fc.property(fc.array(segment, { minLength: 1 }), (names) => {
-      const path = names.join('/')
-      const uri = new URL(uriOf('Ab_-9', path))
-      expect(fileOf(uri)).toEqual({ session: 'Ab_-9', path })
-    }),
-  )
-  expect(fileOf(new URL('sandbox://id/%zz'))).toBeUndefined()
 })

@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+
+/** The time after which LibreChat uploads a file again, in milliseconds. */
+const TTL_MS = 24 * 60 * 60_000
+/** What a session needs besides the bytes of its files. */
+const SESSION_BYTES = 1000
+
+/** A file that was uploaded, or that a program wrote. */
+export interface StoredFile {
+  /** The path below the working directory. */
+  name: string
+  mimeType: string
+  content: Uint8Array
+  modifiedAt: Date
+  /** Whether a changed copy of the file is no result of a program. */
+  isReadOnly: boolean
+}
+
+type Files = Map<string, StoredFile>
+
+/**
+ * The files of all callers, in memory. They belong to a session, and this belongs to a caller:
+ * another caller does not find it. If all of them exceed `maxBytes`, the session that was not used
+ * for the longest time is dropped, and LibreChat uploads its files again.
+ */
+export class FileStore {
+  readonly #sessions: LRUCache<string, Files>
+
+  constructor(maxBytes: number) {
+    this.#sessions = new LRUCache({
+      maxSize: maxBytes,
+      ttl: TTL_MS,
+      sizeCalculation: (files) => {
+        const sizes = [...files.values()].map(({ content }) => content.byteLength)
+        return sizes.reduce((sum, size) => sum + size, SESSION_BYTES)
+      },
+    })
+  }
+
+  /** Makes a session with these files. The ids of both cannot be guessed. */
+  add(
+    caller: string,
+    files: readonly StoredFile[],
+  ): { session: string; files: ReadonlyMap<string, StoredFile> } {
+    const session = newId()
+    const added: Files = new Map(files.map((file) => [newId(), file]))
+    if (files.length > 0) this.#sessions.set(keyOf(caller, session), added)
+    return { session, files: added }
+  }
+
+  /** Returns the files of a session by their ids. */
+  list(caller: string, session: string): ReadonlyMap<string, StoredFile> | undefined {
+    return this.#sessions.get(keyOf(caller, session))
+  }
+
+  find(caller: string, session: string, id: string): StoredFile | undefined {
+    return this.list(caller, session)?.get(id)
+  }
+
+  /** Deletes a file. Returns whether there was one. */
+  delete(caller: string, session: string, id: string): boolean {
+    const key = keyOf(caller, session)
+    const rest = new Map(this.#sessions.get(key))
+    if (!rest.delete(id)) return false
+    if (rest.size > 0) this.#sessions.set(key, rest)
+    else this.#sessions.delete(key)
+    return true
+  }
+}
+
+/** Both parts are of any text, so they are not only joined. */
+const keyOf = (caller: string, session: string) => JSON.stringify([caller, session])
+
+/** LibreChat takes only ids of 21 characters, which is the length of a nanoid. */
+const newId = () => randomBytes(16).toString('base64url').slice(0, 21)

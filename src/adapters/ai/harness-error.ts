@@ -1,0 +1,14 @@
+/** The names of the error and of its base classes. `ai` finds an error by these, not by its class. */
+const NAMES = ['AI_HarnessCapabilityUnsupportedError', 'AI_HarnessError', '']
+
+/** The `HarnessCapabilityUnsupportedError` of `@ai-sdk/harness`: its `isInstance()` returns `true`. */
+export function capabilityUnsupported(message: string): Error {
+  const markers = NAMES.map((name) => [
+    Symbol.for(['vercel.ai.error', name].filter(Boolean).join('.')),
+    { value: true },
+  ])
+  return Object.defineProperties(new Error(message), {
+    name: { value: NAMES[0] },
+    ...Object.fromEntries(markers),
+  })
+}

@@ -1,0 +1,24 @@
+import { constants } from 'node:os'
+import type { ExecEnd, ExecResult } from '../../sandbox/program/result.js'
+
+/** The result of a command, as the SDKs have it. */
+export interface ShellResult {
+  exitCode: number
+  stdout: string
+  stderr: string
+}
+
+const SIGNALS = new Map(Object.entries(constants.signals))
+
+/** Returns the exit code as a shell has it: 128 and the number of the signal after a signal. */
+export function exitCodeOf({ exitCode, signal }: ExecEnd): number {
+  return exitCode ?? 128 + (SIGNALS.get(signal ?? '') ?? 0)
+}
+
+/** Returns the result for a model: if the program was killed, the reason is the last line of stderr. */
+export function shellResult(result: ExecResult): ShellResult {
+  const { stdout, stderr, killedBy } = result
+  const lines = killedBy ? [stderr.trimEnd(), `[killed: ${killedBy}]`] : [stderr]
+  const text = lines.filter((line) => line !== '').join('\n')
+  return { exitCode: exitCodeOf(result), stdout, stderr: text }
+}
