@@ -4,7 +4,7 @@ import { createKubernetesEngine } from 'hono-sandbox/kubernetes'
 import { podNameOf } from '../../src/engine/kubernetes/labels.js'
 import { podOf } from '../../src/engine/kubernetes/pod-spec.js'
 import { settingsOf } from '../../src/engine/kubernetes/settings.js'
-import type { LaunchSpec } from '../../src/engine/engine.js'
+import type { LaunchSpec, Runtime } from '../../src/engine/engine.js'
 import { describeEngine } from '../contract/engine.js'
 import { core, deletePod, images, readPod, runtimes, useNamespace } from './cluster.js'
 
@@ -18,11 +18,16 @@ export function describeContract(name: string): void {
     createEngine: () => createKubernetesEngine({ namespace }),
     runtime,
     image: images.python,
-    lacks: runtime.hasOwnKernel ? ['noexec'] : ['noexec', 'isolated network', 'last output'],
+    lacks: ['noexec', 'last output', ...lackOf(runtime)],
     leaveUnstarted: (spec) => leaveUnstarted(namespace, spec),
     stateOf: (container) => stateOf(namespace, container),
     removeFromOutside: (container) => deletePod(namespace, podNameOf(container)),
   })
+}
+
+/** A handler of gVisor has no network by itself. */
+function lackOf({ hasOwnKernel }: Runtime): 'isolated network'[] {
+  return hasOwnKernel ? [] : ['isolated network']
 }
 
 /** Makes a pod that no node takes. */
