@@ -41,7 +41,7 @@ def compile_in_child(source):
         import json
 
         codes = {
-            name: compile(text, '<agent>', 'exec', optimize=2)
+            name: marshal.dumps(compile(text, '<agent>', 'exec', optimize=2))
             for name, text in json.loads(bytes(source)).items()
         }
         with open(writing, 'wb') as pipe:
@@ -58,6 +58,9 @@ def compile_in_child(source):
 def import_main(codes, entry):
     """Imports the agent's modules, and returns the function `main` of the module `entry`.
 
+    A module is loaded when it is imported: its objects then lie in few memory pages, and modules
+    that are not used take no memory.
+
     Programs run in forks of this interpreter, and must not find these modules: none is in
     `sys.modules`, each is called `__main__`, and `from .x import y` works only during this call.
     """
@@ -69,7 +72,7 @@ def import_main(codes, entry):
             return import_installed(name, globals, locals, fromlist, level)
         if name not in modules:
             modules[name] = type(sys)('__main__')
-            exec(codes[name], modules[name].__dict__)
+            exec(marshal.loads(codes[name]), modules[name].__dict__)
         return modules[name]
 
     import_installed = builtins.__import__

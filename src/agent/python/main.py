@@ -53,6 +53,7 @@ def prepare_programs():
     kept = preload(PRELOAD)
     install_display()
     warm_up()  # children inherit the objects that the first compilation makes
+    gc.collect()  # children would touch the memory pages of the garbage
     gc.freeze()  # collections in children then leave the shared objects alone
     return kept
 
