@@ -186,8 +186,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * engine. It takes some seconds, uses a CPU, and does not touch the containers of the pool. No packet
    * leaves a container, unless the trial `network` is asked for.
    *
-   * @throws SandboxError `SANDBOX_INVALID_OPTION`, the error of the launch, or `SANDBOX_AGENT_FAILED` if the programs of the
-   * doctor cannot run in the image.
+   * @throws SandboxError `SANDBOX_INVALID_OPTION`, the error of the launch, or
+   * `SANDBOX_AGENT_FAILED` if the programs of the doctor cannot run in the image.
    */
   async doctor(options?: DoctorOptions): Promise<DoctorReport> {
     if (this.isClosing) throw new SandboxError('SANDBOX_CLOSED', 'the pool is closed')

@@ -24,9 +24,9 @@ export interface OpenAiShell {
 }
 
 /**
- * Makes the shell that `shellTool()` of `@openai/agents` uses. Each command runs with bash, or
- * with `/bin/sh` if the image has no bash, in `/workspace`, up to the `timeoutMs` of the model, or that of the options. After a command that exceeds its
- * time, the next ones do not run.
+ * Makes the shell that `shellTool()` of `@openai/agents` uses. Each command runs with bash, or with
+ * `/bin/sh` if the image has no bash, in `/workspace`, up to the `timeoutMs` of the model, or that of
+ * the options. After a command that exceeds its time, the next ones do not run.
  *
  * @throws SandboxError, from `run()`, as `exec()` of {@link Sandbox} does.
  *
