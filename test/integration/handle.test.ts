@@ -15,8 +15,9 @@ const PROGRAMS = {
     unicode: 'print("🐎" * 100_000, end="")',
     sleeps: 'import time\nprint("asleep")\ntime.sleep(300)',
     reads: 'import sys\nprint(len(sys.stdin.read()))',
+    // One write is one event, and thus one signal.
     catches:
-      'import signal, time\nsignal.signal(signal.SIGINT, lambda *_: exit(7))\nprint("on")\ntime.sleep(300)',
+      'import signal, sys, time\nsignal.signal(signal.SIGINT, lambda *_: exit(7))\nsys.stdout.write("on")\ntime.sleep(300)',
   },
   nodejs: {
     greets: `process.stdout.write('name? ')
