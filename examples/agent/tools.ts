@@ -23,7 +23,7 @@ export interface Workbench {
   returned: Set<string>
 }
 
-/** Runs a call of the model. What goes wrong is an answer, too, so that the model can repair it. */
+/** Runs a call of the model. An error is an answer, too, so that the model can repair its call. */
 export async function runTool(
   { function: { name, arguments: args } }: Reply['tool_calls'][number],
   workbench: Workbench,

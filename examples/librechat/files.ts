@@ -1,5 +1,6 @@
 import { basename } from 'node:path/posix'
 import { create as contentDisposition } from 'content-disposition'
+import type { Context } from 'hono'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
@@ -16,29 +17,20 @@ export function files(store: FileStore) {
     onError: (c) => c.json({ error: 'File size limit exceeded' }, 413),
   })
   const app = new Hono<CallerEnv>()
-  app.post('/upload', limit, async (c) => {
+  /** Stores the files of a form, and returns the answer to an upload. */
+  const upload = async (c: Context<CallerEnv>) => {
     const { session, files } = store.add(c.get('caller'), await uploadOf(c.req.raw))
-    return c.json({
+    return {
       message: 'success',
-      session_id: session,
-      storage_session_id: session,
+      ...namesOf(session),
       files: [...files].map(([id, { name }]) => ({ fileId: id, filename: name })),
-    })
-  })
+    }
+  }
+  app.post('/upload', limit, async (c) => c.json(await upload(c)))
   app.post('/upload/batch', limit, async (c) => {
-    const { session, files } = store.add(c.get('caller'), await uploadOf(c.req.raw))
-    return c.json({
-      message: 'success',
-      session_id: session,
-      storage_session_id: session,
-      files: [...files].map(([id, { name }]) => ({
-        status: 'success',
-        fileId: id,
-        filename: name,
-      })),
-      succeeded: files.size,
-      failed: 0,
-    })
+    const { files, ...answer } = await upload(c)
+    const stored = files.map((file) => Object.assign({ status: 'success' }, file))
+    return c.json({ ...answer, files: stored, succeeded: stored.length, failed: 0 })
   })
   app.get('/files/:session', (c) => {
     const session = c.req.param('session')
@@ -47,7 +39,7 @@ export function files(store: FileStore) {
     const isFull = ['full', 'summary'].includes(c.req.query('detail') ?? 'simple')
     const entries = [...found].map(([id, file]) =>
       Object.assign(
-        { id, session_id: session, storage_session_id: session },
+        { id, ...namesOf(session) },
         isFull ? { name: `${session}/${id}`, ...aboutFile(file) } : { name: file.name },
       ),
     )
@@ -92,6 +84,11 @@ async function uploadOf(request: Request): Promise<StoredFile[]> {
       return { name, mimeType, content, modifiedAt: new Date(), isReadOnly }
     }),
   )
+}
+
+/** The id of a session, by both names that LibreChat has for it. */
+function namesOf(session: string) {
+  return { session_id: session, storage_session_id: session }
 }
 
 function aboutFile({ name, mimeType, content, modifiedAt }: StoredFile) {

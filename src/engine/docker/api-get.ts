@@ -1,4 +1,4 @@
-import type Docker from 'dockerode'
+import type { Docker } from './connection.js'
 
 /** The connection of dockerode, which its types do not describe. */
 interface Modem {

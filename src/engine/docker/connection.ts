@@ -1,7 +1,15 @@
-import type Docker from 'dockerode'
+import Docker from 'dockerode'
+
+// The only file that imports the client: the others take its types from here.
+export type { Docker }
+
+/** Returns a client of the engine at this address. */
+export function connect(address: string): Docker {
+  return new Docker(connectionOf(address))
+}
 
 /** Returns the options with which dockerode connects to an engine. */
-export function connectionOf(address: string): Docker.DockerOptions {
+function connectionOf(address: string): Docker.DockerOptions {
   // dockerode itself reads all forms of the address, and DOCKER_CERT_PATH, from the environment.
   if (address === process.env.DOCKER_HOST) return {}
   const path = /^(?:unix|npipe):\/\/(.*)$/.exec(address)?.[1]

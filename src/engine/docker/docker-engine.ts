@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream'
-import Docker from 'dockerode'
 import * as v from 'valibot'
 import { check } from '../../schemas/check.js'
 import { DockerSettings } from '../../schemas/pool.js'
 import { DockerCalls } from './api-calls.js'
 import { get } from './api-get.js'
-import { connectionOf } from './connection.js'
+import type { Docker } from './connection.js'
+import { connect } from './connection.js'
 import { DockerImages } from './docker-images.js'
 import { DockerLaunches } from './docker-launches.js'
 import { DockerEvents, EVENTS } from './events.js'
@@ -70,7 +70,7 @@ class DockerApi implements DockerEngine {
     readonly address: string,
     timeoutMs: number,
   ) {
-    const docker = new Docker(connectionOf(address))
+    const docker = connect(address)
     this.#docker = docker
     this.#calls = new DockerCalls(address, timeoutMs)
     this.#events = new DockerEvents((signal) =>

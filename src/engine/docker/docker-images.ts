@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type Docker from 'dockerode'
+import type { Docker } from './connection.js'
 import * as v from 'valibot'
 import type { DockerCalls } from './api-calls.js'
 import { statusOf } from './api-calls.js'

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import type Docker from 'dockerode'
+import type { Docker } from './connection.js'
 import { SandboxError } from '../../errors.js'
 import type { DockerCalls } from './api-calls.js'
 import { statusOf } from './api-calls.js'

@@ -1,4 +1,4 @@
-import type Docker from 'dockerode'
+import type { Docker } from './connection.js'
 import * as v from 'valibot'
 import type { DockerCalls } from './api-calls.js'
 
