@@ -3,6 +3,7 @@ import type { Duplex, Writable } from 'node:stream'
 import { GrowingBuffer } from '../../util/growing-buffer.js'
 import { Demuxer } from './demux.js'
 import type { Watch } from './events.js'
+import { ContainerEnd } from '../container-end.js'
 import type { Container, ContainerExit } from '../engine.js'
 
 const STDERR_TAIL_BYTES = 4096
@@ -15,7 +16,7 @@ const EXIT_MS = 5000
 export type Removal = 'removed' | 'gone'
 
 /** A container behind an attach stream. */
-export class DockerContainer implements Container {
+export class DockerContainer extends ContainerEnd implements Container {
   readonly stdin: Writable
   readonly stdout = new Readable({ read: () => this.#stream.resume() })
   readonly exited: Promise<ContainerExit>
@@ -23,8 +24,6 @@ export class DockerContainer implements Container {
   readonly #watch: Watch
   readonly #forceRemove: () => Promise<Removal>
   #stderr = new GrowingBuffer()
-  #removing: Promise<void> | undefined
-  #killing: Promise<void> | undefined
   #wasGone = false
 
   constructor(
@@ -34,6 +33,7 @@ export class DockerContainer implements Container {
     forceRemove: () => Promise<Removal>,
     readonly usedMemory: () => Promise<number>,
   ) {
+    super()
     this.#stream = stream
     this.#watch = watch
     this.#forceRemove = forceRemove
@@ -67,18 +67,8 @@ export class DockerContainer implements Container {
     return tail
   }
 
-  remove(): Promise<void> {
-    this.#removing ??= this.#killing ?? this.#exitOrKill()
-    return this.#removing
-  }
-
-  kill(): Promise<void> {
-    this.#killing ??= this.#kill()
-    return this.#killing
-  }
-
   /** Closes the stream first, so that no caller waits for an engine that does not answer. */
-  async #kill(): Promise<void> {
+  protected async killNow(): Promise<void> {
     this.#disconnect()
     this.#wasGone = (await this.#forceRemove()) === 'gone'
   }
@@ -87,7 +77,7 @@ export class DockerContainer implements Container {
    * Waits for the agent to exit by itself. For a kill the engine starts a process, which is a third
    * of the cost of a removal.
    */
-  async #exitOrKill(): Promise<void> {
+  protected async exitOrKill(): Promise<void> {
     this.#stream.end()
     if (await this.#watch.isForgotten(EXIT_MS)) return this.#disconnect()
     await this.kill()

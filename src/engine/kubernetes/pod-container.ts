@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { within } from '../../util/deadline.js'
+import { ContainerEnd } from '../container-end.js'
 import type { Container, ContainerExit } from '../engine.js'
 import type { KubernetesApi } from './api.js'
 import type { Attachment } from './attachment.js'
@@ -28,7 +29,7 @@ interface Report {
 }
 
 /** The container of a pod, behind its attached streams. */
-export class PodContainer implements Container {
+export class PodContainer extends ContainerEnd implements Container {
   readonly stdin: Writable
   readonly stdout: Readable
   readonly exited: Promise<ContainerExit>
@@ -43,8 +44,6 @@ export class PodContainer implements Container {
   readonly #nodeLostMs: number
   /** The removal of the pod, after its end. */
   #removed: Promise<void> | undefined
-  #removing: Promise<void> | undefined
-  #killing: Promise<void> | undefined
 
   constructor(
     readonly name: string,
@@ -60,6 +59,7 @@ export class PodContainer implements Container {
       lifetimeMs,
     }: PodContainerParts,
   ) {
+    super()
     this.retireAfterMs = lifetimeMs * between(...RETIREMENT)
     this.#pod = pod
     this.#attachment = attachment
@@ -80,16 +80,6 @@ export class PodContainer implements Container {
     })
   }
 
-  remove(): Promise<void> {
-    this.#removing ??= this.#killing ?? this.#exitOrKill()
-    return this.#removing
-  }
-
-  kill(): Promise<void> {
-    this.#killing ??= this.#kill()
-    return this.#killing
-  }
-
   /**
    * A node that vanished sends nothing, and neither does a frozen API server, between them and us.
    * Therefore silence counts only if the API server has answered in the meantime.
@@ -107,12 +97,12 @@ export class PodContainer implements Container {
   }
 
   /** Closes the streams first, so that no caller waits for an API server that does not answer. */
-  async #kill(): Promise<void> {
+  protected async killNow(): Promise<void> {
     this.#attachment.disconnect()
     await this.#remove()
   }
 
-  async #exitOrKill(): Promise<void> {
+  protected async exitOrKill(): Promise<void> {
     this.stdin.end()
     this.stdout.resume() // a full buffer would delay the end of the streams
     const hasExited = await within(
