@@ -1,4 +1,4 @@
-import { setDeadline } from '../util/deadline.js'
+import { waitWithin } from '../util/wait.js'
 import type { SessionErrors } from './session-errors.js'
 
 /** The limits of all waits of one request together. */
@@ -25,18 +25,15 @@ export class Patience {
    * @throws SandboxError `SANDBOX_ACQUIRE_TIMEOUT`, `SANDBOX_ACQUIRE_ABORTED`.
    */
   async until(promise: Promise<unknown>): Promise<void> {
-    const { signal } = this
-    let clear = () => {}
-    const limit = new Promise<never>((_resolve, reject) => {
-      const abort = () => reject(this.#errors.aborted(signal?.reason))
-      const timer = setDeadline(this.leftMs, () => reject(this.#errors.timedOut(this.#timeoutMs)))
-      signal?.addEventListener('abort', abort, { once: true })
-      if (signal?.aborted) abort()
-      clear = () => {
-        timer.clear()
-        signal?.removeEventListener('abort', abort)
-      }
+    const limits = {
+      timeoutMs: this.leftMs,
+      signal: this.signal,
+      onTimeout: () => this.#errors.timedOut(this.#timeoutMs),
+      onAbort: (reason: unknown) => this.#errors.aborted(reason),
+    }
+    await waitWithin<void>(limits, ({ resolve }) => {
+      void promise.then(() => resolve())
+      return () => {}
     })
-    await Promise.race([promise, limit]).finally(() => clear())
   }
 }

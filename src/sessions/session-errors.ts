@@ -41,7 +41,7 @@ export class SessionErrors {
 
   noTurn(timeoutMs: number, waiting: number): SandboxError {
     const ms = Math.round(timeoutMs)
-    const message = `this request of a ${this.#language} session got no turn within ${ms} ms, ${waiting} waiting`
+    const message = `this request of a ${this.#language} session got no turn within ${ms} ms, ${waiting} others waiting`
     return new SandboxError('SANDBOX_ACQUIRE_TIMEOUT', message, { retryAfterMs: RETRY_MS })
   }
 

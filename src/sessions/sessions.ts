@@ -132,7 +132,12 @@ export class Sessions {
       key,
       opened.catch(() => {}),
     )
-    await opened.finally(() => this.#opening.delete(key))
+    // This request goes on before the others do, and so it gets the first turn.
+    try {
+      await opened
+    } finally {
+      this.#opening.delete(key)
+    }
   }
 
   async #launch(
