@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Engine, LaunchSpec, Runtime, SandboxPoolOptions } from 'hono-sandbox'
 import { createDockerEngine, SandboxPool } from 'hono-sandbox'
+import { alteredEngine } from '../helpers/altered-engine.js'
 import { docker, runtimes } from '../helpers/engine.js'
 import { until } from '../helpers/until.js'
 
@@ -138,6 +139,27 @@ describe('the choice of the runtime', () => {
     await pool.start()
     expect(pool.stats().python?.runtime).toBe('runsc')
   })
+
+  it.runIf(runtimes.includes('runsc'))(
+    'the error of a runtime that does not work names the runtime',
+    async () => {
+      vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+      // gVisor itself needs more than one process.
+      const engine = createDockerEngine({
+        address: await alteredEngine({ HostConfig: { PidsLimit: 1 } }),
+      })
+      const { python } = await poolOf({ engine, runtime: 'runsc' }).start()
+      expect(python?.errors).toMatchObject([
+        {
+          code: 'SANDBOX_ENGINE_FAILED',
+          message: expect.stringMatching(
+            /^the engine refused to start .*OCI runtime create failed/,
+          ),
+          suggestion: expect.stringContaining('`docker run --runtime runsc`'),
+        },
+      ])
+    },
+  )
 })
 
 describe.each(runtimes)('an agent that fails under %s', (runtime) => {

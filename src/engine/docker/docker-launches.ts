@@ -46,7 +46,7 @@ export class DockerLaunches {
       await this.#calls
         .bounded(`start ${spec.name}`, (abortSignal) => created.start({ abortSignal }), signal)
         .catch((error: unknown) => {
-          throw statusOf(error) === 400 ? notStarted(spec, error) : error
+          throw startFailed(spec, error)
         })
       return container
     } catch (error) {
@@ -145,12 +145,26 @@ function imageMissing(image: string, cause: unknown): SandboxError {
   })
 }
 
-/** Returns the error for an image that lacks the program of the agent. */
-function notStarted(spec: LaunchSpec, cause: unknown): SandboxError {
+/**
+ * Returns the error of a failed start. The engine answers with 400 if the image lacks the program of the
+ * agent, and with 500 if the runtime fails.
+ */
+function startFailed(spec: LaunchSpec, cause: unknown): unknown {
+  const { name, image, runtime, command } = spec
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new SandboxError(
-    'SANDBOX_AGENT_FAILED',
-    `the agent in ${spec.name} did not start, ${spec.image} has no ${spec.command[0]}: ${reason}`,
-    { cause, suggestion: 'Use an image that has the language on its PATH' },
-  )
+  switch (statusOf(cause)) {
+    case 400:
+      return new SandboxError(
+        'SANDBOX_AGENT_FAILED',
+        `the agent in ${name} did not start, ${image} has no ${command[0]}: ${reason}`,
+        { cause, suggestion: 'Use an image that has the language on its PATH' },
+      )
+    case 500:
+      return new SandboxError('SANDBOX_ENGINE_FAILED', reason, {
+        cause,
+        suggestion: `Check that \`docker run --runtime ${runtime}\` works on the host of the engine, or set another \`runtime\``,
+      })
+    default:
+      return cause
+  }
 }
