@@ -94,6 +94,19 @@ plt.title(r'$\\frac{$')`
     })
   })
 
+  it('a handler of a signal that comes while the last figures are drawn can set the exit code', async () => {
+    const code = `
+import os, signal
+import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
+class Interrupted(Artist):
+    def draw(self, renderer): os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, lambda *_: exit(7))
+plt.figure().add_artist(Interrupted())
+exit(1)`
+    expect(await run({ language: 'python', code })).toMatchObject({ stderr: '', exitCode: 7 })
+  })
+
   it('the code runner runs TypeScript', async () => {
     const code = 'const answer: number = 6 * 7\nconsole.log(answer)'
     const answer = await run({ language: 'typescript', code })

@@ -20,10 +20,10 @@ def run(task, file, names, evaluate=execute):
                 call_function(task['call'], names)
             elif value is not None:
                 show_last(value)
-        except SystemExit as exit:
-            return exit_status(exit.code)
         finally:
             figures.show_at_end()
+    except SystemExit as exit:  # also of a handler of a signal that comes after the code
+        return exit_status(exit.code)
     except Refusal as refusal:
         reason, message = refusal.args
         record = {'type': 'refusal', 'reason': reason, 'message': message}
