@@ -31,7 +31,7 @@ export function idempotent() {
         await next()
         if (c.get('isComplete')) answers.keep(key, await c.res.clone().arrayBuffer())
       } finally {
-        if (!answers.get(key)?.answer) answers.forget(key)
+        answers.end(key)
       }
       return
     }

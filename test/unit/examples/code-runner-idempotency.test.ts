@@ -107,36 +107,45 @@ it('a key that is too long is refused', async () => {
   expect(await post('x'.repeat(256), { code: 'a' })).toMatchObject({ status: 400 })
 })
 
+/** Runs the first request of a key, and keeps its answer of some bytes. */
+function keep(answers: KeptAnswers, key: string, bytes: number): void {
+  answers.begin(key, 'hash')
+  answers.keep(key, new ArrayBuffer(bytes))
+  answers.end(key)
+}
+
 it('the answers that are kept are bounded, and the oldest leave first', () => {
   const answers = new KeptAnswers()
   answers.begin('runs', 'hash')
-  for (let index = 0; index < 1001; index++) {
-    answers.begin(`${index}`, 'hash')
-    answers.keep(`${index}`, new ArrayBuffer(1))
-  }
+  for (let index = 0; index < 1001; index++) keep(answers, `${index}`, 1)
   expect(answers.get('runs')).toBeDefined()
-  expect(answers.get('1')).toBeUndefined()
-  expect(answers.get('2')).toBeDefined()
-  answers.begin('large', 'hash')
-  answers.keep('large', new ArrayBuffer(64 * 1024 * 1024))
+  expect(answers.get('0')).toBeUndefined()
+  expect(answers.get('1')).toBeDefined()
+  keep(answers, 'large', 64 * 1024 * 1024 - 1000)
   expect(answers.get('1000')).toBeUndefined()
   expect(answers.get('large')).toBeDefined()
-  answers.begin('larger', 'hash')
-  answers.keep('larger', new ArrayBuffer(64 * 1024 * 1024 + 1))
+  keep(answers, 'larger', 64 * 1024 * 1024)
   expect(answers.get('larger')).toBeUndefined()
 })
 
 it('an answer is kept for ten minutes', () => {
-  vi.useFakeTimers({ toFake: ['performance'] })
+  // The cache has kept the clock of the process, and reads it once in a millisecond.
+  vi.useFakeTimers({ toFake: ['setTimeout'] })
+  const clock = vi.spyOn(performance, 'now')
+  const passTo = (ms: number) => {
+    clock.mockReturnValue(ms)
+    vi.runAllTimers()
+  }
   try {
     const answers = new KeptAnswers()
-    answers.begin('old', 'hash')
-    answers.keep('old', new ArrayBuffer(1))
-    vi.advanceTimersByTime(599_999)
+    passTo(1000)
+    keep(answers, 'old', 1)
+    passTo(601_000)
     expect(answers.get('old')).toBeDefined()
-    vi.advanceTimersByTime(1)
+    passTo(601_001)
     expect(answers.get('old')).toBeUndefined()
   } finally {
+    clock.mockRestore()
     vi.useRealTimers()
   }
 })
