@@ -7,7 +7,7 @@ import type { FaultyProxy } from '../helpers/faulty-proxy.js'
 import type { OwnEngine } from '../helpers/own-engine.js'
 import { until } from '../helpers/until.js'
 import type { Report, Sample } from './report.js'
-import { growthOf, p99Of } from './report.js'
+import { growthOf, medianOf } from './report.js'
 
 interface SiteOptions {
   engine: OwnEngine
@@ -101,9 +101,9 @@ export class Site {
 
   /** Measures the first server before the faults, after some requests. */
   async measureBefore(): Promise<void> {
-    const [p99 = 0] = await this.#calm([this.lasting])
+    const [median = 0] = await this.#calm([this.lasting])
     await this.untilHealthy()
-    this.#options.report.samples.before = { ...(await this.lasting.control.measure()), p99 }
+    this.#options.report.samples.before = { ...(await this.lasting.control.measure()), median }
   }
 
   /**
@@ -123,19 +123,19 @@ export class Site {
       await fresh.end('SIGTERM')
     }
     await this.untilHealthy()
-    const [p99 = 0, ofFresh = 0] = durations
-    const expected = { ...before, p99: ofFresh }
-    let after: Sample = { ...(await this.lasting.control.measure()), p99 }
+    const [median = 0, ofFresh = 0] = durations
+    const expected = { ...before, median: ofFresh }
+    let after: Sample = { ...(await this.lasting.control.measure()), median }
     await until('the connections of the clients are closed', async () => {
-      after = { ...(await this.lasting.control.measure()), p99 }
+      after = { ...(await this.lasting.control.measure()), median }
       return growthOf(expected, after).length === 0
     }).catch(() => {}) // the next lines report it
     report.samples.after = after
-    report.say(`at the same time, p99 of a fresh server is ${ofFresh.toFixed(0)} ms`)
+    report.say(`at the same time, the median of a fresh server is ${ofFresh.toFixed(0)} ms`)
     for (const growth of growthOf(expected, after)) report.violation(new Error(growth))
   }
 
-  /** Sends the same requests to each server in turn. Returns the 99th percentile of each. */
+  /** Sends the same requests to each server in turn. Returns the median of each. */
   async #calm(servers: readonly ChaosServer[]): Promise<number[]> {
     const clients = servers.map(({ url }) => new CheckedClient(url))
     const calm = sample(requests, { seed: this.#options.seed, numRuns: MEASURED })
@@ -149,7 +149,7 @@ export class Site {
       if (counts.answered === MEASURED) continue
       throw new Error(`without a fault, the outcomes are ${JSON.stringify(counts)}`)
     }
-    return clients.map(({ durations }) => p99Of(durations))
+    return clients.map(({ durations }) => medianOf(durations))
   }
 
   async close(): Promise<void> {

@@ -62,17 +62,17 @@ describe('the client of the soak', () => {
 
 describe('the measures of the soak', () => {
   const MIB = 1024 ** 2
-  const before = { rss: 100 * MIB, heapUsed: 20 * MIB, descriptors: 40, p99: 100 }
+  const before = { rss: 100 * MIB, heapUsed: 20 * MIB, descriptors: 40, median: 100 }
 
   it('allow what is not a leak', () => {
-    expect(growthOf(before, { ...before, rss: 150 * MIB, p99: 300 })).toEqual([])
+    expect(growthOf(before, { ...before, rss: 150 * MIB, median: 300 })).toEqual([])
   })
 
   it.each([
     [{ rss: 200 * MIB }, 'rss is 200.0 MiB, expected about 100.0 MiB'],
     [{ heapUsed: 40 * MIB }, 'heapUsed is 40.0 MiB, expected about 20.0 MiB'],
     [{ descriptors: 60 }, 'descriptors is 60, expected about 40'],
-    [{ p99: 2000 }, 'p99 is 2000 ms, expected about 100 ms'],
+    [{ median: 2000 }, 'median is 2000 ms, expected about 100 ms'],
   ])('find a growth to %j', (after, sentence) => {
     expect(growthOf(before, { ...before, ...after })).toEqual([sentence])
   })
