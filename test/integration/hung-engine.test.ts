@@ -54,7 +54,7 @@ describe('a hanging engine', () => {
     proxy.freeze()
     for (const { killedBy, durationMs } of await Promise.all(calls)) {
       expect(killedBy).toBe('timeout')
-      expect(durationMs).toBeLessThan(1500)
+      expect(durationMs).toBeLessThan(10_000)
     }
     await until('no container is ready', () => pool.stats().python?.ready === 0, 10_000)
     proxy.thaw()

@@ -43,7 +43,7 @@ describe('maxPrograms: 1', () => {
     const first = sandbox.exec('sleep 300').then((result) => result)
     const second = await sandbox.exec('sleep 300', { timeoutMs: 400 })
     expect(second).toMatchObject({ killedBy: 'timeout' })
-    expect(second.durationMs).toBeLessThan(2000)
+    expect(second.durationMs).toBeLessThan(20_000)
     sandbox.release()
     await first
   })
