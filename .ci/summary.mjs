@@ -1,5 +1,6 @@
-// Prints the failed tests of the reports with the beginnings of their errors, then the sum of all reports,
-// so that the end of a long output tells what failed. The reports are vitest's of the format `json`.
+// Prints each failed test with the first lines of its error, and then the numbers of passed and
+// failed tests in all reports. CI prints this last, so that the end of a long output names the
+// failures. The arguments are the reports: JSON files from vitest.
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
@@ -16,7 +17,7 @@ function beginning(message) {
   return lines.slice(0, ERROR_LINES).map((line) => `    ${line.slice(0, 300)}`)
 }
 
-/** The failures of a file: its failed tests, or the error that kept it from having tests. */
+/** Returns the failed tests of a file, or the error of a file that could not be loaded. */
 function failures(file) {
   const name = file.name.replace(root, '')
   const tests = file.assertionResults

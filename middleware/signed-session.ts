@@ -64,8 +64,8 @@ export function signedSession(options: SignedSessionOptions): (c: Context) => Pr
   const { secret, name = 'sandbox_session', maxAge } = options
   const { secure = process.env.NODE_ENV === 'production' } = options
   const prefix = secure ? 'host' : undefined
-  // A signature of Hono does not contain the name of the cookie. With a key of its own, a value that
-  // the app has signed for another cookie is no id of a session.
+  // A signature of Hono does not contain the name of the cookie. Therefore each name has a key of
+  // its own: a value that the app has signed for another cookie is not a valid id of a session.
   const key = createHmac('sha256', secret).update(`hono-sandbox session ${name}`).digest('base64')
 
   return async function sessionOfCookie(c) {

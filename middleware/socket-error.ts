@@ -10,7 +10,7 @@ interface Failure {
   code: number
 }
 
-/** Returns what a client gets for an error. It hides the details of internal errors. */
+/** Returns the message that a client gets for an error. It hides the details of internal errors. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof SandboxError) {
     const isClosed = error.code === 'SANDBOX_CLOSED'

@@ -6,7 +6,7 @@ import { setDeadline } from '../src/util/deadline.js'
  * The maximum input that waits for the program. If more waits, the server stops reading the client.
  */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
-/** The memory that a piece of input needs besides its bytes. */
+/** The memory that a piece of input needs in addition to its bytes. */
 const PIECE_BYTES = 1024
 /**
  * The maximum time during which the server does not read the client. In this time, the server does

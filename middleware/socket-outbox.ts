@@ -43,7 +43,7 @@ export class DirectOutbox implements Outbox {
 
 /** The size of the unacknowledged events at which the program waits, in characters. */
 const WINDOW = 1024 * 1024
-/** The memory that an event needs besides its text. */
+/** The memory that an event needs in addition to its text. */
 const EVENT_COST = 1024
 
 /**

@@ -64,7 +64,8 @@ export interface WebsocketSandboxOptions
 export const WEBSOCKET_OPTIONS = {
   noServer: true,
   maxPayload: 1024 * 1024,
-  // Limited, because each part of an unfinished message needs memory besides its bytes.
+  // This is limited, because each part of an unfinished message needs memory in addition to its
+  // bytes.
   maxFragments: 1024,
   maxBufferedChunks: 8192,
   // One packet can hold ten thousand messages. With `false`, each message has its own turn of the

@@ -43,8 +43,8 @@ export class CallerSessions {
     const found = this.find(id)
     if (!found) throw unknownSession()
     const sandbox = await this.#visit(found.language, id, options)
-    // A session has one `Date`. If the session ended while the call waited for it, the pool has
-    // opened another one, which has another.
+    // The `Date` identifies the session. If the session ended while the call waited for it, the
+    // pool has opened another session, which has another `Date`.
     if (this.find(id)?.createdAt === found.createdAt) return sandbox
     await sandbox.session?.end()
     throw unknownSession()

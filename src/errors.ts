@@ -62,9 +62,9 @@ export interface SandboxErrorJson {
   code: SandboxErrorCode
   /** The message for the operator, with the suggestion. */
   message: string
-  /** Missing if the error has none. */
+  /** The advice for the operator. It is absent if there is no advice. */
   suggestion?: string
-  /** Missing if the error has none. */
+  /** The time after which a retry can succeed, in milliseconds. It is absent if it is not known. */
   retryAfterMs?: number
   /** The name of the system error of a `SandboxFileError`. */
   errno?: string

@@ -67,7 +67,8 @@ export class PoolStart {
     const leftMs = () => Math.max(0, deadline - performance.now())
     await within(leftMs(), launcher.chooseRuntimes()).catch((error: unknown) => {
       if (error instanceof SandboxError && FATAL_CHOICES.has(error.code)) throw error
-      // Every launch fails with the same error, so the report has it.
+      // The error is ignored here: every launch fails with the same error, and the report has that
+      // error.
     })
     sweeper.start()
     const starts = [...pools].map(

@@ -3,7 +3,8 @@ import { closeSandboxes, initSandboxes } from 'hono-sandbox'
 import { createApp } from './app.js'
 import { chatModel } from './model.js'
 
-// For example http://localhost:11434/v1/chat/completions?model=qwen3 of a local model.
+// AGENT_MODEL is the URL of a model. For a local model, it can be
+// http://localhost:11434/v1/chat/completions?model=qwen3.
 const { AGENT_MODEL, SESSION_SECRET = '' } = process.env
 if (!AGENT_MODEL) throw new Error('AGENT_MODEL must be https://:KEY@host/path?model=NAME')
 

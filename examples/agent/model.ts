@@ -16,7 +16,7 @@ const Completion = v.object({ choices: v.tupleWithRest([Choice], Choice) })
 /** The answer of a model: a text, or calls of tools. */
 export type Reply = v.InferOutput<typeof Reply>
 
-/** A message of a chat, as the API of OpenAI has it. */
+/** A message of a chat, in the format of the OpenAI API. */
 export type Message =
   | { role: 'system' | 'user'; content: string }
   | { role: 'tool'; tool_call_id: string; content: string }
@@ -36,8 +36,9 @@ export type Model = (
 ) => Promise<Reply>
 
 /**
- * Returns a model behind a chat endpoint that is compatible with OpenAI. The URL names the model, and
- * has the API key as its password: `https://:KEY@host/v1/chat/completions?model=NAME`.
+ * Returns a model that a chat endpoint compatible with OpenAI serves. The URL has the name of the
+ * model as a parameter, and the API key as its password:
+ * `https://:KEY@host/v1/chat/completions?model=NAME`.
  */
 export function chatModel(address: string): Model {
   const url = new URL(address)

@@ -4,26 +4,31 @@ import * as v from 'valibot'
 import type { Reply, ToolDescription } from './model.js'
 
 const RUN_MS = 30_000
-/** A model pays for each word, and a program can print without end. */
+/**
+ * The limit of an answer to the model: each word costs money, and a program can print without end.
+ */
 const MAX_TEXT_LENGTH = 4000
 
 const RunPython = v.object({ code: v.string() })
 const ReturnFile = v.object({ path: v.string() })
 
-/** The tools, as the model sees them. */
+/** The descriptions of the tools that the model gets. */
 export const TOOLS: readonly ToolDescription[] = [
   describe('run_python', 'code', 'Runs Python. Variables stay. Figures are files: use savefig().'),
   describe('return_file', 'path', 'Gives a file to the user.'),
 ]
 
-/** What the tools of one task work with. */
+/** The sandbox and the state that the tools of one task share. */
 export interface Workbench {
   box: Sandbox
   /** The paths of the files that the model has given to the user. */
   returned: Set<string>
 }
 
-/** Runs a call of the model. An error is an answer, too, so that the model can repair its call. */
+/**
+ * Runs a tool that the model calls. Returns the text of an error, so that the model can correct its
+ * call.
+ */
 export async function runTool(
   { function: { name, arguments: args } }: Reply['tool_calls'][number],
   workbench: Workbench,

@@ -31,7 +31,7 @@ interface AppEnv {
   Bindings: HttpBindings
 }
 
-/** The options of `createApp()`. The pool is the one of the process by default. */
+/** The options of `createApp()`. Without a pool, the app uses the pool of the process. */
 type AppOptions = Omit<Settings, 'hostname' | 'port' | 'logLevel'> & { pool?: SandboxPool }
 
 /**
@@ -53,7 +53,7 @@ export function createApp({ allowedHosts, token, secret, rateLimit, proxies, poo
   app.onError(answerError)
   app.notFound((c) => c.json(errorBody('NOT_FOUND', 'no such route'), 404))
 
-  // Routes without a rate limit.
+  // These routes have no rate limit.
   const open = app.route('/', health(pool))
   app.use(limitRate({ limit: rateLimit, proxies }))
   // Routes without a token.

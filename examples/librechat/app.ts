@@ -17,14 +17,16 @@ import type { Exec } from './requests.js'
 import { readExec } from './requests.js'
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024
-/** The time that a lease has besides the time limit of its program, for its files. */
+/**
+ * The time that a lease lasts longer than its program may run: it is for reading and writing files.
+ */
 const SPARE_MS = 60_000
 
 /** The options of {@link librechat}. */
 export interface LibrechatOptions {
   /**
    * Returns the key of the caller of a request, for example a verified API key, or the user in a
-   * verified token. Files belong to a caller, and the bounds of tenants in the pool count for it.
+   * verified token. The caller owns its files. The pool counts the caller as a tenant.
    */
   caller: CallerOf
   /**
@@ -34,7 +36,7 @@ export interface LibrechatOptions {
    */
   pool?: SandboxPool | undefined
   /**
-   * The time limit of a program, in milliseconds.
+   * The greatest time limit of a program, in milliseconds, and its default.
    *
    * @default 60_000
    */
@@ -58,8 +60,8 @@ export interface LibrechatOptions {
 type ExecEnv = CallerEnv & { Variables: { exec: Exec; inputs: ReturnType<typeof inputsOf> } }
 
 /**
- * Creates a code interpreter for LibreChat: `POST /exec` and the routes of files. Its address is
- * the base URL of the code interpreter in LibreChat.
+ * Creates a code interpreter for LibreChat: `POST /exec` and the routes of files. Set its address
+ * as the base URL of the code interpreter in LibreChat.
  *
  * @example
  * ```ts
@@ -101,7 +103,7 @@ export function librechat(options: LibrechatOptions) {
         const { exec, inputs, caller, sandbox: box } = c.var
         const limit = Math.min(exec.timeout ?? timeoutMs, timeoutMs)
         const result = await execute(box, { exec, inputs, store, caller, timeoutMs: limit })
-        box.release() // a client that reads slowly needs no container
+        box.release() // so that a client that reads slowly does not keep the container
         return c.json(result)
       },
     )
@@ -109,7 +111,7 @@ export function librechat(options: LibrechatOptions) {
     .onError(answerError)
 }
 
-/** Refuses a client that expects containers which stay from one program to the next. */
+/** Refuses a client that expects the next program to run in the same container. */
 const refuseStateful = createMiddleware(async (c, next) => {
   const expected = c.req.header('x-codeapi-expected-profile') ?? 'default'
   if (expected !== 'default') return c.json({ error: 'execution_profile_mismatch' }, 409)

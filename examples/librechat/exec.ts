@@ -38,7 +38,7 @@ export function inputsOf({ files }: Exec, caller: string, store: FileStore): Inp
   })
 }
 
-/** A request that may run. */
+/** A request after its checks: the program, its files and its time limit. */
 interface Execution {
   exec: Exec
   inputs: readonly Input[]
@@ -56,7 +56,7 @@ export async function execute(box: Sandbox, execution: Execution) {
   }
   const since = await box.listFiles('/workspace', { recursive: true })
   const run = await runProgram(box, { ...exec, timeoutMs })
-  // A container that ran out of memory can be gone, with the files.
+  // If the container ran out of memory, it may have ended, and its files are lost.
   const written = box.signal.aborted
     ? { files: [], omitted: 0 }
     : await box.collect({ since, maxFiles: MAX_FILES, maxBytes: MAX_BYTES })

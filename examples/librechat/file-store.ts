@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 
-/** The time after which LibreChat uploads a file again, in milliseconds. */
+/**
+ * The greatest age of a session, in milliseconds. After this time LibreChat uploads its files
+ * again.
+ */
 const TTL_MS = 24 * 60 * 60_000
-/** What a session needs besides the bytes of its files. */
+/** The memory of a session without the bytes of its files. It is an estimate. */
 const SESSION_BYTES = 1000
 
 /** A file that was uploaded, or that a program wrote. */
@@ -13,16 +16,17 @@ export interface StoredFile {
   mimeType: string
   content: Uint8Array
   modifiedAt: Date
-  /** Whether a changed copy of the file is no result of a program. */
+  /** If it is `true`, the file is not stored again after a program has changed it. */
   isReadOnly: boolean
 }
 
 type Files = Map<string, StoredFile>
 
 /**
- * The files of all callers, in memory. They belong to a session, and this belongs to a caller:
- * another caller does not find it. If all of them exceed `maxBytes`, the session that was not used
- * for the longest time is dropped, and LibreChat uploads its files again.
+ * The files of all callers, in memory. A file belongs to a session, and a session belongs to a
+ * caller. Another caller cannot find the session. If all files together exceed `maxBytes`, the
+ * store drops the session that was not used for the longest time. LibreChat uploads its files
+ * again.
  */
 export class FileStore {
   readonly #sessions: LRUCache<string, Files>
@@ -38,7 +42,9 @@ export class FileStore {
     })
   }
 
-  /** Makes a session with these files. The ids of both cannot be guessed. */
+  /**
+   * Makes a session with these files. The ids of the session and of the files cannot be guessed.
+   */
   add(
     caller: string,
     files: readonly StoredFile[],
@@ -69,8 +75,8 @@ export class FileStore {
   }
 }
 
-/** Both parts are of any text, so they are not only joined. */
+/** JSON keeps the two texts apart. If they were only joined, two pairs could have the same key. */
 const keyOf = (caller: string, session: string) => JSON.stringify([caller, session])
 
-/** LibreChat takes only ids of 21 characters, which is the length of a nanoid. */
+/** LibreChat accepts only ids of 21 characters, the length of an id of the package `nanoid`. */
 const newId = () => randomBytes(16).toString('base64url').slice(0, 21)

@@ -86,7 +86,7 @@ async function uploadOf(request: Request): Promise<StoredFile[]> {
   )
 }
 
-/** The id of a session, by both names that LibreChat has for it. */
+/** Returns the id of a session under both names that LibreChat uses for it. */
 function namesOf(session: string) {
   return { session_id: session, storage_session_id: session }
 }
@@ -101,7 +101,7 @@ function aboutFile({ name, mimeType, content, modifiedAt }: StoredFile) {
   }
 }
 
-/** Returns the file name for a header. A byte that is not UTF-8 becomes U+FFFD. */
+/** Returns the file name as the value of a header. A byte that is not UTF-8 becomes U+FFFD. */
 function headerNameOf(name: string): string {
   return Buffer.from(basename(name)).toString()
 }

@@ -1,6 +1,6 @@
 import type { CodeResult, ExecResult, Sandbox } from 'hono-sandbox'
 
-/** The names that LibreChat has for languages, and the language of the pool that runs each one. */
+/** The names of languages in LibreChat, and the language of the pool that runs each of them. */
 export const LANGUAGES: ReadonlyMap<string, string> = new Map([
   ['py', 'python'],
   ['python', 'python'],
@@ -13,7 +13,10 @@ export const LANGUAGES: ReadonlyMap<string, string> = new Map([
   ['typescript', 'typescript'],
 ])
 
-/** The script of a shell. It is no file of the user, so it is outside of the working directory. */
+/**
+ * The path of a shell script. It is outside of the working directory, so it is not a file of the
+ * user.
+ */
 const SCRIPT = '/tmp/script.sh'
 
 interface Program {
@@ -23,7 +26,10 @@ interface Program {
   timeoutMs: number
 }
 
-/** Runs code of a language. A script of a shell runs beside Python, which models call in it. */
+/**
+ * Runs code of a language. A shell script runs in a container of Python, because it may call
+ * Python.
+ */
 export async function runProgram(
   box: Sandbox,
   { lang, code, args, timeoutMs }: Program,

@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 import { closeSandboxes, initSandboxes } from 'hono-sandbox'
 import { librechat } from './app.js'
 
-// The images of this folder's Dockerfile, in which /mnt/data is the working directory.
+// The Dockerfile of this folder builds these images. Their working directory is /mnt/data.
 const NODE_IMAGE = 'hono-sandbox/librechat:nodejs'
 
 await initSandboxes({

@@ -20,7 +20,7 @@ const Argument = v.pipe(
   v.check((text) => text.length < MAX_ARGUMENT_LENGTH && !text.includes('\0'), 'is no argument'),
 )
 
-/** A file of a session. Older versions of LibreChat name the session in another way. */
+/** A file of a session. Older versions of LibreChat send the id of the session in another field. */
 const FileRef = v.pipe(
   v.object(
     {

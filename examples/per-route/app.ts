@@ -15,7 +15,7 @@ export interface User {
 type AppEnv = SandboxEnv & { Variables: { user: User } }
 
 /**
- * Creates an app with limits for each route and each user. `users` has the users by their API key.
+ * Creates an app with limits for each route and each user. `users` maps each API key to its user.
  * `/quick` runs code in a small container for a few seconds, `/data` in a large one with pandas. The
  * bounds of each user are those of the pool: `maxPerTenant` and `maxWaitingPerTenant`.
  */

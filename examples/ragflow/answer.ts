@@ -17,11 +17,11 @@ export interface Answer {
     | 'program_runner_error'
   stdout: string
   stderr: string
-  /** The exit code of the program, or a negative number for what the executor itself has ended. */
+  /** The exit code of the program. It is negative if the executor ended or refused the program. */
   exit_code: number
   detail: string | null
   time_used_ms: number | null
-  /** 0 if the language does not tell. */
+  /** It is 0 if the memory was not measured, as for JavaScript. */
   memory_used_kb: number | null
   resource_limit_type: 'time' | 'memory' | 'output' | null
   unauthorized_access_type: 'file_access' | 'disallowed_syscall' | null
@@ -30,7 +30,9 @@ export interface Answer {
   result: { present: true; value: unknown; type: 'json' } | null
 }
 
-/** Returns an answer with these fields. RAGFlow expects all others, too. */
+/**
+ * Returns an answer with these fields, and with defaults for all other fields that RAGFlow expects.
+ */
 export function answer(
   fields: Pick<Answer, 'status' | 'exit_code'> & Partial<Answer>,
 ): Readonly<Answer> {

@@ -10,7 +10,7 @@ import { runRequest } from './request.js'
 import { runMain } from './run-main.js'
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024
-/** The time that a lease has besides the time limit of its program, for its files. */
+/** The time that a lease lasts longer than its program may run: it is for reading the files. */
 const SPARE_MS = 30_000
 
 /** The options of {@link ragflow}. */
@@ -33,15 +33,18 @@ export interface RagflowOptions {
    * @default 10_000
    */
   acquireTimeoutMs?: number | undefined
-  /** Returns the tenant of a request, for example its address. Its bounds are those of the pool. */
+  /**
+   * Returns the tenant of a request, for example its address. The pool has the bounds of a tenant.
+   */
   tenant?: ((c: Context) => string | undefined) | undefined
   /** Gets the errors that concern the operator. */
   logger?: SandboxLogger | undefined
 }
 
 /**
- * Creates the executor of RAGFlow: `POST /run` and `GET /healthz`, as its `executor_manager` has
- * them. It has no authentication, so only RAGFlow may reach it. Each result has the status 200.
+ * Creates an executor for RAGFlow. It has the routes `POST /run` and `GET /healthz` of RAGFlow's
+ * `executor_manager`. It does not authenticate callers, so let only RAGFlow reach it. A program
+ * that fails is a result with the status 200.
  *
  * @example
  * ```ts

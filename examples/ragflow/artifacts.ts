@@ -18,7 +18,7 @@ const TYPES = new Map([
   ['.html', 'text/html'],
 ])
 
-/** Returns the files that RAGFlow collects: in the folder itself, with these types and sizes. */
+/** Returns up to ten files of the folder, without its subfolders, that have one of the types. */
 export async function collectArtifacts(box: Sandbox): Promise<Artifact[]> {
   const artifacts: Artifact[] = []
   for (const { name, type, size } of await listFolder(box)) {
@@ -35,12 +35,15 @@ export async function collectArtifacts(box: Sandbox): Promise<Artifact[]> {
   return artifacts
 }
 
-/** Lists the folder. The program can have replaced it by anything. */
+/** Lists the folder. It is empty if the program has deleted it or replaced it by a file. */
 async function listFolder(box: Sandbox) {
   return box.listFiles(FOLDER).catch(whatFailed([]))
 }
 
-/** Reads a file. A process that the program has left can change it after it was listed. */
+/**
+ * Reads a file. A child process of the program may still run, and change the file after the
+ * listing.
+ */
 async function readContent(box: Sandbox, path: string) {
   return box.readFile(path, { maxBytes: MAX_FILE_BYTES }).catch(whatFailed(undefined))
 }

@@ -27,7 +27,9 @@ const ENDED: Readonly<Partial<Record<KilledBy, Answer>>> = {
   crash: internal('The sandbox ended unexpectedly'),
 }
 
-/** Texts in stderr by which RAGFlow tells the kind of a failure. The first one counts. */
+/**
+ * RAGFlow finds the kind of a failure by these texts in stderr. The first text that occurs decides.
+ */
 const BY_TEXT: readonly (readonly [string, Partial<Answer>])[] = [
   ['Permission denied', refusedAccess('file_access')],
   ['Operation not permitted', refusedAccess('disallowed_syscall')],
@@ -39,11 +41,12 @@ const BUSY: ReadonlySet<SandboxErrorCode> = new Set([
   'SANDBOX_ACQUIRE_TIMEOUT',
 ])
 
-/** Returns the answer for a program that has no value. */
+/** Returns the answer for a program that failed. */
 export function programFailure(call: FailedCall): Answer {
   const ended = call.killedBy && ENDED[call.killedBy]
   if (ended) return ended
-  // RAGFlow shows a failure only if there is a text in stderr. An error that was thrown is there.
+  // RAGFlow shows a failure only if stderr is not empty. An error that the code threw is already in
+  // stderr.
   const stderr =
     (call.error ? call.stderr : call.stderr + `Error: ${call.message}\n`) || call.message
   const kind = BY_TEXT.find(([text]) => stderr.includes(text))?.[1]
@@ -79,7 +82,7 @@ function refusedAccess(unauthorized_access_type: Answer['unauthorized_access_typ
   return { status: 'unauthorized_access', unauthorized_access_type } as const
 }
 
-/** Returns the exit code of a program, as a shell tells it. */
+/** Returns the exit code of a program. As in a shell, it is 128 and the number of the signal. */
 function exitCodeOf({ exitCode, signal }: FailedCall): number {
   if (exitCode !== null) return exitCode
   return 128 + (Object.entries(constants.signals).find(([name]) => name === signal)?.[1] ?? 0)

@@ -14,7 +14,8 @@ await initSandboxes({
     nodejs: { size: 1, max: 4 },
   },
 })
-// RAGFlow calls this port of its `SANDBOX_HOST`. Bind it to the network of RAGFlow alone.
+// RAGFlow connects to this port of the host in its `SANDBOX_HOST`. Choose an address that only
+// RAGFlow reaches.
 const hostname = process.env.HOST ?? '127.0.0.1'
 const server = serve({ fetch: ragflow({ logger: console }).fetch, port: 9385, hostname })
 

@@ -3,7 +3,10 @@ import { createMiddleware } from 'hono/factory'
 import { parseJson } from 'hono-sandbox'
 import * as v from 'valibot'
 
-/** Decodes base64 as Python does with `validate=True`. `v.base64()` overflows with a long text. */
+/**
+ * Decodes base64 as Python does with `validate=True`. With a long text, `v.base64()` overflows the
+ * stack.
+ */
 const Code = v.pipe(
   v.string('Input should be a string'),
   v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
@@ -36,7 +39,7 @@ const Run = v.object(
   'Field required',
 )
 
-/** What to run, after validation. `code_b64` is the code itself. */
+/** The body of a request after validation. `code_b64` is the decoded code. */
 export type Run = v.InferOutput<typeof Run>
 
 interface RunInput {
@@ -59,7 +62,9 @@ export const runRequest = createMiddleware<object, string, RunInput>(async (c, n
 /** The context of a route behind {@link runRequest}. */
 export type RunContext = Parameters<typeof runRequest>[0]
 
-/** Returns the body, or `undefined` if it is no JSON. Other types come from forms of web pages. */
+/**
+ * Returns the body, or `undefined` if it is not JSON. Other content types can come from web pages.
+ */
 async function readJson(c: Context): Promise<unknown> {
   if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) return undefined
   try {

@@ -5,7 +5,7 @@ import { collectArtifacts, FOLDER } from './artifacts.js'
 import { programFailure } from './failures.js'
 import type { Run } from './request.js'
 
-/** Calls `main` in JavaScript. RAGFlow takes no `undefined`, which JSON does not have. */
+/** Calls `main` in JavaScript. If `main` returns `undefined`, RAGFlow expects an error. */
 const CALL_MAIN = `
 
 async function __ragflow_main(args) {
@@ -23,7 +23,7 @@ export async function runMain(box: Sandbox, run: Run, timeoutMs: number): Promis
     time_used_ms: call.durationMs,
     memory_used_kb: Math.round((call.usage?.maxRssBytes ?? 0) / 1024),
   }
-  // As with RAGFlow, a program that exits with 0 has succeeded, without a result.
+  // A program that exits with 0 has succeeded, but it has no result. RAGFlow does the same.
   const isExit = !call.ok && call.reason === 'exited' && call.exitCode === 0
   if (!call.ok && !isExit) return { ...programFailure(call), ...used }
   return answer({

@@ -26,7 +26,7 @@ export async function rewrite(path: string, text: string): Promise<void> {
         await file.writeFile(text)
         if (old) await file.chown(old.uid, old.gid)
         await file.chmod(old ? old.mode & 0o7777 : NEW_MODE)
-        // A rename may reach the disk before the text does.
+        // Without this, the disk could have the new name before it has the text.
         await file.sync()
       } finally {
         await file.close()

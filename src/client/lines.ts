@@ -19,7 +19,8 @@ export class Lines {
    */
   push(piece: string): string[] {
     if (piece === '') return []
-    // A line ends at its carriage return, so a line feed at the start of the next piece is no line.
+    // A carriage return ends a line at once. A line feed at the start of the next piece belongs to
+    // it.
     const text = this.#endsWithReturn && piece.startsWith('\n') ? piece.slice(1) : piece
     this.#endsWithReturn = piece.endsWith('\r')
     const lines = text.split(LINE_END)

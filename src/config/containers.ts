@@ -12,7 +12,7 @@ export interface ContainerSettings {
   runtime: string
   /** The greatest number of programs at the same time; `undefined` for the default of the language. */
   maxPrograms: number | undefined
-  /** The environment variables of every program. They are no part of a container. */
+  /** The environment variables of every program. They are not part of a container. */
   env: Variables
 }
 

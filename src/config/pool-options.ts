@@ -120,8 +120,8 @@ export interface SandboxPoolOptions extends ContainerOptions {
   onSessionStart?: OnSessionStart | undefined
   /**
    * Called when a session ends, before its container leaves: save its files here. A request with
-   * the same id waits for it. The sandbox is `undefined` if the container has exited. If it throws or
-   * takes longer than `sessionHookTimeoutMs`, that is a warning of the process.
+   * the same id waits for it. The sandbox is `undefined` if the container has exited. If the
+   * function throws or takes longer than `sessionHookTimeoutMs`, the process emits a warning.
    */
   onSessionEnd?: OnSessionEnd | undefined
   /**

@@ -46,7 +46,7 @@ export interface LanguagePlan {
   reaper: LaunchSpec['reaper']
   /** The greatest number of programs that run at the same time in a lease. */
   maxPrograms: number
-  /** The environment variables of every program. They are no part of a container. */
+  /** The environment variables of every program. They are not part of a container. */
   env: Variables
   /** The commands of a defined language; `undefined` if the agent itself runs the code. */
   commands: LanguageCommands | undefined

@@ -19,7 +19,7 @@ const BEYOND = 64 * MIB
 const BEYOND_PIDS = 32
 const BUSY_S = 0.6
 
-/** What a measurement asks from outside the sandbox. */
+/** The functions that a measurement calls outside the sandbox. */
 export interface Outsiders {
   usedCpuMs: () => Promise<number | undefined>
   /** It is missing if nobody asked to send packets. */
@@ -71,7 +71,7 @@ export async function measure(
   const busyCpus = await measureCpus(sandbox, cpus, usedCpuMs)
   const untried: Trial = { how: 'untried' }
   const ofPids = pids > MOST_PIDS ? untried : await attempt('pids', pids + BEYOND_PIDS)
-  // The last one, because the container may end with it.
+  // This measurement is the last one, because the container may end when its memory is full.
   const ofMemory = sandbox.signal.aborted || memoryBytes > MOST_MEMORY
   const memory = ofMemory ? untried : await attempt('memory', memoryBytes + BEYOND)
   return { look: look.output, traffic, fills, memory, pids: ofPids, busyCpus }

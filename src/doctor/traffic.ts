@@ -5,7 +5,7 @@ import type { ProbeSources } from './sources.js'
 import { answerOf, runStep, STEP_MS } from './step.js'
 
 const PORT = 47_654
-/** The time in which a packet must arrive, in seconds. A busy machine needs some of it. */
+/** The time limit for a packet to arrive, in seconds. It is long enough for a busy machine. */
 const REACH_S = 5
 /** The time for two attempts and the starts of their programs. */
 const LISTEN_S = STEP_MS / 1000 - 2

@@ -1,12 +1,12 @@
 /**
- * The end of a container: `remove()` and `kill()` do their work once, also if they are called more
- * often. After a kill there is nothing to remove.
+ * The end of a container. `remove()` and `kill()` do their work once, even if they are called
+ * several times. After `kill()`, `remove()` only waits for the end of the kill.
  */
 export abstract class ContainerEnd {
   #removing: Promise<void> | undefined
   #killing: Promise<void> | undefined
 
-  /** Waits for the agent to exit by itself, and kills it otherwise. */
+  /** Waits until the agent exits. Kills the container if the agent does not exit in time. */
   protected abstract exitOrKill(): Promise<void>
 
   /** Removes the container at once. */

@@ -26,8 +26,9 @@ export interface ContainerLimits {
   memoryBytes: number
   cpus: number
   /**
-   * Processes and threads that the container's programs may have. The engine sets its own limits from
-   * it. They must not count the processes of the runtime itself, or a full container would end.
+   * Processes and threads that the container's programs may have. The engine computes its own
+   * limits from this number. They must not count the processes of the runtime itself. Otherwise a
+   * container whose programs use all of `pids` could end.
    */
   pids: number
   /** Open files of a process. */

@@ -68,7 +68,8 @@ export interface ContainerOptions {
   /**
    * The network of the engine that the containers join. With `none` a container has only the
    * loopback interface. If the runtime is registered with `--network=none`, containers have no
-   * network whatever this option is. `hono-sandbox setup` registers an old gVisor in this way.
+   * network, and this option has no effect. `hono-sandbox setup` registers an old gVisor in this
+   * way.
    *
    * @default 'none'
    */
@@ -86,7 +87,7 @@ export interface ContainerOptions {
    * Environment variables of every program, also of a compiler. The variables of a language are added
    * to those of the pool, and the variables of a call take precedence over both. `undefined` removes a
    * variable of the pool. They are meant for settings, not for secrets. They are sent with each
-   * program and are no part of the container.
+   * program and are not part of the container.
    *
    * @default none
    */

@@ -36,7 +36,7 @@ export async function filesOf(box: Sandbox): Promise<readonly FileEntry[] | unde
     const entries = await box.listFiles('.', { recursive: true, timeoutMs: LIST_MS })
     return entries.filter(({ type, path }) => type === 'file' && isShown(path))
   } catch (error) {
-    // The program has an answer even if its container or its workspace has none.
+    // The result of the program is returned even if the container or its workspace does not answer.
     if (error instanceof SandboxError) return undefined
     throw error
   }

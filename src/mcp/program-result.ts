@@ -9,7 +9,7 @@ import { shorten } from '../util/text.js'
 
 type Block = CallToolResult['content'][number]
 
-/** What a program left besides its result. */
+/** The files of a program, in addition to its result. */
 export interface Left {
   /** The session that keeps the files; `undefined` if they are gone. */
   session: string | undefined

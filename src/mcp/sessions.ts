@@ -3,7 +3,7 @@ import { SandboxError } from '../errors.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import type { Host } from './host.js'
 
-/** The time that a lease has besides the time limit of its program, in milliseconds. */
+/** The time that a lease lasts longer than its program may run, in milliseconds. */
 const SPARE_MS = 30_000
 
 /** What one call needs for its container. */

@@ -28,7 +28,7 @@ interface AcquireErrorsOptions {
   steps: Steps
   /** The number of places for leases with a time to live. */
   places: () => number
-  /** The number of leases with a time to live. The others do not end soon. */
+  /** The number of leases with a time to live. Other leases, those of sessions, do not end soon. */
   limited: () => number
   stats: () => PoolStats
 }

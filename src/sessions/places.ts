@@ -61,7 +61,8 @@ export class Places {
     try {
       return await this.#take(tenant, patience)
     } finally {
-      // The bounds can have changed, and a request that fails does not take the place it got.
+      // Other callers may go on: the bounds may have changed, or this request failed and took no
+      // place.
       this.#wake()
     }
   }
@@ -116,7 +117,7 @@ export class Places {
     return this.#claim(leaving, tenant)
   }
 
-  /** Waits until a session can make room. Throws if none can. */
+  /** Waits until a session can make room. Throws if no session can. */
   async #claimAny(all: readonly Place[], { leftMs, signal }: Patience): Promise<Claim> {
     const { evictIdle, maxWaiting } = this.#bounds()
     // The requests that wait get the next place, before this one.
@@ -132,7 +133,9 @@ export class Places {
     })
   }
 
-  /** Returns a session that ends anyway and waits for no request, or the one that makes room. */
+  /**
+   * Returns a session that already ends and for which no request waits, or the session to evict.
+   */
   #leavingOf(places: readonly Place[]): Session | undefined {
     const sessions = places.flatMap(({ session }) => session ?? [])
     const free = sessions.filter((session) => !this.#next.has(session))

@@ -5,7 +5,9 @@ import { deferred } from '../util/deferred.js'
 /** Sends a frame of one request to the host. */
 type Send = (kind: number, ...parts: Uint8Array[]) => void
 
-/** The agent's end of one request: it sends within the credit of the host. */
+/**
+ * The agent's end of one request. It sends only as many bytes as the host has granted credit for.
+ */
 export class AgentExchange {
   readonly #send: Send
   readonly #credit = new Map<number, number>()

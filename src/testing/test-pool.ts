@@ -93,8 +93,8 @@ export class TestPool extends SandboxPool {
   }
 
   /**
-   * Lets all launches fail with this code until `recover()`. A caller that waits already goes on
-   * waiting, so let `start()` fail first if a request shall be refused at once.
+   * Lets all launches fail with this code until `recover()`. A caller that already waits continues
+   * to wait. If a request must be refused at once, call this before `start()`.
    */
   failLaunches(code: SandboxErrorCode = 'SANDBOX_ENGINE_UNAVAILABLE'): void {
     this.#engine.launchError = code

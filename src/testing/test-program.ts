@@ -25,7 +25,7 @@ export interface Surroundings {
   crash: () => void
 }
 
-/** A program without a process: it does what the parts of an answer say. */
+/** A program without a process. It executes the parts of an answer. */
 export class TestProgram implements ActiveRequest {
   readonly stdin = new Readable({ encoding: 'utf8', read: () => {} })
   /** The TCP ports that the program listens on. */
@@ -64,7 +64,8 @@ export class TestProgram implements ActiveRequest {
       if (this.#exchange.isOver) return
       const message = error instanceof Error ? error.message : String(error)
       this.#end({ error: { code: 'ESCRIPT', message: message.slice(0, 1000) } })
-      // Nothing catches it: the unhandled rejection fails the test, whatever the app does.
+      // Nothing catches this error, so an unhandled rejection fails the test. The app cannot
+      // prevent it.
       throw error
     }
   }

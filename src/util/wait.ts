@@ -1,12 +1,12 @@
 import { setDeadline } from './deadline.js'
 
-/** The limits of one wait. */
+/** The timeout and the signal of one wait, and the errors for both. */
 export interface WaitLimits {
   timeoutMs: number
   signal: AbortSignal | undefined
-  /** Returns the error of the timeout. */
+  /** Creates the error to reject with if the timeout is over. */
   onTimeout: () => Error
-  /** Returns the error of an abort. */
+  /** Creates the error to reject with if the signal aborts. */
   onAbort: (reason: unknown) => Error
 }
 
@@ -17,9 +17,10 @@ export interface Settle<T> {
 }
 
 /**
- * Waits for the first of three events: `enter` has the wait settled from outside, the timeout is over, or
- * the signal aborts. `enter` returns the function that takes the wait out of its queue. That function is
- * called before the promise settles, and before `onTimeout` or `onAbort` creates an error.
+ * Returns a promise that settles at the first of three events: a function of {@link Settle} is
+ * called, the timeout is over, or the signal aborts. `enter` gets the functions of {@link Settle},
+ * and returns a function that removes the wait from its queue. That function is called before the
+ * promise settles, and before `onTimeout` or `onAbort` creates an error.
  */
 export function waitWithin<T>(
   { timeoutMs, signal, onTimeout, onAbort }: WaitLimits,

@@ -49,7 +49,7 @@ describe.each(runtimes)('under %s', (runtime) => {
       expect(await box.deleteFile({ path: 'a/c.txt' })).toBe(true)
     })
 
-    it('tells missing files from other errors', async () => {
+    it('returns null for a missing file, and throws other errors', async () => {
       const box = aiSandbox(sandbox())
       await box.writeTextFile({ path: 'file', content: '' })
       await box.run({ command: 'mkdir folder' })
@@ -94,7 +94,7 @@ describe.each(runtimes)('under %s', (runtime) => {
       expect('stdin' in (await box.spawn({ command: 'true' }))).toBe(false)
     })
 
-    it('goes on if the output of a process is cancelled', async () => {
+    it('a process continues if its output is cancelled', async () => {
       const process = await aiSandbox(sandbox()).spawn({ command: 'head -c 3000000 /dev/zero' })
       await process.stdout.cancel()
       expect(await process.wait()).toEqual({ exitCode: 0 })

@@ -40,7 +40,7 @@ describe.each(runtimes)('the provider of ComputeSDK under %s', (runtime) => {
     })
   }, 180_000)
 
-  it('keeps the sandboxes of two callers apart, and refuses what it cannot do', async () => {
+  it('keeps the sandboxes of two callers apart, and refuses unsupported calls', async () => {
     const [ada, bob] = [sdkOf('ada'), sdkOf('bob')]
     const sandbox = await ada.sandbox.create({ envs: { NAME: 'ada' } })
     const { sandboxId } = sandbox

@@ -102,7 +102,7 @@ describe.each(runtimes)('the backend of deepagents under %s', (runtime) => {
     expect(await running).toMatchObject({ output: '[killed: abort]' })
   })
 
-  it('edits only text, and only what is meant', async () => {
+  it('edits only text files, and only a text that occurs once or all occurrences', async () => {
     const backend = backendOf()
     await sandbox().writeFile('binary', Buffer.from([0, 255, 254]))
     expect(await backend.edit('/workspace/binary', 'a', 'b')).toMatchObject({

@@ -75,7 +75,7 @@ describe.each(runtimes)('an agent under %s', (runtime) => {
     await isFree()
   })
 
-  it('returns a file from a session of a lease that goes on', async () => {
+  it('returns a file from a session whose lease continues after the run', async () => {
     const sandbox = await pool().acquire('python', { timeoutMs: 60_000 })
     onTestFinished(() => void sandbox.release())
     const session = openaiSession(sandbox, sdk)
@@ -121,7 +121,7 @@ describe.each(runtimes)('an agent under %s', (runtime) => {
     await isFree()
   })
 
-  it('gets the error of the SDK for what a sandbox does not have', async () => {
+  it('gets the error of the SDK for unsupported features', async () => {
     const { SandboxUnsupportedFeatureError, Manifest } = sandboxes
     const create = (init: ConstructorParameters<typeof Manifest>[0]) =>
       client().create({ manifest: new Manifest(init) })

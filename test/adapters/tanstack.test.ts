@@ -120,7 +120,7 @@ describe.each(runtimes)('the provider of TanStack under %s', (runtime) => {
     await expect(handle.fs.read('begun')).rejects.toMatchObject({ code: 'SANDBOX_UNKNOWN_SESSION' })
   })
 
-  it('keeps the sandboxes of two callers apart, and refuses what it cannot do', async () => {
+  it('keeps the sandboxes of two callers apart, and refuses unsupported calls', async () => {
     const [ada, bob] = [providerOf('ada'), providerOf('bob')]
     const handle = await ada.create({ env: { NAME: 'ada' } })
     await handle.fs.write('/workspace/deep/secret', 'of ada')

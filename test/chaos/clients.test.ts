@@ -38,7 +38,7 @@ it('SIGTERM in the middle of clients that connect and vanish', async () => {
   const { server, containers, healthy } = await serverOfTest({ runtime: 'runc', size: 2 })
   await healthy()
   const client = new CheckedClient(server.url)
-  // A client of a WebSocket would try to come back for 30 s.
+  // No client uses a WebSocket, because it would try to connect again for 30 s.
   const clients = clientsOf(['plain', 'stream'], AT_ONCE).map((each) => client.send(each))
   const all = Promise.all(clients)
   await server.untilLeased()

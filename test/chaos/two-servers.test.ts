@@ -16,7 +16,7 @@ it('a server beside one that restarts for ever loses nothing', async () => {
   const client = new CheckedClient(server.url)
   const load = new Load([client], 20)
   const owners: string[] = []
-  // It is killed while it starts, or soon afterwards.
+  // The server is killed while it starts, or soon afterwards.
   const lives = sample(integer({ min: 0, max: 2500 }), { seed: 3, numRuns: RESTARTS })
   for (const [at, ms] of lives.entries()) {
     const other = new ChaosServer({ runtime: 'runc', size: 2 })

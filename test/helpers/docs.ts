@@ -77,7 +77,7 @@ export function blocksOf(page: string): Block[] {
 /** Returns all blocks in the doc comments of the sources. */
 export function examplesInSources(): Block[] {
   return sources().flatMap(({ name, text }) => {
-    // Code becomes empty lines, so that the line numbers stay those of the file.
+    // Code is replaced by empty lines, so that the line numbers of the file do not change.
     const comments = text.split('\n').map((line) => /^\s*\* ?(.*)$/.exec(line)?.[1] ?? '')
     return blocksIn(comments.join('\n'), name)
   })

@@ -19,7 +19,7 @@ export class FlakyProxy {
       if (this.isDown) return void client.resetAndDestroy()
       const server = this.#add(connect(port(), '127.0.0.1'))
       client.pipe(server).pipe(client)
-      // A pipe passes the end of a connection, but not its loss.
+      // `pipe()` passes the end of a connection on, but not its loss.
       server.on('error', () => client.resetAndDestroy())
       client.on('error', () => server.resetAndDestroy())
     })

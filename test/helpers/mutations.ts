@@ -9,7 +9,7 @@ export interface Mutation {
   bytes: Uint8Array
 }
 
-/** Up to three changes. */
+/** Generates up to three changes. */
 export const Mutations: fc.Arbitrary<Mutation[]> = fc.array(
   fc.record({
     kind: fc.constantFrom('flip', 'cut', 'repeat', 'swap', 'splice'),

@@ -71,7 +71,7 @@ const INVALID: [RegExp, Case][] = [
   [
     /^the value is (?:no time|an invalid date)/,
     {
-      // Like NaT of pandas.
+      // The value behaves like NaT of pandas: it is not equal to itself.
       python: 'type("T", (__import__("datetime").date,), {"__ne__": lambda *_: True})(2020, 1, 1)',
       nodejs: 'new Date(NaN)',
     },

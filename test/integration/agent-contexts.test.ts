@@ -246,7 +246,7 @@ describe.each(places)('contexts of the $language agent, $where', (place) => {
 
   it('output between two runs belongs to the next run', async () => {
     const { ask } = await newContext()
-    // On a busy machine the first run may still receive it. It is never lost.
+    // On a busy machine the first run may still receive the output. The output is never lost.
     let output = (await ask(cells.background)).stdout.toString()
     await until(
       'the output arrives',

@@ -138,7 +138,7 @@ describe.each(runtimes)('the agent under %s', (runtime) => {
     ])
   })
 
-  it('ends a task without an answer', async () => {
+  it('throws if the model does not answer the task', async () => {
     const log = vi.spyOn(console, 'error').mockReturnValue()
     onTestFinished(() => log.mockRestore())
     const browser = new Browser(url)

@@ -180,7 +180,7 @@ describe.each(underRunc)('resource limits of the $language agent under runc', (p
 describe.each(underGvisor)('resource limits of the $language agent under gVisor', (place) => {
   it('the agent reports pids as the cause if stderr names it and the limit is reached', async () => {
     const { agent } = await ownFolderOfTest(place)
-    // Below the limit the text does not prove the cause, because every EAGAIN has it.
+    // Below the limit, the message does not prove the cause, because every EAGAIN has this message.
     const printed = await agent.ask(sh('echo Resource temporarily unavailable >&2; exit 1'))
     expect(printed.done.cause ?? null).toBeNull()
     const refused = await agent.ask(

@@ -49,7 +49,7 @@ print(open('open.png', 'rb').read() == open('closed.png', 'rb').read(), plt.get_
     expect(rest).toMatchObject({ stdout: 'True []\n', stderr: '', exitCode: 0 })
     expect(files).toMatchObject([{ path: 'closed.png' }, { path: 'open.png' }])
     const pictures = new Set(results.map((result) => result.png))
-    // The frames that a run shows of open figures, and the last state.
+    // A run shows at most 20 frames of an open figure, and its last state.
     expect([results.length, pictures.size]).toEqual([21, 21])
   })
 

@@ -92,7 +92,7 @@ describe.each(runtimes)('the code interpreter of LibreChat under %s', (runtime) 
     })
   }
 
-  it('runs each language with arguments, in the folder that models know', async () => {
+  it('runs each language with arguments, in /mnt/data', async () => {
     const py = await exec({
       lang: 'py',
       code: 'import os, sys\nprint(os.getcwd(), sys.argv[1])',
@@ -226,7 +226,7 @@ print((data / 'sales.csv').read_text(), (data / 'skill/a.md').read_text())
     expect((await send(form.method, form.path, large)).status).toBe(413)
   })
 
-  it('refuses a client that expects a container which stays', async () => {
+  it('refuses a client that expects its container to stay', async () => {
     const headers = { 'x-api-key': 'key-of-ada', 'x-codeapi-expected-profile': 'stateful' }
     const response = await fetchOnce(`${url}/exec`, { method: 'POST', headers, body: '{}' })
     expect([response.status, await response.json()]).toEqual([
@@ -250,7 +250,7 @@ print((data / 'sales.csv').read_text(), (data / 'skill/a.md').read_text())
   })
 })
 
-it('drops the files of the oldest session if there are too many', async () => {
+it('drops the session that was unused for the longest time if the store is full', async () => {
   const app = librechat({ caller: () => 'ada', maxStoredBytes: 10_000 })
   const upload = async () => {
     const form = new FormData()

@@ -148,7 +148,7 @@ describe.each(runtimes)('the executor of RAGFlow under %s', (runtime) => {
     })
   })
 
-  it('collects the artifacts that RAGFlow takes', async () => {
+  it('collects the artifacts that RAGFlow accepts', async () => {
     const code = `
 import os
 def main(count):
@@ -222,7 +222,7 @@ def main(count):
     expect(form.status).toBe(422)
   })
 
-  it('tells that the pool is busy, and serves the next request', async () => {
+  it('answers that the pool is busy, and serves the next request', async () => {
     const held = await Promise.all(
       Array.from({ length: 4 }, async () => pool().acquire('python', { timeoutMs: 60_000 })),
     )
@@ -246,7 +246,7 @@ def main(count):
     expect(refused).toBe(995)
   })
 
-  it('tells the other failures of the executor by their codes', async () => {
+  it('answers the other failures of the executor with their codes', async () => {
     const greedy = Array.from({ length: 4 }, async () =>
       runWith({ pool: pool(), tenant: () => 'one' }),
     )

@@ -43,7 +43,7 @@ describe('a reader that stops reading', () => {
     const app = new Hono().get('/run', (c) => streamSandbox(c, held.runCode(writer(-1))))
     const reader = new BodyReader(await app.request('/run', { headers: NDJSON }))
     await reader.more()
-    // The credit of a stream, the read-ahead of the host and the pipe.
+    // The bytes are in the credit of the stream, the buffer of the host and the pipe.
     expect(await stalledAt(held)).toBeLessThan(MIB)
     expect(await held.exec('echo beside')).toMatchObject({ stdout: 'beside\n' })
     await reader.cancel()

@@ -74,7 +74,7 @@ describe('the rights in deploy/kubernetes', () => {
   }
 })
 
-/** Uses each function of an engine, and returns the errors. */
+/** Calls each function of an engine, and returns the errors. */
 async function useOf(engine: Engine): Promise<unknown[]> {
   const name = `sandbox_access_${randomBytes(4).toString('hex')}`
   const spec = specOf({ name, image: images.python, command: ['cat'] })

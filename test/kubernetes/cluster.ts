@@ -15,8 +15,8 @@ const NEEDS =
   'handler has --network=none, the tests run under gVisor, too'
 
 /**
- * The work folder of the test cluster of `with-cluster.sh`; '' for other clusters. The parts of the test
- * cluster can be stopped.
+ * The work folder of the cluster that `with-cluster.sh` starts; '' for another cluster. Only the
+ * parts of the former can be stopped.
  */
 export const { W: cluster = '' } = process.env
 
@@ -29,7 +29,7 @@ config.loadFromDefault()
 /** A client of the cluster that does not use the library. */
 export const core = config.makeApiClient(CoreV1Api)
 
-/** The RuntimeClasses that the cluster has: those of the two runtimes that the tests know. */
+/** The runtimes of the tests whose RuntimeClass the cluster has. */
 export const runtimes = await runtimesOf()
 
 async function runtimesOf() {
@@ -68,11 +68,11 @@ export async function deletePod(namespace: string, name: string): Promise<void> 
 
 /** Evicts a pod, as the drain of a node does. */
 export async function evictPod(namespace: string, name: string): Promise<void> {
-  // Without a version, each server takes its own.
+  // Without an API version in the body, every version of Kubernetes accepts it.
   await core.createNamespacedPodEviction({ namespace, name, body: { metadata: { name } } })
 }
 
-/** Lets a pod reach its deadline, which can be lowered. */
+/** Lowers the deadline of a pod, so that the pod reaches it. */
 export async function expirePod(namespace: string, name: string): Promise<void> {
   const deadline = { op: 'replace', path: '/spec/activeDeadlineSeconds', value: 1 }
   await core.patchNamespacedPod({ namespace, name, body: [deadline] })

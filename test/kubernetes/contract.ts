@@ -25,12 +25,15 @@ export function describeContract(name: string): void {
   })
 }
 
-/** A handler of gVisor has no network by itself. */
+/**
+ * Returns the parts of the contract that a runtime lacks. Only gVisor isolates the network without
+ * a policy.
+ */
 function lackOf({ hasOwnKernel }: Runtime): 'isolated network'[] {
   return hasOwnKernel ? [] : ['isolated network']
 }
 
-/** Makes a pod that no node takes. */
+/** Makes a pod that never starts, because it fits on no node. */
 async function leaveUnstarted(namespace: string, spec: LaunchSpec): Promise<void> {
   const settings = settingsOf({ namespace }, undefined)
   const runtime = settings.runtimes[spec.runtime] ?? { hasOwnKernel: false }

@@ -13,10 +13,10 @@ import { cluster, core, podsOf } from './cluster.js'
 const namespace = 'sandboxes'
 const deployment = 'deployment/code-runner'
 const token = randomBytes(16).toString('hex')
-/** The programs that wait for answers at any time. */
+/** The number of clients that run programs at the same time. */
 const CLIENTS = 2
 
-// The overlay is for the test cluster, which has no registry and no kube-proxy.
+// The overlay works only on the test cluster, which has no registry and no kube-proxy.
 describe.skipIf(cluster === '')('the code runner that deploy/kubernetes deploys', () => {
   beforeAll(async () => {
     const manifests = await kubectl(['kustomize', path.join(root, 'test/kubernetes/overlay')])
@@ -31,7 +31,7 @@ describe.skipIf(cluster === '')('the code runner that deploy/kubernetes deploys'
   })
 
   afterAll(async () => {
-    // Only the namespace: other tests use the RuntimeClass.
+    // The RuntimeClass stays, because other tests use it.
     await core.deleteNamespace({ name: namespace })
   })
 
@@ -51,7 +51,7 @@ describe.skipIf(cluster === '')('the code runner that deploy/kubernetes deploys'
     const load = Promise.all(clients)
     await kubectl(['set', 'env', deployment, 'SANDBOX_RUNTIME=runc'])
     await Promise.race([kubectl(['rollout', 'status', deployment, '--timeout=200s']), load])
-    // The last replica that was replaced still drains.
+    // The replaced replicas may still drain.
     await until('the replaced replicas are gone', async () => {
       const now = await replicas()
       return now.length === 2 && now.every((name) => !before.includes(name))
@@ -65,7 +65,7 @@ describe.skipIf(cluster === '')('the code runner that deploy/kubernetes deploys'
   }, 240_000)
 
   it('leaves nothing behind', async () => {
-    // The account goes last: the app needs its rights to remove its pods.
+    // The account is deleted last, because the app needs its rights to remove the pods.
     await kubectl(['delete', 'deployment,service,poddisruptionbudget', '--all'])
     await until('no pod is left', async () => (await podsOf(namespace)).length === 0, 60_000)
     expect(await kubectl(['get', 'all'])).toBe('')
@@ -98,7 +98,9 @@ async function replicas(): Promise<string[]> {
   return pods.map(({ metadata }) => metadata?.name ?? '')
 }
 
-/** Runs one program after the other, as the Service would route them. Returns the addresses. */
+/**
+ * Runs one program after the other on the ready replicas. Returns the addresses of these replicas.
+ */
 async function answersUntil(signal: AbortSignal): Promise<string[]> {
   const used: string[] = []
   for (let turn = 0; !signal.aborted; turn++) {

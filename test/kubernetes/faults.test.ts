@@ -59,7 +59,7 @@ describe.skipIf(cluster === '')('a fault of the cluster', () => {
       expect(await within('the run ends', running)).toMatchObject({ killedBy: 'crash' })
       await until('the lease ends', () => sandbox.signal.aborted)
       await expect(sandbox.runCode('1')).rejects.toMatchObject({ code: 'SANDBOX_LEASE_ENDED' })
-      // The scheduler learns of the lost node only after 40 s.
+      // The scheduler notices the lost node only after 40 s.
       const next = await lease()
       const other = await readPod(namespace, podNameOf(next.name))
       expect(other?.spec?.nodeName).not.toBe(node)
@@ -83,7 +83,7 @@ describe.skipIf(cluster === '')('a fault of the cluster', () => {
     }
     await until('the API server answers', () => isAnswering())
     await until('the pool is full', () => pool.stats().python?.idle === 2, 60_000)
-    // A sweep removes what could not be removed while the API server was away.
+    // A sweep removes the pods that could not be removed while the API server was stopped.
     await until('no other pod is left', async () => (await podsOf(namespace)).length === 2)
     expect((await (await lease()).runCode('print(3)')).stdout).toBe('3\n')
   })
@@ -107,7 +107,7 @@ function stopApiServer(): () => void {
       detached: true,
     })
     server.unref()
-    // nsenter executes the program in its place, so the pid is that of the API server.
+    // nsenter replaces itself by the program, so its pid is the pid of the API server.
     writeFileSync(`${cluster}/cp/apiserver.pid`, String(server.pid))
   }
 }

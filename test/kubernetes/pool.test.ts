@@ -50,13 +50,13 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime, has
     await until('no pod is left', async () => (await podsOf(namespace)).length === 0)
   })
 
-  it('an app runs on it with one line changed', async () => {
+  it('an app runs on Kubernetes with one line changed', async () => {
     const app = createApp(pool)
     const response = await app.request('/run', { method: 'POST', body: 'print(6 * 7)\n6 * 7' })
     expect(await response.json()).toMatchObject({ stdout: '42\n', exitCode: 0 })
   })
 
-  it('the doctor calls a network unproven that only a policy can deny', async () => {
+  it('the doctor grades the network as unproven if only a policy can deny it', async () => {
     const engine = createKubernetesEngine({ namespace })
     const examined = new SandboxPool({
       engine,
@@ -67,7 +67,7 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime, has
     const { languages } = await examined.doctor()
     const grades = languages.python?.findings.map(({ name, grade }) => `${name} ${grade}`)
     expect(grades).toContain(hasOwnKernel ? 'network ok' : 'network unproven')
-    // The engine tells the settings, so that no line is a guess, and none is broken.
+    // The engine reports the settings of the pod, so the doctor has a measurement for each line.
     expect(
       languages.python?.findings.filter(({ found }) => found.includes('not measured')),
     ).toEqual([])
@@ -122,7 +122,7 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime, has
     })
     const engine = createKubernetesEngine({ namespace })
     onTestFinished(() => engine.close())
-    // Other owners sweep them a minute after their end.
+    // The engine of the same owner removes them at once. Another owner would wait for a minute.
     expect(await engine.sweep({ owner, isLaunching: () => false })).toBeGreaterThan(0)
     expect((await podsOf(namespace, labels)).length).toBe(0)
   })
@@ -149,7 +149,7 @@ describe.skipIf(cluster === '')('the trial of the network', () => {
   })
 
   it('proves that traffic is denied', async () => {
-    // The ports of the bridge are isolated from each other, as soon as they exist.
+    // A pod gets a port of the bridge when it starts, so new ports are isolated again and again.
     const isolating = setInterval(isolatePorts, 200)
     onTestFinished(() => clearInterval(isolating))
     expect(await networkLine()).toMatchObject({
@@ -216,7 +216,10 @@ function isolatePorts(): void {
   }
 }
 
-/** Calls ip in the namespace of the node. A pod, or the bridge, may not exist at the moment. */
+/**
+ * Calls ip in the network namespace of the node. Ignores errors, because a pod or the bridge may
+ * not exist yet.
+ */
 function ip(...args: string[]): string {
   return spawnSync('ip', ['-n', NODE, ...args], { encoding: 'utf8' }).stdout
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# runsc.sh ARGUMENTS...: gVisor in the words of runc. The shim of runc does not understand the error that
-# gVisor reports if it shall kill a sandbox that has ended. Then no pod under gVisor can be removed, and
-# the kubelet tries it again and again.
+# runsc.sh ARGUMENTS...: runs gVisor, and translates one of its errors for the shim of runc: the
+# error of a kill of a sandbox that has already ended. The shim does not understand it. Without the
+# translation, the kubelet cannot remove a pod under gVisor, and retries without end.
 case " $* " in
   *' kill '*) ;;
   *) exec /usr/bin/runsc "$@" ;;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# with-cluster.sh SCRIPTS COMMAND...: starts the test cluster of a folder with scripts, runs the command
-# with KUBECONFIG, and removes the cluster. W can name a folder that keeps what was built.
+# with-cluster.sh SCRIPTS COMMAND...: starts a test cluster with the scripts in the folder SCRIPTS,
+# runs the command with KUBECONFIG, and removes the cluster. If the variable W names a folder, this
+# folder keeps the built programs for the next run.
 set -euo pipefail
 scripts=$(cd "$1" && pwd)
 shift
@@ -19,7 +20,7 @@ export W
 down() {
   bash "$scripts/k8s-down.sh" || true
   bash "$scripts/netns-down.sh" || true
-  # gVisor's sandboxes of pods that were just starting.
+  # Kills the sandboxes of gVisor whose pods were starting.
   pgrep -f -- "$W/k[0-9]/" | xargs -r kill -KILL || true
   rm -rf "$W"/k[0-9] "$W/cp" ${made:+"$made"}
 }
@@ -40,7 +41,7 @@ bash "$scripts/busybox-image.sh" "$W/k8sbin/bin/busybox" "$W/img/pause.tar"
 docker save -o "$W/img/sandboxes.tar" hono-sandbox/python:bookworm hono-sandbox/nodejs:24
 bash "$scripts/netns-up.sh" 2
 IMAGES="$W/img/pause.tar $W/img/sandboxes.tar" bash "$scripts/k8s-up.sh" 2
-# In the background, so that a signal does not wait for its end.
+# The command runs in the background, so that the trap of a signal does not wait for its end.
 KUBECONFIG=$W/cp/admin.kubeconfig "$@" &
 command=$!
 trap 'kill "$command"; exit 143' TERM INT

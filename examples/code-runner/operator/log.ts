@@ -32,7 +32,7 @@ export const log = pino(
 /**
  * Sets the level of the log.
  *
- * @throws Error if there is no such level.
+ * @throws Error if the level does not exist.
  */
 export function setLogLevel(level: string): void {
   if (level !== 'silent' && !(level in log.levels.values)) {
@@ -48,8 +48,8 @@ export const responseLog = {
 }
 
 /**
- * Logs the events of a pool. Its failures are no warnings of the process then. The lines have only
- * figures and names: no code, no output, no variables.
+ * Logs the events of a pool. The log then has the failures of the pool, and the process does not
+ * emit them as warnings. The lines have only figures and names: no code, no output, no variables.
  */
 export function logPool(pool: SandboxPool): void {
   pool.on('launchFailed', write).on('removeFailed', write)

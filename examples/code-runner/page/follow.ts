@@ -16,7 +16,10 @@ const SLICE_MS = 20
 export interface Views {
   output: Output
   editor: Editor
-  /** Gets each result first, and returns whether the output shall not show it. */
+  /**
+   * Gets each result before the output does. If it returns `true`, the output does not show the
+   * result.
+   */
   takes?: (result: Result) => boolean
 }
 

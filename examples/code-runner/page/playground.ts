@@ -100,7 +100,10 @@ async function share(): Promise<void> {
   }
 }
 
-/** Shows the program of the link, or the one from before the reload. It never runs by itself. */
+/**
+ * Shows the program of the link, or the program from before a reload. It does not start the
+ * program.
+ */
 async function begin(): Promise<void> {
   const shared = await programIn(location.hash)
   const [first] = EXAMPLES

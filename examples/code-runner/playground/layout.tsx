@@ -1,6 +1,6 @@
 import type { PropsWithChildren } from 'hono/jsx'
 
-/** The parts that all pages have. */
+/** The parts that all pages share. */
 export function Layout({
   title,
   script,

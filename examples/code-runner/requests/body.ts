@@ -10,7 +10,7 @@ const MAX_BODY_BYTES = 8 * 1024 * 1024
  * answered.
  */
 const MAX_HELD_BYTES = 256 * 1024 * 1024
-/** The memory that a piece of a body needs besides its bytes. */
+/** The memory that a piece of a body needs in addition to its bytes. */
 const PIECE_BYTES = 512
 
 let heldBytes = 0

@@ -5,7 +5,7 @@ const MAX_ANSWERS = 1000
 const MAX_BYTES = 64 * 1024 * 1024
 /** The time for which an answer is kept, in milliseconds. */
 const KEEP_MS = 10 * 60_000
-/** What an answer needs besides its bytes. */
+/** The memory that an answer needs in addition to its bytes. */
 const ANSWER_BYTES = 1000
 
 /** The first request with a key. */

@@ -1,7 +1,10 @@
 import type { SandboxPool } from 'hono-sandbox'
 import { getSandboxes, SandboxError } from 'hono-sandbox'
 
-/** Returns the pool of the app, which is the one of the process by default; `undefined` if it has none. */
+/**
+ * Returns the pool of the app, else the pool of the process. Returns `undefined` if there is no
+ * pool.
+ */
 export function poolOf(pool: SandboxPool | undefined): SandboxPool | undefined {
   try {
     return pool ?? getSandboxes()

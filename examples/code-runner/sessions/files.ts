@@ -25,8 +25,8 @@ interface Chosen {
 }
 
 /**
- * The files of a session: `GET /session/files`, and `GET`, `PUT` and `DELETE` of one file. They do
- * not wait for a cell that runs. Only an upload opens a session.
+ * The files of a session: `GET /session/files`, and `GET`, `PUT` and `DELETE` of one file. These
+ * requests do not wait for a cell that runs. Only an upload opens a session.
  */
 export function files(parts: SessionParts) {
   const leased = sandbox<FileEnv, string, Chosen>({

@@ -1,7 +1,12 @@
-/** The names of the error and of its base classes. `ai` finds an error by these, not by its class. */
+/**
+ * The names of the error and of its base classes. `ai` recognizes an error by them, not by its
+ * class.
+ */
 const NAMES = ['AI_HarnessCapabilityUnsupportedError', 'AI_HarnessError', '']
 
-/** The `HarnessCapabilityUnsupportedError` of `@ai-sdk/harness`: its `isInstance()` returns `true`. */
+/**
+ * Returns an error for which `HarnessCapabilityUnsupportedError.isInstance()` of the SDK is `true`.
+ */
 export function capabilityUnsupported(message: string): Error {
   const markers = NAMES.map((name) => [
     Symbol.for(['vercel.ai.error', name].filter(Boolean).join('.')),

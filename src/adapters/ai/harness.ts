@@ -4,11 +4,11 @@ import { aiSandbox } from './sandbox.js'
 import type { AiSandbox } from './types.js'
 import { capabilityUnsupported } from './harness-error.js'
 
-/** What a provider tells of the session that it needs a lease for. */
+/** The session of the SDK for which a provider needs a lease. */
 export interface HarnessLease {
-  /** The id of the session; `undefined` if it need not be found again. */
+  /** The id of the session; `undefined` if the agent does not resume the session later. */
   sessionId: string | undefined
-  /** Aborts if the caller does not wait any more. */
+  /** Aborts if the caller no longer waits for the lease. */
   signal: AbortSignal | undefined
 }
 
@@ -49,8 +49,8 @@ export interface HarnessProvider {
  * returns a sandbox of a session of the pool, the agent can resume it: `stop()` keeps the session, and
  * `destroy()` ends it. The calls are those of {@link aiSandbox}.
  *
- * A harness that runs beside the sandbox works. One whose agent runs inside the sandbox does not,
- * because it needs a port.
+ * A harness works if its agent runs in your process. A harness does not work if its agent runs
+ * inside the sandbox, because it needs a port of the sandbox.
  *
  * @throws HarnessCapabilityUnsupportedError of the SDK, from `getPortEndpoint()` and `getPortUrl()`,
  * and from `resumeSession()` if the session has ended.

@@ -63,7 +63,7 @@ export function aiSandbox(sandbox: Sandbox, { timeoutMs }: AiSandboxOptions = {}
       write(file, Buffer.from(content, encodingOf(encoding))),
     stat: async ({ path, abortSignal: signal }) => {
       const entry = await nullIfMissing(sandbox.stat(path, { signal }))
-      // The call follows links.
+      // stat() follows links, so the type is never `symlink`. The types of the SDK do not have it.
       return entry && { type: entry.type === 'symlink' ? 'other' : entry.type, size: entry.size }
     },
     listDirectory: async ({ path, abortSignal: signal }) => {

@@ -20,7 +20,7 @@ export interface AiWriteCall<Content> extends AiFileCall {
   content: Content
 }
 
-/** A process of an {@link AiSandbox}. It waits while its output is not read. */
+/** A process of an {@link AiSandbox}. If its output is not read, the process waits. */
 export interface AiProcess {
   readonly stdout: ReadableStream<Uint8Array>
   readonly stderr: ReadableStream<Uint8Array>

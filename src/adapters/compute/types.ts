@@ -4,7 +4,7 @@ export interface ComputeCommandOptions {
   env?: Record<string, string>
   /** The time limit, in milliseconds. */
   timeout?: number
-  /** Whether to return when the command runs. Its output is dropped. */
+  /** Whether to return as soon as the command has started. Its output is dropped then. */
   background?: boolean
   onStdout?: (data: string) => void
   onStderr?: (data: string) => void
@@ -59,7 +59,7 @@ export interface ComputeSandbox {
   destroy(): Promise<void>
 }
 
-/** The options of a new {@link ComputeSandbox}. Other options of the interface have no effect. */
+/** The options of a new {@link ComputeSandbox}. The other options of the SDK have no effect. */
 export interface ComputeCreateOptions {
   /** The greatest age of the sandbox, in milliseconds. */
   timeout?: number

@@ -15,17 +15,19 @@ export interface DeepAgentsOptions {
    * @default 30_000
    */
   timeoutMs?: number | undefined
-  /** Ends the commands when the signal aborts, because the agent does not pass its own signal on. */
+  /**
+   * If this signal aborts, the commands end. The agent does not pass its own signal to a backend.
+   */
   signal?: AbortSignal | undefined
 }
 
 /**
  * Makes the backend that the agents of LangChain's package `deepagents` 1 accept as `backend`: a
- * `SandboxBackendProtocolV2`. Paths are absolute; the files are in `/workspace`. A search of `/` is
- * one of `/workspace`.
+ * `SandboxBackendProtocolV2`. Paths are absolute; the files are in `/workspace`. A search in `/`
+ * searches `/workspace`.
  *
- * The error of a file is in the result, for the model. If a program is killed, the last line of its
- * output has the reason.
+ * If a call for a file fails, its result has the error, so that the model can read it. If a program
+ * is killed, the last line of its output has the reason.
  *
  * @throws SandboxError `SANDBOX_LEASE_ENDED`, from each call, if the lease has ended.
  *

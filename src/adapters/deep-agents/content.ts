@@ -2,12 +2,12 @@ import { isUtf8 } from 'node:buffer'
 import { mimeTypeOf } from '../../sandbox/files/mime.js'
 import type { DeepAgentsData, DeepAgentsPage } from './types.js'
 
-/** The agent writes files with these names as base64. */
+/** Whether the agent writes a file with this name as base64. */
 export function isMedia(path: string): boolean {
   return /^(image\/(?!svg)|audio\/|video\/(?!mp2t)|application\/pdf)/.test(mimeTypeOf(path))
 }
 
-/** Whether the agent reads the file page by page. */
+/** Whether the file is text. The agent reads text page by page. */
 export function isText(path: string, content: Buffer): boolean {
   return !isMedia(path) && isUtf8(content)
 }
@@ -29,7 +29,7 @@ export function pageOf(text: string, offset: number, limit: number): DeepAgentsP
   return { content, mimeType: 'text/plain', ...place }
 }
 
-/** Replaces a text that occurs once, or each time if all are wanted. */
+/** Replaces a text. If it occurs several times, it is replaced only if `all` is set. */
 export function replace(
   text: string,
   old: string,

@@ -1,7 +1,7 @@
 import { SandboxError, SandboxFileError } from '../../errors.js'
 import type { DeepAgentsFileError } from './types.js'
 
-/** Returns the error of a file or a pattern as a result for the model. Others end the agent. */
+/** Returns the error of a file or a pattern as a result for the model. Throws all other errors. */
 export async function orError<T>(
   path: string,
   call: () => Promise<T>,

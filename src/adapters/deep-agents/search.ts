@@ -4,7 +4,7 @@ import { matcherOf } from '../../sandbox/files/glob.js'
 import type { Sandbox } from '../../sandbox/sandbox.js'
 import type { DeepAgentsBackend, DeepAgentsFile, DeepAgentsMatch } from './types.js'
 
-/** The tools of the agent search `/` if the model names no folder. */
+/** Returns the folder to search. If the model names no folder, the tools of the agent pass `/`. */
 function rootOf(folder: string | null | undefined): string {
   return path.posix.resolve('/workspace', folder === '/' ? '' : (folder ?? ''))
 }
@@ -22,8 +22,9 @@ export function describe(entry: FileEntry, folder?: string): DeepAgentsFile {
 }
 
 /**
- * Searches for entries whose path below the folder, or whose whole path, matches the pattern. The
- * paths of the result are below the folder, as those of the other backends are.
+ * Searches for entries whose path matches the pattern: the path relative to the folder, or the
+ * absolute path. The paths in the result are relative to the folder, as the other backends of the
+ * SDK return them.
  */
 export async function glob(
   sandbox: Sandbox,
@@ -42,7 +43,7 @@ export async function glob(
 interface Search {
   text: string
   folder: string | null | undefined
-  /** The pattern for the names of the files; all files without one. */
+  /** The pattern for the names of the files. Without a pattern, all files are searched. */
   names: string | null | undefined
   /** The greatest number of matches. */
   max: number | null | undefined
@@ -54,7 +55,8 @@ export async function grep(
   { text, folder, names, max }: Search,
 ): ReturnType<DeepAgentsBackend['grep']> {
   const root = rootOf(folder)
-  // `find` chooses the files, because the `grep` of a small image cannot. It knows plain patterns.
+  // `find` chooses the files, because `grep` of a small image cannot. `find` accepts only plain
+  // patterns.
   const isPlain = !names || /^[\w.*?-]+$/.test(names)
   const isWanted = isPlain ? () => true : matcherOf([names])
   const files = ['find', root, '-type', 'f', ...(names && isPlain ? ['-name', names] : [])]
@@ -70,7 +72,7 @@ export async function grep(
   return { matches: matches.slice(0, most), truncated }
 }
 
-/** Reads a line of `grep`. Of a binary file, it only says that the file matches. */
+/** Parses a line of `grep`. For a binary file, `grep` prints only that the file matches. */
 function matchOf(line: string): DeepAgentsMatch[] {
   const [, file, number, text] = /^(.+?):(\d+):(.*)$/.exec(line) ?? []
   if (file === undefined || text === undefined) return []

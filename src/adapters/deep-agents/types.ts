@@ -59,7 +59,7 @@ interface Transferred {
   error: DeepAgentsFileError | null
 }
 
-/** The `SandboxBackendProtocolV2` of the package `deepagents` 1. Errors of files are returned. */
+/** The `SandboxBackendProtocolV2` of the package `deepagents` 1. It returns errors of files. */
 export interface DeepAgentsBackend {
   readonly id: string
   execute(command: string): Promise<DeepAgentsExecuted>

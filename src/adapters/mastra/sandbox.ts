@@ -8,7 +8,7 @@ import { shellResult } from '../shared/shell-result.js'
 /** The options of {@link mastraSandbox}. */
 export interface MastraSandboxOptions {
   /**
-   * The time limit of a command that names none, in milliseconds.
+   * The time limit of a command without a time limit of its own, in milliseconds.
    *
    * @default 30_000
    */

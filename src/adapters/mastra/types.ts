@@ -29,7 +29,7 @@ export interface MastraFile {
   mode?: number
 }
 
-/** The state of a {@link MastraSandbox}: it is destroyed when its lease has ended. */
+/** The state of a {@link MastraSandbox}. It is `destroyed` if the lease has ended. */
 export type MastraStatus = 'running' | 'destroyed'
 
 /** The description of a {@link MastraSandbox}. */

@@ -4,13 +4,13 @@ import { sessionOf, unsupportedOf } from './session.js'
 import type { OpenAiManifest, OpenAiOptions, OpenAiSdk, OpenAiSession } from './types.js'
 
 /**
- * Makes the sandbox session that a `SandboxAgent` of `@openai/agents` uses in the option `session` of
- * a run, of a lease that you have. The run does not end the lease.
+ * Makes a sandbox session from a lease. Pass it to a run of a `SandboxAgent` of `@openai/agents` as
+ * the option `session`. The run does not end the lease.
  *
- * Relative paths are in `/workspace`. A command runs with bash, or with `/bin/sh` if the image has no
- * bash. It gets no terminal and no login shell, and is awaited to its end, whatever `yieldTimeMs`
- * is. `sdk` has the values of the SDK that the session needs: `{ ...sandboxes, applyDiff }`, as in
- * the example.
+ * Relative paths are in `/workspace`. A command runs with bash, or with `/bin/sh` if the image has
+ * no bash. It gets no terminal and no login shell. The session waits until the command ends, and
+ * ignores `yieldTimeMs`. `sdk` has the values of the SDK that the session needs: `{ ...sandboxes,
+ * applyDiff }`, as in the example.
  *
  * @throws SandboxUnsupportedFeatureError of the SDK, for `runAs`, terminals, users and groups, path
  * grants, exposed ports, another root than `/workspace`, and entries that are neither files nor
@@ -47,14 +47,13 @@ export interface OpenAiClient<Args, Manifest extends OpenAiManifest> {
 }
 
 /**
- * Makes the sandbox client that a `SandboxAgent` of `@openai/agents` uses in the option `client` of a
- * run. Each run gets a lease of its own from `acquire`, with the files, folders and environment of
- * its manifest, and ends it. The sessions are those of {@link openaiSession}.
+ * Makes a sandbox client. Pass it to a run of a `SandboxAgent` of `@openai/agents` as the option
+ * `client`. Each run gets a lease of its own from `acquire`, with the files, folders and
+ * environment of its manifest, and ends the lease. {@link openaiSession} describes the sessions.
  *
  * @throws SandboxUnsupportedFeatureError of the SDK, from the run: as for {@link openaiSession}, and
  * for snapshots.
- * @throws SandboxError from the run: the errors of `acquire`, and those of the calls of
- * {@link Sandbox}.
+ * @throws SandboxError from the run, as `acquire` and the calls of {@link Sandbox} do.
  *
  * @example
  * ```ts

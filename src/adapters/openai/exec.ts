@@ -10,7 +10,7 @@ const MAX_OUTPUT_BYTES = 1_048_576
 /** The number of characters that the SDK counts as a token. */
 const CHARACTERS_OF_TOKEN = 4
 
-/** Runs a command to its end. `output` has both streams in the order of their pieces. */
+/** Runs a command to its end. `output` has stdout and stderr in the order in which they arrived. */
 export async function execIn(
   sandbox: Sandbox,
   { cmd, shell, workdir: cwd, maxOutputTokens = MAX_OUTPUT_BYTES }: OpenAiCommand,

@@ -8,7 +8,7 @@ import type { OpenAiEditor, OpenAiEntry, OpenAiManifest, OpenAiSdk } from './typ
 /** The largest image that the SDK shows to a model. */
 const MAX_IMAGE_BYTES = 10 * 1024 * 1024
 
-/** Reads an image for a model. The messages of the errors are those that the SDK looks for. */
+/** Reads an image for a model. The SDK recognizes the errors by their messages. */
 export async function viewImage(sandbox: Sandbox, file: string) {
   const mediaType = mimeTypeOf(file)
   if (!mediaType.startsWith('image/')) {

@@ -18,7 +18,7 @@ export function unsupportedOf(
     new sdk.SandboxUnsupportedFeatureError(`hono-sandbox does not support ${feature}`)
 }
 
-/** Makes a session of a lease and a manifest, whose entries are not written yet. */
+/** Makes a session from a lease and a manifest. It does not write the entries of the manifest. */
 export function sessionOf<Args, Manifest extends OpenAiManifest>(
   sandbox: Sandbox,
   manifest: Manifest,

@@ -11,7 +11,10 @@ export interface OpenAiShellAction {
   maxOutputLength?: number
 }
 
-/** The result of one command. The SDK wants a type here, because an interface is not a record. */
+/**
+ * The result of one command. It is a type: the SDK needs a record, and an interface is not a
+ * record.
+ */
 export type OpenAiShellOutput = {
   stdout: string
   stderr: string
@@ -24,9 +27,10 @@ export interface OpenAiShell {
 }
 
 /**
- * Makes the shell that `shellTool()` of `@openai/agents` uses. Each command runs with bash, or with
- * `/bin/sh` if the image has no bash, in `/workspace`, up to the `timeoutMs` of the model, or that of
- * the options. After a command that exceeds its time, the next ones do not run.
+ * Makes the shell that `shellTool()` of `@openai/agents` uses. Each command runs in `/workspace`
+ * with bash, or with `/bin/sh` if the image has no bash. Its time limit is the `timeoutMs` of the
+ * model, else the `timeoutMs` of the options. If a command exceeds its time limit, the commands
+ * after it do not run.
  *
  * @throws SandboxError, from `run()`, as `exec()` of {@link Sandbox} does.
  *

@@ -5,7 +5,7 @@ export interface OpenAiEntry {
   type: string
 }
 
-/** The `Manifest` of the SDK: what the workspace of an agent has at its beginning. */
+/** The `Manifest` of the SDK: the first content of the workspace of an agent. */
 export interface OpenAiManifest {
   root: string
   entries: Record<string, OpenAiEntry>
@@ -34,8 +34,8 @@ export interface OpenAiOptions {
    */
   timeoutMs?: number | undefined
   /**
-   * Kills the command that runs when the signal aborts. Pass the `signal` of the run, because the
-   * SDK does not pass it on: it waits until the command ends.
+   * If the signal aborts, the running command is killed. Pass the `signal` of the run here, because
+   * the SDK does not pass it to the command: it waits until the command ends.
    */
   signal?: AbortSignal | undefined
 }

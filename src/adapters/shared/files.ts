@@ -4,7 +4,7 @@ import type { WriteFileOptions } from '../../sandbox/files/options.js'
 import type { Sandbox } from '../../sandbox/sandbox.js'
 import type { Content } from '../../sandbox/streams/content.js'
 
-/** Resolves to the result of a file call, or to `null` if there is nothing at its path. */
+/** Resolves to the result of a file call, or to `null` if its path does not exist. */
 export async function nullIfMissing<T>(
   call: Promise<T>,
   missing: readonly string[] = ['ENOENT', 'ENOTDIR'],

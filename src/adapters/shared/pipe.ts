@@ -1,7 +1,7 @@
-/** The number of bytes that wait in a pipe before its program does. */
+/** The number of unread bytes in a pipe from which on its program waits. */
 const HIGH_WATER_MARK = 256 * 1024
 
-/** An output of a program as a stream. */
+/** The output of a program as a stream. */
 export interface Pipe {
   readable: ReadableStream<Uint8Array>
   /** Resolves when the stream has room for more. Drops the bytes after the stream was cancelled. */
@@ -9,7 +9,7 @@ export interface Pipe {
   end: () => void
 }
 
-/** Makes a stream that makes its program wait while it is not read. */
+/** Makes a stream. If nobody reads it, the program that writes to it waits. */
 export function pipe(): Pipe {
   const strategy = new ByteLengthQueuingStrategy({ highWaterMark: HIGH_WATER_MARK })
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({}, strategy)

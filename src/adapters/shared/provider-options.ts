@@ -1,6 +1,6 @@
 import type { SandboxPool } from '../../sandbox-pool.js'
 
-/** The options of the adapters that make sandboxes themselves. Each sandbox is a session. */
+/** The options of the adapters that start sandboxes. Each sandbox is a session of the pool. */
 export interface ProviderOptions {
   /** The language of the containers. */
   language: string
@@ -14,7 +14,7 @@ export interface ProviderOptions {
    * The user, team or API key that the sandboxes are for. Another tenant cannot reach them, even if
    * it has their ids. Make one provider for each tenant.
    *
-   * @default none: everyone with the id of a sandbox can use it
+   * @default none: every caller with the id of a sandbox can use it
    */
   tenant?: string | undefined
   /**
@@ -24,7 +24,7 @@ export interface ProviderOptions {
    */
   acquireTimeoutMs?: number | undefined
   /**
-   * The time limit of a command that names none, in milliseconds.
+   * The time limit of a command without a time limit of its own, in milliseconds.
    *
    * @default 30_000
    */

@@ -7,7 +7,7 @@ import type { ProviderOptions } from './provider-options.js'
 import type { Env } from './session-env.js'
 import { envOfSessions } from './session-env.js'
 
-/** What a call needs. */
+/** The limits of a call. */
 interface Call {
   /** The time limit of the command of the call, in milliseconds. */
   timeoutMs?: number | undefined
@@ -16,12 +16,12 @@ interface Call {
 
 /** The start of the ids of these sessions in the pool. */
 const PREFIX = 'provider:'
-/** The time that a lease has besides the time limit of its command, in milliseconds. */
+/** The time that a lease lasts longer than its command may run, in milliseconds. */
 const SPARE_MS = 30_000
 
 /** The sandboxes of a provider. */
 export class ProviderSessions {
-  /** The time limit of a command that names none, in milliseconds. */
+  /** The time limit of a command without a time limit of its own, in milliseconds. */
   readonly timeoutMs: number
   /** The greatest age of a sandbox, in milliseconds. */
   readonly ttlMs: number
@@ -33,7 +33,7 @@ export class ProviderSessions {
     this.#options = options
   }
 
-  /** Opens a session and returns its id. If the signal aborts, throws its reason. */
+  /** Opens a session and returns its id. If the signal aborts, the call throws its reason. */
   async open(env: Env, { ttlMs, ...call }: Call & { ttlMs?: number | undefined }): Promise<string> {
     const sessionTtlMs = Math.min(ttlMs ?? this.ttlMs, this.ttlMs)
     const visit = { ...this.#visit(call), sessionTtlMs }

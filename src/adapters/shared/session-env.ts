@@ -4,8 +4,8 @@ import type { SandboxPool } from '../../sandbox-pool.js'
 export type Env = Readonly<Record<string, string>>
 
 /**
- * The environment variables of the sessions of each pool, by the ids in the pool. They are not in
- * the provider, because an app may make one for each request.
+ * The environment variables of the sessions of each pool, by the ids in the pool. The provider does
+ * not keep them, because an app may make a provider for each request.
  */
 const KEPT = new WeakMap<SandboxPool, Map<string, Env>>()
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import type { ExecEnd, ExecResult } from '../../sandbox/program/result.js'
 
-/** The result of a command, as the SDKs have it. */
+/** The result of a command in the form that the SDKs share. */
 export interface ShellResult {
   exitCode: number
   stdout: string
@@ -10,7 +10,10 @@ export interface ShellResult {
 
 const SIGNALS = new Map(Object.entries(constants.signals))
 
-/** Returns the exit code as a shell has it: 128 and the number of the signal after a signal. */
+/**
+ * Returns the exit code. As in a shell, it is 128 plus the number of the signal if a signal ended
+ * the program.
+ */
 export function exitCodeOf({ exitCode, signal }: ExecEnd): number {
   return exitCode ?? 128 + (SIGNALS.get(signal ?? '') ?? 0)
 }

@@ -5,10 +5,13 @@ import type { TanstackClone, TanstackGit } from './types.js'
 /** Runs a program in the sandbox, without a shell. */
 type Run = (argv: readonly string[], env?: Record<string, string>) => Promise<ShellResult>
 
-/** Git asks this for the token, which is in its environment and not in its arguments. */
+/**
+ * The credential helper of Git. It reads the token from the environment, so no argument has the
+ * token.
+ */
 const HELPER = '!f() { echo "username=$GIT_USER"; echo "password=$GIT_TOKEN"; }; f'
 
-/** Makes the `git` of a sandbox from the program `git` of its image. */
+/** Makes the `git` of a sandbox. It runs the program `git` of the image. */
 export function gitOf(run: Run): TanstackGit {
   const git = async (argv: readonly string[], env?: Record<string, string>): Promise<string> => {
     const { exitCode, stdout, stderr } = await run(['git', ...argv], env)

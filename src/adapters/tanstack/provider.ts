@@ -33,11 +33,12 @@ const CAPABILITIES: TanstackCapabilities = {
  * Makes the provider that `defineSandbox()` of `@tanstack/ai-sandbox` 0.2 accepts. Each sandbox is a
  * session of the pool, with an id that cannot be guessed; `destroy()` ends it.
  *
- * If the `signal` of a command aborts, the command is killed and the call rejects with the reason of
- * the signal. If a command is killed for another reason, the last line of its `stderr` has it. A
- * process of `spawn()` waits while its output is not read, and ends with the sandbox. `git` needs
- * the program in the image. `ports.connect()`, and a workspace from a folder of the host, reject with
- * the `UnsupportedCapabilityError` of the SDK; `capabilities` names what else is not supported.
+ * If the `signal` of a command aborts, the command is killed and the call rejects with the reason
+ * of the signal. If a command is killed for another reason, the last line of its `stderr` has the
+ * reason. A process of `spawn()` waits while its output is not read, and ends with the sandbox.
+ * `git` needs the program in the image. `ports.connect()`, and a workspace from a folder of the
+ * host, reject with the `UnsupportedCapabilityError` of the SDK. `capabilities` tells which
+ * features are supported.
  *
  * @throws SandboxError, from each call, as the calls of {@link Sandbox} do;
  * `SANDBOX_UNKNOWN_SESSION` if the sandbox has ended.

@@ -29,7 +29,7 @@ export async function spawn(
     line = undefined
     if (rest.length > 0) await stdout.write(rest)
   }
-  // The first line is the number of the process, which then becomes the command.
+  // The shell prints its process id as the first line, and then replaces itself by the command.
   const argv = ['/bin/sh', '-c', 'echo $$; exec "$@"', 'sh', ...shellCommand(command)]
   const handle = sandbox.exec(argv, {
     cwd,

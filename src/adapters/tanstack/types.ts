@@ -1,4 +1,4 @@
-/** What a {@link TanstackSandbox} can do. */
+/** Whether a {@link TanstackSandbox} has each feature. */
 export interface TanstackCapabilities {
   fs: boolean
   exec: boolean

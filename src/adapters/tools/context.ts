@@ -3,8 +3,9 @@ import type { CodeContext } from '../../sandbox/code/contexts.js'
 import type { Sandbox } from '../../sandbox/sandbox.js'
 
 /**
- * Returns a function that returns the context of all runs: the first context of the sandbox, for
- * example of an earlier request of the session, or a new one. A defined language has none.
+ * Returns a function that returns the context for all runs: the first context of the sandbox, which
+ * an earlier request of the session may have made, or a new context. For a defined language it
+ * returns `undefined`, because such a language has no contexts.
  */
 export function contextIn(sandbox: Sandbox): () => Promise<CodeContext | undefined> {
   let created: Promise<CodeContext | undefined> | undefined

@@ -20,7 +20,7 @@ export interface CodeOutput extends ShellResult {
   images: OutputImage[]
 }
 
-/** The result of code, as a model gets it. */
+/** The result of code in the form that a model gets. */
 export interface ModelOutput {
   type: 'content'
   value: (
@@ -29,7 +29,7 @@ export interface ModelOutput {
   )[]
 }
 
-/** Returns what the tool returns of a result. */
+/** Returns the parts of a result that the tool returns. */
 export function codeOutput(result: CodeResult, length: number): CodeOutput {
   const { exitCode, stdout, stderr } = shellResult(result)
   const { text, results } = result

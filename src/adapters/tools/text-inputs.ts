@@ -1,13 +1,16 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec'
 import * as v from 'valibot'
 
-/** The schema of an object whose fields are all texts. SDKs read it as a Standard (JSON) Schema. */
+/**
+ * The schema of an object whose fields are all texts. SDKs read it as a Standard Schema or a JSON
+ * Schema.
+ */
 export interface TextInputs<Name extends string> {
   readonly '~standard': StandardSchemaV1.Props<unknown, Record<Name, string>> &
     StandardJSONSchemaV1.Props<unknown, Record<Name, string>>
 }
 
-/** Makes a schema of the descriptions of its fields. */
+/** Makes a schema from the names and the descriptions of its fields. */
 export function textInputs<Name extends string>(
   descriptions: Record<Name, string>,
 ): TextInputs<Name> {
@@ -33,7 +36,8 @@ export function textInputs<Name extends string>(
     '~standard': {
       version: 1,
       vendor: 'hono-sandbox',
-      // A result with issues must not have a value, as that of valibot has: `ai` would take it.
+      // A result with issues must not have a value, because `ai` would use the value. A result of
+      // valibot has both.
       validate: (value) => (isInputs(value) ? { value } : { issues: [{ message }] }),
       jsonSchema: { input: json, output: json },
     },

@@ -17,7 +17,9 @@ export interface SandboxTool<Name extends string, Output> {
   execute: (input: Record<Name, string>, options: { abortSignal?: AbortSignal }) => Promise<Output>
 }
 
-/** The tools that {@link tools} makes. A type, because an interface is not a record of tools. */
+/**
+ * The tools that {@link tools} makes. It is a type, because an interface is not a record of tools.
+ */
 export type SandboxTools = {
   runCode: SandboxTool<'code', CodeOutput> & {
     toModelOutput: (result: { output: CodeOutput }) => ModelOutput
@@ -36,8 +38,8 @@ export interface ToolsOptions {
    */
   timeoutMs?: number | undefined
   /**
-   * The greatest length of stdout, of stderr, and of a file that is read, in characters. A longer
-   * text keeps its beginning and its end.
+   * The greatest length of stdout, of stderr, and of a file that is read, in characters. Of a
+   * longer text, the middle is left out.
    *
    * @default 20_000
    */

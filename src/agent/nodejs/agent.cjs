@@ -1,5 +1,5 @@
-// The entry of the agent, the child of the container's init process: it starts the parts of the agent, and
-// says hello when the first spare is ready.
+// The entry point of the agent, which is the child of the container's init process. It starts the
+// parts of the agent, and sends the frame `hello` when the first spare is ready.
 
 const { keepBundle, renewCodeCache } = require('./bundle.cjs')
 const { FAILED } = require('./child-protocol.cjs')

@@ -9,7 +9,7 @@ const { Kind, sendCredit, sendJson } = require('./protocol.cjs')
 const { finish, requests } = require('./requests.cjs')
 const { giveTask } = require('./spare.cjs')
 
-/** An interrupt so soon after another one has no effect. */
+/** An interrupt within this time after another interrupt has no effect. */
 const INTERRUPT_PAUSE_MS = 200
 
 /** The open contexts, by name. */

@@ -7,7 +7,7 @@ const TEMPORARY = '/tmp'
 const extension = typescript ? 'ts' : 'js'
 const mainName = `main.${extension}`
 
-/** The places of the file, the first that is free and can be written counts. */
+/** The possible paths of the file. The first path that is free and can be written is used. */
 function mainFilesOf(folder, pid) {
   const other = `main-${pid}.${extension}`
   const inFolder = folder.replace(/\/*$/, '/')

@@ -1,6 +1,6 @@
-// Why a call has no value. Runs in the processes that run programs.
+// The error of a function call that has no value. Runs in the processes that run programs.
 
-/** The host reports it as the outcome of the call, and stderr does not have it. */
+/** The host reports this error as the outcome of the call. It is not written to stderr. */
 class Refusal extends Error {
   constructor(reason, message) {
     super(message)

@@ -74,7 +74,8 @@ function startMain(text, file) {
   const passed = place === text.length ? `\ninstanceof ${HIDDEN_NAME}` : `;${HIDDEN_NAME}=`
   const parts = isFound ? [text.slice(0, place), passed, text.slice(place)] : [text]
   if (isFound) receiveHidden(showValue)
-  // The assignment of a first statement has a line of its own, so that no column moves.
+  // If the value is that of the first statement, its assignment is on a line before the code, so
+  // that the columns in the code do not change.
   const run =
     (place === 0 ? compile(`${passed}\n${text}`, file, -1) : compile(parts.join(''), file)) ??
     compile(text, file)

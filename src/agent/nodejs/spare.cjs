@@ -1,5 +1,5 @@
-// The spare: a process that has started and waits for its task, and processes in place of it. Runs in
-// the agent.
+// The spare: a process that has started and waits for its task. If a task cannot use the spare, it
+// gets another process. Runs in the agent.
 
 const fs = require('node:fs')
 const { bundleForSpare } = require('./bundle.cjs')

@@ -72,7 +72,7 @@ class Agent:
             self.handle_events()
 
     def reap_orphans(self):
-        """Waits for the children of programs that have ended: they are the agent's then."""
+        """Reaps the children of programs that have ended: their parent is now the agent."""
         wake, wake_up = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(wake_up, False)

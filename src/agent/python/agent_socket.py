@@ -1,4 +1,4 @@
-"""A program's end of its socket to the agent: tasks in, records out. It works in programs."""
+"""The program's end of its socket to the agent. It runs in programs."""
 
 import _signal
 import _thread

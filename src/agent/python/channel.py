@@ -43,10 +43,10 @@ class Channel:
             yield kind, id, payload
 
     def exit_if_silent(self):
-        """Ends the agent if the host does not even ping: the host is gone, its connection is not.
+        """Ends the agent if no frame arrives, not even a ping: the host is gone.
 
-        This must come after everything was read that has arrived: an agent that was frozen has
-        received nothing meanwhile.
+        Call this only after all bytes that have arrived were read, because an agent that was frozen
+        has read no frame meanwhile. The connection may still be open.
         """
         now = time.monotonic()
         if self.is_heard:

@@ -55,7 +55,7 @@ class CodeFile:
 
 
 def write_main_file(code, cwd, pid, announce):
-    """Writes the file of a program, beside a file of that name that is the user's."""
+    """Writes the code of a program to main.py, or to another name if the user has a main.py."""
     other = 'main-%d.py' % pid
     paths = (cwd, 'main.py'), (cwd, other), (TEMPORARY, other)
     return CodeFile(code, [os.path.join(*path) for path in paths], announce)

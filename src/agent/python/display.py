@@ -43,7 +43,7 @@ def display(*objects, raw=False, include=None, exclude=(), display_id=None, **_i
 
 
 def show_last(value):
-    """Shows the value of the last expression. Nothing but an interrupt can come out of it."""
+    """Shows the value of the last expression. It raises no exception except an interrupt."""
     send_result(Representations(BaseException).of(value), True)
 
 

@@ -1,6 +1,6 @@
 """The objects of `IPython.display`, for images without IPython. They are made in programs.
 
-They are made on the first import only, and so the definitions are in a function.
+The definitions are in a function, so that only the first import makes them.
 """
 
 import os

@@ -61,7 +61,7 @@ def write(request):
 
 
 def mode_to_keep(path):
-    """Returns the mode of the file to replace, or of a new file. A link itself is replaced."""
+    """Returns the mode of the file to replace; 0o644 for a new file or in place of a link."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

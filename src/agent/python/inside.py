@@ -53,7 +53,7 @@ class Inside:
         return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False).st_mode
 
     def remove(self):
-        """Makes place for a new entry. It fails for a folder."""
+        """Removes an entry, so that a new one can have its name. It fails for a folder."""
         try:
             os.unlink(self.name, dir_fd=self.folder)
         except FileNotFoundError:

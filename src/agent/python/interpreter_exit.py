@@ -95,7 +95,7 @@ def flush_standard_streams():
 
 
 def flush_quietly():
-    """Writes what the removal of the modules has printed. Python says nothing about errors."""
+    """Writes the output of the removal of the modules. Python ignores errors here."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -1,7 +1,7 @@
 """Lets programs import `IPython.display`. It works in programs.
 
-If the image has no IPython, there is a small one with the same names, which has no shell. If it has
-IPython, that shows by our `display`: without a shell it would print values.
+If the image has no IPython, programs get a small module with the same names, which has no shell. If
+the image has IPython, it displays values by our `display`: without a shell, it would print them.
 """
 
 import sys

@@ -6,7 +6,7 @@ from .agent_socket import agent_socket
 
 
 class Capture:
-    """A block. An error that ends it is reported outside of it."""
+    """Captures the output of a cell. An error of the cell is reported, and not captured."""
 
     hides_value = True
 

@@ -32,9 +32,9 @@ class Program(Request):
             self.pipes[1].listener = self.notice_refusal
 
     def start(self, id, task, context):
-        """Sends the spare its task. The path of its file follows when that is written.
+        """Sends the spare its task, and the path of its code when the file is written.
 
-        So the file is written while the spare wakes up and prepares itself.
+        The path is sent later, so that the file is written while the spare prepares itself.
         """
         self.id = id
         self.cpu_ms_before = cpu_ms_of(self.pid)  # the warm-up of the spare is not the program's

@@ -124,7 +124,7 @@ class ProgramSocket(OutputPipe):
             self.program.cell_ended(*CELL_END.unpack(data))
 
     def hang_up(self):
-        """Closes both directions: the program must not wait for an answer."""
+        """Closes both directions, so that the program does not wait for an answer."""
         self.rest.clear()
         self.close()
         if self.program.expected_tag == EXEC_FAILED:

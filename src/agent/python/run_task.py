@@ -50,7 +50,7 @@ def set_up(task):
     """Applies the variables and the folder of the task, and returns its main module."""
     apply_variables(task['env'])
     main = new_module('__main__')
-    # The last module: those after it are imported by the user's code.
+    # It becomes the last entry of sys.modules. The code of the user adds all entries after it.
     sys.modules.pop('__main__', None)
     sys.modules['__main__'] = main
     os.chdir(task['cwd'])

@@ -35,7 +35,7 @@ def output_of(command, names):
 
 
 class Lines(list):
-    """A list with the attributes that IPython gives it: the lines, one text, and words."""
+    """A list of lines. As in IPython, `n` joins them by line feeds, and `s` by spaces."""
 
     l = property(list)
     n = property('\n'.join)

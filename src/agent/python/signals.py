@@ -1,8 +1,11 @@
-"""The names of signals. The agent uses them, for the host's signals and for exits."""
+"""The names of signals: of those that the host sends, and of those that end programs.
+
+It runs in the agent.
+"""
 
 import _signal
 
-# If two names have one number, the first in the alphabet counts, as in `signal.Signals`.
+# If two names have the same number, the first name in the alphabet is used, as in `signal.Signals`.
 SIGNALS = {
     name.encode(): getattr(_signal, name)
     for name in sorted(dir(_signal), reverse=True)

@@ -52,7 +52,7 @@ def remember(error):
 
 
 def forget():
-    """Removes these variables. They keep the variables of functions alive."""
+    """Removes these variables, because they keep the variables of functions alive."""
     for name in ('last_exc', 'last_type', 'last_value', 'last_traceback'):
         sys.__dict__.pop(name, None)
 

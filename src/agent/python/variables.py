@@ -42,7 +42,7 @@ def apply_variables(variables):
 
 
 def forget_home():
-    """Lets `site` compute the folders of the user anew."""
+    """Lets `site` compute the folders of the user again."""
     site = sys.modules.get('site')
     if site:
         site.USER_BASE = site.USER_SITE = None

@@ -51,7 +51,7 @@ def start_zygote(prepare, run):
 
 
 class Zygote:
-    """Its descriptor 3 is its socket, and so are 0 and 1.
+    """The descriptors 0, 1 and 3 of the zygote are its socket.
 
     Under gVisor a program can open any file that the zygote has open, but no socket.
     """

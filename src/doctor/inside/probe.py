@@ -193,7 +193,7 @@ def listen(port, seconds):
 
 
 def reach(host, port, seconds):
-    """Tries to connect until it works, or the time is over. Tells the last error."""
+    """Tries to connect until it succeeds, or the time is over. Returns the last error."""
     end = time.monotonic() + seconds
     error = 'ETIMEDOUT'
     while (left := end - time.monotonic()) > 0:

@@ -80,7 +80,7 @@ interface Folder {
   fill: Trial | undefined
 }
 
-/** A kernel of its own need not show the flags. */
+/** If the runtime has its own kernel, the flags may be missing. */
 function flagProblems(look: Look, folders: ReadonlyMap<string, number>): readonly Problem[] {
   const missing = mountsOf(look).flatMap(({ target, options }) => {
     const lacks = ['nosuid', 'nodev'].filter((flag) => !options.includes(flag))
@@ -128,7 +128,10 @@ const hostFiles: Probe = {
   },
 }
 
-/** A part of a file system is mounted, or one that the runtime does not make. */
+/**
+ * Returns the mounts of a part of a file system, or of a file system that the runtime does not
+ * make.
+ */
 function hostMountsOf(look: Evidence['inside']['look']) {
   return mountsOf(look).filter(({ root: part, target, type }) => {
     if (target === '/' || OF_ENGINE.test(target)) return false
@@ -199,7 +202,8 @@ const variables: Probe = {
         ? [name]
         : [],
     )
-    // With an engine that tells, a variable that the server and the image have in common is no leak.
+    // If the engine tells the variables of the container, they decide: a variable that the server
+    // and the image have in common is not a leak then.
     const foreign = outside ? outside.variables : ofServer
     return [
       ...untold(evidence.outside),

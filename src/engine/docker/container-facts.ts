@@ -115,7 +115,7 @@ function sharedBy(config: HostConfig): string[] {
   )
 }
 
-/** For Docker, 0 and less is no limit. */
+/** Docker reports no limit as 0 or a negative number. */
 function limitOf(value: number | null): number {
   return value !== null && value > 0 ? value : Number.POSITIVE_INFINITY
 }

@@ -6,9 +6,10 @@ const PLAIN = 'runc'
 const PREFERRED = [GVISOR, PLAIN]
 
 /**
- * gVisor's own threads count against the engine's limit. Measured: 13 tasks of the host for a Python
- * process, 45 for a Node process with 11 threads, 50 to 70 for an idle sandbox. The whole sandbox dies if
- * it reaches the limit. Therefore the limit is generous, and gVisor's own kernel bounds the programs.
+ * gVisor's own threads count against the engine's limit. These numbers were measured: 13 tasks of
+ * the host for a Python process, 45 for a Node process with 11 threads, 50 to 70 for an idle
+ * sandbox. The whole sandbox dies if it reaches the limit. Therefore the limit is generous, and
+ * gVisor's own kernel bounds the programs.
  */
 const GVISOR_TASKS = 16
 const GVISOR_OWN_TASKS = 128

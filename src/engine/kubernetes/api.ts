@@ -112,7 +112,8 @@ export class KubernetesApi {
     const deadline = deadlineIn(this.#timeoutMs)
     const expired = deferred<never>()
     deadline.signal.addEventListener('abort', () => expired.reject(deadline.signal.reason))
-    // A call has no parameter for a signal, but a parameter for what sends its request.
+    // A call has no parameter for a signal. It has a parameter for the object that sends its
+    // request.
     const httpApi: ConfigurationOptions['httpApi'] = {
       send: (request) => {
         request.setSignal(deadline.signal)

@@ -75,7 +75,10 @@ export class Attachment {
     void this.closed.then(() => this.stdin.destroy())
   }
 
-  /** Whether the node has ended the streams, because PID 1 is gone. A lost connection has not. */
+  /**
+   * Whether the node has ended the streams, because PID 1 has exited. It is `false` after a lost
+   * connection.
+   */
   get isEndedByNode(): boolean {
     return this.#output.isEndedByNode
   }

@@ -25,8 +25,8 @@ class RefusedConnection extends Error {
 /**
  * Opens a WebSocket to a path of the API server. If the signal aborts, no connection stays open.
  *
- * The client of Kubernetes has an `Attach` of its own. It is not used, because it ignores whether the
- * reader keeps up, cannot be aborted, and hides the reason of a refusal.
+ * The client of Kubernetes has an `Attach` of its own. It is not used, because it does not wait for
+ * a slow reader, cannot be aborted, and hides the reason of a refusal.
  */
 export async function connect(
   config: KubeConfig,

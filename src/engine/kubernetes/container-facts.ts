@@ -20,7 +20,7 @@ const MASKED = [
 ]
 const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
-/** The resources of a container that are no devices. */
+/** The resources of a container that are not devices. */
 const RESOURCES = /^(?:cpu|memory|ephemeral-storage|hugepages-.*)$/
 
 /**

@@ -11,7 +11,7 @@ export const GATE_SECONDS = 60
 /** The exit code of a shell if the program is missing. */
 export const PROGRAM_MISSING = 127
 
-/** The variables that the kubelet sets in every container, whatever the pod says. */
+/** The variables that the kubelet sets in every container. A pod cannot prevent it. */
 const CLUSTER_VARIABLES = [
   'KUBERNETES_PORT',
   'KUBERNETES_PORT_443_TCP',

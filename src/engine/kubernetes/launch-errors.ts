@@ -49,8 +49,8 @@ export function notStarted(spec: LaunchSpec, reason: string): SandboxError {
 }
 
 /**
- * Returns the error for a pod that does not run at the deadline of its launch. `seen` is what the watch
- * knows: the last state of the pod, and the error of the watch if it fails.
+ * Returns the error for a pod that does not run at the deadline of its launch. `seen` has the last
+ * state of the pod, and the error of the watch if the watch failed.
  */
 export function tooLate(
   spec: LaunchSpec,

@@ -77,7 +77,7 @@ export interface KubernetesEngineOptions {
   owner?: OwnerPod | undefined
   /**
    * The greatest age of a pod, in milliseconds, 60 000 to 31 536 000 000 (a year). Kubernetes ends
-   * older pods, whatever happens to the app.
+   * older pods, even if the app no longer runs.
    *
    * @default 86_400_000
    */

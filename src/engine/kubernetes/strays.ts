@@ -13,9 +13,10 @@ const ENDED_MS = 60_000
 const PENDING_MS = MAX_LAUNCH_MS + GATE_SECONDS * 1000
 
 /**
- * Returns the pods that will never run. `now` is the clock of the API server. A pod that runs is no
- * stray: if its server is gone, its stdin has ended, or it waits for the gate, so it ends by itself.
- * `isAbandoned` is true for a pod of this engine that no launch and no container has.
+ * Returns the pods that will never run. `now` is the clock of the API server. A pod that runs is
+ * not a stray: if its server is gone, the pod ends by itself, because its stdin has ended or its
+ * gate times out. `isAbandoned` is true for a pod of this engine that no launch and no container
+ * has.
  */
 export function straysOf(
   listed: readonly V1Pod[],

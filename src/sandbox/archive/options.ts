@@ -18,8 +18,8 @@ export interface ExportWorkspaceOptions extends FileCallOptions {
 export interface ImportWorkspaceOptions extends FileCallOptions {
   /**
    * The maximum size of all files of the archive together, in bytes. If the archive has more, the
-   * call throws `SANDBOX_ARCHIVE_TOO_LARGE` before it writes the file that exceeds the limit. The
-   * size of the workspace is a limit, too: the `errno` is `ENOSPC` then.
+   * call throws `SANDBOX_ARCHIVE_TOO_LARGE` before it writes the file that exceeds the limit. If
+   * the workspace is full before, the call throws a `SandboxFileError` with the `errno` `ENOSPC`.
    *
    * @default 1_073_741_824
    */

@@ -80,7 +80,7 @@ export interface CollectOptions extends FileCallOptions {
    */
   glob?: string | readonly string[] | undefined
   /**
-   * The folder to search, with the folders inside it.
+   * The folder to search. Its subfolders are searched, too.
    *
    * @default '/workspace'
    */

@@ -141,7 +141,7 @@ function parse(bytes: Buffer): ParsedRecord {
   try {
     if (cost > MAX_RECORD_COST)
       throw new RangeError('the JSON has too many strings, names, items or escapes')
-    // All issues of a forged list would take seconds.
+    // Only the first issue is reported: for a forged list, all issues would take seconds.
     const options = { abortEarly: true }
     const { success, output } = v.safeParse(RunRecord, parseMeasured(text, structure), options)
     return success ? { record: output, size, cost } : invalid

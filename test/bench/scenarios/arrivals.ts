@@ -8,7 +8,9 @@ import { Samples, single, timed } from '../rows.js'
 /** The share of the highest rate. At this load, waits come from random arrivals, not from a busy machine. */
 const LOAD = 0.4
 const HOLD_MS = 100
-/** The longest wait that counts as none: a step of the queue, and late timers of a busy process. */
+/**
+ * A shorter wait counts as no wait: it is a step of the queue, or a late timer of a busy process.
+ */
 const NO_WAIT_MS = 20
 const SAMPLE_MS = 10
 

@@ -182,7 +182,7 @@ describe('the files of a session', () => {
         .pool.listSessions()
         .some(({ requests }) => requests > 0),
     )
-    // A cell does not wait for it.
+    // A cell does not wait for the upload.
     app().pool.onCode('1', [])
     expect((await runCell(session, '1')).status).toBe(200)
     sent.destroy()

@@ -37,7 +37,7 @@ it.each([
   expect(error?.message).toContain(`${reason}: of the node`)
 })
 
-it('a pod that still may run ends no launch', () => {
+it('a launch continues while its pod may still start', () => {
   expect(failureOf(specOf(), waiting('ContainerCreating'))).toBeUndefined()
   expect(failureOf(specOf(), facts({}))).toBeUndefined()
 })

@@ -33,12 +33,12 @@ describe.each(['v4', 'v5'] as const)('the streams over %s', (version) => {
     expect(received.subarray(0, sent.length).equals(sent)).toBe(true)
   })
 
-  it('the server keeps what the reader does not take', async () => {
+  it('the server keeps the output until the reader takes it', async () => {
     const server = await new FakeAttach(version).listen()
     const attachment = await attachTo(server)
     const part = Buffer.alloc(64 * 1024)
     for (let sent = 0; sent < 32 * MIB; sent += part.length) void server.send(1, part)
-    // The echo of stdin is behind the flood, and the flood stands still.
+    // The server has sent more bytes than the connection holds, so the rest waits in the server.
     await until('the connection is full', () => attachment.stdout.readableLength > 16_384)
     await new Promise((resolve) => setImmediate(resolve))
     expect(attachment.stdout.readableLength).toBeLessThan(MIB)

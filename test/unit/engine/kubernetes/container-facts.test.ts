@@ -90,7 +90,7 @@ it.each<[Changes, object]>([
   expect({ ...found, runtime: { ...runtime, kernel } }).toMatchObject(facts)
 })
 
-it('tells that another container of the pod shares its namespaces', () => {
+it('reports that another container of the pod shares its namespaces', () => {
   const settings = settingsOf({ namespace: 'boxes' }, undefined)
   const pod = podOf(specOf(), { hasOwnKernel: false }, { engine: 'e', settings })
   pod.spec?.containers.unshift(SIDECAR)

@@ -82,7 +82,7 @@ describe('the watch of the pods', () => {
     expect(await runs).toBe(true)
   })
 
-  it('continues from the last event after an end, also of a bookmark', async () => {
+  it('a new connection continues after the last event or bookmark', async () => {
     server.watch.follow('a')
     await settle()
     server.last.send('ADDED', pod('a', '7'))
@@ -123,7 +123,7 @@ describe('the watch of the pods', () => {
     expect(await code).toBe(7)
   })
 
-  it('does not hurry if the API server is away or closes each connection at once', async () => {
+  it('retries slowly if the API server is gone or closes each connection at once', async () => {
     server.isAway = true
     server.watch.follow('a')
     await settle(60_000)
