@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { SandboxError } from './errors.js'
 import type { SandboxPool } from './sandbox-pool.js'
 import type { Sandbox } from './sandbox/sandbox.js'
+import { unknownSession } from './sessions/session-errors.js'
 import type { SessionInfo, SessionOptions } from './sessions/types.js'
 
 /** The caller of {@link CallerSessions}. */
@@ -31,7 +31,13 @@ export class CallerSessions {
   /** Opens a session. Returns its id, and the sandbox for the first call. */
   async open(language: string, options: Visit): Promise<{ id: string; sandbox: Sandbox }> {
     const id = randomBytes(18).toString('base64url')
-    return { id, sandbox: await this.#visit(language, id, options) }
+    try {
+      return { id, sandbox: await this.#visit(language, id, options) }
+    } catch (error) {
+      // If the signal aborted while the session opened, it is open now, and nobody has its id.
+      await this.end(id)
+      throw error
+    }
   }
 
   /**
@@ -42,12 +48,9 @@ export class CallerSessions {
   async visit(id: string, options: Visit): Promise<Sandbox> {
     const found = this.find(id)
     if (!found) throw unknownSession()
-    const sandbox = await this.#visit(found.language, id, options)
-    // The `Date` identifies the session. If the session ended while the call waited for it, the
-    // pool has opened another session, which has another `Date`.
-    if (this.find(id)?.createdAt === found.createdAt) return sandbox
-    await sandbox.session?.end()
-    throw unknownSession()
+    // The pool must not open another session in its place, because this could end a session of another
+    // caller.
+    return this.#visit(found.language, id, { ...options, sessionMustExist: true })
   }
 
   /** Ends a session. Returns whether there was one. */
@@ -75,11 +78,4 @@ export class CallerSessions {
     const { pool, prefix, tenant } = this.#caller
     return pool.session(language, prefix + id, { ...options, tenant })
   }
-}
-
-function unknownSession(): SandboxError {
-  return new SandboxError(
-    'SANDBOX_UNKNOWN_SESSION',
-    'there is no session with this id, or it has ended',
-  )
 }

@@ -151,7 +151,8 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
    * this for its option `session`.
    *
    * @throws SandboxError the codes of `acquire()`; `SANDBOX_TOO_MANY_SESSIONS` if all places for
-   * sessions are in use; `SANDBOX_TENANT_LIMIT` if the tenant has too many sessions.
+   * sessions are in use; `SANDBOX_TENANT_LIMIT` if the tenant has too many sessions;
+   * `SANDBOX_UNKNOWN_SESSION` with `sessionMustExist`.
    */
   async session(language: Language, id: string, options: SessionOptions = {}): Promise<Sandbox> {
     const pool = this.#poolOf(language)

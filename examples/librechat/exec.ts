@@ -1,6 +1,7 @@
 import { dirname } from 'node:path/posix'
 import { HTTPException } from 'hono/http-exception'
-import type { KilledBy, Sandbox } from 'hono-sandbox'
+import type { FileEntry, KilledBy, Sandbox } from 'hono-sandbox'
+import { SandboxFileError } from 'hono-sandbox'
 import type { FileStore, StoredFile } from './file-store.js'
 import { runProgram } from './languages.js'
 import type { Exec } from './requests.js'
@@ -56,22 +57,24 @@ export async function execute(box: Sandbox, execution: Execution) {
   }
   const since = await box.listFiles('/workspace', { recursive: true })
   const run = await runProgram(box, { ...exec, timeoutMs })
-  // If the container ran out of memory, it may have ended, and its files are lost.
-  const written = box.signal.aborted
-    ? { files: [], omitted: 0 }
-    : await box.collect({ since, maxFiles: MAX_FILES, maxBytes: MAX_BYTES })
+  const written = await collectFiles(box, since)
 
   const byName = new Map(inputs.map((input) => [input.name, input]))
-  const results = written.files.filter(({ path }) => !byName.get(path)?.file.isReadOnly)
+  const results = (written?.files ?? []).filter(({ path }) => !byName.get(path)?.file.isReadOnly)
   const added = store.add(
     caller,
     results.map(({ path, mimeType, content, mtimeMs }) => {
-      return { name: path, mimeType, content, modifiedAt: new Date(mtimeMs), isReadOnly: false }
+      const modifiedAt = new Date(mtimeMs)
+      const own = new Uint8Array(content)
+      return { name: path, mimeType, content: own, modifiedAt, isReadOnly: false }
     }),
   )
   const notes = [
     run.killedBy && WHY[run.killedBy],
-    written.omitted > 0 && `${written.omitted} files were not kept: they are too large or too many`,
+    !written && 'The files of the program cannot be read',
+    written &&
+      written.omitted > 0 &&
+      `${written.omitted} files were not kept: they are too large or too many`,
   ].filter((note) => typeof note === 'string')
   const output = {
     stdout: run.stdout,
@@ -89,5 +92,18 @@ export async function execute(box: Sandbox, execution: Execution) {
       const modified_from = before && { id: before.id, session_id: before.session }
       return { id, name, session_id: session, storage_session_id: session, modified_from }
     }),
+  }
+}
+
+/**
+ * Returns the files that a program wrote; `undefined` if it has made the folder unreadable, or if the
+ * container is gone, for example because it ran out of memory. The output of the program is kept.
+ */
+async function collectFiles(box: Sandbox, since: readonly FileEntry[]) {
+  try {
+    return await box.collect({ since, maxFiles: MAX_FILES, maxBytes: MAX_BYTES })
+  } catch (error) {
+    if (error instanceof SandboxFileError || box.signal.aborted) return undefined
+    throw error
   }
 }

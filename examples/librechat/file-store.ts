@@ -6,15 +6,17 @@ import { LRUCache } from 'lru-cache'
  * again.
  */
 const TTL_MS = 24 * 60 * 60_000
-/** The memory of a session without the bytes of its files. It is an estimate. */
+/** The memory of a session and of a file, without their texts and bytes. It is an estimate. */
 const SESSION_BYTES = 1000
+const FILE_BYTES = 1000
 
 /** A file that was uploaded, or that a program wrote. */
 export interface StoredFile {
   /** The path below the working directory. */
   name: string
   mimeType: string
-  content: Uint8Array
+  /** Has a buffer of its own: a part of a larger one would keep all of it in memory. */
+  content: Uint8Array<ArrayBuffer>
   modifiedAt: Date
   /** If it is `true`, the file is not stored again after a program has changed it. */
   isReadOnly: boolean
@@ -35,10 +37,8 @@ export class FileStore {
     this.#sessions = new LRUCache({
       maxSize: maxBytes,
       ttl: TTL_MS,
-      sizeCalculation: (files) => {
-        const sizes = [...files.values()].map(({ content }) => content.byteLength)
-        return sizes.reduce((sum, size) => sum + size, SESSION_BYTES)
-      },
+      sizeCalculation: (files) =>
+        [...files.values()].reduce((sum, file) => sum + sizeOf(file), SESSION_BYTES),
     })
   }
 
@@ -74,6 +74,9 @@ export class FileStore {
     return true
   }
 }
+
+const sizeOf = ({ name, mimeType, content }: StoredFile) =>
+  FILE_BYTES + 2 * (name.length + mimeType.length) + content.byteLength
 
 /** JSON keeps the two texts apart. If they were only joined, two pairs could have the same key. */
 const keyOf = (caller: string, session: string) => JSON.stringify([caller, session])

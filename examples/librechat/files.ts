@@ -48,7 +48,7 @@ export function files(store: FileStore) {
   app.get('/download/:session/:id', (c) => {
     const { session, id } = c.req.param()
     const { name, content } = existing(store.find(c.get('caller'), session, id))
-    return c.body(new Uint8Array(content), 200, {
+    return c.body(content, 200, {
       'Cache-Control': 'private, no-cache',
       'Content-Disposition': contentDisposition(headerNameOf(name)),
       'Content-Security-Policy': 'sandbox',

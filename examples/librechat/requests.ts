@@ -8,6 +8,8 @@ const MAX_DEPTH = 10
 const MAX_FILES = 200
 const MAX_ARGUMENTS = 1000
 const MAX_ARGUMENT_LENGTH = 128 * 1024
+/** A character that no argument and no file name of Linux can have. */
+const NO_UTF8 = /[\0\p{Surrogate}]/u
 
 /** A path below the working directory. */
 const FileName = v.pipe(
@@ -17,7 +19,7 @@ const FileName = v.pipe(
 
 const Argument = v.pipe(
   v.string('must be a string'),
-  v.check((text) => text.length < MAX_ARGUMENT_LENGTH && !text.includes('\0'), 'is no argument'),
+  v.check((text) => text.length < MAX_ARGUMENT_LENGTH && !NO_UTF8.test(text), 'is no argument'),
 )
 
 /** A file of a session. Older versions of LibreChat send the id of the session in another field. */
@@ -88,7 +90,8 @@ function isPlainPath(name: string): boolean {
   return (
     name.length <= MAX_NAME_LENGTH &&
     parts.length <= MAX_DEPTH &&
-    !/[\0\\]/.test(name) &&
+    !NO_UTF8.test(name) &&
+    !name.includes('\\') &&
     parts.every((part) => part !== '' && part !== '.' && part !== '..')
   )
 }

@@ -37,7 +37,7 @@ export async function collectArtifacts(box: Sandbox): Promise<Artifact[]> {
 
 /** Lists the folder. It is empty if the program has deleted it or replaced it by a file. */
 async function listFolder(box: Sandbox) {
-  return box.listFiles(FOLDER).catch(whatFailed([]))
+  return box.listFiles(FOLDER).catch(whatFailed(box, []))
 }
 
 /**
@@ -45,12 +45,13 @@ async function listFolder(box: Sandbox) {
  * listing.
  */
 async function readContent(box: Sandbox, path: string) {
-  return box.readFile(path, { maxBytes: MAX_FILE_BYTES }).catch(whatFailed(undefined))
+  return box.readFile(path, { maxBytes: MAX_FILE_BYTES }).catch(whatFailed(box, undefined))
 }
 
-function whatFailed<Instead>(instead: Instead) {
+/** The container can be gone, too, because such a process used all of its memory. */
+function whatFailed<Instead>(box: Sandbox, instead: Instead) {
   return (error: unknown) => {
-    if (error instanceof SandboxFileError) return instead
+    if (error instanceof SandboxFileError || box.signal.aborted) return instead
     throw error
   }
 }

@@ -35,6 +35,7 @@ export const SessionCall = v.strictObject({
   sessionIdleMs: v.optional(PositiveMilliseconds),
   sessionTtlMs: v.optional(PositiveMilliseconds),
   sessionConcurrency: v.optional(Positive),
+  sessionMustExist: v.optional(v.boolean()),
 })
 
 /** The second argument of `endSession()`. */

@@ -66,6 +66,14 @@ export class SessionErrors {
   }
 }
 
+/** Returns the error of a request for a session that must exist. */
+export function unknownSession(): SandboxError {
+  return new SandboxError(
+    'SANDBOX_UNKNOWN_SESSION',
+    'there is no session with this id, or it has ended',
+  )
+}
+
 function optionsOf(retryAfterMs: number | undefined): { retryAfterMs?: number } {
   return retryAfterMs === undefined ? {} : { retryAfterMs }
 }

@@ -11,7 +11,7 @@ import { LostSessions } from './lost-sessions.js'
 import { Patience } from './patience.js'
 import type { Place, SessionBounds } from './places.js'
 import { Places } from './places.js'
-import { SessionErrors } from './session-errors.js'
+import { SessionErrors, unknownSession } from './session-errors.js'
 import type { SessionParts } from './session.js'
 import { Session } from './session.js'
 import type { SessionFilter, SessionHooks, SessionInfo, SessionOptions } from './types.js'
@@ -74,6 +74,7 @@ export class Sessions {
       const opening = this.#opening.get(key)
       const session = this.#open.get(key)
       if (opening) await patience.until(opening)
+      else if (options.sessionMustExist && (!session || session.isEnding)) throw unknownSession()
       else if (!session) await this.#openSession(key, id, options, patience)
       else if (session.isEnding) await patience.until(session.over)
       else {

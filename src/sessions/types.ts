@@ -25,6 +25,13 @@ export interface SessionOptions extends AcquireSandboxOptions {
    * @default no limit
    */
   sessionConcurrency?: number | undefined
+  /**
+   * Whether the call throws `SANDBOX_UNKNOWN_SESSION` instead of opening a session, if there is no
+   * session with this id, or it ends.
+   *
+   * @default false
+   */
+  sessionMustExist?: boolean | undefined
 }
 
 /** A session that is open, as `listSessions()` describes it. */

@@ -67,6 +67,15 @@ describe.each(runtimes)('the backend of deepagents under %s', (runtime) => {
       { path: '/workspace/none', content: null, error: 'file_not_found' },
       { path: '/workspace', content: null, error: 'is_directory' },
     ])
+    const content = new Uint8Array(1)
+    const uploads: [string, Uint8Array][] = [
+      ['/workspace/one', content],
+      ['/workspace/\0', content],
+    ]
+    expect(await backend.uploadFiles?.(uploads)).toMatchObject([
+      { error: null },
+      { error: 'invalid_path' },
+    ])
     const limited = deepAgentsBackend(sandbox(), { timeoutMs: 300 })
     expect(await limited.execute('sleep 60')).toEqual({
       output: '[killed: timeout]',
@@ -91,6 +100,12 @@ describe.each(runtimes)('the backend of deepagents under %s', (runtime) => {
     expect(await pathsOf('*.{py,ts}')).toEqual([paths, false])
     expect(await pathsOf('src/**/*.ts')).toEqual([paths.slice(1), false])
     expect(await backend.grep('-x', 'src', null, 2)).toMatchObject({ truncated: true })
+    // The text of a line can end with a carriage return, and can look as the number of a line.
+    await backend.write('/workspace/dos/a.txt', ':1: of dos\r\n')
+    expect(await backend.grep('of dos', '/')).toEqual({
+      matches: [{ path: '/workspace/dos/a.txt', line: 1, text: ':1: of dos\r' }],
+      truncated: false,
+    })
   })
 
   it('ends the commands of an agent that was aborted', async () => {
@@ -100,6 +115,7 @@ describe.each(runtimes)('the backend of deepagents under %s', (runtime) => {
     await expect.poll(() => sandbox().exists('pid'), { timeout: 10_000 }).toBe(true)
     controller.abort()
     expect(await running).toMatchObject({ output: '[killed: abort]' })
+    expect(await backend.grep('', '/')).toEqual({ matches: [], truncated: true })
   })
 
   it('edits only text files, and only a text that occurs once or all occurrences', async () => {
@@ -116,5 +132,7 @@ describe.each(runtimes)('the backend of deepagents under %s', (runtime) => {
       occurrences: 2,
     })
     expect(await sandbox().readFile('twice', { format: 'text' })).toBe('$& $& $&')
+    const long = await backend.edit('/workspace/twice', '$', 'b'.repeat(8_000_000), true)
+    expect(long).toMatchObject({ error: expect.stringContaining('too long') })
   })
 })

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { get } from 'node:http'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { serve } from '@hono/node-server'
@@ -196,6 +197,11 @@ print((data / 'sales.csv').read_text(), (data / 'skill/a.md').read_text())
     expect(await exec({ lang: 'py', code: many })).toMatchObject({
       stderr: '\n[20 files were not kept: they are too large or too many]',
     })
+    const locked = 'import os\nprint("out")\nos.chmod(os.getcwd(), 0)'
+    expect(await exec({ lang: 'py', code: locked })).toMatchObject({
+      stdout: 'out\n',
+      stderr: '\n[The files of the program cannot be read]',
+    })
   })
 
   it('refuses a bad request, and does not quote it', async () => {
@@ -207,6 +213,8 @@ print((data / 'sales.csv').read_text(), (data / 'skill/a.md').read_text())
       [{ lang: 'py', code: [secret] }, 400, 'code must be a string'],
       [{ lang: secret, code: '' }, 400, 'lang is not supported'],
       [{ lang: 'py', code: '', args: [secret + '\0'] }, 400, 'args[0] is no argument'],
+      [{ lang: 'py', code: '', args: [secret + '\ud800'] }, 400, 'args[0] is no argument'],
+      [{ lang: 'py', code: '', files: [{ ...a, name: '\ud800' }] }, 400, 'files[0].name'],
       [{ lang: 'py', code: '', files: [{ ...file, name: `../${secret}` }] }, 400, 'files[0].name'],
       [{ lang: 'py', code: '', files: [file] }, 403, 'Unauthorized file reference'],
       [{ lang: 'py', code: '', files: [a, { ...b, name: 'a/b' }] }, 400, 'exclude each other'],
@@ -250,15 +258,38 @@ print((data / 'sales.csv').read_text(), (data / 'skill/a.md').read_text())
   })
 })
 
-it('drops the session that was unused for the longest time if the store is full', async () => {
-  const app = librechat({ caller: () => 'ada', maxStoredBytes: 10_000 })
-  const upload = async () => {
-    const form = new FormData()
-    form.append('file', new Blob(['x'.repeat(5000)]), 'a')
-    const response = await app.request('/upload', { method: 'POST', body: form })
-    return v.parse(Uploaded, await response.json()).storage_session_id
-  }
-  const [first, second] = [await upload(), await upload()]
-  expect((await app.request(`/files/${first}`)).status).toBe(404)
-  expect((await app.request(`/files/${second}`)).status).toBe(200)
+it.each([
+  ['contents', 'x'.repeat(5000), 'a'],
+  ['names', 'x', 'a'.repeat(3000)],
+])(
+  'drops the session that was unused for the longest time if there are too many %s',
+  async (_, text, name) => {
+    const app = librechat({ caller: () => 'ada', maxStoredBytes: 10_000 })
+    const upload = async () => {
+      const form = new FormData()
+      form.append('file', new Blob([text]), name)
+      const response = await app.request('/upload', { method: 'POST', body: form })
+      return v.parse(Uploaded, await response.json()).storage_session_id
+    }
+    const [first, second] = [await upload(), await upload()]
+    expect((await app.request(`/files/${first}`)).status).toBe(404)
+    expect((await app.request(`/files/${second}`)).status).toBe(200)
+  },
+)
+
+it('holds a file once in memory, for any number of clients that do not read it', async () => {
+  const app = librechat({ caller: () => 'ada' })
+  const form = new FormData()
+  form.append('file', new Blob([Buffer.alloc(20_000_000)]), 'large')
+  const uploaded = await app.request('/upload', { method: 'POST', body: form })
+  const { storage_session_id, files } = v.parse(Uploaded, await uploaded.json())
+  const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+  await once(server, 'listening')
+  const address = `${urlOf(server)}/download/${storage_session_id}/${files[0]?.fileId}`
+  const before = process.memoryUsage().arrayBuffers
+  const requests = Array.from({ length: 20 }, () => get(address, { agent: false }))
+  await Promise.all(requests.map((request) => once(request, 'response')))
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000_000)
+  for (const request of requests) request.destroy()
+  server.close()
 })

@@ -5,6 +5,7 @@ import { SandboxPool } from 'hono-sandbox'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ragflow, type RagflowOptions } from '../../examples/ragflow/app.js'
+import { collectArtifacts } from '../../examples/ragflow/artifacts.js'
 import { runtimes, usePool } from '../helpers/engine.js'
 import { fetchOnce, urlOf } from '../helpers/http.js'
 import { until } from '../helpers/until.js'
@@ -146,6 +147,12 @@ describe.each(runtimes)('the executor of RAGFlow under %s', (runtime) => {
       ...limit('time'),
       ...isFailure,
     })
+  })
+
+  it('keeps the result of a program whose container is gone before its artifacts', async () => {
+    const box = await pool().acquire('python', { timeoutMs: 60_000 })
+    box.release()
+    expect(await collectArtifacts(box)).toEqual([])
   })
 
   it('collects the artifacts that RAGFlow accepts', async () => {

@@ -1,5 +1,5 @@
 import type { Sandbox } from '../../sandbox/sandbox.js'
-import { isMedia, isText, pageOf, replace, whole } from './content.js'
+import { isMedia, isText, MAX_EDIT_BYTES, pageOf, replace, whole } from './content.js'
 import { errorOf, orError } from './errors.js'
 import { describe, glob, grep } from './search.js'
 import type { DeepAgentsBackend } from './types.js'
@@ -81,7 +81,7 @@ export function deepAgentsBackend(
       }),
     edit: (path, old, replacement, all) =>
       orError(path, async () => {
-        const content = await sandbox.readFile(path)
+        const content = await sandbox.readFile(path, { maxBytes: MAX_EDIT_BYTES })
         if (!isText(path, content)) return { error: `'${path}' is not a text file` }
         const edited = replace(content.toString(), old, replacement, all)
         if ('error' in edited) return { error: `${edited.error} in file '${path}'` }
@@ -94,7 +94,7 @@ export function deepAgentsBackend(
         return { path, filesUpdate: null }
       }),
     grep: (text, folder, names, max) =>
-      orError(folder ?? '/', () => grep(sandbox, { text, folder, names, max })),
+      orError(folder ?? '/', () => grep(sandbox, { text, folder, names, max }, options)),
     glob: (pattern, folder) => orError(folder ?? '/', () => glob(sandbox, pattern, folder)),
     uploadFiles: (files) =>
       Promise.all(

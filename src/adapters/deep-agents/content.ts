@@ -2,6 +2,9 @@ import { isUtf8 } from 'node:buffer'
 import { mimeTypeOf } from '../../sandbox/files/mime.js'
 import type { DeepAgentsData, DeepAgentsPage } from './types.js'
 
+/** The greatest size of a file that the agent edits, before and after the edit, in bytes. */
+export const MAX_EDIT_BYTES = 10 * 1024 * 1024
+
 /** Whether the agent writes a file with this name as base64. */
 export function isMedia(path: string): boolean {
   return /^(image\/(?!svg)|audio\/|video\/(?!mp2t)|application\/pdf)/.test(mimeTypeOf(path))
@@ -41,5 +44,7 @@ export function replace(
   const occurrences = parts.length - 1
   if (occurrences === 0) return { error: 'String not found' }
   if (occurrences > 1 && !all) return { error: 'Multiple occurrences, and not all to replace,' }
+  const length = text.length + occurrences * (replacement.length - old.length)
+  if (length > MAX_EDIT_BYTES) return { error: `Text of ${length} characters is too long` }
   return { text: parts.join(replacement), occurrences }
 }

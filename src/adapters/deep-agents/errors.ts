@@ -9,13 +9,18 @@ export async function orError<T>(
   try {
     return await call()
   } catch (error) {
-    if (!(error instanceof SandboxError && OF_THE_MODEL.has(error.code))) throw error
+    if (!isOfModel(error)) throw error
     const isMissing = error instanceof SandboxFileError && error.errno === 'ENOENT'
     return { error: isMissing ? `File '${path}' not found` : error.message }
   }
 }
 
-const OF_THE_MODEL: ReadonlySet<string> = new Set(['SANDBOX_FILE_FAILED', 'SANDBOX_INVALID_OPTION'])
+const OF_MODEL: ReadonlySet<string> = new Set(['SANDBOX_FILE_FAILED', 'SANDBOX_INVALID_OPTION'])
+
+/** Whether the model has caused the error, by the name of a file or a pattern. */
+function isOfModel(error: unknown): error is SandboxError {
+  return error instanceof SandboxError && OF_MODEL.has(error.code)
+}
 
 const CODES: Readonly<Record<string, DeepAgentsFileError>> = {
   ENOENT: 'file_not_found',
@@ -29,7 +34,8 @@ export async function errorOf(call: Promise<unknown>): Promise<DeepAgentsFileErr
     await call
     return null
   } catch (error) {
-    if (!(error instanceof SandboxFileError)) throw error
-    return CODES[error.errno] ?? 'invalid_path'
+    if (!isOfModel(error)) throw error
+    const code = error instanceof SandboxFileError ? CODES[error.errno] : undefined
+    return code ?? 'invalid_path'
   }
 }

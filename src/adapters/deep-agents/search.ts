@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { FileEntry } from '../../sandbox/files/entry.js'
 import { matcherOf } from '../../sandbox/files/glob.js'
+import type { ProgramOptions } from '../../sandbox/program/options.js'
 import type { Sandbox } from '../../sandbox/sandbox.js'
 import type { DeepAgentsBackend, DeepAgentsFile, DeepAgentsMatch } from './types.js'
 
@@ -53,6 +54,7 @@ interface Search {
 export async function grep(
   sandbox: Sandbox,
   { text, folder, names, max }: Search,
+  options: Pick<ProgramOptions, 'signal' | 'timeoutMs'>,
 ): ReturnType<DeepAgentsBackend['grep']> {
   const root = rootOf(folder)
   // `find` chooses the files, because `grep` of a small image cannot. `find` accepts only plain
@@ -61,7 +63,7 @@ export async function grep(
   const isWanted = isPlain ? () => true : matcherOf([names])
   const files = ['find', root, '-type', 'f', ...(names && isPlain ? ['-name', names] : [])]
   const search = ['-exec', 'grep', '-HnF', '-e', text, '{}', '+']
-  const { stdout, killedBy } = await sandbox.exec([...files, ...search])
+  const { stdout, killedBy } = await sandbox.exec([...files, ...search], options)
   const found = stdout.split('\n').flatMap(matchOf)
   const matches = found.filter(
     (match) =>
@@ -72,9 +74,12 @@ export async function grep(
   return { matches: matches.slice(0, most), truncated }
 }
 
-/** Parses a line of `grep`. For a binary file, `grep` prints only that the file matches. */
+/**
+ * Parses a line of `grep`. For a binary file, `grep` prints only that the file matches. The text of the
+ * line can have characters that end a line for a regular expression, for example a carriage return.
+ */
 function matchOf(line: string): DeepAgentsMatch[] {
-  const [, file, number, text] = /^(.+?):(\d+):(.*)$/.exec(line) ?? []
+  const [, file, number, text] = /^(.+?):(\d+):(.*)$/s.exec(line) ?? []
   if (file === undefined || text === undefined) return []
   return [{ path: file, line: Number(number), text }]
 }

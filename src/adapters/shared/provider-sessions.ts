@@ -3,6 +3,7 @@ import { getSandboxes } from '../../default-pool.js'
 import type { SandboxPool } from '../../sandbox-pool.js'
 import type { Sandbox } from '../../sandbox/sandbox.js'
 import type { SessionInfo } from '../../sessions/types.js'
+import { LONGEST_TIMER_MS } from '../../util/deadline.js'
 import type { ProviderOptions } from './provider-options.js'
 import type { Env } from './session-env.js'
 import { envOfSessions } from './session-env.js'
@@ -38,10 +39,7 @@ export class ProviderSessions {
     const sessionTtlMs = Math.min(ttlMs ?? this.ttlMs, this.ttlMs)
     const visit = { ...this.#visit(call), sessionTtlMs }
     const opened = this.#sessions.open(this.#options.language, visit)
-    const { id, sandbox } = await opened.catch((error: unknown) => {
-      call.signal?.throwIfAborted()
-      throw error
-    })
+    const { id, sandbox } = await orReason(call.signal, opened)
     sandbox.release()
     this.addEnv(id, env)
     return id
@@ -63,10 +61,10 @@ export class ProviderSessions {
     }
   }
 
-  /** Returns the sandbox of a session. The caller must release it. */
+  /** Returns the sandbox of a session. The caller must release it. If the signal aborts, throws its reason. */
   async visit(id: string, call: Call): Promise<Sandbox> {
     const env = envOfSessions(this.#pool).get(PREFIX + id)
-    return this.#sessions.visit(id, { ...this.#visit(call), env })
+    return orReason(call.signal, this.#sessions.visit(id, { ...this.#visit(call), env }))
   }
 
   /** Returns the session with this id, if the tenant has one. */
@@ -94,7 +92,15 @@ export class ProviderSessions {
 
   #visit({ timeoutMs = this.timeoutMs, signal }: Call) {
     const { acquireTimeoutMs, sessionIdleMs } = this.#options
-    const leaseTtlMs = timeoutMs + SPARE_MS
+    const leaseTtlMs = Math.min(timeoutMs + SPARE_MS, LONGEST_TIMER_MS)
     return { timeoutMs: acquireTimeoutMs, leaseTtlMs, signal, sessionIdleMs }
   }
+}
+
+/** Resolves as the call does. If it fails after the signal aborted, throws the reason of the signal. */
+async function orReason<T>(signal: AbortSignal | undefined, call: Promise<T>): Promise<T> {
+  return call.catch((error: unknown) => {
+    signal?.throwIfAborted()
+    throw error
+  })
 }
