@@ -69,7 +69,7 @@ export class FileStore {
     const key = keyOf(caller, session)
     const rest = new Map(this.#sessions.get(key))
     if (!rest.delete(id)) return false
-    if (rest.size > 0) this.#sessions.set(key, rest)
+    if (rest.size > 0) this.#sessions.set(key, rest, { noUpdateTTL: true })
     else this.#sessions.delete(key)
     return true
   }

@@ -36,11 +36,6 @@ export function waitWithin<T>(
       end()
       reject(onAbort(signal?.reason))
     }
-    const timer = setDeadline(timeoutMs, () => {
-      end()
-      reject(onTimeout())
-    })
-    signal?.addEventListener('abort', abort, { once: true })
     const leave = enter({
       resolve: (value) => {
         end()
@@ -51,6 +46,11 @@ export function waitWithin<T>(
         reject(error)
       },
     })
+    const timer = setDeadline(timeoutMs, () => {
+      end()
+      reject(onTimeout())
+    })
+    signal?.addEventListener('abort', abort, { once: true })
     if (signal?.aborted) abort()
   })
 }
