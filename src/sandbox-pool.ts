@@ -166,8 +166,9 @@ export class SandboxPool extends EventEmitter<SandboxPoolEvents> implements Asyn
   }
 
   /**
-   * Ends the sessions with this id, with their requests and programs. Resolves to their number when
-   * they have ended.
+   * Ends the sessions with this id, with their requests and programs. A session that opens at the moment
+   * is ended when it is open. Resolves to their number when they have ended. Do not wait for it in
+   * `onSessionStart` of the same session, because the session is not open before that ends.
    */
   async endSession(id: string, filter: SessionFilter = {}): Promise<number> {
     const { language, tenant } = check(SessionChoice, filter, 'endSession')

@@ -35,6 +35,14 @@ interface SessionsOptions {
   hooks: SessionHooks
 }
 
+/** A session that waits for its container or its `onSessionStart`. */
+interface Opening {
+  id: string
+  tenant: string | undefined
+  /** Resolves when the first request has its turn, or the session could not be opened. It never rejects. */
+  settled: Promise<void>
+}
+
 /**
  * The sessions of one language. A session is found by its id and its tenant, so the id of one
  * tenant never opens the session of another.
@@ -46,8 +54,8 @@ export class Sessions {
   readonly #lost = new LostSessions()
   /** The sessions that have not ended, by key. */
   readonly #open = new Map<string, Session>()
-  /** The sessions that wait for their container, by key. The promises never reject. */
-  readonly #opening = new Map<string, Promise<unknown>>()
+  /** The sessions that open, by key. */
+  readonly #opening = new Map<string, Opening>()
   #isClosed = false
 
   constructor(options: SessionsOptions) {
@@ -66,26 +74,20 @@ export class Sessions {
    * requests of a session wait for the same container.
    */
   async visit(id: string, options: SessionOptions): Promise<Sandbox> {
-    const { timeoutMs = 10_000, signal, tenant, env } = options
+    const { timeoutMs = 10_000, signal, tenant } = options
     const key = JSON.stringify([tenant ?? null, id])
     const patience = new Patience(timeoutMs, signal, this.#errors)
     for (;;) {
       if (this.#isClosed) throw this.#errors.closed()
       const opening = this.#opening.get(key)
       const session = this.#open.get(key)
-      if (opening) await patience.until(opening)
+      if (opening) await patience.until(opening.settled)
       else if (options.sessionMustExist && (!session || session.isEnding)) throw unknownSession()
-      else if (!session) await this.#openSession(key, id, options, patience)
-      else if (session.isEnding) await patience.until(session.over)
+      else if (session?.isEnding) await patience.until(session.over)
       else {
-        const sandbox = await session.visit({
-          timeoutMs: patience.leftMs,
-          signal,
-          leaseTtlMs: options.leaseTtlMs ?? this.#options.leaseTtlMs,
-          idleMs: options.sessionIdleMs ?? DEFAULT_IDLE_MS,
-          concurrency: options.sessionConcurrency ?? Number.POSITIVE_INFINITY,
-          env: { ...this.#options.about().env, ...env },
-        })
+        const sandbox = session
+          ? await this.#visit(session, options, patience)
+          : await this.#openSession(key, id, options, patience)
         if (sandbox) return sandbox
       }
     }
@@ -95,13 +97,23 @@ export class Sessions {
     return Array.from(this.#open.values(), ({ info }) => info)
   }
 
-  /** Ends the sessions with this id. Returns how many there were, when they have ended. */
+  /**
+   * Ends the sessions with this id. A session that opens is ended when it is open. Returns how many
+   * sessions there were, when they have ended.
+   */
   async end(id: string, { tenant }: SessionFilter): Promise<number> {
-    const chosen = [...this.#open.values()].filter(
-      ({ info }) => info.id === id && (tenant === undefined || info.tenant === tenant),
-    )
-    await Promise.all(chosen.map((session) => session.end('ended')))
-    return chosen.length
+    const isChosen = (session: Pick<SessionInfo, 'id' | 'tenant'>) =>
+      session.id === id && (tenant === undefined || session.tenant === tenant)
+    const open = [...this.#open.values()].filter(({ info }) => isChosen(info))
+    const opening = [...this.#opening].filter(([, session]) => isChosen(session))
+    const ends = open.map((session) => session.end('ended'))
+    for (const [key, { settled }] of opening) {
+      await settled
+      const session = this.#open.get(key)
+      if (session) ends.push(session.end('ended'))
+    }
+    await Promise.all(ends)
+    return ends.length
   }
 
   /**
@@ -120,22 +132,41 @@ export class Sessions {
     await within(saveMs, over)
   }
 
+  /** Returns `undefined` if the session has ended. */
+  #visit(
+    session: Session,
+    options: SessionOptions,
+    { leftMs: timeoutMs, signal }: Patience,
+  ): Promise<Sandbox | undefined> {
+    return session.visit({
+      timeoutMs,
+      signal,
+      leaseTtlMs: options.leaseTtlMs ?? this.#options.leaseTtlMs,
+      idleMs: options.sessionIdleMs ?? DEFAULT_IDLE_MS,
+      concurrency: options.sessionConcurrency ?? Number.POSITIVE_INFINITY,
+      env: { ...this.#options.about().env, ...options.env },
+    })
+  }
+
+  /** Opens a session, in which this request gets the first turn. */
   async #openSession(
     key: string,
     id: string,
     options: SessionOptions,
     patience: Patience,
-  ): Promise<void> {
-    const opened = this.#launch(key, id, options, patience)
+  ): Promise<Sandbox | undefined> {
+    const visited = this.#launch(key, id, options, patience).then((session) =>
+      this.#visit(session, options, patience),
+    )
     // The other requests of the session try again themselves if this request fails: its time may be
     // over, or its client may have left.
-    this.#opening.set(
-      key,
-      opened.catch(() => {}),
+    const settled = visited.then(
+      () => {},
+      () => {},
     )
-    // This request goes on before the others do, and so it gets the first turn.
+    this.#opening.set(key, { id, tenant: options.tenant, settled })
     try {
-      await opened
+      return await visited
     } finally {
       this.#opening.delete(key)
     }
@@ -146,12 +177,12 @@ export class Sessions {
     id: string,
     { tenant, sessionTtlMs = DEFAULT_TTL_MS }: SessionOptions,
     patience: Patience,
-  ): Promise<void> {
+  ): Promise<Session> {
     const place = await this.#places.take(tenant, patience)
     try {
       const { leftMs: timeoutMs, signal } = patience
       const lease = await this.#options.acquire({ timeoutMs, signal, tenant })
-      await this.#start(key, place, lease, { id, tenant, ttlMs: sessionTtlMs })
+      return await this.#start(key, place, lease, { id, tenant, ttlMs: sessionTtlMs })
     } catch (error) {
       this.#places.free(place)
       throw error
@@ -167,7 +198,7 @@ export class Sessions {
     place: Place,
     lease: Lease<Channel>,
     session: { id: string; tenant: string | undefined; ttlMs: number },
-  ): Promise<void> {
+  ): Promise<Session> {
     const about = this.#options.about()
     lease.touch()
     lease.container.keep()
@@ -185,7 +216,7 @@ export class Sessions {
       lease.end(this.#isClosed ? 'closed' : 'failed')
       throw error
     }
-    this.#keep(key, place, state, { ...session, about, lostReason, hooks })
+    return this.#keep(key, place, state, { ...session, about, lostReason, hooks })
   }
 
   #keep(
@@ -193,7 +224,7 @@ export class Sessions {
     place: Place,
     state: SandboxState,
     parts: Pick<SessionParts, 'id' | 'tenant' | 'ttlMs' | 'about' | 'lostReason' | 'hooks'>,
-  ): void {
+  ): Session {
     const session = new Session(state, {
       ...parts,
       maxWaiting: this.#options.bounds().maxWaiting,
@@ -203,6 +234,7 @@ export class Sessions {
     place.session = session
     this.#open.set(key, session)
     void session.over.then((reason) => this.#forget(key, place, reason))
+    return session
   }
 
   #forget(key: string, place: Place, reason: SessionEnd): void {

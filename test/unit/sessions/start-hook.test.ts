@@ -54,6 +54,20 @@ describe('onSessionStart', () => {
     expect(onSessionEnd).not.toHaveBeenCalled()
   })
 
+  it('finishes before end() ends the session that opens', async () => {
+    const restored = deferred<void>()
+    const { sessions, ends } = fakeSessions({ onSessionStart: () => restored.promise })
+    const visit = sessions.visit('ada', {})
+    const others = sessions.end('ada', { tenant: 'other' })
+    const ended = sessions.end('ada', {})
+    expect(await others).toBe(0)
+    expect(await outcomeOf(ended)).toBe('pending')
+    restored.resolve()
+    expect(await ended).toBe(1)
+    expect((await visit).signal.aborted).toBe(true)
+    expect([sessions.list(), ends()]).toEqual([[], ['released']])
+  })
+
   it('has a time limit, and its sandbox ends with it', async () => {
     const signals: AbortSignal[] = []
     const { sessions, ends } = fakeSessions({
