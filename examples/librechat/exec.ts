@@ -69,12 +69,11 @@ export async function execute(box: Sandbox, execution: Execution) {
       return { name: path, mimeType, content: own, modifiedAt, isReadOnly: false }
     }),
   )
+  const omitted = (written?.omitted ?? 0) + results.length - added.files.size
   const notes = [
     run.killedBy && WHY[run.killedBy],
     !written && 'The files of the program cannot be read',
-    written &&
-      written.omitted > 0 &&
-      `${written.omitted} files were not kept: they are too large or too many`,
+    omitted > 0 && `${omitted} files were not kept: they are too large or too many`,
   ].filter((note) => typeof note === 'string')
   const output = {
     stdout: run.stdout,

@@ -44,6 +44,7 @@ export class FileStore {
 
   /**
    * Makes a session with these files. The ids of the session and of the files cannot be guessed.
+   * Returns no files if the store cannot keep them, because all of them together exceed `maxBytes`.
    */
   add(
     caller: string,
@@ -52,7 +53,7 @@ export class FileStore {
     const session = newId()
     const added: Files = new Map(files.map((file) => [newId(), file]))
     if (files.length > 0) this.#sessions.set(keyOf(caller, session), added)
-    return { session, files: added }
+    return { session, files: this.list(caller, session) ?? new Map() }
   }
 
   /** Returns the files of a session by their ids. */

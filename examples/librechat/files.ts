@@ -9,17 +9,19 @@ import type { FileStore, StoredFile } from './file-store.js'
 
 const MAX_UPLOAD_BYTES = 26 * 1024 * 1024
 const MAX_FILES = 200
+const TOO_LARGE = 'File size limit exceeded'
 
 /** The routes of files: upload, download, list, metadata and delete. */
 export function files(store: FileStore) {
   const limit = bodyLimit({
     maxSize: MAX_UPLOAD_BYTES,
-    onError: (c) => c.json({ error: 'File size limit exceeded' }, 413),
+    onError: (c) => c.json({ error: TOO_LARGE }, 413),
   })
   const app = new Hono<CallerEnv>()
   /** Stores the files of a form, and returns the answer to an upload. */
   const upload = async (c: Context<CallerEnv>) => {
     const { session, files } = store.add(c.get('caller'), await uploadOf(c.req.raw))
+    if (files.size === 0) throw new HTTPException(413, { message: TOO_LARGE })
     return {
       message: 'success',
       ...namesOf(session),

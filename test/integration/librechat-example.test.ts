@@ -277,6 +277,17 @@ it.each([
   },
 )
 
+it('refuses an upload that the store cannot keep', async () => {
+  const app = librechat({ caller: () => 'ada', maxStoredBytes: 10_000 })
+  const form = new FormData()
+  form.append('file', new Blob(['x'.repeat(10_000)]), 'a')
+  const response = await app.request('/upload', { method: 'POST', body: form })
+  expect([response.status, await response.json()]).toEqual([
+    413,
+    { error: 'File size limit exceeded' },
+  ])
+})
+
 it('holds a file once in memory, for any number of clients that do not read it', async () => {
   const app = librechat({ caller: () => 'ada' })
   const form = new FormData()
