@@ -12,6 +12,7 @@ import { ChunkQueue } from '../../src/sandbox/streams/chunk-queue.js'
 import { RunRecords } from '../../src/sandbox/streams/records.js'
 import { sortByPath } from '../../src/sandbox/files/sort-by-path.js'
 import { LogWatch } from '../../src/sandbox/process/log-watch.js'
+import { MAX_HOLD } from '../helpers/held-loop.js'
 import type { Sandbox } from '../../src/sandbox/sandbox.js'
 import type { FakeAgent } from './fakes/fake-agent.js'
 import {
@@ -23,11 +24,6 @@ import {
   withLength,
 } from './fakes/fake-agent.js'
 
-/**
- * The longest time that hostile code may block the event loop: 100 ms on a quiet machine. It is measured
- * in parses of 1 MiB of JSON, because a busy host makes each instruction slower.
- */
-const BOUND = 16
 const TEXT = `[${'1,'.repeat(2 ** 19)}1]`
 const TRIES = 5
 /**
@@ -63,7 +59,7 @@ async function expectShortTurns(run: () => Promise<unknown>): Promise<void> {
   while (found.length < TRIES) {
     const parseMs = await longestTurn(async () => void JSON.parse(TEXT))
     found.push((await longestTurn(run)) / parseMs)
-    if (Math.min(...found) < BOUND) return
+    if (Math.min(...found) < MAX_HOLD) return
   }
   expect.fail(`the event loop was blocked for ${found.map(Math.round).join(', ')} parses`)
 }

@@ -4,6 +4,7 @@ import { expect, it, vi } from 'vitest'
 import { KeptAnswers } from '../../../examples/code-runner/requests/kept-answers.js'
 import { useApp } from '../../helpers/code-runner-app.js'
 import { within } from '../../helpers/until.js'
+import { useCacheClock } from '../fakes/fake-time.js'
 
 const app = useApp()
 
@@ -129,23 +130,12 @@ it('the answers that are kept are bounded, and the oldest leave first', () => {
 })
 
 it('an answer is kept for ten minutes', () => {
-  // The cache has kept the clock of the process, and reads it once in a millisecond.
-  vi.useFakeTimers({ toFake: ['setTimeout'] })
-  const clock = vi.spyOn(performance, 'now')
-  const passTo = (ms: number) => {
-    clock.mockReturnValue(ms)
-    vi.runAllTimers()
-  }
-  try {
-    const answers = new KeptAnswers()
-    passTo(1000)
-    keep(answers, 'old', 1)
-    passTo(601_000)
-    expect(answers.get('old')).toBeDefined()
-    passTo(601_001)
-    expect(answers.get('old')).toBeUndefined()
-  } finally {
-    clock.mockRestore()
-    vi.useRealTimers()
-  }
+  const passTo = useCacheClock()
+  const answers = new KeptAnswers()
+  passTo(1000)
+  keep(answers, 'old', 1)
+  passTo(601_000)
+  expect(answers.get('old')).toBeDefined()
+  passTo(601_001)
+  expect(answers.get('old')).toBeUndefined()
 })

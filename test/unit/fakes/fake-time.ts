@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, vi } from 'vitest'
+import { afterEach, beforeEach, onTestFinished, vi } from 'vitest'
 
 /**
  * Installs fake timers before each test of the file, and removes them after it. Spies on timers are
@@ -21,4 +21,21 @@ export function useFakeTime(): void {
 export function advanceTime(ms: number): void {
   vi.advanceTimersByTime(ms)
   vi.advanceTimersByTime(1)
+}
+
+/**
+ * Stops the clock of `lru-cache` for one test, and returns a function that sets it, in milliseconds. The
+ * cache has kept the `performance` of the process, and reads it once in a millisecond.
+ */
+export function useCacheClock(): (ms: number) => void {
+  vi.useFakeTimers({ toFake: ['setTimeout'] })
+  const clock = vi.spyOn(performance, 'now')
+  onTestFinished(() => {
+    clock.mockRestore()
+    vi.useRealTimers()
+  })
+  return (ms) => {
+    clock.mockReturnValue(ms)
+    vi.runAllTimers()
+  }
 }
