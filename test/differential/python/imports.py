@@ -84,8 +84,10 @@ print(sorted(path.name for path in Path('.').rglob('*') if path.name != 'main.py
 import sys
 import zipfile
 
-with zipfile.ZipFile('lib.zip', 'w', zipfile.ZIP_DEFLATED) as archive:
-    archive.writestr('zipped.py', 'value = __file__\n')
+with zipfile.ZipFile('lib.zip', 'w') as archive:
+    # With a name in place of an info, the archive contains the present time.
+    info = zipfile.ZipInfo('zipped.py')
+    archive.writestr(info, 'value = __file__\n', zipfile.ZIP_DEFLATED)
 sys.path.insert(0, 'lib.zip')
 import zipped
 
