@@ -268,6 +268,23 @@ describe.each(places)('programs of the $language agent, $where', (place) => {
       )
     })
 
+    it('SIGKILL leaves none of the processes that the program starts at the same moment', async () => {
+      const folder = await folderOfTest()
+      const left = async () =>
+        folder.sh("cat /proc/[0-9]*/cmdline 2>/dev/null | grep -ac '[3]01.5' || :")
+      for (let round = 0; round < 10; round++) {
+        const request = folder.start(
+          'echo on; for i in $(seq 60); do setsid sleep 301.5 & done; wait',
+        )
+        await request.waitForText('on\n')
+        request.signal('SIGKILL')
+        const { signal } = (await request.answer()).done
+        // gVisor sends SIGHUP to a stopped group that a process leaves.
+        expect(['SIGKILL', ...(place.where === 'runsc' ? ['SIGHUP'] : [])]).toContain(signal)
+        await until('all processes have ended', async () => (await left()) === '0\n')
+      }
+    })
+
     it('SIGKILL ends code', async () => {
       const { agent } = await folderOfTest()
       const request = agent.open(run(programs.loud))

@@ -3,11 +3,11 @@
 const { TASKS } = require('./child-protocol.cjs')
 const { readAvailable } = require('./descriptors.cjs')
 const { findCause, tellsPidRefusal } = require('./failure-cause.cjs')
-const { killTree } = require('./kill-tree.cjs')
 const { OutputPipe } = require('./output-pipe.cjs')
 const { cpuMsOf } = require('./proc.cjs')
 const { Stream } = require('./protocol.cjs')
 const { finish } = require('./requests.cjs')
+const { signalTree } = require('./signal-tree.cjs')
 const { StdinPipe } = require('./stdin-pipe.cjs')
 
 /** The host ends a program at its deadline. The agent waits this much longer for it. */
@@ -55,7 +55,7 @@ class Program {
   }
 
   signal(name) {
-    if (this.exit === null && this.child.pid) killTree(this.child.pid, name)
+    if (this.exit === null && this.child.pid) signalTree(this.child.pid, name)
   }
 
   /** Kills the program if the host has not ended it by then: the host may be gone. */

@@ -3,6 +3,7 @@
 The agent uses this for the processes of programs.
 """
 
+import _signal
 import os
 import time
 
@@ -40,8 +41,32 @@ def thread_count():
     return total
 
 
-def kill_tree(root, number):
+def signal_tree(root, number):
     """Signals a process's group and all its descendants, also those in other sessions."""
+    if number == _signal.SIGKILL:
+        others = _stop_tree(root)
+    else:  # the group gets the signal once: a process of the group does not get it a second time
+        others = [pid for pid, group in _tree_of(root).items() if group != root]
+    _signal_all([-root, *others], number)
+
+
+def _stop_tree(root):
+    """Stops the processes, so that none starts another one or leaves the group before it is killed.
+
+    Returns their pids. A process stays one of them if its parent ends: gVisor sends SIGHUP and
+    SIGCONT to a stopped group that a process leaves.
+    """
+    stopped = set()
+    while True:
+        new = _tree_of(root).keys() - stopped
+        if not new:
+            return stopped
+        _signal_all([-root, *new], _signal.SIGSTOP)
+        stopped |= new
+
+
+def _tree_of(root):
+    """Returns the pids in a process's group and of all descendants, each with its group."""
     parents, groups = {}, {}
     for pid in all_pids():
         try:
@@ -50,13 +75,16 @@ def kill_tree(root, number):
                 parents[pid], groups[pid] = int(parent), int(group)
         except OSError:
             continue
-    found = {root}
+    found = {pid for pid, group in groups.items() if root in (pid, group)}
     while True:
         more = {pid for pid, parent in parents.items() if parent in found} - found
         if not more:
-            break
+            return {pid: groups[pid] for pid in found}
         found |= more
-    for target in [-root, *(pid for pid in found if groups.get(pid) != root)]:  # once each
+
+
+def _signal_all(targets, number):
+    for target in targets:
         try:
             os.kill(target, number)
         except OSError:

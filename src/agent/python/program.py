@@ -5,7 +5,7 @@ import _signal
 from .code_file import write_main_file
 from .json_codec import to_json
 from .pipes import OutputPipe, StdinPipe
-from .processes import cpu_ms_of, kill_tree
+from .processes import cpu_ms_of, signal_tree
 from .program_socket import ProgramSocket
 from .protocol import STARTED, STDERR, STDOUT, WINDOW
 from .requests import Request
@@ -84,7 +84,7 @@ class Program(Request):
         if self.exit is None:
             if self.context and number == _signal.SIGINT:
                 self.context.was_interrupted = True
-            kill_tree(self.pid, number)
+            signal_tree(self.pid, number)
 
     def end_overdue(self):
         self.is_overdue = True
