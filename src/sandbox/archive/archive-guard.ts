@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { refused } from './archive-errors.js'
 import { checkPaxRecords } from './pax-records.js'
-import { RAW_KEYS } from './raw-names.js'
 
 const BLOCK = 512
 const BYTE_ORDER_MARK = Buffer.from('\uFEFF')
@@ -175,7 +174,7 @@ function checkNames(header: Buffer, replaced: ReadonlySet<string>): void {
     if (replaced.has(key)) continue
     const name = end === -1 ? field : field.subarray(0, end)
     checkUtf8(name)
-    if (!replaced.has(RAW_KEYS[key])) checkBeginning(name)
+    checkBeginning(name)
   }
 }
 

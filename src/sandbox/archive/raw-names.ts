@@ -1,7 +1,7 @@
 import type { TarHeader } from 'modern-tar'
 
-/** The PAX records of names that the library would change. Other programs ignore these records. */
-export const RAW_KEYS = {
+/** The PAX records of names with bytes that are not UTF-8. Other programs ignore these records. */
+const RAW_KEYS = {
   path: 'HONOSANDBOX.path',
   linkpath: 'HONOSANDBOX.linkpath',
 } as const
@@ -9,17 +9,14 @@ const SURROGATE = /\p{Surrogate}/u
 const LEADING_BOM = /(?:^|\/)\uFEFF/
 
 /**
- * Adds the exact names to a header. A name with bytes that are not UTF-8 has lone surrogates, which
- * the library writes as U+FFFD. The library drops a U+FEFF at the beginning of a name, and of the
- * part of a long name that it writes into a field of its own.
+ * Adds the names that the library would change to a header. A name with bytes that are not UTF-8 has
+ * lone surrogates, which the library writes as U+FFFD. The library drops a U+FEFF at the beginning
+ * of a field: of a name, and of the part of a long name that has a field of its own. It keeps it in
+ * a PAX record.
  */
 export function withRawNames(header: TarHeader): TarHeader {
-  const { name, linkname } = header
-  const pax = {
-    ...(isChanged(name) && { [RAW_KEYS.path]: JSON.stringify(name) }),
-    ...(linkname !== undefined &&
-      isChanged(linkname) && { [RAW_KEYS.linkpath]: JSON.stringify(linkname) }),
-  }
+  const { name, linkname = '' } = header
+  const pax = { ...recordsOf('path', name), ...recordsOf('linkpath', linkname) }
   return Object.keys(pax).length > 0 ? { ...header, pax } : header
 }
 
@@ -34,8 +31,11 @@ export function rawNamesOf({ name, linkname = '', pax }: TarHeader): {
   }
 }
 
-function isChanged(name: string): boolean {
-  return SURROGATE.test(name) || LEADING_BOM.test(name)
+function recordsOf(key: 'path' | 'linkpath', name: string): Record<string, string> {
+  return {
+    ...(LEADING_BOM.test(name) && { [key]: name }),
+    ...(SURROGATE.test(name) && { [RAW_KEYS[key]]: JSON.stringify(name) }),
+  }
 }
 
 function parsed(record: string | undefined): string | undefined {

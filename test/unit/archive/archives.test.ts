@@ -89,11 +89,13 @@ describe('exportWorkspace() and importWorkspace()', () => {
 
   it('keep a long name with U+FEFF at the beginning of a part', async () => {
     const [one, other] = [await boxOfTest(), await boxOfTest()]
-    const path = `${'x'.repeat(99)}/\uFEFFa`
     await one.mkdir('x'.repeat(99))
-    await one.writeFile(path, 'x')
+    // Without its only character, the second name is that of a folder.
+    for (const name of ['\uFEFFa', '\uFEFF']) {
+      await one.writeFile(`${'x'.repeat(99)}/${name}`, 'x')
+    }
     await other.importWorkspace(await one.exportWorkspace())
-    expect(await other.readFile(path, { format: 'text' })).toBe('x')
+    expect(await treeOf(other)).toEqual(await treeOf(one))
   })
 
   it('an import takes what Node people have in hand', async () => {
