@@ -40,7 +40,7 @@ interface Opening {
   id: string
   tenant: string | undefined
   /** Resolves when the first request has its turn, or the session could not be opened. It never rejects. */
-  settled: Promise<void>
+  settled: Promise<unknown>
 }
 
 /**
@@ -160,10 +160,7 @@ export class Sessions {
     )
     // The other requests of the session try again themselves if this request fails: its time may be
     // over, or its client may have left.
-    const settled = visited.then(
-      () => {},
-      () => {},
-    )
+    const settled = Promise.allSettled([visited])
     this.#opening.set(key, { id, tenant: options.tenant, settled })
     try {
       return await visited
