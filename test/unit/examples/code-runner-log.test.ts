@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { contextStorage } from 'hono/context-storage'
 import { requestId } from 'hono/request-id'
 import { sandbox } from 'hono-sandbox/middleware'
-import { createTestPool, results } from 'hono-sandbox/testing'
+import { results } from 'hono-sandbox/testing'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
@@ -13,6 +13,7 @@ import {
   setLogLevel,
 } from '../../../examples/code-runner/operator/log.js'
 import { until } from '../../helpers/until.js'
+import { testPool } from '../fakes/test-pool.js'
 
 const Line = v.looseObject({ level: v.string(), time: v.string(), event: v.string() })
 
@@ -36,7 +37,7 @@ afterEach(() => {
 })
 
 function appWith() {
-  const pool = createTestPool({ languages: { python: { size: 1, max: 1 } } })
+  const pool = testPool({ languages: { python: { size: 1, max: 1 } } })
   pool.onCode('pass', results.exit(0))
   logPool(pool)
   const app = new Hono()

@@ -1,6 +1,7 @@
-import { createTestPool, results } from 'hono-sandbox/testing'
+import { results } from 'hono-sandbox/testing'
 import { expect, it, onTestFinished } from 'vitest'
 import { createApp } from '../../../examples/next-to-your-app/app.js'
+import { testPool } from '../fakes/test-pool.js'
 
 const STORE = {
   orders: new Map([['1', { id: '1', quantity: 12, unitPrice: 5 }]]),
@@ -8,7 +9,7 @@ const STORE = {
 }
 
 function shopOfTest() {
-  const pool = createTestPool()
+  const pool = testPool()
   onTestFinished(() => pool.close())
   const app = createApp(STORE, pool)
   return { pool, app, discount: () => app.request('/orders/1/discount', { method: 'POST' }) }

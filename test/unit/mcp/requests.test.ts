@@ -2,10 +2,11 @@ import { Hono } from 'hono'
 import type { McpOptions } from 'hono-sandbox/mcp'
 import { mcp } from 'hono-sandbox/mcp'
 import { localhostHostValidation } from '@modelcontextprotocol/hono'
-import { createTestPool, results } from 'hono-sandbox/testing'
+import { results } from 'hono-sandbox/testing'
 import { expect, it } from 'vitest'
 import * as v from 'valibot'
 import { connect, serveMcp } from '../../helpers/mcp.js'
+import { testPool } from '../fakes/test-pool.js'
 
 const SECRET = 'print("my program")'
 
@@ -17,7 +18,7 @@ const HEADERS = {
 }
 
 const appOf = (options: McpOptions = {}) =>
-  new Hono().route('/mcp', mcp({ pool: createTestPool(), ...options }))
+  new Hono().route('/mcp', mcp({ pool: testPool(), ...options }))
 
 /** Sends a request to a server on a socket. */
 async function post(url: string, body: unknown, headers: Record<string, string> = {}) {
@@ -74,7 +75,7 @@ const ARGUMENTS: readonly [string, unknown, unknown][] = [
 
 it.each(ARGUMENTS)('answers %s with an error that does not repeat the program', async (...row) => {
   const [, name, args] = row
-  const pool = createTestPool()
+  const pool = testPool()
   const { status, text } = await post(await serveMcp(appOf({ pool })), call(name, args))
   expect([200, 400]).toContain(status)
   expect(text).toMatch(/"isError":true|"error":/)
@@ -108,7 +109,7 @@ it('refuses pages of other origins, and serves those that the app names', async 
 it('works behind the check of the host of the SDK, against DNS rebinding', async () => {
   const app = new Hono()
     .use('/mcp', localhostHostValidation())
-    .route('/mcp', mcp({ pool: createTestPool() }))
+    .route('/mcp', mcp({ pool: testPool() }))
   const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
   const ask = (host: string) =>
     app.request('/mcp', { method: 'POST', body: list, headers: { ...HEADERS, host } })
@@ -149,7 +150,7 @@ it('an error of the app is an error of the app', async () => {
 })
 
 it('a client cannot cancel the call of another client', async () => {
-  const pool = createTestPool()
+  const pool = testPool()
   let finish = () => {}
   const held = new Promise<void>((resolve) => (finish = resolve))
   pool.onCode('slow', async function* () {

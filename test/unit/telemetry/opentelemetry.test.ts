@@ -1,6 +1,6 @@
 import { METRICS } from 'hono-sandbox/metrics'
 import { instrumentPool } from 'hono-sandbox/opentelemetry'
-import { createTestPool, results } from 'hono-sandbox/testing'
+import { results } from 'hono-sandbox/testing'
 import { SpanStatusCode } from '@opentelemetry/api'
 import { Hono } from 'hono'
 import { runSocket } from 'hono-sandbox/client'
@@ -9,6 +9,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { TestSdk } from '../../helpers/telemetry.js'
 import { until } from '../../helpers/until.js'
 import { connect, serveWebsocket } from '../../helpers/websocket-app.js'
+import { testPool } from '../fakes/test-pool.js'
 
 const warn = vi.fn()
 beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(warn))
@@ -17,7 +18,7 @@ const one = { languages: { python: { size: 1, max: 1 } } }
 
 /** Makes an app whose requests have a span each. The code is the body of a request. */
 function appWith() {
-  const pool = createTestPool(one)
+  const pool = testPool(one)
   const sdk = TestSdk.ofTest(pool)
   const app = new Hono()
     .use((c, next) => sdk.inSpan(c.req.path, next))
@@ -111,7 +112,7 @@ describe('the spans of a pool', () => {
 
 describe('the spans of a WebSocket', () => {
   it('are children of the span of its request', async () => {
-    const pool = createTestPool(one).onCode('pass', results.exit(0))
+    const pool = testPool(one).onCode('pass', results.exit(0))
     const sdk = TestSdk.ofTest(pool)
     const { url } = await serveWebsocket({ pool, language: 'python' }, (_, next) =>
       sdk.inSpan('upgrade', next),
@@ -131,7 +132,7 @@ describe('the spans of a WebSocket', () => {
 describe('spans and metrics', () => {
   it('have nothing of the code, its output, its variables, its session or its tenant', async () => {
     const mark = 'mark7351'
-    const pool = createTestPool({ languages: { python: { size: 1, max: 2 } } })
+    const pool = testPool({ languages: { python: { size: 1, max: 2 } } })
     const sdk = TestSdk.ofTest(pool)
     const failing = results.error({ name: mark, message: mark })
     pool.onCode(mark, [results.stdout(mark), results.files({ [`${mark}.txt`]: mark }), failing])
@@ -183,7 +184,7 @@ describe('the metrics of a pool', () => {
   })
 
   it('stop when the returned function is called, and leave no listener', async () => {
-    const pool = createTestPool(one)
+    const pool = testPool(one)
     const sdk = new TestSdk()
     const stop = instrumentPool(pool, sdk)
     expect(pool.listenerCount('event')).toBeGreaterThan(0)

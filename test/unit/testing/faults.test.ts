@@ -3,10 +3,11 @@ import { Hono } from 'hono'
 import { SandboxError } from 'hono-sandbox'
 import { errorResponse, sandbox, streamSandbox } from 'hono-sandbox/middleware'
 import type { TestPoolOptions } from 'hono-sandbox/testing'
-import { createTestPool, results } from 'hono-sandbox/testing'
+import { results } from 'hono-sandbox/testing'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { freePort } from '../../helpers/docs-program.js'
 import { until } from '../../helpers/until.js'
+import { testPool } from '../fakes/test-pool.js'
 
 beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(() => {}))
 
@@ -14,7 +15,7 @@ const one = { languages: { python: { size: 1, max: 1 } } }
 
 /** Makes an app whose program `x` runs until something ends it. */
 function appWith(options: TestPoolOptions = one) {
-  const pool = createTestPool(options).onCode('x', [results.stdout('some'), results.running()])
+  const pool = testPool(options).onCode('x', [results.stdout('some'), results.running()])
   const app = new Hono()
     .use(sandbox({ pool, acquireTimeoutMs: 5000 }))
     .get('/run', async (c) => c.json(await c.get('sandbox').runCode('x', { timeoutMs: 1000 })))
@@ -70,7 +71,7 @@ describe('faults of programs and containers', () => {
   })
 
   it('loseContexts() loses the variables, and the next run tells', async () => {
-    const pool = createTestPool().onCode('x', results.text('1'))
+    const pool = testPool().onCode('x', results.text('1'))
     const box = await pool.acquire('python')
     expect(() => pool.loseContexts()).toThrow('loseContexts: there is no context')
     const context = await box.createCodeContext()
@@ -83,7 +84,7 @@ describe('faults of programs and containers', () => {
   })
 
   it('need a container in use', async () => {
-    const pool = createTestPool(one)
+    const pool = testPool(one)
     await pool.start()
     await pool.acquire('python')
     expect(() => pool.crash()).toThrow('crash: no container is in use')
@@ -103,7 +104,7 @@ describe('faults of launches', () => {
   )
 
   it('failLaunches() can fail a start, and recover() ends it', async () => {
-    const pool = createTestPool(one)
+    const pool = testPool(one)
     pool.failLaunches()
     expect((await pool.start()).python).toMatchObject({
       ready: 0,
@@ -111,7 +112,7 @@ describe('faults of launches', () => {
     })
     pool.recover()
     await until('a container is ready', () => pool.stats().python?.ready === 1)
-    const other = createTestPool(one)
+    const other = testPool(one)
     other.failLaunches('SANDBOX_PRELOAD_FAILED')
     await expect(other.start()).rejects.toMatchObject({ code: 'SANDBOX_PRELOAD_FAILED' })
   })
@@ -192,7 +193,7 @@ describe('real behaviour of the library', () => {
   })
 
   it('files have the errors of a container, and the app its responses', async () => {
-    const pool = createTestPool({ workspaceSize: '1k' })
+    const pool = testPool({ workspaceSize: '1k' })
     const app = new Hono()
       .use(sandbox({ pool }))
       .get('/:file', async (c) => {

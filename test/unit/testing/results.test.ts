@@ -1,13 +1,14 @@
 import { text } from 'node:stream/consumers'
-import { createTestPool, results } from 'hono-sandbox/testing'
+import { results } from 'hono-sandbox/testing'
 import type { TestKill, TestPart } from 'hono-sandbox/testing'
 import { describe, expect, it } from 'vitest'
 import { until } from '../../helpers/until.js'
 import { nextTurn } from '../fakes/fake-agent.js'
+import { testPool } from '../fakes/test-pool.js'
 
 /** Runs code that does what the parts say, and returns the result. */
 async function resultOf(...parts: TestPart[]) {
-  const box = await createTestPool().onCode('', parts).acquire('python')
+  const box = await testPool().onCode('', parts).acquire('python')
   return box.runCode('', { maxOutputBytes: 2_000_000 })
 }
 
@@ -59,7 +60,7 @@ describe('results', () => {
   it('can be longer than the credit of a stream, also for a slow reader', async () => {
     const output = results.stdout('x'.repeat(1_000_000))
     expect((await resultOf(output)).stdout).toHaveLength(1_000_000)
-    const box = await createTestPool().onCode('', output).acquire('python')
+    const box = await testPool().onCode('', output).acquire('python')
     let size = 0
     for await (const event of box.runCode('')) {
       if (event.type === 'stdout') size += event.data.length
@@ -72,7 +73,7 @@ describe('results', () => {
 
   it('have files, which the app can collect', async () => {
     const files = { 'a/a.txt': 'A', 'b.png': Uint8Array.of(1), '/tmp/c': 'C' }
-    const pool = createTestPool().onCode('', results.files(files))
+    const pool = testPool().onCode('', results.files(files))
     const box = await pool.acquire('python')
     await box.runCode('')
     const collected = await box.collect()
@@ -100,7 +101,7 @@ describe('results.killed()', () => {
   })
 
   it('ends the lease only with a crash', async () => {
-    const pool = createTestPool()
+    const pool = testPool()
     pool.onCode('oom', results.killed('oom')).onCode('crash', results.killed('crash'))
     const box = await pool.acquire('python')
     await box.runCode('oom')
@@ -111,7 +112,7 @@ describe('results.killed()', () => {
   })
 
   it('loses a context', async () => {
-    const pool = createTestPool()
+    const pool = testPool()
     pool.onCode('oom', results.killed('oom')).onCode('x', results.text('1'))
     const box = await pool.acquire('python')
     const context = await box.createCodeContext()
@@ -127,7 +128,7 @@ describe('results.killed()', () => {
 
 describe('results.running()', () => {
   it('runs until a signal ends it', async () => {
-    const pool = createTestPool().onCode('', [results.stdout('on'), results.running()])
+    const pool = testPool().onCode('', [results.stdout('on'), results.running()])
     const box = await pool.acquire('python')
     const handle = box.runCode('')
     await handle.stdin.getWriter().write('typed')
@@ -143,7 +144,7 @@ describe('results.running()', () => {
   })
 
   it('is interrupted in a context, which is kept', async () => {
-    const pool = createTestPool().onCode('', results.running()).onCode('x', results.text('1'))
+    const pool = testPool().onCode('', results.running()).onCode('x', results.text('1'))
     const box = await pool.acquire('python')
     const context = await box.createCodeContext()
     const run = box.runCode('', { context })
@@ -155,7 +156,7 @@ describe('results.running()', () => {
   })
 
   it('ends when its context is deleted', async () => {
-    const pool = createTestPool().onCode('', results.running())
+    const pool = testPool().onCode('', results.running())
     const box = await pool.acquire('python')
     const context = await box.createCodeContext({ name: 'a', cwd: '/tmp' })
     expect(box.listCodeContexts()).toEqual([context])
@@ -167,10 +168,7 @@ describe('results.running()', () => {
   })
 
   it('is a process in the background, with a port', async () => {
-    const pool = createTestPool().onExec('serve', [
-      results.stdout('ready\n'),
-      results.listening(8000),
-    ])
+    const pool = testPool().onExec('serve', [results.stdout('ready\n'), results.listening(8000)])
     const box = await pool.acquire('python')
     const server = await box.startProcess('serve')
     expect((await server.waitForLog('ready')).line).toBe('ready')
