@@ -3,14 +3,13 @@ import type { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { SandboxPool } from 'hono-sandbox'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { createDockerEngine, SandboxPool } from 'hono-sandbox'
 import { deferred } from '../../src/util/deferred.js'
 import {
   containersOf,
   docker,
   leaseOfTest,
-  OWNER,
   ownerOf,
   poolOfTest,
   runtimes,
@@ -111,19 +110,20 @@ describe.each(runtimes)('a pool under %s', (runtime) => {
   })
 
   it('a pool that is closed during its start leaves no container', async () => {
-    const owner = { name: '' }
-    const pool = new SandboxPool({ ...one, languages: { python: { size: 2 } } })
-    pool.on('launchFailed', ({ name }) => (owner.name = name))
-    pool.on('removed', ({ name }) => (owner.name = name))
+    const engine = createDockerEngine()
+    onTestFinished(() => engine.close())
+    const launch = vi.spyOn(engine, 'launch')
+    const pool = new SandboxPool({ ...one, engine, languages: { python: { size: 2 } } })
     const starting = pool.start()
-    const before = await containersNow()
-    await until('a container exists', async () => (await containersNow()).length > before.length)
+    const containers = async () => {
+      const [[spec] = []] = launch.mock.calls
+      return spec ? containersOf(ownerOf(spec.name)) : []
+    }
+    await until('a container exists', async () => (await containers()).length > 0)
     await pool.close({ deadlineMs: 0 })
     const report = await starting
     for (const error of report.python?.errors ?? []) expect(error.code).toBe('SANDBOX_CLOSED')
-    await until('all its containers are removed', async () => {
-      return owner.name === '' || (await containersOf(ownerOf(owner.name))).length === 0
-    })
+    await until('all its containers are removed', async () => (await containers()).length === 0)
   })
 
   it('release() returns an unused container to the pool', async () => {
@@ -148,9 +148,4 @@ async function idleOne(runtime: string): Promise<{ pool: SandboxPool; name: stri
 async function stateOf(name: string): Promise<string> {
   const found = await docker.listContainers({ all: true, filters: { name: [name] } })
   return found[0]?.State ?? 'gone'
-}
-
-async function containersNow(): Promise<string[]> {
-  const all = await docker.listContainers({ all: true, filters: { label: [OWNER] } })
-  return all.map(({ Id }) => Id)
 }
