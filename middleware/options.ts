@@ -25,6 +25,7 @@ const Acquiring = {
   sessionIdleMs: v.optional(PositiveMilliseconds),
   sessionTtlMs: v.optional(PositiveMilliseconds),
   sessionConcurrency: v.optional(Positive),
+  sessionMustExist: v.optional(v.boolean()),
   tenant: v.optional(v.function('a function')),
   env: v.optional(v.function('a function')),
   logger: v.optional(v.object({ warn: v.function('a function') })),

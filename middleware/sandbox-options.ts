@@ -80,6 +80,14 @@ export interface SandboxOptions<
    */
   sessionConcurrency?: number | undefined
   /**
+   * Whether a request is refused with `SANDBOX_UNKNOWN_SESSION`, status 404, instead of opening a
+   * session, if it has no id, or if there is no session with its id, or it ends. For example for a
+   * route that stops a program or sends a file.
+   *
+   * @default false
+   */
+  sessionMustExist?: boolean | undefined
+  /**
    * Returns the tenant of a request: the user, team or API key that it acts for. The bounds of
    * tenants and the fair order of the queue use it. A session belongs to the tenant of its requests.
    */

@@ -22,6 +22,7 @@ const TASK_MS = 5 * 60_000
 export function createApp(model: Model, secret: string, pool?: SandboxPool) {
   const options = { pool, session: signedSession({ secret }), leaseTtlMs: TASK_MS }
   const inOrder = sandbox({ ...options, sessionConcurrency: 1 })
+  const ifOpen = sandbox({ ...options, sessionMustExist: true })
 
   return new Hono()
     .post('/tasks', inOrder, async (c) => {
@@ -32,7 +33,7 @@ export function createApp(model: Model, secret: string, pool?: SandboxPool) {
       const answer = await work(model, task, { box, returned })
       return c.json({ answer, files: [...returned].map(urlOf) })
     })
-    .get('/files/:path{.+}', sandbox(options), async (c) => sendFile(c, c.req.param('path')))
+    .get('/files/:path{.+}', ifOpen, async (c) => sendFile(c, c.req.param('path')))
     .onError((error, c) => {
       if (error instanceof SandboxError) return errorResponse(c, error)
       if (error instanceof HTTPException) return error.getResponse()

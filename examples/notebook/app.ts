@@ -16,8 +16,8 @@ const IDLE_MS = 15 * 60_000
 export function createApp(secret: string, pool?: SandboxPool) {
   const options = { pool, session: signedSession({ secret }), sessionIdleMs: IDLE_MS }
   const inOrder = sandbox({ ...options, sessionConcurrency: 1 })
-  // Its routes do not wait for the cell that runs.
-  const atOnce = sandbox(options)
+  // Its routes do not wait for the cell that runs, and do not open a session.
+  const atOnce = sandbox({ ...options, sessionMustExist: true })
 
   return new Hono()
     .post('/cells', bodyLimit({ maxSize: 1024 * 1024 }), inOrder, async (c) => {

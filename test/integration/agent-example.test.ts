@@ -105,6 +105,7 @@ describe.each(runtimes)('the agent under %s', (runtime) => {
     const file = await browser.request('/files/sales.png')
     expect(Buffer.from(await file.arrayBuffer()).subarray(0, 4)).toEqual(PNG)
     expect((await new Browser(url).request('/files/sales.png')).status).toBe(404)
+    expect(pool().listSessions()).toHaveLength(1)
     model.script = [run('int(sales["sale"].max())'), 'It is 4.']
     expect(await (await ask(browser, 'And the maximum?')).json()).toMatchObject({ files: [] })
     expect(model.seen.at(-1)).toBe('4')

@@ -82,6 +82,18 @@ describe.each(runtimes)('the notebook example under %s', (runtime) => {
     })
   })
 
+  it('opens no notebook to interrupt or to restart it', async () => {
+    const before = pool().listSessions()
+    for (const path of ['/interrupt', '/restart']) {
+      expect((await new Browser(url).post(path)).status).toBe(404)
+    }
+    expect(
+      pool()
+        .listSessions()
+        .map(({ id }) => id),
+    ).toEqual(before.map(({ id }) => id))
+  })
+
   it('gives a cookie of its own to a browser with a forged or copied id', async () => {
     const ada = new Browser(url)
     await run(ada, 'x = "of ada"')

@@ -5,6 +5,7 @@ import { Hono } from 'hono'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import * as v from 'valibot'
 import type { SandboxPool } from 'hono-sandbox'
+import type { SandboxOptions } from 'hono-sandbox/middleware'
 import { sandbox, streamSandbox } from 'hono-sandbox/middleware'
 import { docker, poolOfTest, runtimes, usePool } from '../helpers/engine.js'
 import { urlOf } from '../helpers/http.js'
@@ -26,15 +27,16 @@ const Cell = v.object({
 
 /** An app whose users are known by a header, as after an authentication. */
 function appOf(pool: SandboxPool) {
+  const options: SandboxOptions = { pool, session: (c) => c.req.header('x-user') }
   const session = sandbox({
-    pool,
-    session: (c) => c.req.header('x-user'),
+    ...options,
     sessionIdleMs: 60_000,
     sessionConcurrency: 1,
     acquireTimeoutMs: 60_000,
     env: (c) => ({ TOKEN: c.req.header('x-token') }),
   })
   return new Hono()
+    .post('/stop', sandbox({ ...options, sessionMustExist: true }), (c) => c.text('stopped'))
     .post('/cell', session, async (c) => {
       const box = c.get('sandbox')
       const [context = await box.createCodeContext()] = box.listCodeContexts()
@@ -114,6 +116,18 @@ describe.each(runtimes)('sessions over HTTP under %s', (runtime) => {
     client.abort()
     await reader?.closed.catch(() => {})
     expect(await cell(user, 'x + 1')).toMatchObject({ text: '42', isNew: false })
+  })
+
+  it('a route with sessionMustExist opens no session', async () => {
+    const unknown = { error: { code: 'SANDBOX_UNKNOWN_SESSION' } }
+    for (const user of ['', 'stranger']) {
+      const refused = await post('/stop', '', { user })
+      expect(refused.status).toBe(404)
+      expect(await refused.json()).toMatchObject(unknown)
+    }
+    await cell('known', '1')
+    expect(await (await post('/stop', '', { user: 'known' })).text()).toBe('stopped')
+    expect(pool().listSessions()).not.toContainEqual(expect.objectContaining({ id: 'stranger' }))
   })
 
   it('a session whose container is killed begins anew, and its next request is told', async () => {
