@@ -163,7 +163,7 @@ describe('a launch that the cluster refuses', () => {
   const small = `quota-${randomBytes(4).toString('hex')}`
   useNamespace(small)
 
-  it('a quota is a typed error with a time to retry', async () => {
+  it('a quota is a typed error with a time to retry, also over HTTP', async () => {
     await core.createNamespacedResourceQuota({
       namespace: small,
       body: { metadata: { name: 'none' }, spec: { hard: { pods: '0' } } },
@@ -172,17 +172,24 @@ describe('a launch that the cluster refuses', () => {
       const { status } = await core.readNamespacedResourceQuota({ namespace: small, name: 'none' })
       return status?.hard?.pods === '0'
     })
-    const [error] = await errorsOf({ namespace: small })
+    const pool = poolOfTest({ namespace: small })
+    const [error] = (await pool.start()).python?.errors ?? []
     expect(error).toMatchObject({ code: 'SANDBOX_ENGINE_FAILED', retryAfterMs: 5000 })
     expect(error?.message).toContain('exceeded quota')
+
+    const response = await createApp(pool).request('/run', { method: 'POST', body: '1' })
+    expect(response.status).toBe(503)
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(await response.text()).not.toContain('quota')
   })
 
   it('a pod that no node takes is a typed error with the reason', async () => {
-    const [error] = await errorsOf({
+    const pool = poolOfTest({
       namespace,
       nodeSelector: { 'hono-sandbox.test': 'none' },
       launchTimeoutMs: 2000,
     })
+    const [error] = (await pool.start()).python?.errors ?? []
     expect(error).toMatchObject({ code: 'SANDBOX_ENGINE_FAILED', retryAfterMs: 5000 })
     expect(error?.message).toMatch(/no node takes a pod.*node/)
   })
@@ -225,11 +232,11 @@ function ip(...args: string[]): string {
 }
 
 /** Returns the errors of the start of a pool. */
-async function errorsOf(options: Parameters<typeof createKubernetesEngine>[0]) {
+function poolOfTest(options: Parameters<typeof createKubernetesEngine>[0]): SandboxPool {
   const engine = createKubernetesEngine(options)
   const pool = new SandboxPool({ engine, runtime: 'runc', languages: { python } })
   onTestFinished(() => pool.close({ deadlineMs: 0 }))
-  return (await pool.start()).python?.errors ?? []
+  return pool
 }
 
 function firstLineOf(input: NodeJS.ReadableStream): Promise<[string | undefined]> {
