@@ -259,13 +259,9 @@ describe.each(places)('programs of the $language agent, $where', (place) => {
       const request = folder.start(script)
       const pids = () => request.text().split('\n').filter(Boolean).map(Number)
       await request.wait('both pids are printed', () => pids().length === 2)
-      const names = () =>
-        folder.sh(
-          `cd /proc; cat ${pids()
-            .map((pid) => `${pid}/comm`)
-            .join(' ')}`,
-        )
-      await until('both commands run', async () => (await names()) === 'sleep\nsleep\n')
+      const names = pids().map((pid) => `/proc/${pid}/comm`)
+      const commands = () => folder.sh(`cat ${names.join(' ')}`)
+      await until('both commands run', async () => (await commands()) === 'sleep\nsleep\n')
       request.signal('SIGKILL')
       expect((await request.answer()).done.signal).toBe('SIGKILL')
       await until(
