@@ -2,14 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { SandboxPoolEvent } from 'hono-sandbox'
 import { results } from 'hono-sandbox/testing'
 import { expect, it } from 'vitest'
-import { testPool } from './fakes/test-pool.js'
+import { poolOfTest } from './fakes/test-pool.js'
 
 const caller = new AsyncLocalStorage<string>()
 const one = { languages: { python: { size: 1, max: 1 } } }
 
 /** Creates a pool, and collects its events with the caller in whose context they are emitted. */
 function poolWithEvents(options = {}) {
-  const pool = testPool({ ...one, ...options })
+  const pool = poolOfTest({ ...one, ...options })
   const events: [SandboxPoolEvent, string | undefined][] = []
   pool.on('event', (event) => events.push([event, caller.getStore()]))
   const of = (type: SandboxPoolEvent['type']) => events.filter(([event]) => event.type === type)

@@ -2,13 +2,13 @@ import type { SandboxPool } from 'hono-sandbox'
 import type { TestPoolOptions } from 'hono-sandbox/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { callWith } from './fakes/fake-agent.js'
-import { testPool } from './fakes/test-pool.js'
+import { poolOfTest } from './fakes/test-pool.js'
 
 const KEY = 'sk-secret-1'
 
 /** Creates a pool, and closes it after the test. */
 function poolWith(options: TestPoolOptions): SandboxPool {
-  const pool = testPool(options)
+  const pool = poolOfTest(options)
   onTestFinished(() => pool.close({ deadlineMs: 0 }))
   return pool
 }

@@ -1,12 +1,12 @@
 import { results } from 'hono-sandbox/testing'
 import { expect, it, onTestFinished } from 'vitest'
 import { health } from '../../../examples/code-runner/routes/health.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 const languages = { python: { size: 1, max: 1 } }
 
 it('a server whose containers are all being replaced is ready, and one that cannot replace them is not', async () => {
-  const pool = testPool({ languages }).onCode('ok', results.exit(0))
+  const pool = poolOfTest({ languages }).onCode('ok', results.exit(0))
   onTestFinished(() => pool.close({ deadlineMs: 0 }))
   pool.on('launchFailed', () => {})
   const app = health(pool)

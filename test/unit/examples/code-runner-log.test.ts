@@ -13,7 +13,7 @@ import {
   setLogLevel,
 } from '../../../examples/code-runner/operator/log.js'
 import { until } from '../../helpers/until.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 const Line = v.looseObject({ level: v.string(), time: v.string(), event: v.string() })
 
@@ -37,7 +37,7 @@ afterEach(() => {
 })
 
 function appWith() {
-  const pool = testPool({ languages: { python: { size: 1, max: 1 } } })
+  const pool = poolOfTest({ languages: { python: { size: 1, max: 1 } } })
   pool.onCode('pass', results.exit(0))
   logPool(pool)
   const app = new Hono()

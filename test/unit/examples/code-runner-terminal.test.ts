@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { showProgress } from '../../../examples/code-runner/operator/progress.js'
 import { terminal } from '../../../examples/code-runner/operator/terminal.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 afterEach(() => void vi.restoreAllMocks())
 
@@ -11,7 +11,7 @@ async function startWith(...args: string[]) {
   vi.spyOn(console, 'log').mockImplementation((line) => void lines.stdout.push(line))
   vi.spyOn(console, 'error').mockImplementation((line) => void lines.stderr.push(line))
   const say = terminal(args)
-  const pool = testPool({ languages: { python: { size: 2 }, nodejs: { size: 1 } } })
+  const pool = poolOfTest({ languages: { python: { size: 2 }, nodejs: { size: 1 } } })
   const stop = showProgress(pool, say)
   await pool.start()
   stop()

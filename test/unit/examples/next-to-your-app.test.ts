@@ -1,7 +1,7 @@
 import { results } from 'hono-sandbox/testing'
 import { expect, it, onTestFinished } from 'vitest'
 import { createApp } from '../../../examples/next-to-your-app/app.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 const STORE = {
   orders: new Map([['1', { id: '1', quantity: 12, unitPrice: 5 }]]),
@@ -9,7 +9,7 @@ const STORE = {
 }
 
 function shopOfTest() {
-  const pool = testPool()
+  const pool = poolOfTest()
   onTestFinished(() => pool.close())
   const app = createApp(STORE, pool)
   return { pool, app, discount: () => app.request('/orders/1/discount', { method: 'POST' }) }

@@ -5,7 +5,7 @@ import type { TestPool } from 'hono-sandbox/testing'
 import { results } from 'hono-sandbox/testing'
 import { expect, it, vi } from 'vitest'
 import { connect, serveMcp, startSession, textOf } from '../../helpers/mcp.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 const clientOf = async (pool: TestPool, options: McpOptions = {}) =>
   connect(await serveMcp(new Hono().route('/mcp', mcp({ pool, ...options }))))
@@ -13,7 +13,7 @@ const clientOf = async (pool: TestPool, options: McpOptions = {}) =>
 const python = (code: string) => ({ name: 'run_code', arguments: { code, language: 'python' } })
 
 it('a long output keeps its beginning and its end, with a note', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   const long = `begin${'x'.repeat(500)}end`
   pool.onCode('long', [
     results.stdout(long),
@@ -38,7 +38,7 @@ it('a long output keeps its beginning and its end, with a note', async () => {
 })
 
 it('images beyond the limit are left out', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   const image = (size: number) => results.png(Buffer.alloc(size, 1))
   pool.onCode('plots', [
     image(60),
@@ -56,7 +56,7 @@ it('images beyond the limit are left out', async () => {
 })
 
 it('a result names the last 20 files', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   const names = Array.from({ length: 25 }, (_, index) => [`${index}.txt`, 'x'])
   pool.onCode('many', results.files(Object.fromEntries(names)))
   const { structuredContent } = await (await clientOf(pool)).callTool(python('many'))
@@ -64,7 +64,7 @@ it('a result names the last 20 files', async () => {
 })
 
 it('a long text is read in parts, without a broken character', async () => {
-  const client = await clientOf(testPool(), { maxTextLength: 10 })
+  const client = await clientOf(poolOfTest(), { maxTextLength: 10 })
   const session = await startSession(client)
   const content = 'ünïcödé 😀 text'
   await client.callTool({ name: 'write_file', arguments: { session, path: 'a.txt', content } })
@@ -81,7 +81,7 @@ it('a long text is read in parts, without a broken character', async () => {
 })
 
 it('a binary file or a resource beyond the limit is refused with advice', async () => {
-  const client = await clientOf(testPool(), { maxBinaryBytes: 10 })
+  const client = await clientOf(poolOfTest(), { maxBinaryBytes: 10 })
   const session = await startSession(client)
   const write = (path: string, content: string) =>
     client.callTool({ name: 'write_file', arguments: { session, path, content } })
@@ -98,7 +98,7 @@ it('a binary file or a resource beyond the limit is refused with advice', async 
 })
 
 it('a folder with many entries is listed in part', async () => {
-  const pool = testPool({ workspaceSize: '64m' })
+  const pool = poolOfTest({ workspaceSize: '64m' })
   const names = Array.from({ length: 501 }, (_, index) => [`${index}.txt`, 'x'])
   pool.onExec('make', results.files(Object.fromEntries(names)))
   const client = await clientOf(pool)
@@ -110,7 +110,7 @@ it('a folder with many entries is listed in part', async () => {
 })
 
 it('a busy pool is an error that says when to retry', async () => {
-  const pool = testPool({ languages: { python: { size: 1, max: 1 } }, maxWaiting: 0 })
+  const pool = poolOfTest({ languages: { python: { size: 1, max: 1 } }, maxWaiting: 0 })
   await pool.start()
   const lease = await pool.acquire('python')
   const { isError, content } = await (await clientOf(pool)).callTool(python('1'))
@@ -120,7 +120,7 @@ it('a busy pool is an error that says when to retry', async () => {
 })
 
 it('a program has the time limit of the call, and no call a greater one than the server', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   pool.onCode('forever', results.running())
   const client = await clientOf(pool, { maxTimeoutMs: 500 })
   const run = (timeoutMs: number) =>
@@ -134,7 +134,7 @@ it('a program has the time limit of the call, and no call a greater one than the
 })
 
 it('an error of the operator has no internals for the model, and reaches the logger', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   pool.on('launchFailed', () => {})
   pool.failLaunches('SANDBOX_IMAGE_MISSING')
   await pool.start()
@@ -146,7 +146,7 @@ it('an error of the operator has no internals for the model, and reaches the log
 })
 
 it('an error of other code has no detail for the model, and reaches onError', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   const failure = new Error('postgres://user:password@db')
   pool.onCode('broken', () => {
     throw failure

@@ -6,7 +6,7 @@ import { results } from 'hono-sandbox/testing'
 import { expect, it } from 'vitest'
 import * as v from 'valibot'
 import { connect, serveMcp } from '../../helpers/mcp.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 const SECRET = 'print("my program")'
 
@@ -18,7 +18,7 @@ const HEADERS = {
 }
 
 const appOf = (options: McpOptions = {}) =>
-  new Hono().route('/mcp', mcp({ pool: testPool(), ...options }))
+  new Hono().route('/mcp', mcp({ pool: poolOfTest(), ...options }))
 
 /** Sends a request to a server on a socket. */
 async function post(url: string, body: unknown, headers: Record<string, string> = {}) {
@@ -75,7 +75,7 @@ const ARGUMENTS: readonly [string, unknown, unknown][] = [
 
 it.each(ARGUMENTS)('answers %s with an error that does not repeat the program', async (...row) => {
   const [, name, args] = row
-  const pool = testPool()
+  const pool = poolOfTest()
   const { status, text } = await post(await serveMcp(appOf({ pool })), call(name, args))
   expect([200, 400]).toContain(status)
   expect(text).toMatch(/"isError":true|"error":/)
@@ -109,7 +109,7 @@ it('refuses pages of other origins, and serves those that the app names', async 
 it('works behind the check of the host of the SDK, against DNS rebinding', async () => {
   const app = new Hono()
     .use('/mcp', localhostHostValidation())
-    .route('/mcp', mcp({ pool: testPool() }))
+    .route('/mcp', mcp({ pool: poolOfTest() }))
   const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
   const ask = (host: string) =>
     app.request('/mcp', { method: 'POST', body: list, headers: { ...HEADERS, host } })
@@ -150,7 +150,7 @@ it('an error of the app is an error of the app', async () => {
 })
 
 it('a client cannot cancel the call of another client', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   let finish = () => {}
   const held = new Promise<void>((resolve) => (finish = resolve))
   pool.onCode('slow', async function* () {

@@ -5,7 +5,7 @@ import { results } from 'hono-sandbox/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { connect, REVISIONS, serveMcp, startSession, textOf } from '../../helpers/mcp.js'
 import { within } from '../../helpers/until.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 const urlOf = async (pool: TestPool) => serveMcp(new Hono().route('/mcp', mcp({ pool })))
 
@@ -18,7 +18,7 @@ function endsOf(pool: TestPool): (string | undefined)[] {
 
 describe.each(REVISIONS)('a program that runs, with a client of the revision %s', (revision) => {
   it('sends its output as progress', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     let finish = () => {}
     const finished = new Promise<void>((resolve) => (finish = resolve))
     pool.onCode('train()', async function* () {
@@ -45,7 +45,7 @@ describe.each(REVISIONS)('a program that runs, with a client of the revision %s'
   })
 
   it('ends if the client cancels the call, and the session stays', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('forever', results.running())
     pool.onCode('1', results.text('1'))
     const ends = endsOf(pool)
@@ -69,7 +69,7 @@ describe.each(REVISIONS)('a program that runs, with a client of the revision %s'
   })
 
   it('that loses the variables of its session says so', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('crash', results.killed('oom'))
     const client = await connect(await urlOf(pool), { revision })
     const session = await startSession(client)
@@ -82,7 +82,7 @@ describe.each(REVISIONS)('a program that runs, with a client of the revision %s'
   })
 
   it('ends if the client leaves', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('forever', results.running())
     const ends = endsOf(pool)
     const client = await connect(await urlOf(pool), { revision })

@@ -7,7 +7,7 @@ import type { TestPool } from 'hono-sandbox/testing'
 import { results } from 'hono-sandbox/testing'
 import { expect, it, vi } from 'vitest'
 import { connect, REVISIONS, serveMcp, startSession, textOf } from '../../helpers/mcp.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 /** Serves a pool to callers that are known by a header, as after an authentication. */
 const serve = async (pool: TestPool, options: McpOptions = {}) =>
@@ -35,7 +35,7 @@ const tryAll = async (client: Client, session: string) =>
 const UNKNOWN = /^SANDBOX_UNKNOWN_SESSION: there is no session .*\nStart another session/
 
 it.each(REVISIONS)('the sessions of two callers never cross (%s)', async (revision) => {
-  const pool = testPool()
+  const pool = poolOfTest()
   const url = await serve(pool)
   const [ada, bob, nobody] = await Promise.all([
     connect(url, { revision, user: 'ada' }),
@@ -63,7 +63,7 @@ it.each(REVISIONS)('the sessions of two callers never cross (%s)', async (revisi
 })
 
 it('a caller cannot name a session of the app', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   await (await pool.session('python', 'user-42')).writeFile('secret.txt', 'of the app')
   const client = await connect(await serve(pool))
   for (const id of ['user-42', 'mcp:user-42', '', '../user-42']) {
@@ -73,7 +73,7 @@ it('a caller cannot name a session of the app', async () => {
 })
 
 it('the ids of sessions are random', async () => {
-  const client = await connect(await serve(testPool({ maxSessionsPerTenant: 3 })))
+  const client = await connect(await serve(poolOfTest({ maxSessionsPerTenant: 3 })))
   const ids = [await startSession(client), await startSession(client)]
   expect(new Set(ids).size).toBe(2)
   // 18 random bytes.
@@ -81,7 +81,7 @@ it('the ids of sessions are random', async () => {
 })
 
 it('a session that has ended is not opened again', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   const client = await connect(await serve(pool))
   const session = await startSession(client)
   pool.crash()
@@ -94,7 +94,7 @@ it('a call that waits while its session ends does not get another session', asyn
   let finish = () => {}
   const held = new Promise<void>((resolve) => (finish = resolve))
   const onSessionEnd = vi.fn(async () => held)
-  const pool = testPool({ onSessionEnd })
+  const pool = poolOfTest({ onSessionEnd })
   const client = await connect(await serve(pool))
   const session = await startSession(client)
   const visits = vi.spyOn(pool, 'session')
@@ -109,7 +109,7 @@ it('a call that waits while its session ends does not get another session', asyn
 })
 
 it('run_code refuses another language than that of the session', async () => {
-  const client = await connect(await serve(testPool()))
+  const client = await connect(await serve(poolOfTest()))
   const session = await startSession(client, 'nodejs')
   const result = await client.callTool({
     name: 'run_code',
@@ -127,7 +127,7 @@ it('a session of a defined language has no context', async () => {
     file: 'main.sh',
     run: ['sh', 'main.sh'],
   })
-  const pool = testPool({ languages: { shell } })
+  const pool = poolOfTest({ languages: { shell } })
   pool.onCode('echo hi', results.stdout('hi\n'))
   const client = await connect(await serve(pool))
   const session = await startSession(client, 'shell')
@@ -139,7 +139,7 @@ it('a session of a defined language has no context', async () => {
 })
 
 it('a caller with too many sessions learns what to do', async () => {
-  const pool = testPool({ maxSessionsPerTenant: 1 })
+  const pool = poolOfTest({ maxSessionsPerTenant: 1 })
   const client = await connect(await serve(pool), { user: 'ada' })
   await startSession(client)
   const result = await client.callTool({

@@ -4,7 +4,7 @@ import type { TestPool } from 'hono-sandbox/testing'
 import { results } from 'hono-sandbox/testing'
 import { describe, expect, it } from 'vitest'
 import { connect, REVISIONS, serveMcp, startSession, textOf } from '../../helpers/mcp.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 /** A PNG of one pixel. */
 const PNG = Buffer.from(
@@ -17,7 +17,7 @@ const clientOf = async (pool: TestPool, revision: (typeof REVISIONS)[number] = '
 
 describe.each(REVISIONS)('the tools with a client of the revision %s', (revision) => {
   it('have schemas, annotations, and the languages of the pool', async () => {
-    const pool = testPool({ languages: { python: {}, 'python-data': { base: 'python' } } })
+    const pool = poolOfTest({ languages: { python: {}, 'python-data': { base: 'python' } } })
     const client = await clientOf(pool, revision)
     const { tools } = await client.listTools()
     expect(tools.map(({ name }) => name)).toEqual(
@@ -39,7 +39,7 @@ describe.each(REVISIONS)('the tools with a client of the revision %s', (revision
   })
 
   it('run code in a container of its own', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('plot()', [
       results.stdout('drawn\n'),
       results.stderr('a warning\n'),
@@ -78,7 +78,7 @@ describe.each(REVISIONS)('the tools with a client of the revision %s', (revision
   })
 
   it('keep a session, link its files and read them', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('write()', results.files({ 'a b/ü.csv': 'x,y', 'raw.bin': Buffer.from([0, 255]) }))
     pool.onExec('ls', (_command, { files }) => results.stdout([...files.keys()].join(' ')))
     const client = await clientOf(pool, revision)
@@ -118,7 +118,7 @@ describe.each(REVISIONS)('the tools with a client of the revision %s', (revision
   })
 
   it('describe a program that fails, which is no error of the tool', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('1 / 0', results.error({ name: 'ZeroDivisionError', message: 'division by zero' }))
     pool.onCode('big', [results.stdout('begun'), results.killed('oom')])
     const client = await clientOf(pool, revision)
@@ -135,7 +135,7 @@ describe.each(REVISIONS)('the tools with a client of the revision %s', (revision
 })
 
 it('the result of a program without output says so', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   pool.onCode('pass', [])
   const client = await clientOf(pool)
   const args = { code: 'pass', language: 'python' }
@@ -145,7 +145,7 @@ it('the result of a program without output says so', async () => {
 })
 
 it('the result of a program that shows only a picture has no text', async () => {
-  const pool = testPool()
+  const pool = poolOfTest()
   pool.onCode('plot()', results.png(PNG))
   const client = await clientOf(pool)
   const args = { code: 'plot()', language: 'python' }
@@ -154,7 +154,7 @@ it('the result of a program that shows only a picture has no text', async () => 
 })
 
 it('write_file writes base64, and refuses what is none', async () => {
-  const client = await clientOf(testPool())
+  const client = await clientOf(poolOfTest())
   const session = await startSession(client)
   const write = (content: string) =>
     client.callTool({

@@ -9,7 +9,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { TestSdk } from '../../helpers/telemetry.js'
 import { until } from '../../helpers/until.js'
 import { connect, serveWebsocket } from '../../helpers/websocket-app.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 const warn = vi.fn()
 beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(warn))
@@ -18,7 +18,7 @@ const one = { languages: { python: { size: 1, max: 1 } } }
 
 /** Makes an app whose requests have a span each. The code is the body of a request. */
 function appWith() {
-  const pool = testPool(one)
+  const pool = poolOfTest(one)
   const sdk = TestSdk.ofTest(pool)
   const app = new Hono()
     .use((c, next) => sdk.inSpan(c.req.path, next))
@@ -112,7 +112,7 @@ describe('the spans of a pool', () => {
 
 describe('the spans of a WebSocket', () => {
   it('are children of the span of its request', async () => {
-    const pool = testPool(one).onCode('pass', results.exit(0))
+    const pool = poolOfTest(one).onCode('pass', results.exit(0))
     const sdk = TestSdk.ofTest(pool)
     const { url } = await serveWebsocket({ pool, language: 'python' }, (_, next) =>
       sdk.inSpan('upgrade', next),
@@ -132,7 +132,7 @@ describe('the spans of a WebSocket', () => {
 describe('spans and metrics', () => {
   it('have nothing of the code, its output, its variables, its session or its tenant', async () => {
     const mark = 'mark7351'
-    const pool = testPool({ languages: { python: { size: 1, max: 2 } } })
+    const pool = poolOfTest({ languages: { python: { size: 1, max: 2 } } })
     const sdk = TestSdk.ofTest(pool)
     const failing = results.error({ name: mark, message: mark })
     pool.onCode(mark, [results.stdout(mark), results.files({ [`${mark}.txt`]: mark }), failing])
@@ -184,7 +184,7 @@ describe('the metrics of a pool', () => {
   })
 
   it('stop when the returned function is called, and leave no listener', async () => {
-    const pool = testPool(one)
+    const pool = poolOfTest(one)
     const sdk = new TestSdk()
     const stop = instrumentPool(pool, sdk)
     expect(pool.listenerCount('event')).toBeGreaterThan(0)

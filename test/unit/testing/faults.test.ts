@@ -7,7 +7,7 @@ import { results } from 'hono-sandbox/testing'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { freePort } from '../../helpers/docs-program.js'
 import { until } from '../../helpers/until.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(() => {}))
 
@@ -15,7 +15,7 @@ const one = { languages: { python: { size: 1, max: 1 } } }
 
 /** Makes an app whose program `x` runs until something ends it. */
 function appWith(options: TestPoolOptions = one) {
-  const pool = testPool(options).onCode('x', [results.stdout('some'), results.running()])
+  const pool = poolOfTest(options).onCode('x', [results.stdout('some'), results.running()])
   const app = new Hono()
     .use(sandbox({ pool, acquireTimeoutMs: 5000 }))
     .get('/run', async (c) => c.json(await c.get('sandbox').runCode('x', { timeoutMs: 1000 })))
@@ -71,7 +71,7 @@ describe('faults of programs and containers', () => {
   })
 
   it('loseContexts() loses the variables, and the next run tells', async () => {
-    const pool = testPool().onCode('x', results.text('1'))
+    const pool = poolOfTest().onCode('x', results.text('1'))
     const box = await pool.acquire('python')
     expect(() => pool.loseContexts()).toThrow('loseContexts: there is no context')
     const context = await box.createCodeContext()
@@ -84,7 +84,7 @@ describe('faults of programs and containers', () => {
   })
 
   it('need a container in use', async () => {
-    const pool = testPool(one)
+    const pool = poolOfTest(one)
     await pool.start()
     await pool.acquire('python')
     expect(() => pool.crash()).toThrow('crash: no container is in use')
@@ -104,7 +104,7 @@ describe('faults of launches', () => {
   )
 
   it('failLaunches() can fail a start, and recover() ends it', async () => {
-    const pool = testPool(one)
+    const pool = poolOfTest(one)
     pool.failLaunches()
     expect((await pool.start()).python).toMatchObject({
       ready: 0,
@@ -112,7 +112,7 @@ describe('faults of launches', () => {
     })
     pool.recover()
     await until('a container is ready', () => pool.stats().python?.ready === 1)
-    const other = testPool(one)
+    const other = poolOfTest(one)
     other.failLaunches('SANDBOX_PRELOAD_FAILED')
     await expect(other.start()).rejects.toMatchObject({ code: 'SANDBOX_PRELOAD_FAILED' })
   })
@@ -193,7 +193,7 @@ describe('real behaviour of the library', () => {
   })
 
   it('files have the errors of a container, and the app its responses', async () => {
-    const pool = testPool({ workspaceSize: '1k' })
+    const pool = poolOfTest({ workspaceSize: '1k' })
     const app = new Hono()
       .use(sandbox({ pool }))
       .get('/:file', async (c) => {

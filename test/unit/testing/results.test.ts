@@ -4,11 +4,11 @@ import type { TestKill, TestPart } from 'hono-sandbox/testing'
 import { describe, expect, it } from 'vitest'
 import { until } from '../../helpers/until.js'
 import { nextTurn } from '../fakes/fake-agent.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 /** Runs code that does what the parts say, and returns the result. */
 async function resultOf(...parts: TestPart[]) {
-  const box = await testPool().onCode('', parts).acquire('python')
+  const box = await poolOfTest().onCode('', parts).acquire('python')
   return box.runCode('', { maxOutputBytes: 2_000_000 })
 }
 
@@ -60,7 +60,7 @@ describe('results', () => {
   it('can be longer than the credit of a stream, also for a slow reader', async () => {
     const output = results.stdout('x'.repeat(1_000_000))
     expect((await resultOf(output)).stdout).toHaveLength(1_000_000)
-    const box = await testPool().onCode('', output).acquire('python')
+    const box = await poolOfTest().onCode('', output).acquire('python')
     let size = 0
     for await (const event of box.runCode('')) {
       if (event.type === 'stdout') size += event.data.length
@@ -73,7 +73,7 @@ describe('results', () => {
 
   it('have files, which the app can collect', async () => {
     const files = { 'a/a.txt': 'A', 'b.png': Uint8Array.of(1), '/tmp/c': 'C' }
-    const pool = testPool().onCode('', results.files(files))
+    const pool = poolOfTest().onCode('', results.files(files))
     const box = await pool.acquire('python')
     await box.runCode('')
     const collected = await box.collect()
@@ -101,7 +101,7 @@ describe('results.killed()', () => {
   })
 
   it('ends the lease only with a crash', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('oom', results.killed('oom')).onCode('crash', results.killed('crash'))
     const box = await pool.acquire('python')
     await box.runCode('oom')
@@ -112,7 +112,7 @@ describe('results.killed()', () => {
   })
 
   it('loses a context', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('oom', results.killed('oom')).onCode('x', results.text('1'))
     const box = await pool.acquire('python')
     const context = await box.createCodeContext()
@@ -128,7 +128,7 @@ describe('results.killed()', () => {
 
 describe('results.running()', () => {
   it('runs until a signal ends it', async () => {
-    const pool = testPool().onCode('', [results.stdout('on'), results.running()])
+    const pool = poolOfTest().onCode('', [results.stdout('on'), results.running()])
     const box = await pool.acquire('python')
     const handle = box.runCode('')
     await handle.stdin.getWriter().write('typed')
@@ -144,7 +144,7 @@ describe('results.running()', () => {
   })
 
   it('is interrupted in a context, which is kept', async () => {
-    const pool = testPool().onCode('', results.running()).onCode('x', results.text('1'))
+    const pool = poolOfTest().onCode('', results.running()).onCode('x', results.text('1'))
     const box = await pool.acquire('python')
     const context = await box.createCodeContext()
     const run = box.runCode('', { context })
@@ -156,7 +156,7 @@ describe('results.running()', () => {
   })
 
   it('ends when its context is deleted', async () => {
-    const pool = testPool().onCode('', results.running())
+    const pool = poolOfTest().onCode('', results.running())
     const box = await pool.acquire('python')
     const context = await box.createCodeContext({ name: 'a', cwd: '/tmp' })
     expect(box.listCodeContexts()).toEqual([context])
@@ -168,7 +168,7 @@ describe('results.running()', () => {
   })
 
   it('is a process in the background, with a port', async () => {
-    const pool = testPool().onExec('serve', [results.stdout('ready\n'), results.listening(8000)])
+    const pool = poolOfTest().onExec('serve', [results.stdout('ready\n'), results.listening(8000)])
     const box = await pool.acquire('python')
     const server = await box.startProcess('serve')
     expect((await server.waitForLog('ready')).line).toBe('ready')

@@ -5,10 +5,10 @@ import { sandbox } from 'hono-sandbox/middleware'
 import { results } from 'hono-sandbox/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { nextTurn, unhandledRejectionsIn } from '../fakes/fake-agent.js'
-import { testPool } from '../fakes/test-pool.js'
+import { poolOfTest } from '../fakes/test-pool.js'
 
 /** An app with one route, which runs the body of the request. */
-function appWith(pool = testPool()) {
+function appWith(pool = poolOfTest()) {
   return new Hono().post('/run', sandbox({ pool }), async (c) => {
     const result = await c.get('sandbox').runCode(await c.req.text())
     return c.json(result)
@@ -19,7 +19,7 @@ const post = (body: string) => ({ method: 'POST', body })
 
 describe('a script', () => {
   it('answers its exact code, and the last one that matches wins', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode(/print/g, results.stdout('any\n')).onCode('print(1)', results.stdout('1\n'))
     const app = appWith(pool)
     for (const [code, stdout] of [
@@ -33,7 +33,7 @@ describe('a script', () => {
   })
 
   it('can be a function, which leaves a run to the scripts before it', async () => {
-    const pool = testPool({ env: { A: '1' } })
+    const pool = poolOfTest({ env: { A: '1' } })
     pool.onCode('x', results.text('before'))
     pool.onCode((code, { language, args, env, cwd, context }) =>
       code === 'x'
@@ -47,7 +47,7 @@ describe('a script', () => {
   })
 
   it('gets stdin while it arrives', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode(async function* (_, { stdin }) {
       for await (const chunk of stdin) yield results.stdout(`${chunk}!`)
     })
@@ -65,7 +65,7 @@ describe('a script', () => {
   })
 
   it('decides when each part of the output comes', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     let open = () => {}
     const gate = new Promise<void>((resolve) => (open = resolve))
     pool.onCode('slow', async function* () {
@@ -86,7 +86,7 @@ describe('a script', () => {
   })
 
   it('answers commands: a string, or the words of an array', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onExec('ls -l', results.stdout('total 0\n'))
     pool.onExec(/^git/, (command) => results.stdout(JSON.stringify(command)))
     const box = await pool.acquire('python')
@@ -101,7 +101,7 @@ describe('a script', () => {
   })
 
   it('answers call() with a value', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode(/def main/, (_, { call }) => results.value([call?.entry, call?.args]))
     const box = await pool.acquire('python')
     const code = 'def main(n): return n'
@@ -115,7 +115,7 @@ describe('a script', () => {
   it('answers the code of a defined language, too', async () => {
     const definition = { image: 'gcc', agent: 'python', file: 'main.c', run: ['./main'] } as const
     const c = defineLanguage({ ...definition, name: 'c', compile: ['cc', 'main.c'] })
-    const pool = testPool({ languages: { c } })
+    const pool = poolOfTest({ languages: { c } })
     pool.onCode('int main() {}', (_, { args }) => results.stdout(args.join()))
     const box = await pool.acquire('c')
     expect((await box.runCode('int main() {}', { args: ['a', 'b'] })).stdout).toBe('a,b')
@@ -124,7 +124,7 @@ describe('a script', () => {
   })
 
   it('sees the files that the app has written', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('sum', (_, { files }) => results.stdout(files.get('in/data.csv') ?? ''))
     const box = await pool.acquire('python')
     await box.mkdir('in')
@@ -134,7 +134,7 @@ describe('a script', () => {
   })
 
   it('knows the session', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('', results.exit(0))
     const box = await pool.session('python', 'visitor-1')
     await box.runCode('')
@@ -143,7 +143,7 @@ describe('a script', () => {
   })
 
   it('answers the pool of the process, if it has the engine', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('print(1)', results.stdout('1\n'))
     const report = await initSandboxes({ engine: pool.engine, languages: { python: { size: 1 } } })
     onTestFinished(() => closeSandboxes({ deadlineMs: 0 }))
@@ -162,7 +162,7 @@ describe('code without a script', () => {
     `Add one to the test: pool.${method}("${name}", results.stdout('...'))`
 
   it('makes every call throw an error that names the script to add', async () => {
-    const box = await testPool().acquire('python')
+    const box = await poolOfTest().acquire('python')
     const ofCode = message('python code', 'onCode', 'print(1)')
     await expect(box.runCode('print(1)')).rejects.toThrow(ofCode)
     await expect(box.call('print(1)')).rejects.toThrow(ofCode)
@@ -175,7 +175,7 @@ describe('code without a script', () => {
   })
 
   it('also fails behind the limit of programs that run at once', async () => {
-    const pool = testPool({ maxPrograms: 1 }).onCode('a', results.stdout('a'))
+    const pool = poolOfTest({ maxPrograms: 1 }).onCode('a', results.stdout('a'))
     const box = await pool.acquire('python')
     const first = box.runCode('a')
     await expect(box.runCode('b')).rejects.toThrow('"b"')
@@ -195,7 +195,7 @@ describe('code without a script', () => {
 
 describe('an error in a script', () => {
   it('is thrown by the call if the function throws at once', async () => {
-    const pool = testPool().onCode(() => {
+    const pool = poolOfTest().onCode(() => {
       throw new TypeError('a bug in the test')
     })
     const box = await pool.acquire('python')
@@ -203,7 +203,7 @@ describe('an error in a script', () => {
   })
 
   it('is an unhandled rejection if it comes later, and ends the run', async () => {
-    const pool = testPool()
+    const pool = poolOfTest()
     pool.onCode('later', async () => {
       await nextTurn()
       throw new TypeError('a bug in the test')
@@ -226,7 +226,7 @@ describe('an error in a script', () => {
 })
 
 it('nextRun() waits for a run, also one without a script', async () => {
-  const pool = testPool().onCode('a', results.exit(0))
+  const pool = poolOfTest().onCode('a', results.exit(0))
   const box = await pool.acquire('python')
   for (const code of ['a', 'b']) {
     const begun = pool.nextRun()
@@ -236,7 +236,7 @@ it('nextRun() waits for a run, also one without a script', async () => {
 })
 
 it('stdin of a run can be read afterwards', async () => {
-  const pool = testPool().onCode('', results.exit(0))
+  const pool = poolOfTest().onCode('', results.exit(0))
   const box = await pool.acquire('python')
   await box.runCode('', { stdin: 'typed' })
   const [run] = pool.runs
