@@ -6,6 +6,7 @@ It runs while the code awaits, at the end of each run, and between the cells of 
 import _thread
 import sys
 
+from .awaiting import Awaiting
 from .import_hook import ImportHook
 from .tracebacks import print_error
 
@@ -13,6 +14,7 @@ from .tracebacks import print_error
 class UserLoop:
     def __init__(self):
         self.loop, self.thread = None, None
+        self.awaiting = Awaiting()
 
     def offer(self):
         """Lets code find the loop before it awaits, so that `asyncio.create_task()` works."""
@@ -55,16 +57,7 @@ class UserLoop:
 
         loop = self.get()
         asyncio.set_event_loop(loop)
-
-        async def wait():
-            return await awaitable
-
-        task = loop.create_task(wait())
-        try:
-            return loop.run_until_complete(task)
-        finally:
-            if task.cancel():  # it was interrupted: it must not go on in the next cell
-                loop.run_until_complete(asyncio.wait([task]))
+        return self.awaiting.run(loop, awaitable)
 
     def has_tasks(self):
         if self.loop is None or self.loop.is_closed():
