@@ -231,7 +231,8 @@ print(os.getuid(), os.getgid(), os.getgroups(), os.getpgrp() == os.getpid(), os.
 from pathlib import Path
 
 lines = Path('/proc/self/status').read_text().splitlines()
-print([line for line in lines if line.startswith(('Name', 'Umask', 'Threads', 'Sig', 'Cap', 'NoNewPrivs'))])
+names = 'Name', 'Umask', 'Threads', 'SigPnd', 'SigBlk', 'SigIgn', 'SigCgt', 'Cap', 'NoNewPrivs'
+print([line for line in lines if line.startswith(names)])
 
 # === process-command-line
 from pathlib import Path
