@@ -24,6 +24,7 @@ export class DockerContainer extends ContainerEnd implements Container {
   readonly #watch: Watch
   readonly #forceRemove: () => Promise<Removal>
   #stderr = new GrowingBuffer()
+  #isKilled = false
   #wasGone = false
 
   constructor(
@@ -69,6 +70,7 @@ export class DockerContainer extends ContainerEnd implements Container {
 
   /** Closes the stream first, so that no caller waits for an engine that does not answer. */
   protected async killNow(): Promise<void> {
+    this.#isKilled = true
     this.#disconnect()
     this.#wasGone = (await this.#forceRemove()) === 'gone'
   }
@@ -80,6 +82,7 @@ export class DockerContainer extends ContainerEnd implements Container {
   protected async exitOrKill(): Promise<void> {
     this.#stream.end()
     if (await this.#watch.isForgotten(EXIT_MS)) return this.#disconnect()
+    if (this.#isKilled) return this.kill()
     await this.kill()
     if (this.#wasGone) this.#watch.missed()
   }

@@ -14,7 +14,10 @@ interface EngineExit {
 export interface Watch {
   /** Waits for the events of the end. It is called after the stream has ended. */
   exit: () => Promise<EngineExit>
-  /** Resolves to true if the engine removes the container in time; to false without a connection. */
+  /**
+   * Resolves to true if the engine removes the container in time; to false without a connection, and
+   * at the end of the watch.
+   */
   isForgotten: (ms: number) => Promise<boolean>
   /**
    * Reports that the engine has removed the container without an event. The connection for events is
@@ -91,7 +94,10 @@ export class DockerEvents {
       isForgotten: async (ms) =>
         this.#connection !== undefined && (await within(ms, watched.removed.promise)) === true,
       missed: () => this.#connection?.stop.abort(),
-      end: () => void this.#watched.delete(id),
+      end: () => {
+        watched.removed.resolve(false) // a removal can wait while its container is killed
+        this.#watched.delete(id)
+      },
     }
   }
 

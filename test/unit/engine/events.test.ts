@@ -184,6 +184,18 @@ describe('a Docker container', () => {
     expect(connections[0]?.destroyed).toBe(false)
   })
 
+  it('is removed at once by a kill() after remove(), although its end was slow', async () => {
+    const { container, connections, kill, emit } = await launched()
+    const removed = container.remove()
+    kill.mockResolvedValue('gone')
+    void container.kill()
+    await emit('die', { exitCode: '137' })
+    await emit('destroy')
+    expect(await outcomeOf(removed)).toBeUndefined()
+    expect(kill).toHaveBeenCalledOnce()
+    expect(connections[0]?.destroyed).toBe(false)
+  })
+
   it('is killed once by kill(), and remove() returns the same promise', async () => {
     const { container, kill, ended } = await launched()
     const killed = container.kill()
