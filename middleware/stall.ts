@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events'
+import { afterTurn } from '../src/util/deadline.js'
 
 /** The time limits for a client that keeps a sandbox without a running call, in milliseconds. */
 export interface StallLimits {
@@ -48,11 +49,11 @@ export function onStall(
     stop()
     onStall()
   }
-  let pendingCheck: NodeJS.Immediate | undefined
-  const timer = setInterval(() => (pendingCheck = setImmediate(check)), checkMs).unref()
+  let stopCheck = () => {}
+  const timer = setInterval(() => (stopCheck = afterTurn(check)), checkMs).unref()
   const stop = () => {
     clearInterval(timer)
-    clearImmediate(pendingCheck)
+    stopCheck()
   }
   return stop
 }

@@ -3,6 +3,17 @@ import { isTurnSpent } from './loop-turn.js'
 /** The longest delay of a timer in Node. A longer delay would fire immediately. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
+/**
+ * Calls a function after this turn of the event loop. Returns the function that cancels the call, with
+ * the same timers: if `clearImmediate()` of Node gets an immediate of fake timers, Node counts one
+ * immediate too few, and does not run the next one.
+ */
+export function afterTurn(action: () => void): () => void {
+  const { setImmediate, clearImmediate } = globalThis
+  const immediate = setImmediate(action)
+  return () => clearImmediate(immediate)
+}
+
 /** A timer of {@link setDeadline}. */
 export interface DeadlineTimer {
   clear: () => void
@@ -23,9 +34,9 @@ const MAX_TURNS = 10
  * answer that arrived in time would count as late.
  */
 export function setDeadline(ms: number, onLate: () => void): DeadlineTimer {
-  let reading: NodeJS.Immediate | undefined
+  let stopReading = () => {}
   const read = (turnsLeft: number) => {
-    reading = setImmediate(() => {
+    stopReading = afterTurn(() => {
       if (isTurnSpent() && turnsLeft > 0) read(turnsLeft - 1)
       else onLate()
     })
@@ -34,7 +45,7 @@ export function setDeadline(ms: number, onLate: () => void): DeadlineTimer {
   const deadline: DeadlineTimer = {
     clear: () => {
       clearTimeout(timer)
-      clearImmediate(reading)
+      stopReading()
     },
     unref: () => {
       timer.unref()

@@ -3,7 +3,6 @@ export class RestartTimer {
   readonly #ms: number
   readonly #onLate: () => void
   #timer: NodeJS.Timeout | undefined
-  #reading: NodeJS.Immediate | undefined
 
   constructor(ms: number, onLate: () => void) {
     this.#ms = ms
@@ -12,15 +11,18 @@ export class RestartTimer {
 
   restart(): void {
     this.stop()
-    this.#timer = setTimeout(() => {
+    const timer = setTimeout(() => {
       // If the event loop was busy, Node runs the timers before it reads the sockets. Wait until it
       // has read them: the bytes that have already arrived may call `restart()` or `stop()`.
-      this.#reading = setImmediate(this.#onLate)
+      setImmediate(() => {
+        if (this.#timer === timer) this.#onLate()
+      })
     }, this.#ms)
+    this.#timer = timer
   }
 
   stop(): void {
     clearTimeout(this.#timer)
-    clearImmediate(this.#reading)
+    this.#timer = undefined
   }
 }

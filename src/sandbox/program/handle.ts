@@ -10,6 +10,7 @@ import { DEFAULT_MAX_OUTPUT_BYTES } from './program-output.js'
 import { Stream } from '../../agent/protocol.js'
 import type { RichResult } from '../streams/rich-result.js'
 import { MAX_RESULT_BYTES } from '../streams/records.js'
+import { afterTurn } from '../../util/deadline.js'
 import { stdinOf } from './stdin.js'
 
 /**
@@ -68,7 +69,7 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   readonly #program: Program | undefined
   readonly #result: Promise<Result>
   readonly #options: HandleOptions<Data, Result>
-  readonly #beginTimer: NodeJS.Immediate
+  readonly #stopWaiting: () => void
   #hasBegun = false
   #isTaken = false
   #stdin: WritableStream<string | Uint8Array> | undefined
@@ -87,7 +88,7 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     }
     // The caller may take stdin and iterate the handle until the end of this turn of the event
     // loop.
-    this.#beginTimer = setImmediate(() => this.#begin())
+    this.#stopWaiting = afterTurn(() => this.#begin())
   }
 
   /**
@@ -227,7 +228,7 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
   #begin(): void {
     if (this.#hasBegun) return
     this.#hasBegun = true
-    clearImmediate(this.#beginTimer)
+    this.#stopWaiting()
     this.#beginStdin()
     if (this.#hasCallbacks && !this.#isTaken && this.#program) {
       this.#callbacks = this.#runCallbacks().catch((error: unknown) => this.#fail(error))

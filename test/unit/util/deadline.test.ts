@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { deadlineIn, setDeadline, within } from '../../../src/util/deadline.js'
+import { until } from '../../helpers/until.js'
 
 /** Blocks the event loop while a connection has unread data. `watch` gets a promise of the data. */
 async function blockWithUnreadData(
@@ -30,6 +31,19 @@ describe('a deadline', () => {
     vi.advanceTimersByTime(60_000)
     expect(onLate).not.toHaveBeenCalled()
     timer.clear()
+  })
+
+  it('can be cleared when its fake timers are not installed any more', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const timer = setDeadline(20, () => {})
+    vi.advanceTimersByTime(21)
+    vi.useRealTimers()
+    timer.clear()
+    // Else Node would have counted one immediate too few.
+    let hasRun = false
+    setImmediate(() => (hasRun = true))
+    await until('the next immediate has run', () => hasRun, 1000)
   })
 
   it('does not fire if data arrived in time while the event loop was blocked', async () => {
