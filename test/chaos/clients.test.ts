@@ -39,8 +39,10 @@ it('SIGTERM in the middle of clients that connect and vanish', async () => {
   await healthy()
   const client = new CheckedClient(server.url)
   // No client uses a WebSocket, because it would try to connect again for 30 s.
-  const clients = clientsOf(['plain', 'stream'], AT_ONCE).map((each) => client.send(each))
-  const all = Promise.all(clients)
+  const clients = clientsOf(['plain', 'stream'], AT_ONCE)
+  // It has a lease for several seconds.
+  clients.push({ way: 'stream', language: 'python', pauseMs: 1000 })
+  const all = Promise.all(clients.map((each) => client.send(each)))
   await server.untilLeased()
   const exit = server.end('SIGTERM')
   await within('no client waits', all, 30_000)

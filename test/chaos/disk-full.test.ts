@@ -33,7 +33,7 @@ it.runIf(canOwnEngine)(
     rmSync(filler)
     await healthy()
   },
-  120_000,
+  300_000,
 )
 
 /** Writes a file until the disk is full. Returns its path. */

@@ -10,11 +10,11 @@ import { serverOfTest } from './servers.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const FROZEN_MS = 30_000
-const STALLED_MS = 3000
-const quick = { language: 'python', code: 'import time; time.sleep(1); print("in time")' }
+const STALLED_MS = 9000
+const quick = { language: 'python', code: 'import time; time.sleep(3); print("in time")' }
 
 // Under all runtimes at once, because most of the time is that in which a server is frozen.
-it('a server that is frozen for 30 s, stalled for 3 s, and gets a clock that jumps', async () => {
+it('a server that is frozen for 30 s, stalled for 9 s, and gets a clock that jumps', async () => {
   await Promise.all(runtimes.map(disturb))
 })
 
@@ -23,7 +23,7 @@ async function disturb(runtime: string): Promise<void> {
   const { control, process } = server
   /** Begins a run that ends in time, whatever happens to the server. */
   const begin = async () => {
-    const run = server.post('/run', { ...quick, timeoutMs: 2500 })
+    const run = server.post('/run', { ...quick, timeoutMs: 8000 })
     await server.untilLeased()
     return async () => {
       const answer = await within('the run is answered', run)

@@ -8,8 +8,9 @@ import { eventsIn } from '../helpers/events.js'
 import { until } from '../helpers/until.js'
 
 const MIB = 1024 * 1024
-/** Makes more files and output than the buffers of a socket hold. */
-const LARGE = `import os
+/** Makes more files and output than the buffers of a socket hold. Its lease lasts long enough to be seen. */
+const LARGE = `import os, time
+time.sleep(0.5)
 for at in range(4): open(f'file{at}', 'wb').write(os.urandom(${MIB} - 1))
 print('x' * 900_000)`
 /** Writes output until its timeout. */

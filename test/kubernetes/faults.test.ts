@@ -81,12 +81,12 @@ describe.skipIf(cluster === '')('a fault of the cluster', () => {
     } finally {
       restart()
     }
-    await until('the API server answers', () => isAnswering())
+    await until('the API server answers', () => isAnswering(), 60_000)
     await until('the pool is full', () => pool.stats().python?.idle === 2, 60_000)
     // A sweep removes the pods that could not be removed while the API server was stopped.
     await until('no other pod is left', async () => (await podsOf(namespace)).length === 2)
     expect((await (await lease()).runCode('print(3)')).stdout).toBe('3\n')
-  })
+  }, 180_000)
 })
 
 function pidOf(part: string): number {

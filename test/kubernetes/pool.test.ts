@@ -112,7 +112,7 @@ describe.each(runtimes)('a pool on Kubernetes with $name', ({ name: runtime, has
       env: { ...process.env, SANDBOX_BASE_PYTHON_IMAGE: images.python },
     })
     onTestFinished(() => void server.kill('SIGKILL'))
-    const [name] = await within('the server has a lease', firstLineOf(server.stdout))
+    const [name] = await within('the server has a lease', firstLineOf(server.stdout), 60_000)
     const owner = name?.split('_').at(-1) ?? ''
     const labels = `${OWNER_LABEL}=${owner}`
     server.kill('SIGKILL')
@@ -187,7 +187,7 @@ describe('a launch that the cluster refuses', () => {
     const pool = poolOfTest({
       namespace,
       nodeSelector: { 'hono-sandbox.test': 'none' },
-      launchTimeoutMs: 2000,
+      launchTimeoutMs: 10_000,
     })
     const [error] = (await pool.start()).python?.errors ?? []
     expect(error).toMatchObject({ code: 'SANDBOX_ENGINE_FAILED', retryAfterMs: 5000 })

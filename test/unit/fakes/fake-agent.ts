@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream'
+import { onTestFinished } from 'vitest'
 import { Channel } from '../../../src/agent/channel.js'
 import type { Frame } from '../../../src/agent/protocol.js'
 import {
@@ -138,7 +139,10 @@ export async function openChannel(
   const opening = Channel.open(agent, new AbortController().signal)
   agent.stdout.write(first)
   agent.sendJson(Kind.hello, 0, { version: PROTOCOL_VERSION, language: 'python' })
-  return { agent, channel: await opening }
+  const channel = await opening
+  // Its pings would run in the tests of other files in this process.
+  onTestFinished(() => void channel.kill().catch(() => {}))
+  return { agent, channel }
 }
 
 /** Leases a container with a fake agent. A used container is removed when the lease ends. */

@@ -1,11 +1,10 @@
-import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
 import { SandboxError } from 'hono-sandbox'
 import { errorResponse, sandbox, streamSandbox } from 'hono-sandbox/middleware'
 import type { TestPoolOptions } from 'hono-sandbox/testing'
 import { results } from 'hono-sandbox/testing'
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { freePort } from '../../helpers/docs-program.js'
+import { listen } from '../../helpers/app.js'
 import { until } from '../../helpers/until.js'
 import { poolOfTest } from '../fakes/test-pool.js'
 
@@ -178,12 +177,10 @@ describe('real behaviour of the library', () => {
     const { pool, app } = appWith()
     const ends: string[] = []
     pool.on('ended', ({ how }) => ends.push(how))
-    const port = await freePort()
-    const server = serve({ fetch: app.fetch, port })
-    onTestFinished(() => void server.close())
+    const url = await listen(app)
     const client = new AbortController()
     const begun = pool.nextRun()
-    const request = fetch(`http://localhost:${port}/run`, { signal: client.signal })
+    const request = fetch(`${url}/run`, { signal: client.signal })
     await begun
     client.abort()
     await expect(request).rejects.toThrow('aborted')
