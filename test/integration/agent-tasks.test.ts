@@ -136,11 +136,12 @@ task = asyncio.create_task(leave())`
     const { start } = await newContext()
     const request = start(`import asyncio
 async def fail():
-    print('ready', flush=True)
     try:
         await asyncio.sleep(300)
     finally:
         1 / 0
+def report(): print('ready', flush=True)
+asyncio.get_running_loop().call_later(0.01, report)
 await fail()`)
     await request.waitForText('ready\n')
     request.signal('SIGINT')
@@ -150,6 +151,20 @@ await fail()`)
       expect.stringMatching(/^Traceback.*\nZeroDivisionError: division by zero\n$/s),
     ])
     expect(stderr).not.toMatch(/agent|run_forever|never retrieved/)
+  })
+
+  it('an error after an interrupt shows no frame of ours', async () => {
+    const { ask } = await newContext()
+    const code = `import asyncio, os, signal
+async def fail():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        1 / 0
+await fail()`
+    const { stderr } = await ask(code)
+    expect(stderr).toMatch(/KeyboardInterrupt\n\nDuring handling of.*ZeroDivisionError/s)
+    expect(stderr).not.toContain('agent')
   })
 
   it('a program has a loop before its first await, and none without an await', async () => {

@@ -21,10 +21,12 @@ class Awaiting:
         self.loop, self.is_interrupted = loop, False
         if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
             _signal.signal(_signal.SIGINT, self.handler)
+        wakeup_fd = wake_by_signals(loop)
         try:
             return self.run_to_end(awaitable)
         finally:
             self.task = None
+            stop_waking(loop, wakeup_fd)
             if _signal.getsignal(_signal.SIGINT) is self.handler:
                 _signal.signal(_signal.SIGINT, _signal.default_int_handler)
             self.raise_if_interrupted()
@@ -87,10 +89,34 @@ class Awaiting:
             raise KeyboardInterrupt
 
 
+def wake_by_signals(loop):
+    """Has Python write a byte for each signal to a socket of the loop. Returns the descriptor.
+
+    Else a loop that begins to wait at the moment of an interrupt would wait on. Returns -1 if the
+    user's code has set a descriptor, or a loop without such a socket.
+    """
+    socket = getattr(loop, '_csock', None)
+    if not socket:
+        return -1
+    before = _signal.set_wakeup_fd(socket.fileno(), warn_on_full_buffer=False)
+    if before == -1:
+        return socket.fileno()
+    _signal.set_wakeup_fd(before)
+    return -1
+
+
+def stop_waking(loop, wakeup_fd):
+    """Undoes `wake_by_signals()`, unless the user's code has set a descriptor meanwhile."""
+    current = _signal.set_wakeup_fd(-1)
+    if current != wakeup_fd or getattr(loop, '_signal_handlers', None):
+        _signal.set_wakeup_fd(current)
+
+
 def is_in_user_code(frame):
     """Returns whether the loop has called code of the user, perhaps code of asyncio through it."""
     modules = sys.modules
-    files = OURS, modules['selectors'].__file__, modules['asyncio'].__file__[: -len('__init__.py')]
+    names = 'selectors', '_weakrefset', 'asyncio'
+    files = OURS, *(modules[name].__file__.replace('__init__.py', '') for name in names)
     while frame and frame.f_code is not Awaiting.run.__code__:
         if not frame.f_code.co_filename.startswith(files):
             return True

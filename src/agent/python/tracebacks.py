@@ -7,7 +7,10 @@ import sys
 from io import StringIO
 
 print_exception = sys.excepthook
-trace_of = BaseException.__traceback__.__get__  # a class of the user may hide the attribute
+# A class of the user may hide these attributes.
+trace_of = BaseException.__traceback__.__get__
+cause_of = BaseException.__cause__.__get__
+context_of = BaseException.__context__.__get__
 
 OURS = '<agent>'  # the file name in the code of these modules
 
@@ -17,8 +20,9 @@ def print_error(error, file):
     trace = trace_of(error)
     while trace and trace.tb_frame.f_code.co_filename != file:
         trace = trace.tb_next
-    leave_out_ours(trace)
-    BaseException.with_traceback(error, trace)
+    BaseException.with_traceback(error, without_ours(trace))
+    for earlier in errors_before(error):
+        BaseException.with_traceback(earlier, without_ours(trace_of(earlier)))
     text = text_of(error)
     remember(error)
     hook = getattr(sys, 'excepthook', sys.__excepthook__)
@@ -57,21 +61,33 @@ def forget():
         sys.__dict__.pop(name, None)
 
 
-def leave_out_ours(trace):
-    """Removes the frames of functions of ours that the user's code has called."""
-    while trace and trace.tb_next:
-        if trace.tb_next.tb_frame.f_code.co_filename == OURS:
-            trace.tb_next = trace.tb_next.tb_next
+def errors_before(error):
+    """Returns the errors that Python prints before this one."""
+    found, known = [error], {id(error)}
+    for each in found:
+        for earlier in (cause_of(each), context_of(each)):
+            if earlier is not None and id(earlier) not in known:
+                found.append(earlier)
+                known.add(id(earlier))
+    return found[1:]
+
+
+def without_ours(trace):
+    """Removes the frames of functions of ours, which the user's code has called."""
+    while trace and trace.tb_frame.f_code.co_filename == OURS:
+        trace = trace.tb_next
+    left = trace
+    while left and left.tb_next:
+        if left.tb_next.tb_frame.f_code.co_filename == OURS:
+            left.tb_next = left.tb_next.tb_next
         else:
-            trace = trace.tb_next
+            left = left.tb_next
+    return trace
 
 
 def print_ignored(error, subject):
     """Prints an error that can only be ignored, without the frames of ours that led to it."""
-    trace = trace_of(error)
-    while trace and trace.tb_frame.f_code.co_filename == OURS:
-        trace = trace.tb_next
-    BaseException.with_traceback(error, trace)
+    BaseException.with_traceback(error, without_ours(trace_of(error)))
     try:
         sys.stderr.write('Exception ignored in: %r\n%s' % (subject, text_of(error)))
     except BaseException:
