@@ -1,13 +1,14 @@
 // Runs the cells of a context, one after the other, in a process that is kept. Runs in the
 // processes that run programs.
 
+const { readSync } = require('node:fs')
 const path = require('node:path')
 const util = require('node:util')
 const { isInstance } = require('./attempt.cjs')
 const { END, READY, TASKS } = require('./child-protocol.cjs')
 const { defineHidden } = require('./compile.cjs')
 const { connect, evaluate } = require('./evaluate.cjs')
-const { Number, Promise, exit, parse, process } = require('./globals.cjs')
+const { Buffer, Number, Promise, exit, parse, process } = require('./globals.cjs')
 const { withoutImports } = require('./imports.cjs')
 const { Interrupted, absorbSignals, readArrived, recover } = require('./interrupts.cjs')
 const { extension, mainName } = require('./main-name.cjs')
@@ -21,6 +22,9 @@ const INTERRUPTED = 130
 
 /** Ends the cell that runs, if there is one. */
 let stop = () => {}
+/** Takes the interrupt that has arrived while a cell runs, without waiting for it. */
+let takeArrived = () => {}
+const arrived = Buffer.alloc(1024)
 
 function serveContext(task) {
   try {
@@ -33,6 +37,7 @@ function serveContext(task) {
   process.argv = [process.execPath, path.join(folder, mainName)]
   defineHidden()
   defineModuleVariables(process.argv[1])
+  prepareConsole()
   connect()
   process.on('SIGINT', () => {}) // a line of the agent ends code that waits
   process.on('uncaughtException', (thrown) => isInstance(Exit, thrown) || printThrown(thrown))
@@ -43,6 +48,13 @@ function serveContext(task) {
   }
   readCells(folder)
   sendMessage(READY, {})
+}
+
+/** Imports what Node imports at the first output: an interrupt in the middle of it would break that. */
+function prepareConsole() {
+  const { Writable } = require('node:stream')
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  new console.Console(nowhere).log({})
 }
 
 /** Ends the cell, but not the process. */
@@ -61,20 +73,28 @@ function readCells(folder) {
   let text = ''
   let count = 0
   const { Socket } = require('node:net') // few processes become contexts
+  const take = (part) => {
+    text += part
+    if (!text.endsWith('\n')) return
+    const lines = text.trimEnd().split('\n')
+    text = ''
+    for (const line of lines) {
+      const task = parse(line)
+      if (task.isInterrupt) stop(new Interrupted())
+      else void runCell(task, path.join(folder, `cell-${++count}.${extension}`))
+    }
+  }
   new Socket({ fd: TASKS, readable: true, writable: false })
     .setEncoding('utf8')
     .on('end', () => exit(0))
-    .on('data', (part) => {
-      text += part
-      if (!text.endsWith('\n')) return
-      const lines = text.trimEnd().split('\n')
-      text = ''
-      for (const line of lines) {
-        const task = parse(line)
-        if (task.isInterrupt) stop(new Interrupted())
-        else void runCell(task, path.join(folder, `cell-${++count}.${extension}`))
-      }
-    })
+    .on('data', take)
+  takeArrived = () => {
+    try {
+      take(arrived.toString('latin1', 0, readSync(TASKS, arrived)))
+    } catch (error) {
+      if (error.code !== 'EAGAIN') throw error
+    }
+  }
 }
 
 async function runCell({ code, followsInterrupt }, file) {
@@ -92,7 +112,13 @@ async function runCell({ code, followsInterrupt }, file) {
         await readArrived() // an interrupt that came before the code can be interrupted
         return !isStopped
       }
-      evaluateCell(code, file, mayBegin).then(resolve, reject)
+      // The line of an interrupt comes before its signal. So the interrupt is in the line here, or its
+      // signal ends the code.
+      const check = () => {
+        takeArrived()
+        if (isStopped) throw new Interrupted()
+      }
+      evaluateCell(code, file, { mayBegin, check }).then(resolve, reject)
     })
   } catch (thrown) {
     const isInterrupted = isInstance(Interrupted, thrown)
@@ -106,10 +132,10 @@ async function runCell({ code, followsInterrupt }, file) {
   sendMessage(END, { exitCode, cpuMs: (user + system) / 1000 })
 }
 
-async function evaluateCell(code, file, mayBegin) {
+async function evaluateCell(code, file, { mayBegin, check }) {
   const text = withoutImports(stripTypes(code, file), file)
   if (!(await mayBegin())) return
-  const { value } = await evaluate(text, file)
+  const { value } = await evaluate(text, file, check)
   await showLast(util.types.isPromise(value) ? await value : value)
 }
 

@@ -19,8 +19,11 @@ function connect() {
   session.connect()
 }
 
-/** The value of the last expression. An error of the code is thrown, and an interrupt. */
-async function evaluate(code, file) {
+/**
+ * The value of the last expression. An error of the code is thrown, and an interrupt. `check` is called
+ * just before the code, when a signal ends it already. What it throws is thrown.
+ */
+async function evaluate(code, file, check) {
   const expression = `${code}\n//# sourceURL=${file}`
   /** @type {Promise<object> | undefined} */
   let running
@@ -28,6 +31,7 @@ async function evaluate(code, file) {
   let stopHook = () => {}
   let isBegun = false
   const prepare = () => {
+    check()
     stopHook = promiseHooks.onInit((promise) => {
       stopHook()
       running = promise // the first promise is that of the code
