@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { afterTurn } from '../src/util/deadline.js'
+import { turnTimer } from '../src/util/deadline.js'
 
 /** The time limits for a client that keeps a sandbox without a running call, in milliseconds. */
 export interface StallLimits {
@@ -49,6 +49,7 @@ export function onStall(
     stop()
     onStall()
   }
+  const afterTurn = turnTimer()
   let stopCheck = () => {}
   const timer = setInterval(() => (stopCheck = afterTurn(check)), checkMs).unref()
   const stop = () => {

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as v from 'valibot'
 import type { Container, ContainerExit } from '../engine/engine.js'
 import type { DeadlineTimer } from '../util/deadline.js'
-import { setDeadline } from '../util/deadline.js'
+import { setDeadline, turnTimer } from '../util/deadline.js'
 import { deferred } from '../util/deferred.js'
 import { SandboxError } from '../errors.js'
 import { isTurnSpent, spend } from '../util/loop-turn.js'
@@ -29,10 +29,10 @@ const PING_INTERVAL_MS = 2000
 /** The time after which a container whose agent does not answer is killed. */
 const SILENCE_MS = 60_000
 /**
- * The additional time for a request to end after SIGKILL in a container that is kept, in
- * milliseconds. An agent needs some seconds if many programs use its CPU.
+ * The additional time for a request to end after SIGKILL, in milliseconds. Its caller has the answer
+ * already. An agent needs some seconds if many programs use its CPU.
  */
-const KEPT_GRACE_MS = 30_000
+export const LATE_MS = 30_000
 /** The exit of a container before the engine has reported it. */
 const UNREPORTED_EXIT: ContainerExit = { exitCode: undefined, oom: false, stderr: '' }
 
@@ -63,7 +63,6 @@ export class Channel {
   /** The number of pings that the agent has not sent back. */
   #pingsOut = 0
   #lost: ContainerExit | undefined
-  #isKept = false
   #grace: DeadlineTimer | undefined
   #fault: string | undefined
   /** Whether some received input waits for a later turn of the event loop. */
@@ -79,7 +78,8 @@ export class Channel {
     })
     // The ping waits for a turn of the event loop, so that the input that has arrived is read
     // before the pings without an answer are counted.
-    this.#pinger = setInterval(() => setImmediate(() => this.#ping()), PING_INTERVAL_MS).unref()
+    const afterTurn = turnTimer()
+    this.#pinger = setInterval(() => afterTurn(() => this.#ping()), PING_INTERVAL_MS).unref()
     // No error is handled here: the exit of the container ends the channel.
     container.stdin.on('error', () => {})
     container.stdout.on('error', () => {})
@@ -147,14 +147,6 @@ export class Channel {
   }
 
   /**
-   * Gives each request more time to end before the container is killed, because the container has a
-   * state that its holder needs. The callers get their answers as early as before.
-   */
-  keep(): void {
-    this.#isKept = true
-  }
-
-  /**
    * Starts a request. `onData` is called with each chunk of its streams.
    *
    * @throws SandboxError `SANDBOX_INVALID_OPTION` if the request is too long.
@@ -205,11 +197,9 @@ export class Channel {
   }
 
   #onUnconfirmed(id: number): void {
-    const kill = () => void this.kill().catch(() => {})
-    if (!this.#isKept) return kill()
     this.#exchanges.get(id)?.abandon(UNREPORTED_EXIT)
-    setDeadline(KEPT_GRACE_MS, () => {
-      if (this.#exchanges.has(id)) kill()
+    setDeadline(LATE_MS, () => {
+      if (this.#exchanges.has(id)) void this.kill().catch(() => {})
     }).unref()
   }
 

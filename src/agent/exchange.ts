@@ -112,7 +112,7 @@ export class Exchange {
 
   /**
    * Sends a signal that ends the request. If the request does not end within the grace period, the
-   * container is killed, at once or later if it is kept. Further calls do nothing.
+   * caller is answered, and the container is killed later. Further calls do nothing.
    */
   stop(name: 'SIGKILL' | 'SIGTERM'): void {
     if (this.#isOver || this.#isStopped) return

@@ -198,7 +198,6 @@ export class Sessions {
   ): Promise<Session> {
     const about = this.#options.about()
     lease.touch()
-    lease.container.keep()
     const state = new SandboxState(lease, about)
     const hooks = new HookCalls(this.#options.hooks, state, about)
     const lostReason = this.#lost.take(key)

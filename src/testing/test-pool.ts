@@ -116,8 +116,8 @@ export class TestPool extends SandboxPool {
   }
 
   /**
-   * Lets the containers that are in use stop to answer: runs end only at their limits, and the engine
-   * kills the container then.
+   * Lets the containers that are in use stop to answer: runs end only at their limits. The engine kills
+   * a container 30 seconds after that.
    *
    * @throws Error if no container has been used since its lease began.
    */

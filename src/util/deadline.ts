@@ -4,14 +4,17 @@ import { isTurnSpent } from './loop-turn.js'
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
- * Calls a function after this turn of the event loop. Returns the function that cancels the call, with
- * the same timers: if `clearImmediate()` of Node gets an immediate of fake timers, Node counts one
- * immediate too few, and does not run the next one.
+ * Returns a function that calls another one after the current turn of the event loop, and returns the
+ * function that cancels the call. It uses the timers that are installed now, also if a test installs fake
+ * timers or removes them meanwhile: if `clearImmediate()` of Node gets an immediate of fake timers, Node
+ * counts one immediate too few, and does not run the next one.
  */
-export function afterTurn(action: () => void): () => void {
+export function turnTimer(): (action: () => void) => () => void {
   const { setImmediate, clearImmediate } = globalThis
-  const immediate = setImmediate(action)
-  return () => clearImmediate(immediate)
+  return (action) => {
+    const immediate = setImmediate(action)
+    return () => clearImmediate(immediate)
+  }
 }
 
 /** A timer of {@link setDeadline}. */
@@ -34,6 +37,7 @@ const MAX_TURNS = 10
  * answer that arrived in time would count as late.
  */
 export function setDeadline(ms: number, onLate: () => void): DeadlineTimer {
+  const afterTurn = turnTimer()
   let stopReading = () => {}
   const read = (turnsLeft: number) => {
     stopReading = afterTurn(() => {

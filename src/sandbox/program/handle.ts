@@ -10,7 +10,7 @@ import { DEFAULT_MAX_OUTPUT_BYTES } from './program-output.js'
 import { Stream } from '../../agent/protocol.js'
 import type { RichResult } from '../streams/rich-result.js'
 import { MAX_RESULT_BYTES } from '../streams/records.js'
-import { afterTurn } from '../../util/deadline.js'
+import { turnTimer } from '../../util/deadline.js'
 import { stdinOf } from './stdin.js'
 
 /**
@@ -88,7 +88,7 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
     }
     // The caller may take stdin and iterate the handle until the end of this turn of the event
     // loop.
-    this.#stopWaiting = afterTurn(() => this.#begin())
+    this.#stopWaiting = turnTimer()(() => this.#begin())
   }
 
   /**
@@ -108,7 +108,7 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
 
   /**
    * Sends a signal to the program and all its descendants. `SIGKILL` always ends the program: if
-   * the agent does not confirm its end in time, the engine kills the container. If the signal ends
+   * the agent does not confirm its end within 30 seconds, the engine kills the container. If the signal ends
    * the program, the result has `killedBy: 'abort'`. Does nothing after the program has ended.
    *
    * @throws SandboxError `SANDBOX_INVALID_OPTION` if there is no signal of this name.

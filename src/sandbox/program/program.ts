@@ -139,8 +139,8 @@ export class Program {
   }
 
   /**
-   * Ends the program for a reason: interrupts it in a context, kills it otherwise. If the agent
-   * does not confirm the end, the engine kills the container.
+   * Ends the program for a reason: interrupts it in a context, kills it otherwise. If the agent does
+   * not confirm the end, the call is answered all the same, and the engine kills the container later.
    */
   end(reason: KilledBy): void {
     if (this.#killedBy || this.isOver) return

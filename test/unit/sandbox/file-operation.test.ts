@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
+import { LATE_MS } from '../../../src/agent/channel.js'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { FileCallOptions, Sandbox } from '../../../src/index.js'
 import { SandboxFileError } from '../../../src/index.js'
@@ -129,17 +130,21 @@ describe.each(CALLS)('%s', (_, call, request) => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
-  it('kills the container if the agent does not stop the request', async () => {
+  it('rejects if the agent does not stop the request, and kills the container later', async () => {
     const { agent, sandbox } = await leaseSandbox()
     const calling = call(sandbox, { timeoutMs: 100 })
     calling.catch(() => {})
     vi.advanceTimersByTime(499)
     await flushStreams()
-    expect(agent.kills).toBe(0)
+    expect(await outcomeOf(calling)).toBe('pending')
     advanceTime(2)
+    expect(await outcomeOf(calling)).toMatchObject({ errno: 'ETIMEDOUT' })
+    advanceTime(LATE_MS - 100)
+    await flushStreams()
+    expect(agent.kills).toBe(0)
+    advanceTime(100)
     await flushStreams()
     expect(agent.kills).toBe(1)
-    expect(await outcomeOf(calling)).toMatchObject({ errno: 'ETIMEDOUT' })
     expect(vi.getTimerCount()).toBe(0)
   })
 
@@ -150,6 +155,7 @@ describe.each(CALLS)('%s', (_, call, request) => {
       const calling = call(sandbox, { timeoutMs: 1 })
       calling.catch(() => {})
       advanceTime(1001)
+      advanceTime(LATE_MS)
       await flushStreams()
       expect(agent.kills).toBe(1)
     })

@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
+import { LATE_MS } from '../../../src/agent/channel.js'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { ExecHandle, Sandbox } from '../../../src/index.js'
 import {
@@ -10,12 +11,12 @@ import {
   leaseSandbox,
   unhandledRejectionsIn,
 } from '../fakes/fake-agent.js'
-import { useFakeTime } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 
 describe('kill() of a handle', () => {
-  it('sends SIGKILL, and kills the container if the agent does not confirm the end', async () => {
+  it('sends SIGKILL, and kills the container later if the agent does not confirm the end', async () => {
     const { agent, sandbox } = await leaseSandbox()
     const handle = sandbox.exec('x')
     const result = awaited(handle)
@@ -26,6 +27,8 @@ describe('kill() of a handle', () => {
     expect(agent.kills).toBe(0)
     vi.advanceTimersByTime(1)
     expect(await result).toMatchObject({ exitCode: null, signal: 'SIGKILL', killedBy: 'abort' })
+    expect(agent.kills).toBe(0)
+    advanceTime(LATE_MS)
     expect(agent.kills).toBe(1)
   })
 

@@ -78,17 +78,15 @@ describe('a background process', () => {
     expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0)
   })
 
-  it('gets a signal by its name, and its container is killed if SIGKILL is not confirmed', async () => {
+  it('gets a signal by its name, and has ended also if SIGKILL is not confirmed', async () => {
     const { agent, process } = await startProcess()
     process.kill('SIGTERM')
     vi.advanceTimersByTime(2000)
-    expect(agent.kills).toBe(0)
     expect(() => callWith(process, 'kill', 'TERM')).toThrow('the name of a signal')
     process.kill()
     vi.advanceTimersByTime(1000)
     expect(await process.exited).toMatchObject({ signal: 'SIGKILL', killedBy: 'abort' })
     expect(agent.signals).toEqual(['SIGTERM', 'SIGKILL'])
-    expect(agent.kills).toBe(1)
     process.kill()
   })
 

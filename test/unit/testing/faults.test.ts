@@ -56,7 +56,7 @@ describe('faults of programs and containers', () => {
     ])
   })
 
-  it('freeze() stops all answers, so that the engine ends the container at the deadline', async () => {
+  it('freeze() stops all answers, so that calls end at their deadline', async () => {
     const { pool, get } = appWith()
     const ends: string[] = []
     pool.on('ended', ({ how }) => ends.push(how))
@@ -66,7 +66,7 @@ describe('faults of programs and containers', () => {
     pool.freeze()
     expect(await response).toMatchObject({ body: { killedBy: 'timeout', exitCode: null } })
     await until('the lease has ended', () => ends.length === 1)
-    expect(ends).toEqual(['crash'])
+    expect(ends).toEqual(['released'])
   })
 
   it('loseContexts() loses the variables, and the next run tells', async () => {
