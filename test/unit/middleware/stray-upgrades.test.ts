@@ -129,13 +129,13 @@ describe('an upgrade that leads to no WebSocket', () => {
   it('is closed if the server closes while it reads the request', async () => {
     const closing = start()
     await once(closing, 'listening')
+    const accepting: Promise<Socket[]> = once(closing, 'connection')
     const socket = connect(Number(new URL(urlOf(closing)).port), '127.0.0.1')
     socket.on('error', () => {})
-    const [head = '', tail = ''] = upgradeRequest('/echo', 'websocket', KEY, VERSION).split(
-      /(?<=Host)/,
-    )
+    const [head = '', tail = ''] = upgradeRequest('/', 'foo').split(/(?<=Host)/)
     socket.write(head)
-    await until('it is being read', () => socket.bytesWritten === head.length)
+    const [accepted] = await accepting
+    await until('it is being read', () => accepted?.bytesRead === head.length)
     const closed = once(closing, 'close')
     closing.close()
     socket.write(tail)
