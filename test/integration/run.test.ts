@@ -135,14 +135,18 @@ describe.each(places)('a run of $language under $runtime', ({ runtime, language 
     const late = await sandbox.runCode(programs.partial, { timeoutMs: 1500 })
     expect(late).toMatchObject({ stdout: 'so far\n', killedBy: 'timeout', signal: 'SIGKILL' })
     expect(late.exitCode).toBeNull()
-    const exec = await sandbox.exec('echo so far; sleep 300', { timeoutMs: 500 })
+    const exec = await sandbox.exec('echo so far; sleep 300', { timeoutMs: 1500 })
     expect(exec).toMatchObject({ stdout: 'so far\n', killedBy: 'timeout' })
     expect((await sandbox.runCode(programs.hello)).stdout).toBe('hello\n')
   })
 
   it('an aborted call reports abort', async () => {
     const sandbox = await lease()
-    const running = sandbox.runCode(programs.partial, { signal: AbortSignal.timeout(1000) })
+    const abort = new AbortController()
+    const running = sandbox.runCode(programs.partial, {
+      signal: abort.signal,
+      onStdout: () => abort.abort(),
+    })
     expect(await running).toMatchObject({ killedBy: 'abort', stdout: 'so far\n' })
     const signal = AbortSignal.abort()
     expect(await sandbox.exec('echo no', { signal })).toMatchObject({

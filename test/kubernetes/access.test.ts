@@ -3,13 +3,18 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { V1Role, V1RoleBinding, V1ServiceAccount } from '@kubernetes/client-node'
-import { loadAllYaml, RbacAuthorizationV1Api } from '@kubernetes/client-node'
+import {
+  AuthorizationV1Api,
+  KubeConfig,
+  loadAllYaml,
+  RbacAuthorizationV1Api,
+} from '@kubernetes/client-node'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Engine } from 'hono-sandbox'
 import { createKubernetesEngine } from 'hono-sandbox/kubernetes'
 import { specOf } from '../helpers/launch-spec.js'
 import { root } from '../helpers/docs.js'
-import { within } from '../helpers/until.js'
+import { until, within } from '../helpers/until.js'
 import { config, core, images, podsOf, useNamespace } from './cluster.js'
 
 const namespace = `access-${randomBytes(4).toString('hex')}`
@@ -45,6 +50,7 @@ describe('the rights in deploy/kubernetes', () => {
   })
 
   it('are enough', async () => {
+    await untilAllowed(RIGHTS)
     expect(await useOf(engineOfTest())).toEqual([])
     expect(await podsOf(namespace)).toHaveLength(0)
   })
@@ -64,8 +70,28 @@ describe('the rights in deploy/kubernetes', () => {
       await rbac.replaceNamespacedRole({ namespace, name, body: role })
       await core.deleteCollectionNamespacedPod({ namespace, gracePeriodSeconds: 0 })
     })
+    await untilAllowed(RIGHTS.filter((each) => each[0] !== verb || each[1] !== resource))
     expect(await useOf(engineOfTest())).not.toEqual([])
   })
+
+  /** Waits until the API server, which keeps the rights in a cache, allows these and no others. */
+  async function untilAllowed(rights: readonly [string, string][]): Promise<void> {
+    const account = new KubeConfig()
+    account.loadFromFile(kubeconfig)
+    const authorization = account.makeApiClient(AuthorizationV1Api)
+    const isAllowed = async ([verb, path]: [string, string]) => {
+      const [resource, subresource] = path.split('/')
+      const resourceAttributes = { namespace, verb, resource, subresource }
+      const { status } = await authorization.createSelfSubjectAccessReview({
+        body: { spec: { resourceAttributes } },
+      })
+      return status?.allowed === true
+    }
+    await until('the API server knows the rights', async () => {
+      const allowed = await Promise.all(RIGHTS.map(isAllowed))
+      return RIGHTS.every((each, at) => allowed[at] === rights.includes(each))
+    })
+  }
 
   function engineOfTest(): Engine {
     const engine = createKubernetesEngine({ namespace, kubeconfig, launchTimeoutMs: 10_000 })
