@@ -51,7 +51,7 @@ class Awaiting:
     def run_task(self):
         """Runs the loop until the task ends.
 
-        An error can end `run_until_complete()` so that it stops the next run of the loop.
+        After an error, `run_until_complete()` can leave a function that stops the next run.
         """
         self.task.add_done_callback(self.ended)
         self.loop.run_forever()
