@@ -147,7 +147,8 @@ describe.each(places)('a run of $language under $runtime', ({ runtime, language 
       signal: abort.signal,
       onStdout: () => abort.abort(),
     })
-    expect(await running).toMatchObject({ killedBy: 'abort', stdout: 'so far\n' })
+    const stdout = expect.stringMatching(/^so far/) // the end of the line may come later
+    expect(await running).toMatchObject({ killedBy: 'abort', stdout })
     const signal = AbortSignal.abort()
     expect(await sandbox.exec('echo no', { signal })).toMatchObject({
       killedBy: 'abort',
