@@ -108,8 +108,9 @@ export class ExecHandle<Data = string, Result extends ExecResult<Data> = ExecRes
 
   /**
    * Sends a signal to the program and all its descendants. `SIGKILL` always ends the program: if
-   * the agent does not confirm its end within 30 seconds, the engine kills the container. If the signal ends
-   * the program, the result has `killedBy: 'abort'`. Does nothing after the program has ended.
+   * the agent does not confirm its end within 30 seconds, the engine kills the container. If the
+   * signal ends the program, the result has `killedBy: 'abort'`. Does nothing after the program has
+   * ended.
    *
    * @throws SandboxError `SANDBOX_INVALID_OPTION` if there is no signal of this name.
    */

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { LATE_MS } from '../../../src/agent/channel.js'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { FakeAgent } from '../fakes/fake-agent.js'
 import { encodeRecord, flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
@@ -105,7 +106,7 @@ describe('a context of code', () => {
     expect(agent.signals).toEqual(['SIGINT'])
   })
 
-  it('is killed if a cell does not end, which is over within a second', async () => {
+  it('is killed if a cell does not end, within a second, and its container later', async () => {
     const { agent, context, sandbox } = await withContext()
     const running = sandbox.runCode('loop', { context, timeoutMs: 100 }).then((end) => end)
     await flushStreams()
@@ -114,6 +115,9 @@ describe('a context of code', () => {
     expect(agent.signals).toEqual(['SIGINT', 'SIGKILL'])
     vi.advanceTimersByTime(450)
     expect(await running).toMatchObject({ killedBy: 'timeout', exitCode: null, context: 'lost' })
+    expect(agent.kills).toBe(0)
+    advanceTime(LATE_MS)
+    expect(agent.kills).toBe(1)
   })
 
   it('rejects the waiting cells if its process ends, then starts a new process', async () => {

@@ -1,12 +1,12 @@
 import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { LATE_MS } from '../../../src/agent/channel.js'
 import { Kind, Stream } from '../../../src/agent/protocol.js'
 import type { LogMatch, SandboxProcess } from '../../../src/index.js'
 import { LogWatch } from '../../../src/sandbox/process/log-watch.js'
 import { callWith, flushStreams, leaseSandbox } from '../fakes/fake-agent.js'
 import { outcomeOf } from '../fakes/fake-pool.js'
-import { advanceTime } from '../fakes/fake-time.js'
-import { useFakeTime } from '../fakes/fake-time.js'
+import { advanceTime, useFakeTime } from '../fakes/fake-time.js'
 
 useFakeTime()
 afterEach(() => {
@@ -78,15 +78,18 @@ describe('a background process', () => {
     expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0)
   })
 
-  it('gets a signal by its name, and has ended also if SIGKILL is not confirmed', async () => {
+  it('gets a signal by its name, and its container is killed if SIGKILL is not confirmed', async () => {
     const { agent, process } = await startProcess()
     process.kill('SIGTERM')
     vi.advanceTimersByTime(2000)
+    expect(agent.kills).toBe(0)
     expect(() => callWith(process, 'kill', 'TERM')).toThrow('the name of a signal')
     process.kill()
     vi.advanceTimersByTime(1000)
     expect(await process.exited).toMatchObject({ signal: 'SIGKILL', killedBy: 'abort' })
     expect(agent.signals).toEqual(['SIGTERM', 'SIGKILL'])
+    advanceTime(LATE_MS)
+    expect(agent.kills).toBe(1)
     process.kill()
   })
 
